@@ -1,0 +1,45 @@
+import { CacheKeyError } from './cache.errors.js';
+import { show } from './duration.js';
+
+/** The longest key, tag or namespace, in UTF-8 bytes. */
+export const MAX_KEY_BYTES = 1024;
+
+/**
+ * Checks a key, tag or namespace: a non-empty, well-formed string of at most 1024 UTF-8 bytes.
+ * A lone surrogate would become U+FFFD on the way to Redis, and two keys one.
+ * @param what what it is, for the message: `key`, `tag` or `namespace`
+ * @throws CacheKeyError
+ */
+export function checkKey(key: unknown, what: 'key' | 'tag' | 'namespace' | 'pattern'): asserts key is string {
+  // A UTF-16 unit is at most three bytes of UTF-8, so a short string needs no count.
+  if (typeof key === 'string' && key.length > 0 && key.isWellFormed()) {
+    if (key.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(key) <= MAX_KEY_BYTES) return;
+  }
+  throw keyError(key, what);
+}
+
+export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
+  if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.`);
+  for (const key of keys) checkKey(key, what);
+}
+
+function keyError(key: unknown, what: string): CacheKeyError {
+  if (typeof key !== 'string') return new CacheKeyError(`Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).`);
+  if (key.length === 0) return new CacheKeyError(`Expected the ${what} to be a non-empty string, got ''.`);
+  if (!key.isWellFormed()) {
+    return new CacheKeyError(`Expected the ${what} to be well-formed Unicode, got a lone surrogate in \`${show(key.toWellFormed())}\`.`);
+  }
+  return new CacheKeyError(
+    `Expected the ${what} to be at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${Buffer.byteLength(key)}: \`${show(key)}\`. Hash the long part first.`,
+  );
+}
+
+/**
+ * One string per (version, namespace, key) and no string for two of them, whatever characters they hold: the length of
+ * the free parts is written before them.
+ */
+export function storedKey(key: string, namespace: string | undefined, version: string | undefined): string {
+  const v = version === undefined ? '-' : `${version.length}.${version}`;
+  const n = namespace === undefined ? '-' : `${namespace.length}.${namespace}`;
+  return `${v}:${n}:${key}`;
+}
