@@ -28,6 +28,19 @@ export interface LoadOutcome<T = unknown> {
   readonly entry?: StoredEntry;
 }
 
+/** An outcome that was in the store. Its value is made when it is asked for: who sends stored bytes needs no copy. */
+export class StoredOutcome<T> implements LoadOutcome<T> {
+  constructor(
+    readonly entry: StoredEntry,
+    readonly status: 'hit' | 'stale',
+    readonly isCollapsed: boolean,
+  ) {}
+
+  get value(): T {
+    return this.entry.read() as T;
+  }
+}
+
 export function stateOf(entry: StoredEntry, nowMs: number): CacheEntry['state'] {
   if (nowMs < entry.freshUntilMs) return 'fresh';
   return nowMs < entry.staleUntilMs ? 'stale' : 'expired';
@@ -35,17 +48,23 @@ export function stateOf(entry: StoredEntry, nowMs: number): CacheEntry['state'] 
 
 /** @param times `now` on the monotonic and on the wall clock, taken together */
 export function toCacheEntry<T>(entry: StoredEntry, times: { nowMs: number; wallMs: number }): CacheEntry<T> {
-  const expiresAt = entry.freshUntilMs === Infinity ? null : new Date(times.wallMs + entry.freshUntilMs - times.nowMs);
   return {
     key: entry.key,
     ...(entry.namespace === undefined ? {} : { namespace: entry.namespace }),
     tags: [...entry.tags],
     value: entry.read() as T,
     createdAt: new Date(entry.createdAtMs),
-    expiresAt,
+    expiresAt: entry.freshUntilMs === Infinity ? null : expiryOf(entry, times),
     lastAccessedAt: new Date(Math.max(entry.lastReadAtMs, entry.createdAtMs)),
     hitCount: entry.hits,
     sizeBytes: entry.sizeBytes,
     state: stateOf(entry, times.nowMs),
   };
+}
+
+/** The two clocks are read one after the other: what differs from creation plus TTL by no more than that is just that. */
+function expiryOf(entry: StoredEntry, times: { nowMs: number; wallMs: number }): Date {
+  const nominalMs = entry.createdAtMs + entry.ttlMs;
+  const measuredMs = times.wallMs + entry.freshUntilMs - times.nowMs;
+  return new Date(Math.abs(nominalMs - measuredMs) <= 2 ? nominalMs : measuredMs);
 }

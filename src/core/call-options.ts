@@ -9,7 +9,7 @@ export interface NamespaceOption {
 export interface SetOptions extends NamespaceOption {
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
-  tags?: string[];
+  tags?: readonly string[];
 }
 
 /** How a load behaves; each is also an option of the cache, for all of its loads. */
@@ -39,7 +39,7 @@ export interface LoadOptions {
 
 export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
   ttl?: Ttl | ((value: T) => Ttl);
-  tags?: string[] | ((value: T) => string[]);
+  tags?: readonly string[] | ((value: T) => readonly string[]);
   /** A result for which this answers false is returned and not stored. */
   storeIf?: (value: T) => boolean;
   /** A stored value that fails is a miss. A schema only judges: what it would transform is not taken over. */

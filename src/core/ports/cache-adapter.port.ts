@@ -89,9 +89,11 @@ export interface StoredEntry {
   /** How long computing the value took, 0 where unknown. */
   readonly loadMs: number;
   readonly sizeBytes: number;
-  /** How often this entry was returned by `get` and `getMany`, and when last (since 1970). Local to the process. */
+  /** How often a caller of this process was answered with this entry, and when last (since 1970; 0 for never). */
   readonly hits: number;
   readonly lastReadAtMs: number;
+  /** Counts in `hits`. Called once for each caller that is answered with the entry. */
+  countHit(): void;
   /** A value of the caller's own, to do with as it likes. */
   read(): unknown;
   /** The stored value itself, without a copy: for callers that never change it and never hand it on. */
@@ -140,7 +142,8 @@ export interface LoadGrant {
 }
 
 export type LoadTicket =
-  | { readonly state: 'granted' }
+  /** `current` is the entry that the load will replace, fresh or expired, where there is one: read under the fence, so it may be stored anew. */
+  | { readonly state: 'granted'; readonly current?: StoredEntry }
   | { readonly state: 'found'; readonly entry: StoredEntry }
   /** Another process loads; `settled` resolves when it has ended or its lease ran out. Never rejects. */
   | { readonly state: 'held'; readonly settled: Promise<void> };

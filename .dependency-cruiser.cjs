@@ -1,0 +1,101 @@
+// The dependency rules of the project. Each is proved by test/architecture/dependency-rules.spec.ts with a planted
+// violation: a rule without one fails that test.
+
+// The files behind `exports` in package.json.
+const entries = '(index|config|testing/index)';
+const entrySource = `^src/${entries}\\.ts$`;
+const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
+
+const spec = '\\.(spec|fixture)\\.ts$';
+const compositionRoot = '^src/(cache-kit\\.module|compose-cache)\\.ts$';
+const npm = (name) => `(^|node_modules/)${name}(/|$)`;
+
+/** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
+const forbidden = [
+  {
+    name: 'no-cycles',
+    comment: 'Two files that need each other are one idea cut in two; type imports count.',
+    from: {},
+    to: { circular: true },
+  },
+  {
+    name: 'no-orphans',
+    comment: 'What no public entry leads to is dead, or belongs under test/.',
+    // The codec waits for the first backend that leaves the process.
+    from: { path: [entrySource, '^src/core/codec\\.ts$'] },
+    to: { path: '^src/', pathNot: [spec, entrySource, '^src/core/codec\\.ts$'], reachable: false },
+  },
+  {
+    name: 'core-imports-only-core',
+    comment: 'The kit stands without Nest and without a backend: core, rxjs and Node built-ins.',
+    from: { path: '^src/core/', pathNot: spec },
+    to: { pathNot: ['^src/core/', npm('rxjs'), npm('ioredis')], dependencyTypesNot: ['core'] },
+  },
+  {
+    name: 'adapter-imports-core-and-itself',
+    comment: 'An adapter is replaceable: it knows its port, never Nest, never a sibling.',
+    from: { path: '^src/adapters/([^/]+)', pathNot: spec },
+    to: { pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis')], dependencyTypesNot: ['core'] },
+  },
+  {
+    name: 'ioredis-only-in-redis-adapter',
+    comment: 'ioredis is an optional peer: only who asks for Redis may load it.',
+    from: { path: '^src/', pathNot: [spec, '^src/adapters/redis/'] },
+    to: { path: npm('ioredis') },
+  },
+  {
+    name: 'nest-config-only-in-config-entry',
+    comment: '@nestjs/config is an optional peer, loaded by `nestjs-cache-kit/config` alone.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/config\\.ts$'] },
+    to: { path: npm('@nestjs/config') },
+  },
+  {
+    name: 'only-composition-root-imports-adapters',
+    comment: 'Which backend runs is decided in one place, from the options.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', compositionRoot] },
+    to: { path: '^src/adapters/' },
+  },
+  {
+    name: 'nest-features-stay-apart',
+    comment: 'Decorators, routes and the stats controller meet in the module, not in each other.',
+    from: { path: '^src/nest/(http|decorators|admin)/', pathNot: spec },
+    to: { path: '^src/nest/(http|decorators|admin)/', pathNot: '^src/nest/$1/' },
+  },
+  {
+    name: 'production-never-imports-testing',
+    comment: 'What is shipped for tests, and the tests themselves, stay out of running applications.',
+    from: { path: '^src/', pathNot: [spec, '^src/testing/'] },
+    to: { path: ['^src/testing/', '^(test|bench|sample-app)/', spec] },
+  },
+  {
+    name: 'declared-dependencies-only',
+    comment: 'A package that users do not get with the kit, or were not asked to install, breaks at their start-up.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/'] },
+    to: {
+      pathNot: npm('ioredis'),
+      dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+      dependencyTypesNot: ['npm', 'npm-peer'],
+    },
+  },
+  {
+    name: 'sample-app-sees-only-public-entries',
+    comment: 'The shop shows what users can do: it imports the kit by its package name.',
+    from: { path: '^sample-app/' },
+    to: { path: '^(src|dist|test|bench)/', pathNot: entryOutput },
+  },
+];
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: forbidden.map((rule) => ({ severity: 'error', ...rule })),
+  options: {
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: '(^|/)(node_modules|dist)/' },
+    exclude: { path: '^test/packed/fixture/' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'default'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.d.ts', '.json'],
+    },
+  },
+};

@@ -1,0 +1,117 @@
+import { CaseProcess } from './case-process.js';
+import { median, spread } from './statistics.js';
+
+/** @typedef {import('./case-process.js').Case} Case */
+/** @typedef {import('./case-process.js').Sample} Sample */
+/** @typedef {{ rounds: number, sampleMs: number, warmUpMs: number }} Effort */
+/** @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: how many fill a sample, by operation */
+
+/** The samples of one operation of one case, one of each round. */
+export class Series {
+  /** @type {Sample[]} */
+  samples = [];
+
+  /** Processor time per call, all threads and the garbage collector included: other work on the machine does not lengthen it. */
+  get cpuNs() {
+    return this.samples.map(({ cpuNs }) => cpuNs);
+  }
+
+  get medianNs() {
+    return median(this.cpuNs);
+  }
+
+  get spread() {
+    return spread(this.cpuNs);
+  }
+
+  /** How much longer the clock ran than the processor: 1 on a machine that does nothing else. */
+  get waiting() {
+    return median(this.samples.map(({ wallNs, cpuNs }) => wallNs / cpuNs));
+  }
+
+  /** How many times as dear as `other`, compared within each round. @param {Series} other */
+  ratioTo(other) {
+    const others = other.cpuNs;
+    return median(this.cpuNs.map((ns, round) => ns / others[round]));
+  }
+
+  /** How many nanoseconds dearer than `other`, compared within each round. @param {Series} other */
+  excessOver(other) {
+    const others = other.cpuNs;
+    return median(this.cpuNs.map((ns, round) => ns - others[round]));
+  }
+}
+
+/** What was measured, by case and operation. */
+export class Results {
+  /** @type {Map<string, Series>} */
+  #series = new Map();
+
+  /** @param {string} id @param {string} operation @returns {Series} */
+  of(id, operation) {
+    const name = `${id} ${operation}`;
+    const series = this.#series.get(name) ?? new Series();
+    this.#series.set(name, series);
+    return series;
+  }
+
+  toJSON() {
+    return Object.fromEntries([...this.#series].map(([name, { medianNs, spread, waiting, samples }]) => [name, { medianNs, spread, waiting, samples }]));
+  }
+}
+
+/**
+ * Measures all cases in interleaved rounds: in each round every operation of every case gets one short sample, in an order that
+ * turns from round to round. What disturbs the machine for a second then disturbs all of them alike.
+ * @param {readonly Case[]} cases @param {Effort} effort @param {(line: string) => void} log
+ */
+export async function measure(cases, effort, log) {
+  const results = new Results();
+  /** @type {OpenCase[]} */
+  const open = cases.map((which) => ({ which, process: new CaseProcess(), calls: new Map() }));
+  try {
+    log('opening');
+    await Promise.all(open.map(({ which, process }) => process.open(which)));
+    for (const { which, process, calls } of open) {
+      log(`warming up: ${which.label}`);
+      for (const operation of which.operations) calls.set(operation, await callsPerSample(process, operation, effort));
+      for (const { operation, calls } of which.once ?? []) results.of(which.id, operation).samples.push(await process.measure(operation, calls));
+    }
+    for (let round = 0; round < effort.rounds; round++) {
+      log(`round ${round + 1} of ${effort.rounds}`);
+      await measureRound(turned(open, round), results);
+    }
+  } finally {
+    for (const { process } of open) await process.close();
+  }
+  return results;
+}
+
+/** @param {readonly OpenCase[]} open @param {Results} results */
+async function measureRound(open, results) {
+  const operations = new Set(open.flatMap(({ which }) => which.operations));
+  for (const operation of operations) {
+    for (const { which, process, calls } of open) {
+      const count = calls.get(operation);
+      if (count !== undefined) results.of(which.id, operation).samples.push(await process.measure(operation, count));
+    }
+  }
+}
+
+/** Warms the operation up, and finds how many calls fill a sample. @param {CaseProcess} process @param {string} operation @param {Effort} effort */
+async function callsPerSample(process, operation, { sampleMs, warmUpMs }) {
+  let calls = 64;
+  for (let spentMs = 0; ; ) {
+    const { cpuNs } = await process.measure(operation, calls);
+    const tookMs = (cpuNs * calls) / 1e6;
+    spentMs += tookMs;
+    if (spentMs >= warmUpMs) return Math.max(1, Math.round((sampleMs * 1e6) / cpuNs));
+    if (tookMs < sampleMs) calls *= 2;
+  }
+}
+
+/** @template T @param {readonly T[]} items @param {number} by */
+function turned(items, by) {
+  const start = by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

@@ -1,0 +1,38 @@
+/*
+ * The process of one case: opens a cache, prepares a workload on it, and measures an operation whenever it is told to.
+ * Each case has a process of its own, so that what the compiler learns about one cache does not slow down the next.
+ */
+
+/** @type {Record<string, (calls: number) => unknown>} */
+let operations = {};
+/** @type {import('../subjects/subject.js').Subject | undefined} */
+let cache;
+
+/** @type {Record<string, (message: any) => unknown>} */
+const commands = {
+  async open({ subject, workload, settings }) {
+    const { open } = await import(`../subjects/${subject}.js`);
+    const { prepare } = await import(`../workloads/${workload}.js`);
+    cache = await open(settings);
+    operations = await prepare(cache, settings);
+  },
+  async measure({ operation, calls }) {
+    const cpu = process.cpuUsage();
+    const startedMs = performance.now();
+    const figures = await operations[operation](calls);
+    const wallMs = performance.now() - startedMs;
+    const { user, system } = process.cpuUsage(cpu);
+    return { wallNs: (wallMs * 1e6) / calls, cpuNs: ((user + system) * 1e3) / calls, figures };
+  },
+  async close() {
+    await cache?.close?.();
+  },
+};
+
+process.on('message', async (/** @type {{ command: string }} */ message) => {
+  try {
+    process.send?.({ answer: await commands[message.command](message) });
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.stack : String(error) });
+  }
+});

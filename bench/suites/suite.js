@@ -1,0 +1,15 @@
+/**
+ * A part of the benchmark that can be run alone.
+ * @typedef {object} Suite
+ * @property {string} name what `--suite` selects it by
+ * @property {boolean} hasTargets whether `--check` runs it
+ * @property {(run: Run) => Promise<Section>} measure
+ */
+
+/** @typedef {{ kit: string, isQuick: boolean, log: (line: string) => void }} Run `kit` is the URL of the build that is measured */
+/** @typedef {{ table: import('../lib/report.js').Table, targets: import('../lib/report.js').Target[], results: unknown }} Section */
+
+/** How much work goes into one suite. @param {Run} run @returns {import('../lib/measure.js').Effort} */
+export function effort({ isQuick }) {
+  return isQuick ? { rounds: 2, sampleMs: 2, warmUpMs: 5 } : { rounds: 25, sampleMs: 20, warmUpMs: 400 };
+}

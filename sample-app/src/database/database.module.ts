@@ -1,0 +1,31 @@
+import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { config } from '../config.js';
+import { DATABASE } from './database.js';
+import { openDatabase, type OpenDatabase } from './open-database.js';
+import { prepareDatabase } from './seed.js';
+
+const CONNECTION = Symbol('the connection to the database');
+
+@Global()
+@Module({
+  providers: [
+    { provide: CONNECTION, useFactory: () => openDatabase(config.databaseUrl) },
+    {
+      provide: DATABASE,
+      inject: [CONNECTION],
+      useFactory: async ({ database }: OpenDatabase) => {
+        await prepareDatabase(database);
+        return database;
+      },
+    },
+  ],
+  exports: [DATABASE],
+})
+export class DatabaseModule implements OnApplicationShutdown {
+  constructor(@Inject(CONNECTION) private readonly connection: OpenDatabase) {}
+
+  // The last stage of a shutdown: the server is closed, and no request needs the database any more.
+  async onApplicationShutdown(): Promise<void> {
+    await this.connection.close();
+  }
+}

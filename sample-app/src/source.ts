@@ -1,0 +1,2 @@
+/** Where an answer came from. */
+export type Source = 'cache' | 'database';

@@ -1,0 +1,27 @@
+import { config } from './config.js';
+
+/** What the shop says when it is open: where, and what to try. */
+export function welcome(url: string): string {
+  const database = config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';
+  const token = config.adminTokenIsGenerated ? config.adminToken : '$ADMIN_TOKEN';
+  return `
+The shop listens on ${url} (${config.httpAdapter}, ${database}, ready in ${process.uptime().toFixed(1)} s).
+
+Call each of these twice and watch X-Cache, "source" and "generated_at":
+
+  curl -i "${url}/api/catalog?page=1"
+  curl "${url}/api/products/42"
+  curl "${url}/api/products?ids=1,2,42"
+  curl "${url}/api/store/products?category=Electronics&page=1"
+
+Change something, then call them again:
+
+  curl -X PUT ${url}/api/products/42/price -H "Content-Type: application/json" -d '{"price": 19.99}'
+  curl -X POST ${url}/api/store/products -H "Content-Type: application/json" -d '{"name": "Smart Watch", "category": "Electronics", "price": 299.99}'
+
+How well the cache does:
+
+  curl ${url}/api/store/cache-stats
+  curl -H "X-Admin-Token: ${token}" ${url}/admin/cache/stats
+`;
+}

@@ -1,0 +1,227 @@
+import { CacheConfigError } from '../../core/cache.errors.js';
+import { compileGlob } from '../../core/glob.js';
+import type {
+  AdapterUsage,
+  CacheAdapter,
+  CacheAdapterContext,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  LoadRequest,
+  LoadTicket,
+  ScanPage,
+  ScanQuery,
+  StoredEntry,
+} from '../../core/ports/cache-adapter.port.js';
+import { type Isolation, snapshot } from '../../core/value-copier.js';
+import { ExpirySweep } from './expiry-sweep.js';
+import { LoadRegistry, type OpenLoad } from './load-registry.js';
+import { Lru } from './lru.js';
+import { MemoryGrant } from './memory-grant.js';
+import { MemoryNode } from './memory-node.js';
+import { MemoryStore, type StoreLimits } from './memory-store.js';
+import { S3Fifo } from './s3-fifo.js';
+import { fence, select } from './selection.js';
+import { StoreTime } from './store-time.js';
+
+/*
+ * Entries in the memory of this process. Everything is answered at once, never by a promise, and nothing here awaits:
+ * each call runs from its first line to its last with nobody in between, so there are no races but those of loads, which
+ * LoadRegistry decides. Who does what:
+ *
+ *   MemoryStore    nodes in their indexes, and the limits; EvictionPolicy says who leaves when there is no room
+ *   LoadRegistry   which loads may still store what they bring
+ *   ExpirySweep    frees what nobody reads any more
+ *
+ * A hit costs two map look-ups and the coarse clock. It allocates nothing: the node is the answer. Because the coarse
+ * time may lag a little behind, what is expired by force is expired as of the coarse time, or a reader in the same turn
+ * of the event loop would still take it for fresh.
+ *
+ * What an onEvict or onError listener does, be it a call of this adapter, meets a consistent store: they are told last.
+ */
+
+export interface MemoryOptions extends StoreLimits {
+  readonly policy: 'adaptive' | 'lru';
+  readonly isolation: Isolation;
+}
+
+/** A store of up to so many nodes is freed of what has expired whenever its usage is asked for. */
+const SMALL_STORE = 10_000;
+/** The most nodes that one page of a scan looks at, so that a filter that matches little does not block the process. */
+const SLOTS_PER_PAGE = 10_000;
+
+const GRANTED: LoadTicket = Object.freeze({ state: 'granted' });
+
+export class MemoryAdapter implements CacheAdapter {
+  readonly kind = 'memory';
+  readonly #options: MemoryOptions;
+  readonly #context: CacheAdapterContext;
+  readonly #time: StoreTime;
+  readonly #loads = new LoadRegistry();
+  readonly #store: MemoryStore;
+  readonly #sweep: ExpirySweep;
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
+  #isClosed = false;
+  /** Nodes that found no place, to be told of. */
+  readonly #tooLarge: MemoryNode[] = [];
+
+  constructor(options: MemoryOptions, context: CacheAdapterContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#time = new StoreTime(context.clock);
+    this.#store = new MemoryStore(options, options.policy === 'lru' ? new Lru() : new S3Fifo());
+    this.#sweep = new ExpirySweep(this.#store, context.clock);
+  }
+
+  get(key: string, namespace: string | undefined): StoredEntry | undefined {
+    const node = this.#store.find(key, namespace);
+    const nowMs = this.#time.coarseNowMs();
+    if (node === undefined || nowMs >= node.staleUntilMs) {
+      this.#misses++;
+      return undefined;
+    }
+    if (nowMs < node.freshUntilMs) this.#hits++;
+    else this.#misses++;
+    this.#store.touch(node);
+    return node;
+  }
+
+  getMany(keys: readonly string[], namespace: string | undefined): (StoredEntry | undefined)[] {
+    return keys.map((key) => this.get(key, namespace));
+  }
+
+  begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): LoadGrant {
+    const tickets = keys.map((key) => this.#ticket(key, namespace, request));
+    const granted = keys.filter((_, i) => tickets[i]?.state === 'granted');
+    if (request.purpose === 'write') for (const key of granted) this.#loads.voidKey(key, namespace);
+    const loads = this.#isClosed ? [] : this.#loads.open(granted, namespace, request);
+    return new MemoryGrant(tickets, loads, {
+      commit: (drafts, loadOf) => this.#commit(drafts, namespace, loadOf),
+      release: (load) => this.#loads.close(load),
+    });
+  }
+
+  set(drafts: readonly EntryDraft[], namespace: string | undefined): void {
+    if (this.#isClosed) return;
+    const nodes = this.#nodesOf(drafts, namespace);
+    drafts.forEach((draft, i) => {
+      this.#loads.voidKey(draft.key, namespace);
+      this.#keep(draft.key, namespace, nodes[i]);
+    });
+    this.#afterStoring();
+  }
+
+  invalidate(target: InvalidationTarget, how: { soft?: boolean; dryRun?: boolean } = {}): number {
+    if (target.kind === 'expired') return how.dryRun === true ? this.#countExpired() : this.#sweep.freeAll();
+    const nodes = select(target, this.#store);
+    if (how.dryRun !== true) fence(target, this.#loads);
+    return this.#drop(nodes, how.soft === true, how.dryRun === true);
+  }
+
+  scan(query: ScanQuery): ScanPage {
+    const isMatch = query.pattern === undefined ? undefined : compileGlob(query.pattern);
+    const nowMs = this.#time.coarseNowMs();
+    const { slots } = this.#store;
+    const entries: StoredEntry[] = [];
+    let slot = slotOf(query.cursor);
+    for (const end = slot + SLOTS_PER_PAGE; slot < end && slot < slots.length && entries.length < query.limit; slot++) {
+      const node = slots.at(slot);
+      if (node === undefined || nowMs >= node.staleUntilMs) continue;
+      if (query.namespace !== undefined && node.namespace !== query.namespace) continue;
+      if (isMatch === undefined || isMatch(node.key)) entries.push(node);
+    }
+    return slot < slots.length ? { entries, cursor: String(slot) } : { entries };
+  }
+
+  usage(): AdapterUsage {
+    if (this.#store.slots.size <= SMALL_STORE) this.#sweep.freeAll();
+    const { live, oldestMs, newestMs } = this.#store.summary(this.#time.moment().nowMs);
+    const tier = { name: 'memory', entries: live, hits: this.#hits, misses: this.#misses, bytes: this.#store.bytes } as const;
+    return { entries: live, bytes: tier.bytes, evictions: this.#evictions, oldestMs, newestMs, status: 'up', tiers: [tier] };
+  }
+
+  close(): void {
+    this.#sweep.stop();
+    this.invalidate({ kind: 'all' });
+    this.#isClosed = true;
+  }
+
+  #ticket(key: string, namespace: string | undefined, request: LoadRequest): LoadTicket {
+    const node = this.#store.find(key, namespace);
+    const nowMs = this.#time.coarseNowMs();
+    if (node === undefined || nowMs >= node.staleUntilMs) return GRANTED;
+    if (request.purpose === 'load' && nowMs < node.freshUntilMs) return { state: 'found', entry: node };
+    return { state: 'granted', current: node };
+  }
+
+  #commit(drafts: readonly EntryDraft[], namespace: string | undefined, loadOf: (key: string) => OpenLoad | undefined): (StoredEntry | undefined)[] {
+    const nodes = this.#nodesOf(drafts, namespace);
+    const stored = drafts.map((draft, i) => {
+      const load = loadOf(draft.key);
+      return load !== undefined && this.#loads.finish(load, draft.tags) ? this.#keep(draft.key, namespace, nodes[i]) : undefined;
+    });
+    this.#afterStoring();
+    return stored;
+  }
+
+  /** Makes all values ready before anything is changed, because one that cannot be stored throws. */
+  #nodesOf(drafts: readonly EntryDraft[], namespace: string | undefined): (MemoryNode | undefined)[] {
+    const moment = this.#time.moment();
+    return drafts.map((draft) => {
+      if (draft.ttlMs <= 0) return undefined;
+      return new MemoryNode(draft, namespace, snapshot(draft.value, this.#options.isolation), moment, this.#time);
+    });
+  }
+
+  /** Puts `node`, or nothing, under the key; answers it if it is stored. */
+  #keep(key: string, namespace: string | undefined, node: MemoryNode | undefined): MemoryNode | undefined {
+    if (node !== undefined && this.#store.put(node)) return node;
+    const former = this.#store.find(key, namespace);
+    if (former !== undefined) this.#store.remove(former);
+    if (node !== undefined) this.#tooLarge.push(node);
+    return undefined;
+  }
+
+  #afterStoring(): void {
+    this.#sweep.arm();
+    const nowMs = this.#time.coarseNowMs();
+    for (const node of this.#store.takeEvicted()) {
+      if (nowMs >= node.staleUntilMs) continue;
+      this.#evictions++;
+      this.#context.onEvict(node);
+    }
+    for (const node of this.#tooLarge.splice(0)) this.#context.onError(tooLarge(node, this.#options.maxBytes));
+  }
+
+  #drop(nodes: Iterable<MemoryNode>, isSoft: boolean, isDryRun: boolean): number {
+    const nowMs = this.#time.coarseNowMs();
+    let count = 0;
+    for (const node of nodes) {
+      const counts = nowMs < (isSoft ? node.freshUntilMs : node.staleUntilMs);
+      if (counts) count++;
+      if (isDryRun) continue;
+      if (!isSoft) this.#store.remove(node);
+      else if (counts) this.#store.expire(node, nowMs);
+    }
+    this.#sweep.arm();
+    return count;
+  }
+
+  #countExpired(): number {
+    return this.#store.slots.size - this.#store.summary(this.#time.moment().nowMs).live;
+  }
+}
+
+/** A cursor may have passed through a URL: what is none begins anew. */
+function slotOf(cursor: string | undefined): number {
+  const slot = Number(cursor ?? 0);
+  return Number.isSafeInteger(slot) && slot >= 0 ? slot : 0;
+}
+
+function tooLarge(node: MemoryNode, maxBytes: number): CacheConfigError {
+  return new CacheConfigError(
+    `Expected entries of at most \`memory.maxBytes\` (${maxBytes}), got one of ${node.sizeBytes} bytes, which was not stored. Raise \`maxBytes\`, or cache less in one entry.`,
+  );
+}

@@ -1,0 +1,162 @@
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  type InjectionToken,
+  Module,
+  type ModuleMetadata,
+  type OnApplicationShutdown,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
+import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
+import { composeCache } from './compose-cache.js';
+import { checkKey } from './core/cache-key.js';
+import { DEFAULT_CACHE_NAME } from './core/cache-options.js';
+import { CacheConfigError } from './core/cache.errors.js';
+import type { CacheService } from './core/cache.service.js';
+import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';
+import { checkNames } from './core/option-checks.js';
+import { type CacheAdminController, createAdminController, mountLate } from './nest/admin/cache-admin.controller.js';
+import { getAdminOptionsToken } from './nest/admin/admin-options.js';
+import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
+import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
+import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
+
+/** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
+export type CacheKitFactoryOptions = Omit<CacheKitOptions, 'name' | 'isGlobal'>;
+
+export interface CacheKitOptionsFactory {
+  createCacheKitOptions(): CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
+}
+
+export interface CacheKitAsyncOptions extends Pick<ModuleMetadata, 'imports'>, Pick<CacheKitOptions, 'name' | 'isGlobal'> {
+  inject?: (InjectionToken | OptionalFactoryDependency)[];
+  // Nest checks the arguments against `inject` at run time only.
+  useFactory?: (...dependencies: never[]) => CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
+  useClass?: Type<CacheKitOptionsFactory>;
+  useExisting?: InjectionToken<CacheKitOptionsFactory>;
+}
+
+export interface CacheKitFeatureOptions extends NamespaceDefaults {
+  namespace: string;
+  /** The name of the cache. @default 'default' */
+  cache?: string;
+}
+
+/** The composition root: makes caches from options and gives them to the application. */
+@Module({})
+export class CacheKitModule {
+  /** A cache with these options. @throws CacheConfigError naming the option that is wrong */
+  static forRoot(options: CacheKitOptions = {}): DynamicModule {
+    const resolved = resolveCacheKitOptions(options);
+    const { name } = resolved.cache;
+    const controllers = resolved.admin === undefined ? [] : [createAdminController(name, resolved.admin.path)];
+    return cacheModule({ name, isGlobal: options.isGlobal ?? true, controllers, options: { useFactory: () => resolved } });
+  }
+
+  /** A cache whose options are made by a factory, with what it injects. A wrong option fails the start-up. */
+  static forRootAsync(options: CacheKitAsyncOptions): DynamicModule {
+    checkNames(options, ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'name', 'isGlobal']);
+    const name = resolveCacheKitOptions(options.name === undefined ? {} : { name: options.name }).cache.name;
+    const controller = createAdminController(name, `cache-kit-unmounted-${name}`);
+    return cacheModule({
+      name,
+      isGlobal: options.isGlobal ?? true,
+      imports: options.imports ?? [],
+      controllers: [controller],
+      providers: options.useClass === undefined ? [] : [options.useClass],
+      options: lateOptions(name, options, controller),
+    });
+  }
+
+  /** A namespace with defaults of its own, to be injected with `@InjectCacheNamespace(namespace)`. */
+  static forFeature({ namespace, cache = DEFAULT_CACHE_NAME, ...defaults }: CacheKitFeatureOptions): DynamicModule {
+    checkKey(namespace, 'namespace');
+    const token = getCacheNamespaceToken(namespace, cache);
+    const provider: FactoryProvider<NamespacedCache> = {
+      provide: token,
+      inject: [getCacheToken(cache)],
+      useFactory: (service: CacheService) => new NamespacedCache(service, namespace, defaults),
+    };
+    return { module: CacheKitModule, providers: [provider], exports: [token] };
+  }
+}
+
+interface CacheModuleParts {
+  readonly name: string;
+  readonly isGlobal: boolean;
+  readonly controllers: Type<CacheAdminController>[];
+  readonly options: Pick<FactoryProvider<ResolvedCacheKitOptions>, 'inject' | 'useFactory'>;
+  readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  readonly providers?: Provider[];
+}
+
+function cacheModule({ name, isGlobal, controllers, options, imports = [], providers = [] }: CacheModuleParts): DynamicModule {
+  const cacheToken = getCacheToken(name);
+  const optionsToken = `CACHE_KIT_OPTIONS:${name}`;
+  const partOf = (token: InjectionToken, part: keyof ResolvedCacheKitOptions): FactoryProvider => ({
+    provide: token,
+    inject: [optionsToken],
+    useFactory: (resolved: ResolvedCacheKitOptions) => resolved[part],
+  });
+  return {
+    module: CacheKitModule,
+    global: isGlobal,
+    imports,
+    controllers,
+    providers: [
+      ...providers,
+      { provide: optionsToken, ...options } as FactoryProvider,
+      { provide: cacheToken, inject: [optionsToken], useFactory: (resolved: ResolvedCacheKitOptions) => composeCache(resolved.cache) },
+      partOf(getAdminOptionsToken(name), 'admin'),
+      partOf(getHttpOptionsToken(name), 'http'),
+      { provide: `CACHE_KIT_CLOSER:${name}`, inject: [cacheToken], useFactory: (cache: CacheService) => new CacheCloser(cache) },
+      DecoratorExplorer,
+    ],
+    exports: [cacheToken, getHttpOptionsToken(name)],
+  };
+}
+
+/** Closes the cache in the last of Nest's phases: until then others may still use it while they shut down. */
+class CacheCloser implements OnApplicationShutdown {
+  constructor(private readonly cache: CacheService) {}
+
+  onApplicationShutdown(): Promise<void> {
+    return this.cache.close();
+  }
+}
+
+function lateOptions(name: string, options: CacheKitAsyncOptions, controller: Type<CacheAdminController>): CacheModuleParts['options'] {
+  const { inject, make } = optionsSource(options);
+  return {
+    inject: [ModulesContainer, ...inject],
+    useFactory: async (modules: ModulesContainer, ...dependencies: unknown[]) => {
+      const made = await make(...dependencies);
+      checkFactoryResult(made);
+      const resolved = resolveCacheKitOptions({ ...made, name });
+      mountLate(controller, resolved.admin, modules);
+      return resolved;
+    },
+  };
+}
+
+interface OptionsSource {
+  readonly inject: (InjectionToken | OptionalFactoryDependency)[];
+  readonly make: (...dependencies: unknown[]) => CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
+}
+
+function optionsSource({ inject = [], useFactory, useClass, useExisting }: CacheKitAsyncOptions): OptionsSource {
+  if ([useFactory, useClass, useExisting].filter((source) => source !== undefined).length !== 1) {
+    throw new CacheConfigError('Expected CacheKitModule.forRootAsync() to be given exactly one of `useFactory`, `useClass` and `useExisting`.');
+  }
+  if (useFactory !== undefined) return { inject, make: useFactory as OptionsSource['make'] };
+  return { inject: [(useClass ?? useExisting) as InjectionToken], make: (factory) => (factory as CacheKitOptionsFactory).createCacheKitOptions() };
+}
+
+function checkFactoryResult(made: object): void {
+  for (const option of ['name', 'isGlobal']) {
+    if (option in made) throw new CacheConfigError(`Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest needs it before the factory runs.`);
+  }
+}

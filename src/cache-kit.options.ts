@@ -1,0 +1,28 @@
+import { CACHE_OPTION_NAMES, type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from './core/cache-options.js';
+import { checkNames, readBoolean } from './core/option-checks.js';
+import { type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './nest/admin/admin-options.js';
+import { type HttpCacheOptions, resolveHttpCacheOptions, type ResolvedHttpOptions } from './nest/http/http-cache-options.js';
+
+/** Everything a cache and what Nest sees of it can be told. */
+export interface CacheKitOptions extends CacheOptions {
+  /** Whether the cache can be injected everywhere without importing the module again. @default true */
+  isGlobal?: boolean;
+  /** Defaults of `CacheInterceptor`. */
+  http?: HttpCacheOptions;
+  /** The stats controller. @default false, not mounted */
+  admin?: false | AdminOptions;
+}
+
+export interface ResolvedCacheKitOptions {
+  readonly cache: ResolvedCacheOptions;
+  readonly http: ResolvedHttpOptions;
+  readonly admin: ResolvedAdminOptions | undefined;
+}
+
+/** @throws CacheConfigError naming the first option that is wrong */
+export function resolveCacheKitOptions({ isGlobal, http, admin, ...cache }: CacheKitOptions): ResolvedCacheKitOptions {
+  checkNames(cache, [...CACHE_OPTION_NAMES, 'isGlobal', 'http', 'admin']);
+  readBoolean(isGlobal, 'isGlobal', true);
+  const resolved = resolveCacheOptions(cache);
+  return { cache: resolved, http: resolveHttpCacheOptions(http, resolved.defaultTtlMs, resolved.load.staleIfErrorMs), admin: resolveAdminOptions(admin) };
+}

@@ -1,0 +1,48 @@
+import { Logger } from '@nestjs/common';
+import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
+import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
+import type { ResolvedCacheOptions } from './core/cache-options.js';
+import { CacheReporter } from './core/cache-reporter.js';
+import { CacheService } from './core/cache.service.js';
+import type { CacheError } from './core/cache.errors.js';
+import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
+import { SystemClock } from './core/system-clock.js';
+
+/**
+ * The cache without Nest's container: for scripts, workers and tests. End it with `close()`. Takes the options of
+ * `CacheKitModule.forRoot`; `http`, `admin` and `isGlobal` are checked and have nothing to act on here.
+ * @throws CacheConfigError naming the option that is wrong
+ */
+export async function createCache(options: CacheKitOptions = {}): Promise<CacheService> {
+  return composeCache(resolveCacheKitOptions(options).cache);
+}
+
+/** Options to adapter to service: the one place where a backend is chosen. */
+export async function composeCache(options: ResolvedCacheOptions): Promise<CacheService> {
+  const clock = new SystemClock();
+  const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name) });
+  const adapter = await openAdapter(options, {
+    name: options.name,
+    clock,
+    onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
+    onError: (error) => void reporter.fault(error, 'keep the store in order'),
+  });
+  return new CacheService({ options, adapter, clock, reporter });
+}
+
+async function openAdapter(options: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {
+  if (options.adapter === undefined) return new MemoryAdapter(options.memory, context);
+  return typeof options.adapter === 'function' ? options.adapter(context) : options.adapter;
+}
+
+/** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */
+function logOncePerSecond(name: string): (error: CacheError) => void {
+  const logger = new Logger(name === 'default' ? 'CacheKit' : `CacheKit:${name}`);
+  const lastMs = new Map<string, number>();
+  return (error) => {
+    const nowMs = performance.now();
+    if (nowMs - (lastMs.get(error.code) ?? -Infinity) < 1_000) return;
+    lastMs.set(error.code, nowMs);
+    logger.error(error.message);
+  };
+}

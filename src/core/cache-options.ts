@@ -1,0 +1,121 @@
+import { checkKey } from './cache-key.js';
+import { CacheConfigError, type CacheError } from './cache.errors.js';
+import type { LoadOptions } from './call-options.js';
+import { parseTtl, show, type Ttl } from './duration.js';
+import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
+import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
+import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
+import type { Isolation } from './value-copier.js';
+
+/** What a cache can be told, apart from what concerns Nest. All defaults are in `DEFAULTS` below. */
+export interface CacheOptions extends LoadOptions {
+  /** Tells several caches of one application apart. @default 'default' */
+  name?: string;
+  /** Where entries live. @default 'memory' */
+  backend?: 'memory';
+  /** An adapter of your own, or a function that makes one; excludes `backend` and `memory`. */
+  adapter?: CacheAdapter | CacheAdapterFactory;
+  /** @default '1h' */
+  defaultTtl?: Ttl;
+  /** The namespace of calls that name none. @default none */
+  defaultNamespace?: string;
+  /** Part of every stored key: with another version old entries are never read again. @default none */
+  version?: string | number;
+  /** Whether reads, loads and keys are counted. @default true */
+  stats?: boolean;
+  memory?: MemoryOptions;
+  /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
+  onError?: (error: CacheError) => void;
+}
+
+export interface MemoryOptions {
+  /** @default 1000 */
+  maxEntries?: number;
+  /** An estimate of the heap that keys and values take, see docs/values.md. @default 67108864 (64 MiB) */
+  maxBytes?: number;
+  /** What to drop when full: `adaptive` keeps what is used often through scans, `lru` what was used last. @default 'adaptive' */
+  policy?: 'adaptive' | 'lru';
+  /** How callers are kept from changing each other's values: a copy each, one frozen value, or not at all. @default 'clone' */
+  isolation?: Isolation;
+}
+
+/** `CacheOptions`, said once and read once: durations in milliseconds, everything filled in, frozen. */
+export interface ResolvedCacheOptions {
+  readonly name: string;
+  readonly adapter: CacheAdapter | CacheAdapterFactory | undefined;
+  readonly defaultTtlMs: number;
+  readonly defaultNamespace: string | undefined;
+  readonly version: string | undefined;
+  readonly hasStats: boolean;
+  readonly memory: Readonly<Required<MemoryOptions>>;
+  readonly load: LoadPolicy;
+  readonly onError: ((error: CacheError) => void) | undefined;
+}
+
+export const DEFAULT_CACHE_NAME = 'default';
+const DEFAULTS = {
+  ttl: '1h',
+  memory: { maxEntries: 1000, maxBytes: 64 * 1024 * 1024, policy: 'adaptive', isolation: 'clone' },
+} as const;
+
+export const CACHE_OPTION_NAMES: readonly string[] = [
+  'name',
+  'backend',
+  'adapter',
+  'defaultTtl',
+  'defaultNamespace',
+  'version',
+  'stats',
+  'memory',
+  'onError',
+  ...LOAD_OPTION_NAMES,
+] satisfies (keyof CacheOptions)[];
+
+/** @throws CacheConfigError naming the first option that is unknown, unreadable or contradicts another */
+export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions {
+  readOneOf(options.backend, ['memory'], 'backend');
+  const adapter = readAdapter(options);
+  return Object.freeze({
+    name: readName(options.name, 'name') ?? DEFAULT_CACHE_NAME,
+    adapter,
+    defaultTtlMs: parseTtl(options.defaultTtl ?? DEFAULTS.ttl, 'defaultTtl'),
+    defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
+    version: readVersion(options.version),
+    hasStats: readBoolean(options.stats, 'stats', true),
+    memory: Object.freeze(readMemory(options.memory === undefined ? {} : options.memory)),
+    load: Object.freeze(readLoadPolicy(options, DEFAULT_LOAD_POLICY)),
+    onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
+  });
+}
+
+function readAdapter({ adapter, backend, memory }: CacheOptions): CacheAdapter | CacheAdapterFactory | undefined {
+  if (adapter === undefined) return undefined;
+  const other = backend === undefined ? (memory === undefined ? undefined : 'memory') : 'backend';
+  if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
+  if (typeof adapter === 'function' || typeof adapter.begin === 'function') return adapter;
+  throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);
+}
+
+function readMemory(memory: MemoryOptions): Required<MemoryOptions> {
+  checkNames(memory, Object.keys(DEFAULTS.memory), 'memory.');
+  return {
+    maxEntries: readCount(memory.maxEntries, 'memory.maxEntries', DEFAULTS.memory.maxEntries),
+    maxBytes: readCount(memory.maxBytes, 'memory.maxBytes', DEFAULTS.memory.maxBytes),
+    policy: readOneOf(memory.policy, ['adaptive', 'lru'], 'memory.policy') ?? DEFAULTS.memory.policy,
+    isolation: readOneOf(memory.isolation, ['clone', 'freeze', 'none'], 'memory.isolation') ?? DEFAULTS.memory.isolation,
+  };
+}
+
+function readName(name: unknown, option: string): string | undefined {
+  if (name === undefined) return undefined;
+  try {
+    checkKey(name, 'namespace');
+    return name;
+  } catch (error) {
+    throw new CacheConfigError(`Expected \`${option}\` to be a non-empty string of well-formed Unicode, got \`${show(name)}\`.`, { cause: error });
+  }
+}
+
+function readVersion(version: unknown): string | undefined {
+  return typeof version === 'number' && Number.isFinite(version) ? String(version) : readName(version, 'version');
+}

@@ -1,0 +1,429 @@
+import type { Observable } from 'rxjs';
+import { type CacheEntry, type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
+import type { CacheEvent, InvalidationSubject } from './cache-events.js';
+import { type CacheExplanation, explainEntry } from './cache-explanation.js';
+import { checkKey, checkKeys, storedKey } from './cache-key.js';
+import type {
+  CacheOperations,
+  EntryPage,
+  InvalidateOptions,
+  InvalidatePatternOptions,
+  InvalidateTagsOptions,
+  ListOptions,
+  ManyFactory,
+} from './cache-operations.js';
+import type { ResolvedCacheOptions } from './cache-options.js';
+import type { CacheReporter } from './cache-reporter.js';
+import { type CacheStats, StatsRecorder } from './cache-stats.js';
+import { CacheConfigError, CacheKeyError, CacheSerializationError } from './cache.errors.js';
+import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions } from './call-options.js';
+import { parseTtl, show, type Ttl } from './duration.js';
+import { compileGlob } from './glob.js';
+import { GuardedStore } from './guarded-store.js';
+import { isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
+import type { GroupFactory } from './load-run.js';
+import { NamespacedCache } from './namespaced-cache.js';
+import { checkNames, readBoolean, readOneOf } from './option-checks.js';
+import type { CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
+import type { Clock } from './ports/clock.port.js';
+import { isValid } from './value-validation.js';
+import { ValueLoader } from './value-loader.js';
+import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
+
+/** What a `CacheService` is made of. */
+export interface CacheServiceParts {
+  readonly options: ResolvedCacheOptions;
+  readonly adapter: CacheAdapter;
+  readonly clock: Clock;
+  readonly reporter: CacheReporter;
+}
+
+/** How long `close()` waits for loads that are under way. */
+const CLOSE_GRACE_MS = 5_000;
+
+/** The cache. What each method promises is written in `CacheOperations`. */
+export class CacheService implements CacheOperations {
+  /** The name the cache was given, `default` unless said otherwise. */
+  readonly name: string;
+  readonly clock: Clock;
+  readonly #adapter: CacheAdapter;
+  readonly #store: GuardedStore;
+  readonly #loader: ValueLoader;
+  readonly #reporter: CacheReporter;
+  readonly #plan: LoadPlan;
+  readonly #isPlain: boolean;
+  readonly #version: string | undefined;
+  readonly #since: Date;
+  #closed: Promise<void> | undefined;
+
+  constructor({ options, adapter, clock, reporter }: CacheServiceParts) {
+    this.name = options.name;
+    this.clock = clock;
+    this.#adapter = adapter;
+    this.#reporter = reporter;
+    this.#version = options.version;
+    this.#plan = { ...options.load, namespace: options.defaultNamespace, ttl: options.defaultTtlMs, tags: [], storeIf: undefined, validate: undefined };
+    this.#isPlain = isPlainPlan(this.#plan);
+    this.#since = new Date(clock.wallMs());
+    this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
+    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.memory.isolation !== 'none' });
+  }
+
+  get events(): Observable<CacheEvent> {
+    return this.#reporter.stream.observable;
+  }
+
+  async get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
+    checkKey(key, 'key');
+    const namespace = this.#namespaceOf(options);
+    const { stats } = this.#reporter;
+    const startedMs = stats?.isSampled() === true ? this.clock.nowMs() : undefined;
+    const found = this.#store.get(key, namespace);
+    const entry = found instanceof Promise ? await found : found;
+    if (startedMs !== undefined) stats?.read(this.clock.nowMs() - startedMs);
+    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) {
+      this.#reporter.miss(key, namespace);
+      return undefined;
+    }
+    this.#reporter.hit(entry, 'hit');
+    return entry.read() as T;
+  }
+
+  async set<T>(key: string, value: T, options?: SetOptions): Promise<void> {
+    await this.setMany([[key, value]], options);
+  }
+
+  async delete(key: string, options?: NamespaceOption): Promise<boolean> {
+    return (await this.deleteMany([key], options)) > 0;
+  }
+
+  async has(key: string, options?: NamespaceOption): Promise<boolean> {
+    checkKey(key, 'key');
+    const entry = await this.#store.get(key, this.#namespaceOf(options));
+    return entry !== undefined && this.#isFresh(entry);
+  }
+
+  async touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean> {
+    checkKey(key, 'key');
+    const ttlMs = parseTtl(ttl, 'ttl');
+    if (ttlMs === 0) return this.delete(key, options);
+    const grant = await this.#store.begin([key], this.#namespaceOf(options), { purpose: 'refresh', exclusive: false, tags: [] });
+    try {
+      const [ticket] = grant.tickets;
+      const entry = ticket?.state === 'granted' ? ticket.current : undefined;
+      if (entry === undefined || !this.#isFresh(entry)) return false;
+      const { createdAtMs, tags, loadMs, shared } = entry;
+      return await this.#commit(grant, { key, value: shared, ttlMs, staleMs: staleWindowMs(this.#plan, ttlMs), tags, loadMs, createdAtMs });
+    } finally {
+      await grant.release();
+    }
+  }
+
+  async getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined> {
+    checkKey(key, 'key');
+    const entry = await this.#store.get(key, this.#namespaceOf(options));
+    return entry === undefined ? undefined : toCacheEntry<T>(entry, this.#times());
+  }
+
+  async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
+    checkKey(key, 'key');
+    checkFactory(factory);
+    const namespace = this.#namespaceOf(options);
+    const found = this.#store.get(key, namespace);
+    const entry = found instanceof Promise ? await found : found;
+    // The ordinary hit; everything else is decided in #loadAll.
+    if (entry !== undefined && entry.freshUntilMs > this.clock.coarseNowMs() && this.#isPlainCall(options)) {
+      this.#reporter.hit(entry, 'hit');
+      return entry.read() as T;
+    }
+    return (await this.#load(key, factory, this.#planOf(options), entry)).value;
+  }
+
+  async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>> {
+    checkKey(key, 'key');
+    checkFactory(factory);
+    const plan = this.#planOf(options);
+    return this.#load(key, factory, plan, await this.#store.get(key, plan.namespace));
+  }
+
+  async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
+    checkKey(key, 'key');
+    checkFactory(factory);
+    const outcomes = await this.#loader.load([key], this.#planOf(options), forOne(factory), [], 'refresh');
+    return outcomes.get(key)?.value as T;
+  }
+
+  async writeThrough<T>(key: string, write: () => Promise<T>, options?: SetOptions): Promise<T> {
+    checkKey(key, 'key');
+    checkFactory(write);
+    const plan = readWritePlan(options ?? {}, this.#plan);
+    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: plan.tags });
+    try {
+      const startedMs = this.clock.nowMs();
+      const value = await write();
+      const isStorable = value !== undefined && plan.ttlMs > 0;
+      const isStored = isStorable && (await this.#commit(grant, draft(plan, { key, value, loadMs: this.clock.nowMs() - startedMs })));
+      const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
+      if (!isStored) await this.#invalidate(target);
+      else this.#loader.detach(target);
+      return value;
+    } finally {
+      await grant.release();
+    }
+  }
+
+  async getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>> {
+    checkKeys(keys, 'key');
+    const namespace = this.#namespaceOf(options);
+    const values = new Map<string, T>();
+    const unique = [...new Set(keys)];
+    const entries = await this.#store.getMany(unique, namespace);
+    unique.forEach((key, i) => {
+      const entry = entries[i];
+      if (entry === undefined || !this.#isFresh(entry)) return this.#reporter.miss(key, namespace);
+      this.#reporter.hit(entry, 'hit');
+      values.set(key, entry.read() as T);
+    });
+    return values;
+  }
+
+  async setMany<T>(entries: Iterable<readonly [string, T]>, options?: SetOptions): Promise<void> {
+    const plan = readWritePlan(options ?? {}, this.#plan);
+    // Of several values for one key the last one counts.
+    const values = new Map(entries);
+    const drafts = [...values].map(([key, value]) => {
+      checkKey(key, 'key');
+      return draft(plan, { key, value, loadMs: 0 });
+    });
+    if (drafts.length === 0) return;
+    try {
+      await this.#adapter.set(drafts, plan.namespace);
+    } catch (error) {
+      if (isCallersFault(error)) throw error;
+      this.#reporter.fault(error, 'store a value');
+      return;
+    }
+    this.#loader.detach({ kind: 'keys', keys: [...values.keys()], namespace: plan.namespace });
+    for (const key of values.keys()) this.#reporter.stored(key, plan.namespace);
+  }
+
+  async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
+    checkKeys(keys, 'key');
+    const namespace = this.#namespaceOf(options);
+    const count = await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace });
+    this.#reporter.deleted(keys, namespace, count);
+    return count;
+  }
+
+  async getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: GetOrSetOptions<T>): Promise<Map<string, T>> {
+    checkKeys(keys, 'key');
+    checkFactory(factory);
+    const plan = this.#planOf(options);
+    const unique = [...new Set(keys)];
+    const outcomes = await this.#loadAll(unique, plan, forMany(factory), await this.#store.getMany(unique, plan.namespace));
+    const values = new Map<string, T>();
+    for (const key of unique) {
+      const value = outcomes.get(key)?.value as T | undefined;
+      if (value !== undefined) values.set(key, value);
+    }
+    return values;
+  }
+
+  async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {
+    checkKeys(tags, 'tag');
+    checkNames(options, ['mode', 'soft', 'dryRun']);
+    const mode = readOneOf(options.mode, ['any', 'all'], 'mode') ?? 'any';
+    const unique = [...new Set(tags)];
+    return unique.length === 0 ? 0 : this.#invalidateAndTell({ kind: 'tags', tags: unique, mode }, { tags: unique, mode }, options);
+  }
+
+  async invalidateNamespace(namespace: string, options: InvalidateOptions = {}): Promise<number> {
+    checkKey(namespace, 'namespace');
+    checkNames(options, ['soft', 'dryRun']);
+    return this.#invalidateAndTell({ kind: 'namespace', namespace }, { namespace }, options);
+  }
+
+  async invalidatePattern(pattern: string, options: InvalidatePatternOptions = {}): Promise<number> {
+    checkKey(pattern, 'pattern');
+    compileGlob(pattern);
+    checkNames(options, ['namespace', 'dryRun']);
+    const namespace = this.#namespaceOf(options);
+    return this.#invalidateAndTell({ kind: 'pattern', pattern, namespace }, { pattern, namespace }, options);
+  }
+
+  async clear(): Promise<number> {
+    return this.#invalidateAndTell({ kind: 'all' }, 'all', {});
+  }
+
+  async cleanupExpired(): Promise<number> {
+    return this.#invalidate({ kind: 'expired' });
+  }
+
+  warm<T>(keys: Iterable<string> | AsyncIterable<string>, factory: (key: string) => T | Promise<T>, options?: WarmOptions<T>): Promise<WarmReport> {
+    return warmKeys(this, keys, factory, options ?? {});
+  }
+
+  async getStats(): Promise<CacheStats> {
+    const cache = { name: this.name, backend: this.#adapter.kind, since: this.#since };
+    return (this.#reporter.stats ?? new StatsRecorder()).report(cache, await this.#adapter.usage());
+  }
+
+  async list(options: ListOptions = {}): Promise<EntryPage> {
+    checkNames(options, ['namespace', 'pattern', 'cursor', 'limit']);
+    const { limit = 100, ...query } = options;
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
+    if (query.pattern !== undefined) compileGlob(query.pattern);
+    const page = await this.#adapter.scan({ ...query, limit });
+    const times = this.#times();
+    return { entries: page.entries.map((entry) => toCacheEntry(entry, times)), ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
+  }
+
+  async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
+    checkKey(key, 'key');
+    const namespace = this.#namespaceOf(options);
+    const address = { key, namespace, storedKey: storedKey(key, namespace, this.#version) };
+    return explainEntry(address, this.#adapter.kind, await this.#store.get(key, namespace), this.#times());
+  }
+
+  /** The same methods with the namespace filled in. */
+  namespace(name: string): NamespacedCache {
+    checkKey(name, 'namespace');
+    return new NamespacedCache(this, name);
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.#loader.drain(CLOSE_GRACE_MS);
+    await this.#store.close();
+    this.#reporter.stream.complete();
+  }
+
+  async #load<T>(key: string, factory: Factory<T>, plan: LoadPlan, entry: StoredEntry | undefined): Promise<LoadOutcome<T>> {
+    const outcomes = await this.#loadAll([key], plan, forOne(factory), [entry]);
+    return (outcomes.get(key) ?? { value: undefined, status: 'miss', isCollapsed: true }) as LoadOutcome<T>;
+  }
+
+  /** Answers from `entries` what is fresh and valid, and loads the rest. */
+  async #loadAll(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, entries: readonly (StoredEntry | undefined)[]): Promise<Map<string, LoadOutcome>> {
+    const outcomes = new Map<string, LoadOutcome>();
+    const expired = new Map<string, StoredEntry>();
+    const invalid: string[] = [];
+    for (const [i, key] of keys.entries()) {
+      const entry = entries[i];
+      if (entry === undefined) continue;
+      const isFresh = this.#isFresh(entry);
+      if (await isValid(plan.validate, entry.shared)) {
+        if (isFresh) outcomes.set(key, new StoredOutcome(entry, 'hit', false));
+        else expired.set(key, entry);
+      } else if (isFresh) {
+        invalid.push(key);
+      }
+    }
+    const due = [...outcomes].filter(([, { entry }]) => entry !== undefined && this.#isDue(entry, plan)).map(([key]) => key);
+    if (due.length > 0) this.#loader.refreshInBackground(due, plan, factory);
+    const missing = keys.filter((key) => !outcomes.has(key) && !invalid.includes(key));
+    try {
+      const loads = [this.#loader.load(missing, plan, factory, missing.map((key) => expired.get(key))), this.#loader.load(invalid, plan, factory, [], 'refresh')];
+      for (const loaded of await Promise.all(loads)) for (const [key, outcome] of loaded) outcomes.set(key, outcome);
+    } finally {
+      for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));
+    }
+    return outcomes;
+  }
+
+  /** Whether a fresh entry should be refreshed ahead of its expiry. */
+  #isDue(entry: StoredEntry, plan: LoadPlan): boolean {
+    if (entry.ttlMs === Infinity) return false;
+    const leftMs = entry.freshUntilMs - this.clock.nowMs();
+    if (leftMs < entry.ttlMs * (1 - plan.refreshAhead)) return true;
+    // XFetch: now - delta * beta * ln(rand) >= expiry, with rand in (0, 1].
+    return plan.earlyExpiration > 0 && -entry.loadMs * plan.earlyExpiration * Math.log(1 - Math.random()) >= leftMs;
+  }
+
+  /** @returns whether the value is stored now; a fault is told and means that it is not */
+  async #commit(grant: LoadGrant, entry: EntryDraft): Promise<boolean> {
+    try {
+      const [stored] = await grant.commit([entry]);
+      if (stored !== undefined) this.#reporter.stored(stored.key, stored.namespace);
+      return stored !== undefined;
+    } catch (error) {
+      this.#reporter.fault(error, 'store a value');
+      return false;
+    }
+  }
+
+  async #invalidateAndTell(target: InvalidationTarget, subject: InvalidationSubject, options: InvalidateOptions): Promise<number> {
+    const soft = readBoolean(options.soft, 'soft', false);
+    const dryRun = readBoolean(options.dryRun, 'dryRun', false);
+    const count = await this.#invalidate(target, { soft, dryRun });
+    if (!dryRun) this.#reporter.invalidated(subject, soft, count);
+    return count;
+  }
+
+  async #invalidate(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean } = { soft: false, dryRun: false }): Promise<number> {
+    try {
+      const count = await this.#adapter.invalidate(target, how);
+      if (!how.dryRun) this.#loader.detach(target);
+      return count;
+    } catch (error) {
+      throw this.#reporter.fault(error, 'invalidate');
+    }
+  }
+
+  #isFresh(entry: StoredEntry): boolean {
+    return this.clock.nowMs() < entry.freshUntilMs;
+  }
+
+  #times(): { nowMs: number; wallMs: number } {
+    return { nowMs: this.clock.nowMs(), wallMs: this.clock.wallMs() };
+  }
+
+  #namespaceOf(options: NamespaceOption | undefined): string | undefined {
+    const namespace = options?.namespace;
+    if (namespace === undefined) return this.#plan.namespace;
+    checkKey(namespace, 'namespace');
+    return namespace;
+  }
+
+  #planOf<T>(options: GetOrSetOptions<T> | undefined): LoadPlan {
+    return options === undefined ? this.#plan : readLoadPlan(options, this.#plan);
+  }
+
+  #isPlainCall<T>(options: GetOrSetOptions<T> | undefined): boolean {
+    if (options === undefined) return this.#isPlain;
+    const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
+    return validate === undefined && refreshAhead === 1 && earlyExpiration === 0;
+  }
+}
+
+function checkFactory(factory: unknown): void {
+  if (typeof factory !== 'function') throw new CacheConfigError(`Expected the factory to be a function that computes the value, got \`${show(factory)}\`.`);
+}
+
+function forOne<T>(factory: Factory<T>): GroupFactory {
+  return async (keys, contextOf) => {
+    const key = keys[0] as string;
+    return new Map([[key, await factory(contextOf(key) as Parameters<Factory<T>>[0])]]);
+  };
+}
+
+function forMany<T>(factory: ManyFactory<T>): GroupFactory {
+  return async (keys) => {
+    const values: unknown = await factory([...keys]);
+    if (values instanceof Map) return values as Map<string, unknown>;
+    if (typeof values === 'object' && values !== null) return new Map<string, unknown>(Object.entries(values));
+    throw new CacheConfigError(`Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`);
+  };
+}
+
+function draft({ ttlMs, staleMs, tags }: WritePlan, written: { key: string; value: unknown; loadMs: number }): EntryDraft {
+  return { ...written, ttlMs, staleMs, tags };
+}
+
+/** Whether the call itself was wrong, rather than the backend. */
+function isCallersFault(error: unknown): boolean {
+  return error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError;
+}

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { CacheConfigError } from './cache.errors.js';
+import { parseDuration, parseTtl } from './duration.js';
+
+describe('parseDuration', () => {
+  it.each([
+    [0, 0],
+    [5000, 5000],
+    ['0ms', 0],
+    ['250ms', 250],
+    ['5s', 5_000],
+    ['1.5s', 1_500],
+    ['1.1s', 1_100],
+    ['2m', 120_000],
+    ['1h', 3_600_000],
+    ['1d', 86_400_000],
+    ['2w', 1_209_600_000],
+  ])('reads %j as %d ms', (duration, ms) => {
+    expect(parseDuration(duration, 'x')).toBe(ms);
+  });
+
+  it.each([-1, NaN, Infinity, 1.5, '0.5ms', '-5s', '5', '5 s', 's', '', 'soon', '5y', '1e3s', null, undefined, {}, [], 5n, true])(
+    'refuses %p, and names the option, what it expects and what came',
+    (duration) => {
+      expect(() => parseDuration(duration, 'memory.x')).toThrow(CacheConfigError);
+      expect(() => parseDuration(duration, 'memory.x')).toThrow(/Expected `memory\.x` to be a duration such as 5000 or '5s'.*, got `/);
+    },
+  );
+
+  it('reads every whole number of every unit', () => {
+    fc.assert(
+      fc.property(fc.nat(1_000_000), fc.constantFrom(['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000]), (amount, [unit, ms]) => {
+        expect(parseDuration(`${amount}${unit}`, 'x')).toBe(amount * Number(ms));
+      }),
+    );
+  });
+});
+
+describe('parseTtl', () => {
+  it("reads 'forever' as endless", () => {
+    expect(parseTtl('forever', 'ttl')).toBe(Infinity);
+  });
+
+  it.each([Infinity, -1, 'never', '5', null, 0.5])('refuses %p', (ttl) => {
+    expect(() => parseTtl(ttl, 'ttl')).toThrow(/Expected `ttl` to be a TTL such as 5000, '5s' or 'forever'/);
+  });
+});

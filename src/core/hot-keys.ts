@@ -1,0 +1,70 @@
+export interface KeyCounts {
+  readonly key: string;
+  hits: number;
+  misses: number;
+}
+
+/** Once all places are taken, every so many-th unknown key is let in. */
+const ADMIT_EVERY = 16;
+
+/**
+ * The keys that are used most. Exact while no more different keys were seen than there are places. After that a key that is not
+ * counted yet has to be seen again and again to get in, and takes the place of the least used of a few others, with
+ * that one's count as its starting error (the idea of Space-Saving; Metwally, Agrawal, El Abbadi, 2005).
+ */
+export class HotKeys {
+  readonly #counts = new Map<string, KeyCounts>();
+  readonly #places: KeyCounts[] = [];
+  #unknown = 0;
+  #hand = 0;
+
+  constructor(readonly capacity: number) {}
+
+  hit(key: string): void {
+    const counts = this.#counts.get(key) ?? this.#admit(key);
+    if (counts !== undefined) counts.hits++;
+  }
+
+  miss(key: string): void {
+    const counts = this.#counts.get(key) ?? this.#admit(key);
+    if (counts !== undefined) counts.misses++;
+  }
+
+  /** The most used first. */
+  top(limit: number): KeyCounts[] {
+    return [...this.#places].sort(byUse).slice(0, limit).map((counts) => ({ ...counts }));
+  }
+
+  #admit(key: string): KeyCounts | undefined {
+    if (this.#places.length < this.capacity) return this.#take(this.#places.length, { key, hits: 0, misses: 0 });
+    if (++this.#unknown % ADMIT_EVERY !== 0) return undefined;
+    const place = this.#leastUsedOfNext(8);
+    const loser = this.#places[place] as KeyCounts;
+    this.#counts.delete(loser.key);
+    return this.#take(place, { ...loser, key });
+  }
+
+  #take(place: number, counts: KeyCounts): KeyCounts {
+    this.#places[place] = counts;
+    this.#counts.set(counts.key, counts);
+    return counts;
+  }
+
+  #leastUsedOfNext(count: number): number {
+    let best = this.#hand;
+    for (let i = 0; i < count; i++) {
+      this.#hand = (this.#hand + 1) % this.capacity;
+      if (uses(this.#places[this.#hand] as KeyCounts) < uses(this.#places[best] as KeyCounts)) best = this.#hand;
+    }
+    return best;
+  }
+}
+
+/** Orders the most used first. */
+export function byUse(a: KeyCounts, b: KeyCounts): number {
+  return uses(b) - uses(a);
+}
+
+function uses({ hits, misses }: KeyCounts): number {
+  return hits + misses;
+}

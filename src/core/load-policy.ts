@@ -1,0 +1,126 @@
+import { checkKey, checkKeys } from './cache-key.js';
+import { CacheConfigError } from './cache.errors.js';
+import type { GetOrSetOptions, LoadOptions, SetOptions, ValueValidator } from './call-options.js';
+import { parseTtl, show } from './duration.js';
+import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
+
+/** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
+export interface LoadPolicy {
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
+  /** 1 where off: when the whole TTL has passed there is nothing to be ahead of. */
+  readonly refreshAhead: number;
+  readonly earlyExpiration: number;
+  readonly jitter: number;
+  /** `undefined`: null has the TTL of any value. */
+  readonly negativeTtlMs: number | undefined;
+  readonly softTimeoutMs: number;
+  readonly hardTimeoutMs: number;
+  readonly singleFlight: 'process' | 'cluster' | false;
+}
+
+/** `GetOrSetOptions`, read once: a load as the loader sees it, for one key or many. */
+export interface LoadPlan extends LoadPolicy {
+  readonly namespace: string | undefined;
+  readonly ttl: number | ((value: unknown) => unknown);
+  readonly tags: readonly string[] | ((value: unknown) => unknown);
+  readonly storeIf: ((value: unknown) => unknown) | undefined;
+  readonly validate: ValueValidator<unknown> | undefined;
+}
+
+export const LOAD_OPTION_NAMES = [
+  'staleWhileRevalidate',
+  'staleIfError',
+  'refreshAhead',
+  'earlyExpiration',
+  'jitter',
+  'negativeTtl',
+  'softTimeout',
+  'hardTimeout',
+  'singleFlight',
+] as const satisfies readonly (keyof LoadOptions)[];
+
+const CALL_OPTION_NAMES = ['namespace', 'ttl', 'tags', 'storeIf', 'validate', ...LOAD_OPTION_NAMES];
+
+export const DEFAULT_LOAD_POLICY: LoadPolicy = {
+  staleWhileRevalidateMs: 0,
+  staleIfErrorMs: 0,
+  refreshAhead: 1,
+  earlyExpiration: 0,
+  jitter: 0,
+  negativeTtlMs: undefined,
+  softTimeoutMs: Infinity,
+  hardTimeoutMs: Infinity,
+  singleFlight: 'process',
+};
+
+/** @throws CacheConfigError naming the option */
+export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): LoadPolicy {
+  const ratio = { min: 0, max: 1 };
+  return {
+    staleWhileRevalidateMs: readDuration(options.staleWhileRevalidate, 'staleWhileRevalidate', defaults.staleWhileRevalidateMs),
+    staleIfErrorMs: readDuration(options.staleIfError, 'staleIfError', defaults.staleIfErrorMs),
+    refreshAhead: readNumber(options.refreshAhead, 'refreshAhead', ratio, defaults.refreshAhead),
+    earlyExpiration: readNumber(options.earlyExpiration, 'earlyExpiration', { min: 0, max: Infinity }, defaults.earlyExpiration),
+    jitter: readNumber(options.jitter, 'jitter', ratio, defaults.jitter),
+    negativeTtlMs: options.negativeTtl === undefined ? defaults.negativeTtlMs : parseTtl(options.negativeTtl, 'negativeTtl'),
+    softTimeoutMs: readDuration(options.softTimeout, 'softTimeout', defaults.softTimeoutMs),
+    hardTimeoutMs: readDuration(options.hardTimeout, 'hardTimeout', defaults.hardTimeoutMs),
+    singleFlight: readOneOf(options.singleFlight, ['process', 'cluster', false], 'singleFlight') ?? defaults.singleFlight,
+  };
+}
+
+/** @throws CacheConfigError for an unknown option or a bad one, naming it */
+export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan): LoadPlan {
+  checkNames(options, CALL_OPTION_NAMES);
+  return {
+    ...readLoadPolicy(options, defaults),
+    namespace: options.namespace ?? defaults.namespace,
+    ttl: typeof options.ttl === 'function' ? (options.ttl as LoadPlan['ttl']) : options.ttl === undefined ? defaults.ttl : parseTtl(options.ttl, 'ttl'),
+    tags: readTags(options.tags) ?? defaults.tags,
+    storeIf: readFunction(options.storeIf, 'storeIf') ?? defaults.storeIf,
+    validate: readValidator(options.validate) ?? defaults.validate,
+  };
+}
+
+function readTags(tags: unknown): LoadPlan['tags'] | undefined {
+  if (tags === undefined || Array.isArray(tags) || typeof tags === 'function') return tags as LoadPlan['tags'] | undefined;
+  throw new CacheConfigError(`Expected \`tags\` to be an array of strings or a function of the value, got \`${show(tags)}\`.`);
+}
+
+function readValidator(validate: unknown): ValueValidator<unknown> | undefined {
+  if (validate === undefined || typeof validate === 'function') return validate as ValueValidator<unknown> | undefined;
+  const standard = (validate as { '~standard'?: { validate?: unknown } } | null)?.['~standard'];
+  if (typeof standard?.validate === 'function') return validate as ValueValidator<unknown>;
+  throw new CacheConfigError(`Expected \`validate\` to be a function or a Standard Schema, got \`${show(validate)}\`.`);
+}
+
+/** How long beyond its TTL an entry is kept for callers that accept it stale. */
+export function staleWindowMs(policy: LoadPolicy, ttlMs: number): number {
+  const asked = Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
+  // A soft time-out alone names no window; without one it would never find a value to serve.
+  return asked === 0 && policy.softTimeoutMs !== Infinity ? ttlMs : asked;
+}
+
+/** `SetOptions`, read once. */
+export interface WritePlan {
+  readonly namespace: string | undefined;
+  readonly ttlMs: number;
+  readonly staleMs: number;
+  readonly tags: readonly string[];
+}
+
+/** @throws CacheConfigError or CacheKeyError naming the option */
+export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePlan {
+  checkNames(options, ['ttl', 'namespace', 'tags']);
+  const { namespace = defaults.namespace, tags = [] } = options;
+  if (namespace !== undefined) checkKey(namespace, 'namespace');
+  checkKeys(tags, 'tag');
+  const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
+  return { namespace, ttlMs, staleMs: staleWindowMs(defaults, ttlMs), tags };
+}
+
+/** Whether a fresh entry may be served without a further look at the plan. */
+export function isPlainPlan({ validate, refreshAhead, earlyExpiration }: LoadPlan): boolean {
+  return validate === undefined && refreshAhead === 1 && earlyExpiration === 0;
+}

@@ -1,0 +1,118 @@
+import type { CacheEntry } from './cache-entry.js';
+import type { CacheExplanation } from './cache-explanation.js';
+import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions, ManyFactory } from './cache-operations.js';
+import type { Factory, GetOrSetOptions, SetOptions } from './call-options.js';
+import type { Ttl } from './duration.js';
+import { readLoadPolicy, DEFAULT_LOAD_POLICY } from './load-policy.js';
+import type { WarmOptions, WarmReport } from './warm.js';
+
+type InNamespace<O> = Omit<O, 'namespace'>;
+
+/** What a namespace may have as its own defaults. */
+export type NamespaceDefaults = InNamespace<GetOrSetOptions<never>> & Pick<SetOptions, 'ttl' | 'tags'>;
+
+/** A `CacheService` with the namespace filled in, and with the defaults of that namespace where it has some. */
+export class NamespacedCache {
+  readonly #here: { readonly namespace: string };
+  readonly #loadDefaults: GetOrSetOptions<never>;
+  readonly #setDefaults: SetOptions;
+
+  constructor(
+    private readonly cache: CacheOperations,
+    readonly name: string,
+    defaults: NamespaceDefaults = {},
+  ) {
+    readLoadPolicy(defaults, DEFAULT_LOAD_POLICY);
+    this.#here = Object.freeze({ namespace: name });
+    this.#loadDefaults = Object.freeze({ ...defaults, ...this.#here });
+    const { ttl, tags } = defaults;
+    this.#setDefaults = Object.freeze({ ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }), ...this.#here });
+  }
+
+  get<T>(key: string): Promise<T | undefined> {
+    return this.cache.get<T>(key, this.#here);
+  }
+
+  set<T>(key: string, value: T, options?: InNamespace<SetOptions>): Promise<void> {
+    return this.cache.set(key, value, this.#forSet(options));
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.cache.delete(key, this.#here);
+  }
+
+  has(key: string): Promise<boolean> {
+    return this.cache.has(key, this.#here);
+  }
+
+  touch(key: string, ttl: Ttl): Promise<boolean> {
+    return this.cache.touch(key, ttl, this.#here);
+  }
+
+  getEntry<T>(key: string): Promise<CacheEntry<T> | undefined> {
+    return this.cache.getEntry<T>(key, this.#here);
+  }
+
+  getOrSet<T>(key: string, factory: Factory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<T> {
+    return this.cache.getOrSet(key, factory, this.#forLoad(options));
+  }
+
+  refresh<T>(key: string, factory: Factory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<T> {
+    return this.cache.refresh(key, factory, this.#forLoad(options));
+  }
+
+  writeThrough<T>(key: string, write: () => Promise<T>, options?: InNamespace<SetOptions>): Promise<T> {
+    return this.cache.writeThrough(key, write, this.#forSet(options));
+  }
+
+  getMany<T>(keys: readonly string[]): Promise<Map<string, T>> {
+    return this.cache.getMany<T>(keys, this.#here);
+  }
+
+  setMany<T>(entries: Iterable<readonly [string, T]>, options?: InNamespace<SetOptions>): Promise<void> {
+    return this.cache.setMany(entries, this.#forSet(options));
+  }
+
+  deleteMany(keys: readonly string[]): Promise<number> {
+    return this.cache.deleteMany(keys, this.#here);
+  }
+
+  getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<Map<string, T>> {
+    return this.cache.getOrSetMany(keys, factory, this.#forLoad(options));
+  }
+
+  /** Tags reach over all namespaces: invalidates every entry of the cache that carries them. */
+  invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<number> {
+    return this.cache.invalidateTags(tags, options);
+  }
+
+  invalidatePattern(pattern: string, options?: { dryRun?: boolean }): Promise<number> {
+    return this.cache.invalidatePattern(pattern, { ...options, ...this.#here });
+  }
+
+  /** Invalidates everything in this namespace. */
+  invalidate(options?: InvalidateOptions): Promise<number> {
+    return this.cache.invalidateNamespace(this.name, options);
+  }
+
+  /** Removes every entry of this namespace, and of no other. */
+  clear(): Promise<number> {
+    return this.cache.invalidateNamespace(this.name);
+  }
+
+  warm<T>(keys: Iterable<string> | AsyncIterable<string>, factory: (key: string) => T | Promise<T>, options?: InNamespace<WarmOptions<T>>): Promise<WarmReport> {
+    return this.cache.warm(keys, factory, this.#forLoad(options));
+  }
+
+  explain(key: string): Promise<CacheExplanation> {
+    return this.cache.explain(key, this.#here);
+  }
+
+  #forLoad<O extends object>(options: O | undefined): O & GetOrSetOptions<never> {
+    return (options === undefined ? this.#loadDefaults : { ...this.#loadDefaults, ...options, ...this.#here }) as O & GetOrSetOptions<never>;
+  }
+
+  #forSet(options: InNamespace<SetOptions> | undefined): SetOptions {
+    return options === undefined ? this.#setDefaults : { ...this.#setDefaults, ...options, ...this.#here };
+  }
+}

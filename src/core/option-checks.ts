@@ -1,0 +1,52 @@
+import { CacheConfigError } from './cache.errors.js';
+import { parseDuration, show } from './duration.js';
+
+/** Checks that `options` is an object with no other properties than `known`. @param where the path before the names, such as `memory.` */
+export function checkNames(options: unknown, known: readonly string[], where = ''): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw new CacheConfigError(`Expected \`${where.replace(/\.$/, '') || 'options'}\` to be an object, got \`${show(options)}\`.`);
+  }
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    throw new CacheConfigError(`Unknown option \`${where}${name}\`. ${suggestion(name, known)}`);
+  }
+}
+
+function suggestion(name: string, known: readonly string[]): string {
+  const lower = name.toLowerCase();
+  const near = known.find((other) => other.toLowerCase().includes(lower) || lower.includes(other.toLowerCase()));
+  return near === undefined ? `Known here: ${[...known].sort().join(', ')}.` : `Did you mean \`${near}\`?`;
+}
+
+export function readOneOf<T extends string | boolean>(value: unknown, allowed: readonly T[], option: string): T | undefined {
+  if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
+  const names = allowed.map((name) => (typeof name === 'string' ? `'${name}'` : String(name))).join(', ');
+  throw new CacheConfigError(`Expected \`${option}\` to be one of ${names}, got \`${show(value)}\`.`);
+}
+
+export function readCount(value: unknown, option: string, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
+  throw new CacheConfigError(`Expected \`${option}\` to be a whole number of 1 or more, got \`${show(value)}\`.`);
+}
+
+export function readBoolean(value: unknown, option: string, fallback: boolean): boolean {
+  return readOneOf(value, [true, false], option) ?? fallback;
+}
+
+export function readFunction<F>(value: unknown, option: string): F | undefined {
+  if (value === undefined || typeof value === 'function') return value as F | undefined;
+  throw new CacheConfigError(`Expected \`${option}\` to be a function, got \`${show(value)}\`.`);
+}
+
+export function readDuration(value: unknown, option: string, fallback: number): number {
+  return value === undefined ? fallback : parseDuration(value, option);
+}
+
+/** A number from `min` to `max`, both included. */
+export function readNumber(value: unknown, option: string, range: { min: number; max: number }, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === 'number' && value >= range.min && value <= range.max) return value;
+  const upTo = range.max === Infinity ? 'or more' : `to ${range.max}`;
+  throw new CacheConfigError(`Expected \`${option}\` to be a number of ${range.min} ${upTo}, got \`${show(value)}\`.`);
+}

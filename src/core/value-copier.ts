@@ -1,0 +1,228 @@
+import {
+  copyBytes,
+  defineErrorProperty,
+  errorClassName,
+  errorProperties,
+  isObject,
+  isSparse,
+  kindOf,
+  makeError,
+  makeTypedArray,
+  typedArrayName,
+  type TypedArray,
+  type ValueKind,
+} from './value-kinds.js';
+import { scan, type ValueScan } from './value-scan.js';
+
+/**
+ * Whose value it is. `clone`: every reader gets a copy. `freeze`: every reader gets the same frozen value, or a copy
+ * where freezing cannot make it immutable. `none`: every reader gets what was stored itself, and must not change it.
+ */
+export type Isolation = 'clone' | 'freeze' | 'none';
+
+/** A value made ready to be stored. */
+export interface ValueSnapshot {
+  /** The stored value itself. */
+  readonly value: unknown;
+  /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
+  readonly sizeBytes: number;
+  /** The value for one reader, by the rules of the isolation. Never throws. */
+  read(): unknown;
+}
+
+/**
+ * Validates, measures and, unless the isolation is `none`, copies `value` once.
+ * @throws CacheSerializationError naming the path inside the value
+ */
+export function snapshot(value: unknown, isolation: Isolation): ValueSnapshot {
+  const found = scan(value);
+  if (isolation === 'none' || !isObject(value)) return new Snapshot(value, found.sizeBytes, same);
+  const copy = copierFor(found);
+  const own = copy(value);
+  if (isolation === 'clone' || !found.isFreezable) return new Snapshot(own, found.sizeBytes, copy);
+  deepFreeze(own as object);
+  return new Snapshot(own, found.sizeBytes, same);
+}
+
+/**
+ * A copy that shares nothing with `value`: for handing one load's result to several callers.
+ * @throws CacheSerializationError naming the path inside the value
+ */
+export function copyValue(value: unknown, isolation: Isolation = 'clone'): unknown {
+  if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol')) return value;
+  return snapshot(value, isolation).value;
+}
+
+type Copy = (value: unknown) => unknown;
+
+class Snapshot implements ValueSnapshot {
+  readonly #copy: Copy;
+
+  constructor(
+    readonly value: unknown,
+    readonly sizeBytes: number,
+    copy: Copy,
+  ) {
+    this.#copy = copy;
+  }
+
+  read(): unknown {
+    return this.#copy(this.value);
+  }
+}
+
+function same(value: unknown): unknown {
+  return value;
+}
+
+function copierFor(found: ValueScan): Copy {
+  if (!found.isTree) return copyGraph;
+  return found.isPlain ? copyPlain : copyTree;
+}
+
+/** For plain trees. A library that added to `Object.prototype` would show up in the fast loop, so that is looked at first. */
+function copyPlain(value: unknown): unknown {
+  for (const _added in Object.prototype) return copyTree(value);
+  return copyFast(value as object);
+}
+
+/** The loop that most reads run. `scan` promises that no own key is `__proto__`, which must not be assigned. */
+function copyFast(value: object): object {
+  if (Array.isArray(value)) {
+    const copy = value.slice() as unknown[];
+    for (let index = 0; index < copy.length; index++) {
+      const child = copy[index];
+      if (isObject(child)) copy[index] = copyFast(child);
+    }
+    return copy;
+  }
+  const copy: Record<string, unknown> = {};
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
+    copy[key] = isObject(child) ? copyFast(child) : child;
+  }
+  return copy;
+}
+
+function copyTree(value: unknown): unknown {
+  return isObject(value) ? copyObject(value, copyTree, forget) : value;
+}
+
+/** Copies every object once, whichever way it is reached. */
+function copyGraph(root: unknown): unknown {
+  const copies = new Map<object, object>();
+  const remember: Remember = (value, copy) => void copies.set(value, copy);
+  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? copyObject(value, copy, remember)) : value);
+  return copy(root);
+}
+
+/** Is told of a copy before its content is copied, so that a way back to it is found. */
+type Remember = (value: object, copy: object) => void;
+
+const forget: Remember = () => undefined;
+
+function copyObject(value: object, child: Copy, remember: Remember): object {
+  const kind = kindOf(value) as ValueKind;
+  switch (kind) {
+    case 'object':
+      return copyProperties({ ...value }, value, child, remember);
+    case 'null-object':
+      return copyProperties(Object.assign(Object.create(null) as object, value), value, child, remember);
+    case 'array':
+      return copyArray(value as unknown[], child, remember);
+    case 'map':
+      return copyMap(value as Map<unknown, unknown>, child, remember);
+    case 'set':
+      return copySet(value as Set<unknown>, child, remember);
+    case 'error':
+      return copyError(value as Error, child, remember);
+    default: {
+      const copy = copyLeaf(kind, value);
+      remember(value, copy);
+      return copy;
+    }
+  }
+}
+
+function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
+  remember(value, copy);
+  const properties = copy as Record<string, unknown>;
+  // `__proto__` is an own key of the shallow copy where it was one, so that the assignment reaches no prototype.
+  for (const key of Object.keys(properties)) {
+    if (isObject(properties[key])) properties[key] = child(properties[key]);
+  }
+  return copy;
+}
+
+function copyArray(value: readonly unknown[], child: Copy, remember: Remember): unknown[] {
+  if (isSparse(value)) return copySparse(value, child, remember);
+  const copy = value.slice();
+  remember(value, copy);
+  for (let index = 0; index < copy.length; index++) {
+    if (isObject(copy[index])) copy[index] = child(copy[index]);
+  }
+  return copy;
+}
+
+function copySparse(value: readonly unknown[], child: Copy, remember: Remember): unknown[] {
+  const copy: unknown[] = [];
+  copy.length = value.length;
+  remember(value, copy);
+  for (const index of Object.keys(value)) copy[Number(index)] = child(value[Number(index)]);
+  return copy;
+}
+
+function copyMap(value: Map<unknown, unknown>, child: Copy, remember: Remember): Map<unknown, unknown> {
+  const copy = new Map<unknown, unknown>();
+  remember(value, copy);
+  for (const [key, content] of value) copy.set(child(key), child(content));
+  return copy;
+}
+
+function copySet(value: Set<unknown>, child: Copy, remember: Remember): Set<unknown> {
+  const copy = new Set<unknown>();
+  remember(value, copy);
+  for (const content of value) copy.add(child(content));
+  return copy;
+}
+
+function copyError(value: Error, child: Copy, remember: Remember): Error {
+  const copy = makeError(errorClassName(value));
+  remember(value, copy);
+  for (const property of errorProperties(value)) defineErrorProperty(copy, { ...property, value: child(property.value) });
+  return copy;
+}
+
+function copyLeaf(kind: ValueKind, value: object): object {
+  switch (kind) {
+    case 'date':
+      return new Date((value as Date).getTime());
+    case 'regexp':
+      return copyRegExp(value as RegExp);
+    case 'url':
+      return new URL((value as URL).href);
+    case 'search-params':
+      return new URLSearchParams(value as URLSearchParams);
+    case 'buffer':
+      // Not Buffer.from: a small copy in Node's pool would keep 8 KB alive, and show its neighbours through `.buffer`.
+      return Buffer.from(copyBytes(value as Buffer));
+    case 'typed-array':
+      return makeTypedArray(typedArrayName(value as TypedArray), value as TypedArray);
+    case 'data-view':
+      return new DataView(copyBytes(value as DataView));
+    default:
+      return copyBytes(value as ArrayBuffer);
+  }
+}
+
+function copyRegExp(value: RegExp): RegExp {
+  const copy = new RegExp(value.source, value.flags);
+  copy.lastIndex = value.lastIndex;
+  return copy;
+}
+
+function deepFreeze(value: object): void {
+  if (Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) if (isObject(child)) deepFreeze(child);
+}

@@ -1,0 +1,354 @@
+import { CacheSerializationError, CacheTimeoutError } from './cache.errors.js';
+import { type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
+import type { LoadContext } from './call-options.js';
+import { checkKeys } from './cache-key.js';
+import type { CacheReporter } from './cache-reporter.js';
+import { parseTtl } from './duration.js';
+import { Flight, FlightTable, type FlightResult } from './flight.js';
+import { compileGlob } from './glob.js';
+import type { GuardedStore } from './guarded-store.js';
+import { type LoadPlan, staleWindowMs } from './load-policy.js';
+import type { EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
+import type { Clock } from './ports/clock.port.js';
+import { type GroupFactory, LoadRun } from './load-run.js';
+import { copyValue } from './value-copier.js';
+import { isValid } from './value-validation.js';
+
+/*
+ * The one load path. Every value that was computed, by getOrSet, a decorator, a route, a batch or a background refresh,
+ * comes through here, so that what holds for one holds for all.
+ *
+ * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is sent
+ * when `begin` is called on the adapter, which fences the key; from then on its value may be older than an invalidation
+ * that a new caller has already seen acknowledged, so new callers gather in its successor. The successor is sent when
+ * the flight is gone, and its own `begin` finds the value that was just stored, if no invalidation came between: then
+ * nobody computes anything. This is why 1,000 callers cost one factory call and still none gets a value whose load
+ * began before its call and was invalidated since.
+ *
+ * Races, and who decides them:
+ * - invalidation during a load: the adapter's fence; `commit` answers that nothing was stored.
+ * - invalidation by this process: also takes the flight out of the table, so that later callers need not wait for it.
+ * - all callers gave up (hard time-out): the grant is released at once, the late result is dropped.
+ * - expired value while loading fails: read again from the store before it is served, because it may be invalid by now.
+ */
+
+export interface LoaderParts {
+  readonly store: GuardedStore;
+  readonly clock: Clock;
+  readonly reporter: CacheReporter;
+  /** Whether several callers of one load each get a copy of its value. */
+  readonly isolatesCallers: boolean;
+}
+
+export class ValueLoader {
+  readonly #store: GuardedStore;
+  readonly #clock: Clock;
+  readonly #reporter: CacheReporter;
+  readonly #isolatesCallers: boolean;
+  readonly #flights = new FlightTable();
+  readonly #runs = new Set<LoadRun>();
+  #isClosed = false;
+
+  constructor(parts: LoaderParts) {
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+    this.#reporter = parts.reporter;
+    this.#isolatesCallers = parts.isolatesCallers;
+  }
+
+  /**
+   * The value of each key: the expired one of `found` where the plan allows it, else loaded. Keys without a value are
+   * absent. With purpose `refresh` everything is loaded, whatever is stored.
+   */
+  async load(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, found: readonly (StoredEntry | undefined)[], purpose: 'load' | 'refresh' = 'load'): Promise<Map<string, LoadOutcome>> {
+    const outcomes = new Map<string, LoadOutcome>();
+    const missing: string[] = [];
+    keys.forEach((key, i) => {
+      const entry = found[i];
+      if (entry === undefined || purpose === 'refresh' || !this.#isWithin(entry, plan.staleWhileRevalidateMs)) missing.push(key);
+      else outcomes.set(key, this.#served(entry));
+    });
+    if (outcomes.size > 0) this.refreshInBackground([...outcomes.keys()], plan, factory);
+    const flights = this.#depart(missing, plan, factory, purpose);
+    const loaded = await Promise.all(flights.map((flight) => this.#await(flight, plan, factory)));
+    missing.forEach((key, i) => {
+      const outcome = loaded[i];
+      if (outcome !== undefined) outcomes.set(key, outcome);
+    });
+    return outcomes;
+  }
+
+  /** Loads the keys that nobody is loading, and lets nobody wait for it. Failures are told to the observer alone. */
+  refreshInBackground(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): void {
+    if (this.#isClosed) return;
+    const idle = keys.filter((key) => !this.#flights.has(key, plan.namespace));
+    for (const flight of this.#depart(idle, plan, factory, 'refresh')) this.#keepWaiting(flight, plan.hardTimeoutMs);
+  }
+
+  /** Callers that come from now on do not wait for loads that `target` has made invalid. */
+  detach(target: InvalidationTarget): void {
+    this.#flights.detach(concerns(target));
+  }
+
+  /** Ends when no load is under way, or after `graceMs`; loads that are still running are then given up. */
+  async drain(graceMs: number): Promise<void> {
+    this.#isClosed = true;
+    const idle = Promise.all([...this.#runs].map((run) => run.ended));
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.schedule(graceMs, resolve);
+      void idle.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    for (const run of this.#runs) run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
+  }
+
+  #isWithin(entry: StoredEntry, windowMs: number): boolean {
+    return windowMs > 0 && this.#clock.nowMs() < entry.freshUntilMs + windowMs;
+  }
+
+  #served(entry: StoredEntry): LoadOutcome {
+    return new StoredOutcome(entry, this.#clock.nowMs() < entry.freshUntilMs ? 'hit' : 'stale', false);
+  }
+
+  /** Joins or starts a flight for each key. The keys that nobody loads yet share one call of the factory. */
+  #depart(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, purpose: 'load' | 'refresh'): Flight[] {
+    const tags = typeof plan.tags === 'function' ? undefined : plan.tags;
+    const first: Flight[] = [];
+    const after: Flight[] = [];
+    const flights = keys.map((key) => {
+      const { flight, isNew } =
+        plan.singleFlight === false
+          ? { flight: new Flight(key, plan.namespace, tags, undefined), isNew: true }
+          : this.#flights.join(key, plan.namespace, tags);
+      if (purpose === 'refresh') flight.purpose = purpose;
+      flight.interest++;
+      if (isNew) (flight.previous === undefined ? first : after).push(flight);
+      else this.#reporter.coalesced();
+      return flight;
+    });
+    for (const group of [first, after]) if (group.length > 0) this.#start(group, plan, factory);
+    return flights;
+  }
+
+  #start(flights: readonly Flight[], plan: LoadPlan, factory: GroupFactory): void {
+    const takeOff = (): void => flights.forEach((flight) => this.#flights.remove(flight));
+    const run = new LoadRun(flights, plan, factory, takeOff);
+    this.#runs.add(run);
+    void this.#fly(run)
+      .catch((error: unknown) => flights.forEach((flight) => flight.fail(error)))
+      .finally(() => {
+        this.#runs.delete(run);
+        takeOff();
+        run.end();
+      });
+  }
+
+  async #fly(run: LoadRun): Promise<void> {
+    await Promise.all(run.flights.map((flight) => flight.previous?.gone));
+    let pending = run.flights.filter((flight) => !sharesFailure(flight));
+    while (pending.length > 0 && !run.isGivenUp) {
+      for (const flight of pending) flight.isGathering = false;
+      const grant = await this.#begin(run, pending);
+      if (run.isGivenUp) return void (await grant.release());
+      const { granted, held } = sortByTicket(pending, grant);
+      if (granted.length > 0) await this.#compute(run, granted, grant);
+      if (held.length > 0) await Promise.race([Promise.all(held.map(({ settled }) => settled)), run.givenUp]);
+      pending = held.map(({ flight }) => flight);
+    }
+  }
+
+  #begin({ plan }: LoadRun, flights: readonly Flight[]): Promise<LoadGrant> {
+    return this.#store.begin(flights.map((flight) => flight.key), plan.namespace, {
+      purpose: flights.some((flight) => flight.purpose === 'refresh') ? 'refresh' : 'load',
+      exclusive: plan.singleFlight === 'cluster',
+      tags: typeof plan.tags === 'function' ? [] : plan.tags,
+    });
+  }
+
+  async #compute(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant): Promise<void> {
+    const keys = granted.map(({ flight }) => flight.key);
+    const currentOf = new Map(granted.map(({ flight, current }) => [flight.key, current]));
+    const startedMs = this.#clock.nowMs();
+    try {
+      const values = await Promise.race([run.factory(keys, (key) => this.#contextOf(key, run, currentOf.get(key))), run.givenUp]);
+      if (values !== undefined) await this.#keep(run, granted, grant, values, this.#clock.nowMs() - startedMs);
+    } catch (error) {
+      this.#reporter.loadFailed(keys, run.plan.namespace, this.#clock.nowMs() - startedMs, error);
+      for (const { flight } of granted) flight.fail(error);
+    } finally {
+      await grant.release();
+    }
+  }
+
+  async #keep(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant, values: ReadonlyMap<string, unknown>, loadMs: number): Promise<void> {
+    const keys = granted.map(({ flight }) => flight.key);
+    const drafts = keys.flatMap((key) => draftOf(run.plan, key, values.get(key), loadMs) ?? []);
+    const stored = await this.#commit(grant, drafts);
+    this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
+    for (const { flight } of granted) {
+      flight.land(values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
+    }
+  }
+
+  /** A value that cannot be stored is reported and left out; it must not keep its neighbours in a batch from being stored. */
+  async #commit(grant: LoadGrant, drafts: readonly EntryDraft[]): Promise<Map<string, StoredEntry>> {
+    if (drafts.length === 0) return new Map();
+    try {
+      const entries = await grant.commit(drafts);
+      return new Map(drafts.flatMap(({ key }, i) => (entries[i] === undefined ? [] : [[key, entries[i]]])));
+    } catch (error) {
+      this.#reporter.fault(error, 'store a loaded value');
+      const storable = error instanceof CacheSerializationError ? drafts.filter(isStorable) : [];
+      return storable.length < drafts.length ? this.#commit(grant, storable) : new Map();
+    }
+  }
+
+  #contextOf(key: string, run: LoadRun, current: StoredEntry | undefined): LoadContext<unknown> {
+    const times = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
+    const stale = current === undefined ? undefined : toCacheEntry(current, times);
+    return {
+      key,
+      signal: run.signal,
+      ...(stale === undefined ? {} : { stale }),
+      notModified() {
+        if (stale !== undefined) return stale.value;
+        throw new Error(`\`notModified()\` was called while loading \`${key}\`, but no earlier value is left. Check \`stale\` first.`);
+      },
+    };
+  }
+
+  /** Waits for a flight as one of its callers: with that caller's time-outs and its claim on stale values. */
+  async #await(flight: Flight, plan: LoadPlan, factory: GroupFactory): Promise<LoadOutcome | undefined> {
+    let outcome: LoadOutcome | undefined;
+    try {
+      outcome = this.#outcomeOf(flight, await this.#settle(flight, plan.softTimeoutMs, plan.hardTimeoutMs));
+    } catch (error) {
+      return this.#fallBack(flight, plan, factory, error);
+    }
+    if (outcome?.status !== 'hit' || (await isValid(plan.validate, outcome.entry?.shared))) return outcome;
+    return (await this.load([flight.key], plan, factory, [], 'refresh')).get(flight.key);
+  }
+
+  /** An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been invalidated, it would be gone. */
+  async #fallBack(flight: Flight, plan: LoadPlan, factory: GroupFactory, error: unknown): Promise<LoadOutcome | undefined> {
+    const isSlow = error === SOFT_TIMEOUT;
+    const entry = isSlow || plan.staleIfErrorMs > 0 ? await (flight.fallback ??= this.#store.get(flight.key, flight.namespace, flight.tags)) : undefined;
+    const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry.shared));
+    const remainingMs = plan.hardTimeoutMs - plan.softTimeoutMs;
+    if (isServable && isSlow) this.#keepWaiting(flight, remainingMs);
+    if (isServable) return this.#served(entry);
+    if (isSlow) return this.#await(flight, { ...plan, softTimeoutMs: Infinity, hardTimeoutMs: remainingMs }, factory);
+    throw error;
+  }
+
+  /** Holds on to a flight whose caller has its answer already, for as long as that caller would have waited. */
+  #keepWaiting(flight: Flight, hardTimeoutMs: number): void {
+    this.#settle(flight, Infinity, hardTimeoutMs).catch(() => undefined);
+  }
+
+  #settle(flight: Flight, softTimeoutMs: number, hardTimeoutMs: number): Promise<FlightResult> {
+    if (softTimeoutMs === Infinity && hardTimeoutMs === Infinity) return flight.result;
+    return new Promise((resolve, reject) => {
+      const isSoftFirst = softTimeoutMs < hardTimeoutMs;
+      const timer = this.#clock.schedule(Math.min(softTimeoutMs, hardTimeoutMs), () => {
+        if (isSoftFirst) return reject(SOFT_TIMEOUT);
+        reject(new CacheTimeoutError(`Loading \`${flight.key}\` took longer than its \`hardTimeout\`. Make the factory faster, raise the option, or set \`staleIfError\` to serve an expired value.`));
+        flight.loseInterest();
+      });
+      flight.result.then(resolve, reject).finally(() => timer.cancel());
+    });
+  }
+
+  #outcomeOf(flight: Flight, result: FlightResult): LoadOutcome | undefined {
+    if (result.kind === 'absent') return undefined;
+    if (result.kind === 'found') return new StoredOutcome(result.entry, 'hit', true);
+    const isFirst = flight.claim();
+    const value = isFirst ? result.value : this.#shareOf(result.value, result.entry);
+    return { value, status: 'miss', isCollapsed: !isFirst, ...(result.entry === undefined ? {} : { entry: result.entry }) };
+  }
+
+  #shareOf(value: unknown, entry: StoredEntry | undefined): unknown {
+    if (entry !== undefined) return entry.read();
+    if (!this.#isolatesCallers) return value;
+    try {
+      return copyValue(value);
+    } catch {
+      // It could not be stored for the same reason, and that was reported; sharing it is what is left.
+      return value;
+    }
+  }
+}
+
+const SOFT_TIMEOUT = Symbol('soft time-out');
+
+/** Fails a flight with the error of the one it gathered behind, if that failed. */
+function sharesFailure(flight: Flight): boolean {
+  const failure = flight.previous?.failure;
+  flight.previous = undefined;
+  if (failure === undefined) return false;
+  flight.fail(failure.error);
+  return true;
+}
+
+interface GrantedFlight {
+  readonly flight: Flight;
+  readonly current: StoredEntry | undefined;
+}
+
+interface HeldFlight {
+  readonly flight: Flight;
+  readonly settled: Promise<void>;
+}
+
+/** Lands the flights whose value is there already; the others may be loaded, or are being loaded elsewhere. */
+function sortByTicket(flights: readonly Flight[], grant: LoadGrant): { granted: GrantedFlight[]; held: HeldFlight[] } {
+  const granted: GrantedFlight[] = [];
+  const held: HeldFlight[] = [];
+  flights.forEach((flight, i) => {
+    const ticket = grant.tickets[i];
+    if (ticket?.state === 'found') flight.land({ kind: 'found', entry: ticket.entry });
+    else if (ticket?.state === 'held') held.push({ flight, settled: ticket.settled });
+    else granted.push({ flight, current: ticket?.current });
+  });
+  return { granted, held };
+}
+
+function draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {
+  if (value === undefined || (plan.storeIf !== undefined && !plan.storeIf(value))) return undefined;
+  const tags = typeof plan.tags === 'function' ? plan.tags(value) : plan.tags;
+  checkKeys(tags, 'tag');
+  const asked = value === null && plan.negativeTtlMs !== undefined ? plan.negativeTtlMs : typeof plan.ttl === 'function' ? parseTtl(plan.ttl(value), 'ttl') : plan.ttl;
+  if (asked === 0) return undefined;
+  const ttlMs = asked === Infinity || plan.jitter === 0 ? asked : Math.max(1, Math.floor(asked * (1 - Math.random() * plan.jitter)));
+  return { key, value, ttlMs, staleMs: staleWindowMs(plan, ttlMs), tags, loadMs };
+}
+
+function isStorable({ value }: EntryDraft): boolean {
+  try {
+    copyValue(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function concerns(target: InvalidationTarget): (flight: Flight) => boolean {
+  switch (target.kind) {
+    case 'keys':
+      return ({ key, namespace }) => namespace === target.namespace && target.keys.includes(key);
+    case 'tags':
+      return ({ tags }) => tags === undefined || target.tags.some((tag) => tags.includes(tag));
+    case 'namespace':
+      return ({ namespace }) => namespace === target.namespace;
+    case 'pattern': {
+      const isMatch = compileGlob(target.pattern);
+      return ({ key, namespace }) => namespace === target.namespace && isMatch(key);
+    }
+    case 'all':
+      return () => true;
+    case 'expired':
+      return () => false;
+  }
+}

@@ -1,0 +1,70 @@
+export { CacheKitModule } from './cache-kit.module.js';
+export type { CacheKitAsyncOptions, CacheKitFactoryOptions, CacheKitFeatureOptions, CacheKitOptionsFactory } from './cache-kit.module.js';
+export type { CacheKitOptions } from './cache-kit.options.js';
+export { createCache } from './compose-cache.js';
+
+export { CacheService } from './core/cache.service.js';
+export { NamespacedCache } from './core/namespaced-cache.js';
+export type { NamespaceDefaults } from './core/namespaced-cache.js';
+export type {
+  CacheOperations,
+  EntryPage,
+  InvalidateOptions,
+  InvalidatePatternOptions,
+  InvalidateTagsOptions,
+  ListOptions,
+  ManyFactory,
+} from './core/cache-operations.js';
+export type { CacheOptions, MemoryOptions } from './core/cache-options.js';
+export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
+export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
+export type { CacheExplanation } from './core/cache-explanation.js';
+export type { CacheStats } from './core/cache-stats.js';
+export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, NamespaceOption, SetOptions, StandardSchema, ValueValidator } from './core/call-options.js';
+export type { Duration, Ttl } from './core/duration.js';
+export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
+export {
+  CacheConfigError,
+  CacheError,
+  CacheKeyError,
+  CacheSerializationError,
+  CacheTimeoutError,
+  CacheUnavailableError,
+} from './core/cache.errors.js';
+export type { CacheErrorCode } from './core/cache.errors.js';
+export { escapeGlob } from './core/glob.js';
+
+export type {
+  AdapterUsage,
+  Awaitable,
+  CacheAdapter,
+  CacheAdapterContext,
+  CacheAdapterFactory,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  LoadRequest,
+  LoadTicket,
+  ScanPage,
+  ScanQuery,
+  StoredEntry,
+  TierUsage,
+} from './core/ports/cache-adapter.port.js';
+export type { Clock, Timer } from './core/ports/clock.port.js';
+
+export { getCacheNamespaceToken, getCacheToken, InjectCache, InjectCacheNamespace } from './nest/inject-cache.decorator.js';
+export type { AdminOptions } from './nest/admin/admin-options.js';
+
+export { Cached } from './nest/decorators/cached.decorator.js';
+export type { CachedOptions } from './nest/decorators/cached.decorator.js';
+export { CachedMany } from './nest/decorators/cached-many.decorator.js';
+export type { CachedManyOptions } from './nest/decorators/cached-many.decorator.js';
+export { CacheInvalidate } from './nest/decorators/cache-invalidate.decorator.js';
+export type { CacheInvalidateOptions } from './nest/decorators/cache-invalidate.decorator.js';
+export { CachePut } from './nest/decorators/cache-put.decorator.js';
+export type { CachePutOptions } from './nest/decorators/cache-put.decorator.js';
+
+export { CacheInterceptor } from './nest/http/cache.interceptor.js';
+export { CacheRoute, NoCache } from './nest/http/cache-route.decorator.js';
+export type { CacheRouteOptions } from './nest/http/cache-route.decorator.js';
+export type { HttpCacheOptions } from './nest/http/http-cache-options.js';

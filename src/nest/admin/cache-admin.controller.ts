@@ -1,0 +1,180 @@
+import {
+  BadRequestException,
+  Body,
+  type CanActivate,
+  Controller,
+  Delete,
+  type ExecutionContext,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  Injectable,
+  NotFoundException,
+  type OnModuleInit,
+  Param,
+  Post,
+  Query,
+  Scope,
+  type Type,
+  UseGuards,
+} from '@nestjs/common';
+import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
+import { isObservable, lastValueFrom } from 'rxjs';
+import type { CacheEntry } from '../../core/cache-entry.js';
+import type { CacheExplanation } from '../../core/cache-explanation.js';
+import type { CacheStats } from '../../core/cache-stats.js';
+import type { CacheService } from '../../core/cache.service.js';
+import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
+import { getCacheToken } from '../inject-cache.decorator.js';
+import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
+import { type EntryView, viewOf } from './entry-view.js';
+
+/** Asks the guards of the options. Nest itself cannot be told of them: with an asynchronous configuration they are known too late. */
+@Injectable()
+class AdminGuard implements CanActivate {
+  constructor(private readonly modules: ModuleRef) {}
+
+  canActivate(context: ExecutionContext): Promise<boolean> {
+    return this.modules.get<CacheAdminController>(context.getClass(), { strict: false }).isAllowed(context);
+  }
+}
+
+/** What operators may see and do. Mounted as a subclass for each cache, see `createAdminController`. */
+@UseGuards(AdminGuard)
+export class CacheAdminController implements OnModuleInit {
+  protected readonly cache!: CacheService;
+  protected readonly options!: ResolvedAdminOptions | undefined;
+  @Inject(ModuleRef) private readonly modules!: ModuleRef;
+
+  readonly #guards = new Map<Type<CanActivate>, CanActivate>();
+
+  /** A guard that cannot be made must fail at start-up and not on the first request. */
+  async onModuleInit(): Promise<void> {
+    for (const guard of this.options?.guards ?? []) {
+      const instance = await instanceOf(guard, this.modules);
+      if (instance !== undefined) this.#guards.set(guard, instance);
+    }
+  }
+
+  @Get('stats')
+  @Header('Cache-Control', 'no-store')
+  stats(): Promise<CacheStats> {
+    return this.cache.getStats();
+  }
+
+  @Get('entries')
+  @Header('Cache-Control', 'no-store')
+  async entries(@Query() query: Record<string, string>): Promise<{ entries: EntryView[]; cursor?: string }> {
+    const { limit, ...rest } = query;
+    const page = await orBadRequest(() => this.cache.list({ ...rest, ...(limit === undefined ? {} : { limit: Number(limit) }) }));
+    return { ...page, entries: page.entries.map((entry) => this.#view(entry)) };
+  }
+
+  @Get('entries/:key')
+  @Header('Cache-Control', 'no-store')
+  async entry(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<EntryView> {
+    const entry = await orBadRequest(() => this.cache.getEntry(key, inNamespace(namespace)));
+    if (entry === undefined) throw new NotFoundException(`Nothing is stored under '${key}'${namespace === undefined ? '' : ` in namespace '${namespace}'`}.`);
+    return this.#view(entry);
+  }
+
+  @Get('explain/:key')
+  @Header('Cache-Control', 'no-store')
+  explain(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<CacheExplanation> {
+    return orBadRequest(() => this.cache.explain(key, inNamespace(namespace)));
+  }
+
+  @Delete('entries/:key')
+  async delete(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<{ deleted: boolean }> {
+    return { deleted: await orBadRequest(() => this.cache.delete(key, inNamespace(namespace))) };
+  }
+
+  @Post('invalidate')
+  @HttpCode(200)
+  async invalidate(@Body() body: InvalidateBody): Promise<{ invalidated: number; dryRun: boolean }> {
+    const invalidated = await orBadRequest(() => this.#invalidate(body ?? {}));
+    return { invalidated, dryRun: body.dryRun === true };
+  }
+
+  @Post('clear')
+  @HttpCode(200)
+  async clear(): Promise<{ invalidated: number }> {
+    return { invalidated: await this.cache.clear() };
+  }
+
+  /** Whether every guard of the options lets the request pass. */
+  async isAllowed(context: ExecutionContext): Promise<boolean> {
+    for (const guard of this.options?.guards ?? []) {
+      const answer = (await this.#guardOf(guard, context)).canActivate(context);
+      if (!(isObservable(answer) ? await lastValueFrom(answer) : await answer)) return false;
+    }
+    return true;
+  }
+
+  #invalidate({ tags, mode, namespace, pattern, ...how }: InvalidateBody): Promise<number> {
+    if (tags !== undefined && namespace === undefined && pattern === undefined) return this.cache.invalidateTags(tags, { ...how, ...(mode === undefined ? {} : { mode }) });
+    if (tags === undefined && mode === undefined && pattern !== undefined) return this.cache.invalidatePattern(pattern, { ...how, ...inNamespace(namespace) });
+    if (tags === undefined && mode === undefined && namespace !== undefined) return this.cache.invalidateNamespace(namespace, how);
+    throw new BadRequestException('Expected one of `tags` (with `mode`), `namespace`, or `pattern` (with or without `namespace`).');
+  }
+
+  #view(entry: CacheEntry): EntryView {
+    return viewOf(entry, this.options?.showsValues === true);
+  }
+
+  async #guardOf(guard: Type<CanActivate>, context: ExecutionContext): Promise<CanActivate> {
+    return this.#guards.get(guard) ?? this.modules.resolve(guard, ContextIdFactory.getByRequest(context.switchToHttp().getRequest<object>()), { strict: false });
+  }
+}
+
+/** A guard that the application provides is used as it is; of any other class an instance is made here. */
+async function instanceOf(guard: Type<CanActivate>, modules: ModuleRef): Promise<CanActivate | undefined> {
+  try {
+    const { scope = Scope.DEFAULT } = modules.introspect(guard);
+    return scope === Scope.DEFAULT ? modules.get(guard, { strict: false }) : undefined;
+  } catch {
+    return modules.create(guard);
+  }
+}
+
+interface InvalidateBody {
+  tags?: string[];
+  mode?: 'any' | 'all';
+  namespace?: string;
+  pattern?: string;
+  soft?: boolean;
+  dryRun?: boolean;
+}
+
+function inNamespace(namespace: string | undefined): { namespace?: string } {
+  return namespace === undefined ? {} : { namespace };
+}
+
+/** What the kit refuses was the request's fault here. */
+async function orBadRequest<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CacheConfigError || error instanceof CacheKeyError) throw new BadRequestException(error.message);
+    throw error;
+  }
+}
+
+/** A controller of its own for the cache of that name: two caches are two sets of routes. */
+export function createAdminController(name: string, path: string): Type<CacheAdminController> {
+  class MountedCacheAdminController extends CacheAdminController {}
+  Controller(path)(MountedCacheAdminController);
+  Inject(getCacheToken(name))(MountedCacheAdminController.prototype, 'cache');
+  Inject(getAdminOptionsToken(name))(MountedCacheAdminController.prototype, 'options');
+  return MountedCacheAdminController;
+}
+
+/**
+ * Mounts a controller whose options have come late: at their path, or, without options, not at all. Works until Nest
+ * registers its routes, which is after all providers were made.
+ */
+export function mountLate(controller: Type<CacheAdminController>, options: ResolvedAdminOptions | undefined, modules: ModulesContainer): void {
+  if (options !== undefined) Controller(options.path)(controller);
+  else for (const module of modules.values()) module.controllers.delete(controller);
+}

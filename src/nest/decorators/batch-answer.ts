@@ -1,0 +1,28 @@
+import { kindOf } from '../../core/value-kinds.js';
+
+/** How a method answers for many ids: a Map by id, an object by `String(id)`, or an array in the order of the ids. */
+export type AnswerShape = 'map' | 'record' | 'array';
+
+/** `undefined` for what is none of the three. */
+export function shapeOf(answer: unknown): AnswerShape | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined;
+  if (Array.isArray(answer)) return 'array';
+  if (answer instanceof Map) return 'map';
+  const kind = kindOf(answer);
+  return kind === 'object' || kind === 'null-object' ? 'record' : undefined;
+}
+
+/** The value of each id in an answer of any shape; `undefined` where it has none. */
+export function gather(answer: unknown, ids: readonly unknown[]): unknown[] {
+  if (Array.isArray(answer)) return answer;
+  if (answer instanceof Map) return ids.map((id) => answer.get(id) as unknown);
+  const record = answer as Record<string, unknown>;
+  return ids.map((id) => (Object.hasOwn(record, String(id)) ? record[String(id)] : undefined));
+}
+
+/** The values of `ids` in that shape. Ids without a value are absent, in an array `undefined`. */
+export function inShape(shape: AnswerShape, ids: readonly unknown[], values: readonly unknown[]): unknown {
+  if (shape === 'array') return values;
+  const entries = ids.map((id, i) => [id, values[i]] as const).filter(([, value]) => value !== undefined);
+  return shape === 'map' ? new Map(entries) : Object.fromEntries(entries.map(([id, value]) => [String(id), value]));
+}

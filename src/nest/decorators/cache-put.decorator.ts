@@ -1,0 +1,69 @@
+import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
+import { checkKey, checkKeys } from '../../core/cache-key.js';
+import type { SetOptions } from '../../core/call-options.js';
+import { parseTtl, show, type Ttl } from '../../core/duration.js';
+import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
+import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
+
+export interface CachePutOptions<Key extends unknown[], Tags extends unknown[]> {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** Where the result is stored: a key, or a function of the method's parameters. */
+  key: string | ((...parameters: Key) => string);
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** @default the cache's `defaultTtl` */
+  ttl?: Ttl;
+  tags?: string[] | ((...valueThenParameters: Tags) => string[]);
+}
+
+export type CachePutDecorator<Key extends unknown[], Tags extends unknown[]> = <M extends Method>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<Misfit<'key', Key, Parameters<M>> | Misfit<'tags', Tags, ValueThenParameters<M>>, M>,
+) => void;
+
+/**
+ * Runs the method, always, and stores its result: write-through. A result that cannot be stored, and `undefined`,
+ * invalidates the key instead. When the method throws nothing changes. A fault of the cache never reaches the caller.
+ * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ */
+export function CachePut<
+  M extends Method = UnknownMethod,
+  Key extends unknown[] = Parameters<M>,
+  Tags extends unknown[] = ValueThenParameters<M>,
+>(options: CachePutOptions<Key, Tags>): CachePutDecorator<Key, Tags> {
+  return (target, name, descriptor) => {
+    const site = siteOf('@CachePut', target, name, descriptor as PropertyDescriptor | undefined);
+    const { keyOf, set, bound } = checkedAt(site, () => readPut(options));
+    replaceMethod(site, descriptor as PropertyDescriptor, placeOf(options), async (cache, self, args) => {
+      const written: unknown[] = [];
+      const write = async (): Promise<unknown> => (written[0] = await callMethod(site, self, args));
+      try {
+        return await cache.writeThrough(keyOf(self, args), write, forCall(set, bound, self, args) as SetOptions);
+      } catch (error) {
+        // The method has done its work; that the cache could not be told was reported by the cache.
+        if (written.length > 0 && error instanceof CacheUnavailableError) return written[0];
+        throw error;
+      }
+    });
+  };
+}
+
+function readPut(options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags', unknown>> = {}) {
+  checkOptions(options, ['key', 'ttl', 'tags']);
+  const { key, namespace, ttl, tags } = options;
+  if (ttl !== undefined) parseTtl(ttl, 'ttl');
+  if (tags !== undefined && typeof tags !== 'function') checkKeys(tags, 'tag');
+  const given = Object.entries({ namespace, ttl, tags }).filter(([, value]) => value !== undefined);
+  const set: LoadCallOptions = Object.freeze(Object.fromEntries(given));
+  return { keyOf: readKey(key), set, bound: functionsAmong(set) };
+}
+
+function readKey(key: unknown): KeyOf {
+  if (typeof key === 'function') return (self, args) => (key as OptionFunction).apply(self, args) as string;
+  if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
+  checkKey(key, 'key');
+  return () => key;
+}

@@ -1,0 +1,129 @@
+import { CacheConfigError } from '../../core/cache.errors.js';
+import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
+import { show, type Ttl } from '../../core/duration.js';
+import { readFunction, readOneOf } from '../../core/option-checks.js';
+import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
+import { callMethod, checkedAt, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';
+import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
+
+export interface CachedManyOptions<Key extends unknown[], When extends unknown[], Tags extends unknown[], StoreIf extends unknown[], TtlOf extends unknown[]>
+  extends LoadOptions {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** The key of one id, given that id and the method's other parameters. Ids of one key are one. */
+  key: (...idThenRest: Key) => string;
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** @default the cache's `defaultTtl` */
+  ttl?: Ttl | ((...valueThenRest: TtlOf) => Ttl);
+  tags?: string[] | ((...valueThenRest: Tags) => string[]);
+  /** When it answers false the method runs and the cache is left alone. */
+  when?: (...parameters: When) => boolean;
+  /** A value for which this answers false is returned and not stored. */
+  storeIf?: (...valueThenRest: StoreIf) => boolean;
+  /** A stored value that fails is a miss. */
+  validate?: ValueValidator<unknown>;
+  /** How the method answers. @default learned from its first answer */
+  returns?: AnswerShape;
+}
+
+/** The parameters after the ids. */
+type Rest<M extends Method> = Parameters<M> extends [unknown, ...infer R] ? R : [];
+type IdOf<M extends Method> = Parameters<M> extends [infer Ids, ...unknown[]] ? (Ids extends readonly (infer Id)[] ? Id : never) : never;
+type ValueOf<M extends Method> = Exclude<PartOf<ResultOf<M>>, undefined>;
+type PartOf<R> = R extends ReadonlyMap<unknown, infer V> ? V : R extends readonly (infer V)[] ? V : R extends Readonly<Record<PropertyKey, infer V>> ? V : never;
+
+/** `never` for a method whose first parameter is an array, and which answers with one value for each of its items. */
+type NotABatch<M extends Method> = [IdOf<M>] extends [never]
+  ? TheFirstParameterIsNoArrayOfIds<Parameters<M>>
+  : [PartOf<ResultOf<M>>] extends [never]
+    ? TheResultIsNoMapRecordOrArray<ResultOf<M>>
+    : never;
+interface TheFirstParameterIsNoArrayOfIds<Is> {
+  readonly parameters: Is;
+}
+interface TheResultIsNoMapRecordOrArray<Is> {
+  readonly result: Is;
+}
+
+type IdThenRest<M extends Method> = [id: IdOf<M>, ...rest: Rest<M>];
+type ValueThenRest<M extends Method> = [value: ValueOf<M>, ...rest: Rest<M>];
+
+export type CachedManyDecorator<Key extends unknown[], When extends unknown[], Tags extends unknown[], StoreIf extends unknown[], TtlOf extends unknown[]> = <
+  M extends Method,
+>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<
+    | NotABatch<M>
+    | Misfit<'key', Key, IdThenRest<M>>
+    | Misfit<'when', When, Parameters<M>>
+    | Misfit<'tags', Tags, ValueThenRest<M>>
+    | Misfit<'storeIf', StoreIf, ValueThenRest<M>>
+    | Misfit<'ttl', TtlOf, ValueThenRest<M>>,
+    M
+  >,
+) => void;
+
+/**
+ * For a method whose first parameter is an array of ids: only the ids that are not cached reach it, each once. It answers
+ * with a Map by id, an object by `String(id)`, or an array in the order of the ids it was given, with `undefined` for
+ * what does not exist; callers get the same shape for all the ids they asked for, in their order.
+ * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ */
+export function CachedMany<
+  M extends Method = UnknownMethod,
+  Key extends unknown[] = IdThenRest<M>,
+  When extends unknown[] = Parameters<M>,
+  Tags extends unknown[] = ValueThenRest<M>,
+  StoreIf extends unknown[] = ValueThenRest<M>,
+  TtlOf extends unknown[] = ValueThenRest<M>,
+>(options: CachedManyOptions<Key, When, Tags, StoreIf, TtlOf>): CachedManyDecorator<Key, When, Tags, StoreIf, TtlOf> {
+  return (target, name, descriptor) => {
+    const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
+    const { key, when, load, bound, returns } = checkedAt(site, () => readMany(options));
+    let shape = returns;
+    replaceMethod(site, descriptor as PropertyDescriptor, placeOf(options), async (cache, self, args) => {
+      if (when !== undefined && !when.apply(self, args)) return callMethod(site, self, args);
+      const [ids, ...rest] = args;
+      if (!Array.isArray(ids)) throw new CacheConfigError(`${site.label}: expected the first argument to be an array of ids, got \`${show(ids)}\`.`);
+      const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
+        const answer = await callMethod(site, self, [missing, ...rest]);
+        shape = checkedShape(site, answer, missing.length, returns);
+        return gather(answer, missing);
+      };
+
+      const keys = ids.map((id) => key.call(self, id, ...rest) as string);
+      const idOf = new Map(keys.map((each, i) => [each, ids[i] as unknown]));
+      const missingValues = async (missing: string[]): Promise<Map<string, unknown>> => {
+        const values = await ask(missing.map((each) => idOf.get(each)));
+        return new Map(missing.map((each, i) => [each, values[i]]));
+      };
+      const values = await cache.getOrSetMany([...idOf.keys()], missingValues, forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
+      // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
+      if (shape === undefined) await ask(ids.slice(0, 1));
+      return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
+    });
+  };
+}
+
+function readMany(options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
+  const load = readLoadCallOptions(options, ['key', 'when', 'returns']);
+  const key = readFunction<OptionFunction>(options.key, 'key');
+  if (key === undefined) throw new CacheConfigError('Expected `key` to be a function that answers the key of one id, got nothing.');
+  const returns = readOneOf(options.returns, ['map', 'record', 'array'], 'returns');
+  return { load, bound: functionsAmong(load), key, when: readFunction<OptionFunction>(options.when, 'when'), returns };
+}
+
+function checkedShape(site: MethodSite, answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape {
+  const shape = shapeOf(answer);
+  if (shape === undefined) throw new CacheConfigError(`${site.label}: expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
+  if (returns !== undefined && shape !== returns) throw new CacheConfigError(`${site.label}: the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
+  if (shape === 'array' && (answer as unknown[]).length !== count) {
+    throw new CacheConfigError(
+      `${site.label}: the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,
+    );
+  }
+  return shape;
+}

@@ -1,0 +1,183 @@
+import 'reflect-metadata';
+import { Inject } from '@nestjs/common';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import type { CacheService } from '../../core/cache.service.js';
+import { show } from '../../core/duration.js';
+import { getCacheToken } from '../inject-cache.decorator.js';
+
+/*
+ * What all method decorators of the kit share: the wrapper around the method, and how it comes by its cache.
+ *
+ * A decorated class asks Nest for its cache like any class: by property injection, under a symbol that belongs to the
+ * class and the cache, its slot. So every instance gets the cache of its own application and module, however it is
+ * scoped, and Nest refuses to start when there is none. A setter on the prototype puts what Nest injects into a
+ * property that no loop, no copy and no serializer sees, or, when the instance is frozen, into a WeakMap.
+ * Nest injects nothing into what a `useFactory` or a `useValue` gives it: the DecoratorExplorer does it there.
+ */
+
+/** Where a decorator was put. */
+export interface MethodSite {
+  /** As it is written: `@Cached`. */
+  readonly decorator: string;
+  /** The prototype. */
+  readonly target: object;
+  readonly name: string | symbol;
+  readonly method: (...args: unknown[]) => unknown;
+  /** `@Cached on ProductService.find`. */
+  readonly label: string;
+}
+
+/** What the wrapper does instead of calling the method. */
+export type DecoratedCall = (cache: CacheService, self: object, args: unknown[]) => Promise<unknown>;
+
+export type KeyOf = (self: object, args: unknown[]) => string;
+
+/** Which cache a decorated method uses, and what of it. */
+export interface MethodTraits {
+  readonly cache: string;
+  readonly namespace: string | undefined;
+  /** The key of a call of `@Cached`. */
+  readonly keyOf?: KeyOf;
+  /** True when that key is made of the class's name and the arguments. */
+  readonly isKeyless?: boolean;
+}
+
+/** What is kept about a decorated method, for the explorer and for overrides. */
+export interface DecoratedMethod extends MethodSite, MethodTraits {
+  readonly slot: symbol;
+}
+
+type Slots = Record<symbol, CacheService | undefined>;
+
+const methodsOf = new WeakMap<object, DecoratedMethod[]>();
+const frozenInstances = new WeakMap<object, Map<symbol, CacheService>>();
+
+/**
+ * Checks where a decorator stands.
+ * @throws CacheConfigError for anything but a method of instances
+ */
+export function siteOf(decorator: string, target: unknown, name: string | symbol, descriptor: PropertyDescriptor | undefined): MethodSite {
+  if (typeof name === 'object') throw new CacheConfigError(`${decorator} needs TypeScript's \`experimentalDecorators\`, as Nest does.`);
+  const isStatic = typeof target === 'function';
+  const className = isStatic ? target.name : (target as object).constructor.name;
+  const label = `${decorator} on ${className === '' ? '(anonymous class)' : className}.${String(name)}`;
+  if (isStatic) throw new CacheConfigError(`${label}: a static method has no instance to inject a cache into. Make it a method of a provider.`);
+  const method = descriptor?.value as MethodSite['method'] | undefined;
+  if (typeof method !== 'function') throw new CacheConfigError(`${label}: only methods can be decorated, not properties and accessors.`);
+  if (Object.prototype.toString.call(method).includes('Generator')) {
+    throw new CacheConfigError(`${label}: a generator answers with an iterator, which can be read once and not be cached. Return an array.`);
+  }
+  return { decorator, target: target as object, name, method, label };
+}
+
+/**
+ * What `check` answers.
+ * @throws CacheConfigError with what was wrong, and on which method
+ */
+export function checkedAt<T>(site: MethodSite, check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    throw new CacheConfigError(`${site.label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
+export function placeOf(options: { cache?: string; namespace?: string }): MethodTraits {
+  return { cache: options.cache ?? 'default', namespace: options.namespace };
+}
+
+/** Puts `call` in the place of the method, and keeps the method's name, length, properties and metadata. */
+export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, traits: MethodTraits, call: DecoratedCall): DecoratedMethod {
+  const slot = slotOf(site, traits.cache);
+  const decorated: DecoratedMethod = { ...site, ...traits, slot };
+  const wrapper = function (this: object | undefined, ...args: unknown[]): Promise<unknown> {
+    try {
+      const cache = (this as Slots | undefined)?.[slot];
+      return cache === undefined ? Promise.reject(notBound(decorated, this)) : call(cache, this as object, args);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  };
+  keepIdentity(wrapper, site.method);
+  descriptor.value = wrapper;
+  ownMethodsOf(site.target).push(decorated);
+  return decorated;
+}
+
+/** The method itself, as a promise: what a sync method throws is a rejection. */
+export async function callMethod({ method }: MethodSite, self: object, args: unknown[]): Promise<unknown> {
+  return method.apply(self, args);
+}
+
+/** The decorated methods of instances whose prototype is `prototype`, inherited and overridden ones included. */
+export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] {
+  if (prototype === null) return [];
+  return [...(methodsOf.get(prototype) ?? []), ...decoratedMethodsOf(Object.getPrototypeOf(prototype) as object | null)];
+}
+
+/**
+ * True for a call by way of `super` from an override that caches under the same key. Judged by the override's `key` for
+ * these arguments, because which call this one came from cannot be seen.
+ */
+export function isKeptByOverride(decorated: DecoratedMethod, key: string, self: object, args: unknown[]): boolean {
+  const { target, name, cache, namespace } = decorated;
+  for (let at = Object.getPrototypeOf(self) as object | null; at !== null && at !== target; at = Object.getPrototypeOf(at) as object | null) {
+    const override = methodsOf.get(at)?.find((method) => method.name === name && method.keyOf !== undefined);
+    if (override !== undefined) return override.cache === cache && override.namespace === namespace && override.keyOf?.(self, args) === key;
+  }
+  return false;
+}
+
+/** Gives `instance` the cache for `slot`, also where it has none or another one already. */
+export function bindCache(instance: object, slot: symbol, cache: CacheService): void {
+  if (Object.hasOwn(instance, slot)) (instance as Slots)[slot] = cache;
+  else if (Object.isExtensible(instance)) Object.defineProperty(instance, slot, { value: cache, writable: true, configurable: true });
+  else frozenInstances.set(instance, new Map([...(frozenInstances.get(instance) ?? []), [slot, cache]]));
+}
+
+function ownMethodsOf(target: object): DecoratedMethod[] {
+  const methods = methodsOf.get(target) ?? [];
+  methodsOf.set(target, methods);
+  return methods;
+}
+
+/** One slot for each class and cache, whatever the number of methods. Nest prints its description when there is no such cache. */
+function slotOf(site: MethodSite, cache: string): symbol {
+  const known = ownMethodsOf(site.target).find((method) => method.cache === cache);
+  if (known !== undefined) return known.slot;
+  const slot = Symbol(`the cache that ${site.label} needs. ${howToRegister(cache)}`);
+  Object.defineProperty(site.target, slot, {
+    configurable: true,
+    get(this: object) {
+      return frozenInstances.get(this)?.get(slot);
+    },
+    set(this: object, service: CacheService) {
+      bindCache(this, slot, service);
+    },
+  });
+  Inject(getCacheToken(cache))(site.target, slot);
+  return slot;
+}
+
+/** What to do when a cache is missing. */
+export function howToRegister(cache: string): string {
+  const options = cache === 'default' ? '' : `{ name: '${cache}' }`;
+  return `Import \`CacheKitModule.forRoot(${options})\` in the root module (with \`isGlobal: false\`, in each module that uses it)`;
+}
+
+function keepIdentity(wrapper: object, method: object): void {
+  Object.defineProperties(wrapper, Object.getOwnPropertyDescriptors(method));
+  for (const key of Reflect.getOwnMetadataKeys(method) as unknown[]) {
+    Reflect.defineMetadata(key, Reflect.getOwnMetadata(key, method), wrapper);
+  }
+}
+
+function notBound({ label, name }: DecoratedMethod, self: unknown): CacheConfigError {
+  if (typeof self !== 'object' || self === null) {
+    return new CacheConfigError(`${label} was called without its object (\`this\` is ${show(self)}). Call it as \`service.${String(name)}(...)\`, or bind it first.`);
+  }
+  return new CacheConfigError(
+    `${label} was called on an object that Nest has not given a cache: one made with \`new\`, or used before the application has started. ` +
+      'Let Nest make it, as a provider or controller of a module; in a unit test, with `Test.createTestingModule` and `CacheKitModule.forRoot()`.',
+  );
+}

@@ -1,0 +1,111 @@
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import type { CacheService } from '../../core/cache.service.js';
+import { getCacheToken } from '../inject-cache.decorator.js';
+import { bindCache, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';
+
+type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
+type Wrapper = NestModule extends { providers: Map<unknown, infer W> } ? W : never;
+
+/** A provider, controller or enhancer with decorated methods. */
+interface Decorated {
+  readonly module: NestModule;
+  readonly wrapper: Wrapper;
+  readonly prototype: object;
+  readonly methods: readonly DecoratedMethod[];
+}
+
+/**
+ * Looks through the application when it starts: gives caches to instances that Nest did not construct (`useFactory`,
+ * `useValue`), and finds misuse that shows only when all classes are known.
+ */
+@Injectable()
+export class DecoratorExplorer implements OnModuleInit {
+  readonly #logger = new Logger('CacheKit');
+
+  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+
+  /** @throws CacheConfigError for a cache that is not registered, and for classes whose keys would be the same */
+  async onModuleInit(): Promise<void> {
+    const all = [...this.modules.values()].flatMap((module) => wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)));
+    refuseSharedKeys(all);
+    this.#warnOfSharedAnswers(all);
+    const injected = new Set(all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance));
+    for (const decorated of all) {
+      if (!isConstructedByNest(decorated.wrapper) && !injected.has(decorated.wrapper.instance)) await bindInstance(decorated);
+    }
+  }
+
+  #warnOfSharedAnswers(all: readonly Decorated[]): void {
+    const warned = new Set<DecoratedMethod>();
+    for (const { wrapper, methods } of all) {
+      if (wrapper.isDependencyTreeStatic()) continue;
+      for (const method of methods) {
+        if (method.isKeyless !== true || warned.has(method)) continue;
+        warned.add(method);
+        this.#logger.warn(
+          `${method.label}: the provider is made anew for each request, but without a \`key\` its answers are shared by all requests. ` +
+            'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments alone ends this warning.',
+        );
+      }
+    }
+  }
+}
+
+function wrappersOf({ providers, controllers, injectables }: NestModule): Wrapper[] {
+  return [...providers.values(), ...controllers.values(), ...injectables.values()] as Wrapper[];
+}
+
+function decoratedBy(module: NestModule, wrapper: Wrapper): Decorated[] {
+  const prototype = prototypeOf(wrapper);
+  const methods = decoratedMethodsOf(prototype);
+  return prototype === null || methods.length === 0 ? [] : [{ module, wrapper, prototype, methods }];
+}
+
+function prototypeOf(wrapper: Wrapper): object | null {
+  if (isConstructedByNest(wrapper)) return (wrapper.metatype as { prototype?: object }).prototype ?? null;
+  const instance: unknown = wrapper.isDependencyTreeStatic() ? wrapper.instance : undefined;
+  return typeof instance === 'object' && instance !== null ? (Object.getPrototypeOf(instance) as object | null) : null;
+}
+
+function isConstructedByNest(wrapper: Wrapper): boolean {
+  return !wrapper.isNotMetatype;
+}
+
+/** Two classes of one name have the same keys where these are made of it: one would be answered with what the other has stored. */
+function refuseSharedKeys(all: readonly Decorated[]): void {
+  const owners = new Map<string, object>();
+  for (const { prototype, methods } of all) {
+    for (const { isKeyless, label, cache, namespace = null, name } of methods) {
+      if (isKeyless !== true) continue;
+      const id = JSON.stringify([cache, namespace, prototype.constructor.name, String(name)]);
+      const owner = owners.get(id) ?? prototype;
+      owners.set(id, owner);
+      if (owner === prototype) continue;
+      throw new CacheConfigError(
+        `${label}: this application has two classes called ${prototype.constructor.name} with a @Cached ${String(name)} without \`key\`, and each would be answered with what the other has stored. Give them a \`key\` or a \`namespace\` of their own, or rename one.`,
+      );
+    }
+  }
+}
+
+async function bindInstance({ module, wrapper, methods }: Decorated): Promise<void> {
+  for (const method of new Map(methods.map((each) => [each.slot, each])).values()) {
+    bindCache(wrapper.instance as object, method.slot, await cacheSeenFrom(module, method));
+  }
+}
+
+/** The cache that a provider of this module would be injected with. */
+async function cacheSeenFrom(module: NestModule, { cache, label }: DecoratedMethod): Promise<CacheService> {
+  class Holder {
+    declare cache: CacheService;
+  }
+  Inject(getCacheToken(cache))(Holder.prototype, 'cache');
+  try {
+    const moduleRef = module.providers.get(ModuleRef)?.instance as ModuleRef;
+    return (await moduleRef.create(Holder)).cache;
+  } catch (error) {
+    throw new CacheConfigError(`${label}: there is no cache '${cache}' in ${module.metatype.name}. ${howToRegister(cache)}.`, { cause: error });
+  }
+}

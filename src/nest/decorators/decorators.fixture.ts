@@ -1,0 +1,33 @@
+import { Logger, type ModuleMetadata, type Type } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { CacheKitModule } from '../../cache-kit.module.js';
+import type { CacheKitOptions } from '../../cache-kit.options.js';
+import { CacheService } from '../../core/cache.service.js';
+
+const started: TestingModule[] = [];
+Logger.overrideLogger(false);
+
+/** An application with the kit and these providers, started. End it with `closeAll`. */
+export async function start(providers: NonNullable<ModuleMetadata['providers']>, options: CacheKitOptions = {}): Promise<TestingModule> {
+  const app = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(options)], providers }).compile();
+  started.push(app);
+  await app.init();
+  return app;
+}
+
+/** One instance of `type` as Nest makes it, and the cache that it was given. */
+export async function startWith<T>(type: Type<T>, options?: CacheKitOptions): Promise<{ service: T; cache: CacheService }> {
+  const app = await start([type], options);
+  return { service: app.get(type), cache: app.get(CacheService) };
+}
+
+export async function closeAll(): Promise<void> {
+  await Promise.all(started.splice(0).map((app) => app.close()));
+}
+
+/** Puts a decorator on a method as TypeScript would, so that what it throws can be looked at. */
+export function decorate(decorator: unknown, method: (...args: never[]) => unknown): () => void {
+  class ProductService {}
+  const put = decorator as (target: object, name: string, descriptor: PropertyDescriptor) => void;
+  return () => put(ProductService.prototype, 'find', { value: method, writable: true, configurable: true });
+}

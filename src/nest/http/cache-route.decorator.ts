@@ -1,0 +1,67 @@
+import 'reflect-metadata';
+import { applyDecorators, SetMetadata } from '@nestjs/common';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import { checkKey, checkKeys } from '../../core/cache-key.js';
+import { show } from '../../core/duration.js';
+import { checkNames } from '../../core/option-checks.js';
+import { readRouteDefaults, type RequestFunction, type ResolvedRouteDefaults, type RouteDefaultOptions } from './http-cache-options.js';
+
+/** How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's options. */
+export interface CacheRouteOptions extends RouteDefaultOptions {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. */
+  key?: string | RequestFunction<string>;
+  tags?: string[] | RequestFunction<string[]>;
+}
+
+const OPTION_NAMES = ['cache', 'namespace', 'key', 'tags', 'ttl', 'scope', 'varyBy', 'query', 'cacheControl', 'maxBodyBytes', 'staleIfError'] satisfies (keyof CacheRouteOptions)[];
+
+const ROUTE_METADATA = 'cache-kit:route';
+
+/**
+ * Says how `CacheInterceptor` caches this route or controller; the interceptor itself is bound with `@UseInterceptors`
+ * or as `APP_INTERCEPTOR`. On a method it overrides the controller's options one by one.
+ * @throws CacheConfigError at once for an option that is unknown or unreadable
+ */
+export function CacheRoute(options: CacheRouteOptions = {}): MethodDecorator & ClassDecorator {
+  checkRouteOptions(options);
+  return applyDecorators(SetMetadata(ROUTE_METADATA, { ...options }));
+}
+
+/** The route, or every route of the controller that has no `@CacheRoute`, is never cached. */
+export function NoCache(): MethodDecorator & ClassDecorator {
+  return applyDecorators(SetMetadata(ROUTE_METADATA, false));
+}
+
+/** What the decorators say about a route: `false` for @NoCache, `undefined` when there is none. */
+export function routeOptionsOf(controller: object, handler: object): CacheRouteOptions | false | undefined {
+  const ofHandler = Reflect.getMetadata(ROUTE_METADATA, handler) as CacheRouteOptions | false | undefined;
+  const ofController = Reflect.getMetadata(ROUTE_METADATA, controller) as CacheRouteOptions | false | undefined;
+  if (ofHandler === undefined) return ofController;
+  return ofHandler && ofController ? { ...ofController, ...ofHandler } : ofHandler;
+}
+
+const ANY_BASE: ResolvedRouteDefaults = { ttlMs: 0, scope: 'public', varyBy: [], query: undefined, cacheControl: 'auto', maxBodyBytes: 1, staleIfErrorMs: 0 };
+
+function checkRouteOptions(options: CacheRouteOptions): void {
+  const where = '@CacheRoute ';
+  checkNames(options, OPTION_NAMES, where);
+  readRouteDefaults(options, ANY_BASE, where);
+  const { cache, namespace, key, tags } = options;
+  checkName(cache, `${where}cache`);
+  checkName(namespace, `${where}namespace`);
+  if (typeof key !== 'function') checkName(key, `${where}key`);
+  if (tags !== undefined && typeof tags !== 'function') checkKeys(tags, 'tag');
+}
+
+function checkName(name: unknown, option: string): void {
+  if (name === undefined) return;
+  try {
+    checkKey(name, 'key');
+  } catch (error) {
+    throw new CacheConfigError(`Expected \`${option}\` to be a non-empty string of at most 1024 bytes, got \`${show(name)}\`.`, { cause: error });
+  }
+}

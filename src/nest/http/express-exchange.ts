@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type CacheRequest, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+
+/** The part of Express's response that is used. */
+export interface ExpressResponse extends ServerResponse {
+  send(body?: unknown): unknown;
+  json(body?: unknown): unknown;
+}
+
+type End = (chunk?: unknown, encoding?: unknown, callback?: unknown) => ServerResponse;
+
+/**
+ * Everything that Express sends whole, `json`, `send` or a filter's own `end`, comes to `end` before a header is out;
+ * whatever comes to `write` or `writeHead` first is a stream.
+ */
+export class ExpressExchange implements Exchange {
+  constructor(
+    readonly request: CacheRequest,
+    private readonly response: ExpressResponse,
+  ) {}
+
+  get raw(): object {
+    return this.request;
+  }
+
+  status(): number {
+    return this.response.statusCode;
+  }
+
+  setStatus(status: number): void {
+    this.response.statusCode = status;
+  }
+
+  header(name: string): HeaderValue | undefined {
+    return this.response.getHeader(name);
+  }
+
+  headers(): HeaderMap {
+    return this.response.getHeaders();
+  }
+
+  setHeader(name: string, value: HeaderValue): void {
+    if (!this.response.headersSent) this.response.setHeader(name, value);
+  }
+
+  removeHeader(name: string): void {
+    if (!this.response.headersSent) this.response.removeHeader(name);
+  }
+
+  hasPendingCookie(): boolean {
+    return false;
+  }
+
+  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
+    const { response } = this;
+    const stop = override<ServerResponse>(response, {
+      end: ((...sent: Parameters<End>) => {
+        stop();
+        const form = onReply(bytesOf(sent[0], sent[1]));
+        const end = response.end.bind(response) as End;
+        return form === 'full' ? end(...sent) : end(callbackOf(sent));
+      }) as ServerResponse['end'],
+      ...streaming(response, () => {
+        stop();
+        onReply(undefined);
+      }),
+    });
+    return stop;
+  }
+
+  replaceReply(answer: () => Buffer | undefined): void {
+    const { response } = this;
+    const reply = (name: 'json' | 'send') => (body?: unknown) => {
+      stop();
+      const bytes = answer();
+      if (bytes === undefined) return response[name](body);
+      if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
+      return response.end(bytes);
+    };
+    const stop = override<ExpressResponse>(response, { json: reply('json'), send: reply('send') });
+  }
+
+  replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
+    const request = this.request as CacheRequest & Pick<IncomingMessage, 'url'>;
+    const { originalUrl } = request;
+    const ownUrl = request.url;
+    Object.defineProperty(request, 'query', { value: query, configurable: true, writable: true, enumerable: true });
+    Object.assign(request, { originalUrl: url, url: withQueryOf(ownUrl ?? url, url) });
+    return () => {
+      Reflect.deleteProperty(request, 'query');
+      Object.assign(request, { originalUrl, url: ownUrl });
+    };
+  }
+
+  isClosed(): boolean {
+    return this.response.closed || this.response.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.response.once('close', listener);
+  }
+}
+
+/** The methods that send headers before the body is complete. */
+function streaming(response: ServerResponse, onStream: () => void): Partial<ServerResponse> {
+  const watched = <Name extends 'write' | 'writeHead' | 'flushHeaders'>(name: Name): ServerResponse[Name] =>
+    ((...args: unknown[]) => {
+      onStream();
+      return (response[name] as (...args: unknown[]) => unknown)(...args);
+    }) as ServerResponse[Name];
+  return { write: watched('write'), writeHead: watched('writeHead'), flushHeaders: watched('flushHeaders') };
+}
+
+function bytesOf(chunk: unknown, encoding: unknown): Buffer {
+  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  if (Buffer.isBuffer(chunk)) return chunk;
+  return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : EMPTY_BODY;
+}
+
+function callbackOf(sent: readonly unknown[]): unknown {
+  return sent.find((value) => typeof value === 'function');
+}
+
+/** Inside a mounted router `url` lacks the mount path that `originalUrl` has. */
+function withQueryOf(url: string, other: string): string {
+  const path = url.split('?', 1)[0] ?? '';
+  const at = other.indexOf('?');
+  return at < 0 ? path : path + other.slice(at);
+}

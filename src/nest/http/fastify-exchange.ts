@@ -1,0 +1,205 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type CacheRequest, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+
+/** The part of Fastify's request that is used beyond what it has in common with Express's. */
+export interface FastifyRequest extends CacheRequest {
+  readonly raw: IncomingMessage;
+}
+
+/** The part of Fastify's reply that is used. */
+export interface FastifyReply {
+  readonly raw: ServerResponse;
+  statusCode: number;
+  readonly sent: boolean;
+  send(payload?: unknown): unknown;
+  code(status: number): unknown;
+  header(name: string, value: HeaderValue): unknown;
+  getHeader(name: string): HeaderValue | undefined;
+  getHeaders(): HeaderMap;
+  removeHeader(name: string): unknown;
+  serialize(payload: unknown): string;
+  setCookie?(...args: unknown[]): unknown;
+  cookie?(...args: unknown[]): unknown;
+  clearCookie?(...args: unknown[]): unknown;
+}
+
+interface Rendered {
+  readonly body: Buffer;
+  readonly contentType?: string;
+}
+
+const COOKIE_METHODS = ['setCookie', 'cookie', 'clearCookie'] as const;
+
+/**
+ * The reply is seen in `send`, before the `onSend` hooks: what a hook does to it (compression, cookies) is done anew for
+ * every request. The payload is serialised here by Fastify's own rules, because Fastify leaves no room between
+ * serialising and sending.
+ */
+export class FastifyExchange implements Exchange {
+  #setsCookie = false;
+
+  constructor(
+    readonly request: FastifyRequest,
+    private readonly reply: FastifyReply,
+  ) {}
+
+  get raw(): object {
+    return this.request.raw;
+  }
+
+  status(): number {
+    return this.reply.statusCode;
+  }
+
+  setStatus(status: number): void {
+    this.reply.code(status);
+  }
+
+  header(name: string): HeaderValue | undefined {
+    return this.reply.getHeader(name);
+  }
+
+  headers(): HeaderMap {
+    return this.reply.getHeaders();
+  }
+
+  setHeader(name: string, value: HeaderValue): void {
+    if (!this.reply.raw.headersSent) this.reply.header(name, value);
+  }
+
+  removeHeader(name: string): void {
+    this.reply.removeHeader(name);
+    // What a Nest middleware has set is on the raw response, and not every version of Fastify looks there.
+    if (!this.reply.raw.headersSent) this.reply.raw.removeHeader(name);
+  }
+
+  hasPendingCookie(): boolean {
+    return this.#setsCookie;
+  }
+
+  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
+    const { reply } = this;
+    const stopCookies = this.#watchCookies();
+    const stopSend = override<FastifyReply>(reply, {
+      send: (payload?: unknown) => {
+        stop();
+        const rendered = this.#render(payload);
+        if (rendered?.contentType !== undefined) reply.header('content-type', rendered.contentType);
+        const form = onReply(rendered?.body);
+        if (rendered === undefined) return reply.send(payload);
+        return form === 'full' ? this.#send(rendered.body) : this.#send(EMPTY_BODY);
+      },
+    });
+    const stop = (): void => {
+      stopSend();
+      stopCookies();
+    };
+    return stop;
+  }
+
+  replaceReply(answer: () => Buffer | undefined): void {
+    const { reply } = this;
+    const stop = override<FastifyReply>(reply, {
+      send: (payload?: unknown) => {
+        stop();
+        const bytes = answer();
+        return bytes === undefined ? reply.send(payload) : this.#send(bytes);
+      },
+    });
+  }
+
+  replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
+    const request = this.request as { query: unknown };
+    const raw = this.request.raw as { url?: string };
+    const before = { query: request.query, url: raw.url };
+    // Fastify remembers `originalUrl` from its first use, so a changed `url` would not show in it.
+    Object.defineProperty(this.request, 'originalUrl', { value: url, configurable: true });
+    request.query = query;
+    raw.url = url;
+    return () => {
+      Reflect.deleteProperty(this.request, 'originalUrl');
+      request.query = before.query;
+      if (before.url !== undefined) raw.url = before.url;
+    };
+  }
+
+  isClosed(): boolean {
+    return this.reply.raw.closed || this.reply.raw.destroyed;
+  }
+
+  onClose(listener: () => void): void {
+    this.reply.raw.once('close', listener);
+  }
+
+  /** A Buffer without a content type would get one, and an empty answer has none. */
+  #send(body: Buffer): unknown {
+    const { reply } = this;
+    if (reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
+    return body.length === 0 && reply.getHeader('content-type') === undefined ? reply.send() : reply.send(body);
+  }
+
+  /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */
+  #keepOutLength(): void {
+    const { reply } = this;
+    const header = reply.header.bind(reply);
+    override<FastifyReply>(reply, { header: (name, value) => (name === 'content-length' ? reply : header(name, value)) });
+  }
+
+  /** The payload as `Reply.send` would make it, or `undefined` for what it does not turn into bytes itself. */
+  #render(payload: unknown): Rendered | undefined {
+    if (payload === undefined) return { body: EMPTY_BODY };
+    if (payload instanceof Error || isStream(payload)) return undefined;
+    const header = this.reply.getHeader('content-type');
+    const type = header === undefined ? undefined : String(header);
+    if (ArrayBuffer.isView(payload)) return { body: viewOf(payload), contentType: type ?? 'application/octet-stream' };
+    if (typeof payload === 'string') return { body: Buffer.from(payload), contentType: withCharset(type ?? 'text/plain; charset=utf-8') };
+    return this.#renderJson(payload, type ?? 'application/json');
+  }
+
+  #renderJson(payload: unknown, type: string): Rendered | undefined {
+    if (!type.includes('json') || hasSerializationHook(this.request)) return undefined;
+    try {
+      return { body: Buffer.from(this.reply.serialize(payload)), contentType: withCharset(type) };
+    } catch {
+      // Fastify will meet the same error and answer it.
+      return undefined;
+    }
+  }
+
+  /** `@fastify/cookie` keeps cookies to itself until its `onSend` hook. */
+  #watchCookies(): () => void {
+    const { reply } = this;
+    const methods: Partial<FastifyReply> = {};
+    for (const name of COOKIE_METHODS) {
+      const original = reply[name]?.bind(reply);
+      if (original === undefined) continue;
+      methods[name] = (...args: unknown[]) => {
+        this.#setsCookie = true;
+        return original(...args);
+      };
+    }
+    return override(reply, methods);
+  }
+}
+
+function isStream(payload: unknown): boolean {
+  if (typeof payload !== 'object' || payload === null) return false;
+  const { pipe, getReader } = payload as { pipe?: unknown; getReader?: unknown };
+  return typeof pipe === 'function' || typeof getReader === 'function' || Object.prototype.toString.call(payload) === '[object Response]';
+}
+
+function viewOf(bytes: ArrayBufferView): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Fastify completes JSON types without a charset, and leaves the others alone. */
+function withCharset(type: string): string {
+  return !type.includes('json') || /;\s*charset=/i.test(type) ? type : `${type}; charset=utf-8`;
+}
+
+/** A `preSerialization` hook runs inside `send` and may be asynchronous: its result cannot be had before. */
+function hasSerializationHook(request: object): boolean {
+  const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
+  const context = symbol === undefined ? undefined : (request as Record<symbol, { preSerialization?: unknown } | undefined>)[symbol];
+  return (context?.preSerialization ?? null) !== null;
+}

@@ -1,0 +1,56 @@
+import 'reflect-metadata';
+import type { ModulesContainer } from '@nestjs/core';
+
+/*
+ * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
+ * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each other.
+ */
+const HEADERS_METADATA = '__headers__';
+const PASSTHROUGH_METADATA = '__responsePassthrough__';
+const REDIRECT_METADATA = '__redirect__';
+const RENDER_METADATA = '__renderTemplate__';
+const ROUTE_ARGS_METADATA = '__routeArguments__';
+const SSE_METADATA = '__sse__';
+const VERSION_METADATA = '__version__';
+
+/** The types of parameters that take the response out of Nest's hands: `RouteParamtypes.RESPONSE` and `NEXT`. */
+const RESPONSE_PARAMETERS = ['1', '2'];
+
+export interface HandlerFacts {
+  /** Module, class, method and API version: no two handlers of an application have the same. */
+  readonly identity: string;
+  /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
+  readonly headerNames: readonly string[];
+  readonly isStream: boolean;
+  /** Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`. */
+  readonly sendsItself: boolean;
+}
+
+type Class = abstract new (...args: never[]) => unknown;
+type Handler = (...args: never[]) => unknown;
+
+export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer): HandlerFacts {
+  const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
+  return {
+    identity: identityOf(controller, handler, modules),
+    headerNames: headers.map(({ name }) => name.toLowerCase()),
+    isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
+    sendsItself:
+      Reflect.getMetadata(REDIRECT_METADATA, handler) !== undefined ||
+      Reflect.getMetadata(RENDER_METADATA, handler) !== undefined ||
+      takesResponse(controller, handler.name),
+  };
+}
+
+function takesResponse(controller: Class, method: string): boolean {
+  if (Reflect.getMetadata(PASSTHROUGH_METADATA, controller, method) === true) return false;
+  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as object;
+  return Object.keys(parameters).some((name) => RESPONSE_PARAMETERS.includes(name.split(':', 1)[0] ?? ''));
+}
+
+function identityOf(controller: Class, handler: Handler, modules: ModulesContainer): string {
+  const module = [...modules.values()].find(({ controllers }) => controllers.has(controller));
+  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller)) as string | string[] | symbol | undefined;
+  const versions = version === undefined ? '' : `@${[version].flat().map(String).join(',')}`;
+  return `${module?.name ?? ''}.${controller.name}.${handler.name}${versions}`;
+}

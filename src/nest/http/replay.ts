@@ -1,0 +1,35 @@
+import { Observable } from 'rxjs';
+import { finishAnswer, type HeaderRules, type Provenance } from './answer-headers.js';
+import type { CachedResponse } from './cached-response.js';
+import { EMPTY_BODY, type Exchange } from './exchange.js';
+import { standInFor } from './stand-in.js';
+
+/**
+ * Answers with a stored response, through Nest: the interceptors outside the cache run as on a miss. They may set
+ * headers, and refuse the request by an exception; the body is the stored one, which they had their part in when it was
+ * made.
+ *
+ * The handler's headers are set at once, where the handler would have set them; the rest when Nest replies. A reply
+ * with another status than the stored one is an exception filter's and passes, except a 5xx: that is an interceptor
+ * which could not cope with the stand-in.
+ */
+export function replay(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Observable<unknown> {
+  let isRefused = false;
+  for (const name of response.removed) exchange.removeHeader(name);
+  for (const [name, value] of response.headers) exchange.setHeader(name, value);
+  exchange.setStatus(response.status);
+  exchange.replaceReply(() => {
+    const status = exchange.status();
+    if (status < 500 && (isRefused || status !== response.status)) return undefined;
+    exchange.setStatus(response.status);
+    if (response.contentType === null) exchange.removeHeader('content-type');
+    else exchange.setHeader('content-type', response.contentType);
+    return finishAnswer(exchange, response, rules, how) === 'full' ? response.body : EMPTY_BODY;
+  });
+  return new Observable((subscriber) => {
+    subscriber.next(standInFor(response));
+    // An operator that throws ends the subscription before the value has come back.
+    isRefused = subscriber.closed;
+    subscriber.complete();
+  });
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { CacheKeyError } from '../../core/cache.errors.js';
+import { MAX_KEY_BYTES } from '../../core/cache-key.js';
+import { show } from '../../core/duration.js';
+import type { CacheRequest } from './exchange.js';
+import type { RequestFunction } from './http-cache-options.js';
+import { keyedQuery, type QueryOptions } from './query-parameters.js';
+
+/** What of a route's policy its keys are made of. */
+export interface KeyRules {
+  readonly identity: string;
+  readonly key: string | RequestFunction<string> | undefined;
+  readonly varyBy: readonly string[];
+  readonly query: Readonly<QueryOptions> | undefined;
+}
+
+export interface RouteKey {
+  readonly key: string;
+  /** The query parameters that are not in the key, and the URL without them. */
+  readonly dropped: readonly string[];
+  readonly url: string;
+}
+
+/** How much of a long key stays readable. */
+const READABLE_CHARACTERS = 200;
+
+/**
+ * The key of a request: the method class, the origin, the handler, what was asked for, the headers it varies by and the
+ * scope, six fields with a space between. No field holds a space, so that no request can imitate another one's key.
+ * HEAD shares the key of GET, whose answer it is without the body (RFC 9110 section 9.3.2).
+ * @param scope what `scopeKeyOf` answers
+ * @throws CacheKeyError when the route's `key` answers no non-empty string
+ */
+export function routeKey(rules: KeyRules, request: CacheRequest, scope: string): RouteKey {
+  const url = request.originalUrl;
+  const at = url.indexOf('?');
+  const path = at < 0 ? url : url.slice(0, at);
+  const query = at < 0 ? EMPTY_QUERY : keyedQuery(url.slice(at + 1), rules.query);
+  const ownUrl = query.text === '' ? path : `${path}?${query.text}`;
+  const target = rules.key === undefined ? ownUrl : customTarget(rules.key, request);
+  const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((name) => headerPart(name, request)).join('&');
+  const key = `GET ${originOf(request)} ${encodeSpaces(rules.identity)} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
+  return { key: shortened(key), dropped: query.dropped, url: ownUrl };
+}
+
+const EMPTY_QUERY = { text: '', dropped: [] };
+
+/** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
+function originOf({ protocol = 'http', host = '' }: CacheRequest): string {
+  const name = encodeSpaces(host.toLowerCase());
+  return `${protocol}://${protocol === 'https' ? name.replace(/:443$/, '') : name.replace(/:80$/, '')}`;
+}
+
+/** A URL path begins with a slash, so a key of the route's own cannot look like one. */
+function customTarget(key: string | RequestFunction<string>, request: CacheRequest): string {
+  const custom: unknown = typeof key === 'function' ? key(request) : key;
+  if (typeof custom === 'string' && custom !== '' && custom.isWellFormed()) return `=${encodeURIComponent(custom)}`;
+  throw new CacheKeyError(`Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`);
+}
+
+/** A missing header and an empty one are two things; the spaces between the members of a list are nothing. */
+function headerPart(name: string, { headers }: CacheRequest): string {
+  const value = headers[name];
+  if (value === undefined) return name;
+  const text = String(value).trim().replace(/\s*,\s*/g, ',');
+  return `${name}=${encodeURIComponent(text.toWellFormed())}`;
+}
+
+function encodeSpaces(text: string): string {
+  return text.includes(' ') ? text.replaceAll(' ', '%20') : text;
+}
+
+/** A key over the limit keeps its beginning, for people and patterns, and the digest of the whole tells it apart. */
+function shortened(key: string): string {
+  if (key.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(key) <= MAX_KEY_BYTES) return key;
+  const digest = createHash('sha256').update(key).digest('base64url');
+  return `${key.slice(0, READABLE_CHARACTERS).toWellFormed()}… sha256:${digest}`;
+}

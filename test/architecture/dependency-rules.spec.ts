@@ -1,0 +1,161 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { cruise, type ICruiseResult, type IForbiddenRuleType } from 'dependency-cruiser';
+
+jest.setTimeout(30_000);
+
+const root = resolve(import.meta.dirname, '../..');
+const config = createRequire(import.meta.url)('../../.dependency-cruiser.cjs') as {
+  forbidden: (IForbiddenRuleType & { name: string })[];
+  options: object & { enhancedResolveOptions: object };
+};
+
+/** Lines by file. */
+type Tree = Record<string, string>;
+
+/** A kit in small that keeps every rule: the same folders, one file in each. */
+const cleanTree: Tree = {
+  'src/index.ts': "export * from './cache-kit.module.js';",
+  'src/cache-kit.module.ts': [
+    "import './adapters/memory/memory.adapter.js';",
+    "import './adapters/redis/redis.adapter.js';",
+    "import './nest/http/cache.interceptor.js';",
+    "import './nest/decorators/cached.decorator.js';",
+    "import './nest/admin/cache-admin.controller.js';",
+    "import '@nestjs/common';",
+  ].join('\n'),
+  'src/config.ts': "import '@nestjs/config';",
+  'src/core/cache.service.ts': "import 'node:crypto';\nimport 'rxjs';\nimport type { Clock } from './clock.js';",
+  'src/core/clock.ts': 'export interface Clock { nowMs(): number }',
+  'src/adapters/memory/memory.adapter.ts': "import '../../core/clock.js';\nimport './ring.js';",
+  'src/adapters/memory/ring.ts': 'export const ring = 1;',
+  'src/adapters/memory/ring.spec.ts': "import '@jest/globals';\nimport '../redis/redis.adapter.js';\nimport '../../testing/index.js';",
+  'src/adapters/redis/redis.adapter.ts': "import 'ioredis';\nimport '../../core/clock.js';",
+  'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
+  'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
+  'src/nest/admin/cache-admin.controller.ts': "import '../../core/cache.service.js';",
+  'src/testing/index.ts': "import '../core/clock.js';",
+  'test/e2e/app.ts': "import '../../src/index.js';",
+  'sample-app/src/main.ts': "import 'nestjs-cache-kit';",
+  'dist/index.js': 'export {};',
+  'dist/core/clock.js': 'export {};',
+  'package.json': JSON.stringify({
+    name: 'nestjs-cache-kit',
+    type: 'module',
+    exports: { '.': './dist/index.js' },
+    peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', ioredis: '*', rxjs: '*' },
+    devDependencies: { '@jest/globals': '*', '@nestjs/common': '*' },
+  }),
+};
+const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis', 'rxjs'];
+
+/** What to add to the clean tree to break the rule; several where a rule forbids several things. */
+const violations: Record<string, Tree[]> = {
+  'no-cycles': [
+    { 'src/core/clock.ts': "import './cache.service.js';" },
+    { 'src/core/clock.ts': "import type { CacheService } from './cache.service.js';" },
+    { 'src/core/clock.ts': "export type Service = import('./cache.service.js').CacheService;" },
+  ],
+  'no-orphans': [
+    { 'src/core/forgotten.ts': 'export const forgotten = 1;' },
+    { 'src/core/forgotten.ts': "import './clock.js';", 'src/core/forgotten.spec.ts': "import './forgotten.js';" },
+  ],
+  'core-imports-only-core': [
+    { 'src/core/clock.ts': "import '@nestjs/common';" },
+    { 'src/core/clock.ts': "import '@nestjs/config';" },
+    { 'src/core/clock.ts': "import '@jest/globals';" },
+    { 'src/core/clock.ts': "import type { Ring } from '../adapters/memory/ring.js';" },
+  ],
+  'adapter-imports-core-and-itself': [
+    { 'src/adapters/memory/ring.ts': "import '@nestjs/common';" },
+    { 'src/adapters/redis/redis.adapter.ts': "import '../memory/ring.js';" },
+    { 'src/adapters/memory/ring.ts': "import type { Policy } from '../../nest/http/policy.js';", 'src/nest/http/policy.ts': '' },
+  ],
+  'ioredis-only-in-redis-adapter': [
+    { 'src/adapters/memory/ring.ts': "import type { Redis } from 'ioredis';" },
+    { 'src/core/clock.ts': "import type { Redis } from 'ioredis';" },
+    { 'src/nest/http/cache.interceptor.ts': "await import('ioredis');" },
+  ],
+  'nest-config-only-in-config-entry': [{ 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" }],
+  'only-composition-root-imports-adapters': [
+    { 'src/nest/http/cache.interceptor.ts': "import '../../adapters/memory/ring.js';" },
+    { 'src/index.ts': "export type { Ring } from './adapters/memory/ring.js';" },
+  ],
+  'nest-features-stay-apart': [
+    { 'src/nest/http/cache.interceptor.ts': "import '../decorators/cached.decorator.js';" },
+    { 'src/nest/admin/cache-admin.controller.ts': "import '../http/cache.interceptor.js';" },
+    { 'src/nest/decorators/cached.decorator.ts': "import type { Stats } from '../admin/cache-admin.controller.js';" },
+  ],
+  'production-never-imports-testing': [
+    { 'src/cache-kit.module.ts': "import './testing/index.js';" },
+    { 'src/adapters/memory/ring.ts': "import '../../testing/index.js';" },
+    { 'src/cache-kit.module.ts': "import '../test/e2e/fixture.js';", 'test/e2e/fixture.ts': '' },
+    { 'src/nest/http/cache.interceptor.ts': "import './bodies.fixture.js';", 'src/nest/http/bodies.fixture.ts': '' },
+  ],
+  'declared-dependencies-only': [
+    { 'src/cache-kit.module.ts': "import '@jest/globals';" },
+    { 'src/testing/index.ts': "import 'never-declared';", 'node_modules/never-declared/index.js': '' },
+  ],
+  'sample-app-sees-only-public-entries': [
+    { 'sample-app/src/main.ts': "import '../../src/index.js';" },
+    { 'sample-app/src/main.ts': "import '../../dist/core/clock.js';" },
+  ],
+};
+const planted = Object.entries(violations).flatMap(([rule, trees]) => trees.map((tree) => ({ rule, tree })));
+
+const made: string[] = [];
+
+function plant(extra: Tree): string {
+  const directory = mkdtempSync(join(tmpdir(), 'cache-kit-rules-'));
+  made.push(directory);
+  const stubs = packages.map((name) => [`node_modules/${name}/index.js`, ''] as const);
+  const files: Tree = { ...cleanTree, ...Object.fromEntries(stubs) };
+  for (const [path, line] of Object.entries(extra)) files[path] = `${files[path] ?? ''}\n${line}`;
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+  symlinkSync(directory, join(directory, 'node_modules/nestjs-cache-kit'));
+  return directory;
+}
+
+async function brokenRules(baseDir: string, folders: string[]): Promise<string[]> {
+  const { enhancedResolveOptions, ...options } = config.options;
+  const ruleSet = { forbidden: config.forbidden };
+  const answer = await cruise(folders, { ...options, ruleSet, validate: true, baseDir }, enhancedResolveOptions);
+  const { violations: found } = (answer.output as ICruiseResult).summary;
+  return found.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`);
+}
+
+const ruleOf = (broken: string): string => broken.slice(0, broken.indexOf(':'));
+
+describe('the dependency rules', () => {
+  afterEach(() => {
+    for (const directory of made.splice(0)) rmSync(directory, { recursive: true });
+  });
+
+  it('are kept by the project', async () => {
+    expect(await brokenRules(root, ['src', 'sample-app/src'])).toEqual([]);
+  });
+
+  it('are kept by the clean tree that violations are planted in', async () => {
+    expect(await brokenRules(plant({}), ['src', 'sample-app'])).toEqual([]);
+  });
+
+  it('each have a planted violation', () => {
+    expect(Object.keys(violations).sort()).toEqual(config.forbidden.map((rule) => rule.name).sort());
+  });
+
+  it('are errors, all of them', () => {
+    expect(config.forbidden.filter((rule) => rule.severity !== 'error')).toEqual([]);
+  });
+
+  it.each(planted)('$rule catches $tree', async ({ rule, tree }) => {
+    const broken = await brokenRules(plant(tree), ['src', 'sample-app']);
+
+    expect([...new Set(broken.map(ruleOf))]).toEqual([rule]);
+  });
+});

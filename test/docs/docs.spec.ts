@@ -1,0 +1,120 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { beforeAll, describe, expect, it, jest } from '@jest/globals';
+import ts from 'typescript';
+import { complaintsAbout, createProgram, examplesIn } from './examples.js';
+
+const root = resolve(import.meta.dirname, '../..');
+// The compiler reads a few megabytes of declarations.
+jest.setTimeout(60_000);
+
+const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) => name.endsWith('.md'));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+const withoutCode = (text: string): string => text.replace(/^```.*?^```/gms, '');
+
+beforeAll(() => {
+  if (!existsSync(join(root, 'dist/index.d.ts'))) throw new Error('dist/ is missing: run `npm run build` before this test.');
+});
+
+describe('the examples', () => {
+  const packages = ['nestjs-cache-kit', 'nestjs-cache-kit/config', 'nestjs-cache-kit/testing', '@nestjs/common'];
+  const check = (page: string, text: string): string[] =>
+    complaintsAbout(examplesIn(page, text), root, packages, join(import.meta.dirname, 'prelude.ts'));
+
+  it('compile against the built kit', () => {
+    const examples = pages.flatMap((page) => examplesIn(page, read(page)));
+
+    expect(examples.length).toBeGreaterThan(0);
+    expect(complaintsAbout(examples, root, packages, join(import.meta.dirname, 'prelude.ts'))).toEqual([]);
+  });
+
+  it('would be told of with their page and line', () => {
+    const page = 'Text.\n\n```ts\nclass Shop {}\n```\n\n```ts\nnew Shop();\nawait cache.gett(1);\n```\n```ts no-check\nnonsense\n```\n';
+
+    expect(check('page.md', page)).toEqual([expect.stringMatching(/^page\.md:9: Property 'gett' does not exist on type 'CacheService'/)]);
+  });
+});
+
+describe('the reference', () => {
+  let program: ts.Program;
+  beforeAll(() => {
+    program = createProgram([join(root, 'dist/index.d.ts')]);
+  });
+
+  function declaredType(name: string): ts.Type {
+    const checker = program.getTypeChecker();
+    const source = program.getSourceFile(join(root, 'dist/index.d.ts'))!;
+    const symbol = checker.getExportsOfModule(checker.getSymbolAtLocation(source)!).find((exported) => exported.name === name);
+    if (!symbol) throw new Error(`The root entry exports no ${name}.`);
+    return checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+  }
+
+  /** The names of the options, those of a group as `group.name`. */
+  function optionsOf(type: ts.Type, group = ''): string[] {
+    const checker = program.getTypeChecker();
+    return type.getProperties().flatMap((property) => {
+      const path = `${group}${property.name}`;
+      const inner = checker.getNonNullableType(checker.getTypeOfSymbol(property));
+      const groups = (inner.isUnion() ? inner.types : [inner]).filter((part) => isGroup(part));
+      return [path, ...groups.flatMap((part) => optionsOf(part, `${path}.`))];
+    });
+  }
+
+  /** An options object of the kit itself, not a class, a function, or a type of another package. */
+  function isGroup(type: ts.Type): boolean {
+    if ((type.flags & ts.TypeFlags.Object) === 0 || type.getCallSignatures().length > 0) return false;
+    const isOfTheKit = type.symbol.declarations?.every((declaration) => !declaration.getSourceFile().fileName.includes('node_modules'));
+    return isOfTheKit === true && type.getProperties().every((property) => (property.flags & ts.SymbolFlags.Method) === 0);
+  }
+
+  it('explains every error code, and none that is not there', () => {
+    const codes = declaredType('CacheErrorCode') as ts.UnionType;
+    const declared = codes.types.map((type) => (type as ts.StringLiteralType).value);
+
+    const documented = new Set(read('docs/errors.md').match(/\bCACHE_[A-Z_]+\b/g));
+
+    expect([...documented].sort()).toEqual(declared.sort());
+  });
+
+  it('explains every option of the module', () => {
+    const page = read('docs/options.md');
+
+    const missing = optionsOf(declaredType('CacheKitOptions')).filter((path) => !page.includes(`\`${path}\``));
+
+    expect(missing).toEqual([]);
+  });
+});
+
+describe.each(pages)('%s', (page) => {
+  const text = read(page);
+
+  it('links to what is there', () => {
+    const links = [...withoutCode(text).matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
+    const broken = links.filter(([, path = '', anchor]) => {
+      const target = path === '' ? page : join(dirname(page), path);
+      return !existsSync(join(root, target)) || (anchor !== undefined && target.endsWith('.md') && !anchorsOf(read(target)).includes(anchor));
+    });
+
+    expect(broken.map(([link]) => link)).toEqual([]);
+  });
+
+  it('names only scripts that exist', () => {
+    const { scripts = {} } = JSON.parse(read('package.json')) as { scripts?: Record<string, string> };
+
+    const named = [...text.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name = '']) => name);
+
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
+
+/** The anchors of a page's headings, as GitHub makes them. */
+function anchorsOf(text: string): string[] {
+  const headings = [...withoutCode(text).matchAll(/^#+\s+(.*)$/gm)].map(([, heading = '']) => heading);
+  return headings.map((heading) =>
+    heading
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replace(/ /g, '-'),
+  );
+}

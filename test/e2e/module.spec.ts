@@ -1,0 +1,195 @@
+import { describe, expect, it } from '@jest/globals';
+import { Global, Injectable, Module } from '@nestjs/common';
+import { ConfigModule } from '@nestjs/config';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { CacheKitModule, type CacheKitFactoryOptions, CacheService, createCache, InjectCache, InjectCacheNamespace, type NamespacedCache } from '../../src/index.js';
+import { cacheKitConfig } from '../../src/config.js';
+
+async function start(imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']>, providers: never[] | unknown[] = []): Promise<TestingModule> {
+  const module = await Test.createTestingModule({ imports, providers: providers as never[] }).compile();
+  return module.init();
+}
+
+@Injectable()
+class Orders {
+  constructor(
+    readonly cache: CacheService,
+    @InjectCache('sessions') readonly sessions: CacheService,
+    @InjectCacheNamespace('orders') readonly orders: NamespacedCache,
+  ) {}
+}
+
+describe('CacheKitModule.forRoot', () => {
+  it('gives several independent caches and namespaces to providers', async () => {
+    const app = await start([CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions', defaultTtl: '5m' }), CacheKitModule.forFeature({ namespace: 'orders', ttl: '2s' })], [Orders]);
+    const { cache, sessions, orders } = app.get(Orders);
+
+    await cache.set('k', 'default');
+    await sessions.set('k', 'session');
+    await orders.set('k', 'order');
+
+    expect(cache).not.toBe(sessions);
+    expect(await cache.get('k')).toBe('default');
+    expect(await sessions.get('k')).toBe('session');
+    expect(await cache.get('k', { namespace: 'orders' })).toBe('order');
+    const entry = await orders.getEntry('k');
+    expect((entry?.expiresAt?.getTime() ?? 0) - (entry?.createdAt.getTime() ?? 0)).toBe(2_000);
+    expect(await sessions.clear()).toBe(1);
+    expect(await cache.has('k')).toBe(true);
+    await app.close();
+  });
+
+  it('is global unless told otherwise', async () => {
+    @Injectable()
+    class Deep {
+      constructor(readonly cache: CacheService) {}
+    }
+    @Module({ providers: [Deep] })
+    class Feature {}
+
+    const app = await start([CacheKitModule.forRoot(), Feature]);
+    expect(app.get(Deep, { strict: false }).cache).toBeInstanceOf(CacheService);
+    await app.close();
+
+    await expect(start([CacheKitModule.forRoot({ isGlobal: false }), Feature])).rejects.toThrow(/CacheService/);
+  });
+
+  it.each([
+    [{ max: 5 }, /Unknown option `max`/],
+    [{ writeBehind: true }, /Unknown option `writeBehind`/],
+    [{ requestScope: true }, /Unknown option `requestScope`/],
+    [{ file: {} }, /Unknown option `file`/],
+    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', got `file`/],
+    [{ http: { honourRequestDirectives: true } }, /Unknown option `http.honourRequestDirectives`/],
+    [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
+    [{ admin: {} }, /Expected `admin.guards` to be an array of guard classes/],
+    [{ admin: { guards: [], secret: 1 } }, /Unknown option `admin.secret`/],
+    [{ isGlobal: 'yes' }, /Expected `isGlobal`/],
+  ])('refuses %j at once', (options, message) => {
+    expect(() => CacheKitModule.forRoot(options as never)).toThrow(message);
+  });
+
+  it('closes its caches when the application is closed', async () => {
+    const app = await start([CacheKitModule.forRoot()]);
+    const cache = app.get(CacheService);
+    await cache.set('k', 'v');
+
+    await app.close();
+
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
+  it('takes an adapter of the user, or a function that makes one', async () => {
+    const other = await createCache();
+    const calls: string[] = [];
+    const app = await start([
+      CacheKitModule.forRoot({
+        adapter: ({ name }) => {
+          calls.push(name);
+          return {
+            kind: 'none',
+            get: () => undefined,
+            getMany: (keys) => keys.map(() => undefined),
+            begin: (keys) => ({ tickets: keys.map(() => ({ state: 'granted' as const })), commit: (drafts) => drafts.map(() => undefined), release: () => undefined }),
+            set: () => undefined,
+            invalidate: () => 0,
+            scan: () => ({ entries: [] }),
+            usage: () => ({ entries: 0, bytes: null, evictions: 0, oldestMs: null, newestMs: null, status: 'up', tiers: [] }),
+            close: () => undefined,
+          };
+        },
+      }),
+    ]);
+
+    expect(calls).toEqual(['default']);
+    expect(await app.get(CacheService).getOrSet('k', () => 1)).toBe(1);
+    expect((await app.get(CacheService).getStats()).backend).toBe('none');
+    await app.close();
+    await other.close();
+  });
+});
+
+describe('CacheKitModule.forRootAsync', () => {
+  @Injectable()
+  class Settings {
+    readonly ttl = '7s';
+    createCacheKitOptions(): CacheKitFactoryOptions {
+      return { defaultTtl: this.ttl as never };
+    }
+  }
+  @Global()
+  @Module({ providers: [Settings], exports: [Settings] })
+  class SettingsModule {}
+
+  it.each([
+    ['useFactory', { inject: [Settings], useFactory: async (settings: Settings) => settings.createCacheKitOptions() }],
+    ['useClass', { useClass: Settings }],
+    ['useExisting', { useExisting: Settings }],
+  ])('takes the options of %s', async (_, source) => {
+    const app = await start([SettingsModule, CacheKitModule.forRootAsync({ imports: [SettingsModule], ...source } as never)]);
+    const cache = app.get(CacheService);
+
+    await cache.set('k', 'v');
+
+    const entry = await cache.getEntry('k');
+    expect((entry?.expiresAt?.getTime() ?? 0) - (entry?.createdAt.getTime() ?? 0)).toBe(7_000);
+    await app.close();
+  });
+
+  it('gives a named cache', async () => {
+    @Injectable()
+    class User {
+      constructor(@InjectCache('late') readonly late: CacheService) {}
+    }
+
+    const app = await start([CacheKitModule.forRootAsync({ name: 'late', useFactory: () => ({ defaultNamespace: 'n' }) })], [User]);
+
+    expect(app.get(User).late.name).toBe('late');
+    await app.close();
+  });
+
+  it('fails the start-up for a wrong option', async () => {
+    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ defaultTtl: 'soon' as never }) })])).rejects.toThrow(/Expected `defaultTtl`/);
+    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ name: 'x' }) as never })])).rejects.toThrow(/Expected `name` beside the factory/);
+  });
+
+  it.each([[{}], [{ useFactory: () => ({}), useClass: Settings }]])('needs exactly one source of options', (options) => {
+    expect(() => CacheKitModule.forRootAsync(options)).toThrow(/exactly one of `useFactory`, `useClass` and `useExisting`/);
+  });
+});
+
+describe('cacheKitConfig', () => {
+  const startWith = async (env: Record<string, string>): Promise<TestingModule> => {
+    const before = { ...process.env };
+    Object.assign(process.env, env);
+    try {
+      return await start([ConfigModule.forRoot({ load: [cacheKitConfig], ignoreEnvFile: true }), CacheKitModule.forRootAsync(cacheKitConfig.asProvider())]);
+    } finally {
+      process.env = before;
+    }
+  };
+
+  it('reads the environment', async () => {
+    const app = await startWith({ CACHE_BACKEND: 'memory', CACHE_DEFAULT_TTL: '300s', CACHE_DEFAULT_NAMESPACE: 'app', CACHE_VERSION: '7', CACHE_MEMORY_MAX_ENTRIES: '2', CACHE_STATS: 'false' });
+    const cache = app.get(CacheService);
+    for (const key of ['a', 'b', 'c']) await cache.set(key, key);
+    await cache.get('c');
+
+    const entry = (await cache.list()).entries[0];
+    expect(entry).toMatchObject({ namespace: 'app' });
+    expect((entry?.expiresAt?.getTime() ?? 0) - (entry?.createdAt.getTime() ?? 0)).toBe(300_000);
+    expect((await cache.explain('c')).storedKey).toBe('1.7:3.app:c');
+    expect(await cache.getStats()).toMatchObject({ totalEntries: 2, totalHits: 0 });
+    await app.close();
+  });
+
+  it.each([
+    [{ CACHE_DEFAULT_TTL: 'soon' }, /Expected `defaultTtl`.*got `soon`/],
+    [{ CACHE_DEFAULT_TTL: '300' }, /Expected `defaultTtl`/],
+    [{ CACHE_BACKEND: 'memcached' }, /Expected `backend` to be one of/],
+    [{ CACHE_MEMORY_MAX_ENTRIES: 'many' }, /CACHE_MEMORY_MAX_ENTRIES to be a whole number, got `many`/],
+    [{ CACHE_STATS: 'yes' }, /CACHE_STATS to be true or false, got `yes`/],
+  ])('refuses %j at start-up', async (env, message) => {
+    await expect(startWith(env as never)).rejects.toThrow(message);
+  });
+});

@@ -1,0 +1,11 @@
+import base from '../../jest.config.js';
+
+// Slow, and needs the npm registry: `npm run test:packed`, apart from `npm test`.
+/** @type {import('jest').Config} */
+export default {
+  ...base,
+  rootDir: '../..',
+  testMatch: ['<rootDir>/test/packed/**/*.spec.ts'],
+  testPathIgnorePatterns: ['/node_modules/'],
+  testTimeout: 300_000,
+};

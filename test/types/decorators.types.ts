@@ -1,0 +1,280 @@
+/* Compiled, never run: every line that must be refused says so, and the compiler complains when it is not. */
+import { Controller, Get, Injectable, Param } from '@nestjs/common';
+import { CacheInvalidate } from '../../src/nest/decorators/cache-invalidate.decorator.js';
+import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
+import { CachedMany } from '../../src/nest/decorators/cached-many.decorator.js';
+import { Cached } from '../../src/nest/decorators/cached.decorator.js';
+
+interface Product {
+  id: string;
+  price: number;
+}
+declare const product: Product;
+declare const isProduct: (value: unknown) => value is Product;
+
+@Injectable()
+export class WhatFits {
+  @Cached()
+  async withoutOptions(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached({ key: (id: string) => `product:${id}`, ttl: '5m', staleIfError: '1h', validate: isProduct })
+  async byKey(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached({ key: (id: string) => id, when: () => true })
+  async fewerParametersThanTheMethod(_id: string, _language: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached({ key: (id: string | number) => String(id) })
+  async widerParametersThanTheMethod(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached({ key: (id: string, page = 1) => `${id}:${page}` })
+  async optionalParameters(_id: string, _page?: number): Promise<Product> {
+    return product;
+  }
+
+  @Cached({ key: (...ids: string[]) => ids.join() })
+  async restParameters(..._ids: string[]): Promise<Product> {
+    return product;
+  }
+
+  @Cached({
+    tags: (found: Product, id: string) => [found.id, id],
+    storeIf: (found: Product) => found.price > 0,
+    ttl: (found: Product, id: string) => (found.id === id ? '1h' : 1000),
+  })
+  async valueFirst(_id: string): Promise<Product | undefined> {
+    return product;
+  }
+
+  @Cached({ tags: (found: Product | null, id: string) => [found?.id ?? id] })
+  async nullIsAValue(_id: string): Promise<Product | null> {
+    return product;
+  }
+
+  @Cached({ key: 'all', tags: ['catalogue'] })
+  all(): Product[] {
+    return [product];
+  }
+
+  @Cached({ key: (id) => `product:${id}`, tags: (found, id) => [String(found.id), String(id)] })
+  async parametersWithoutTypesAreNotChecked(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached<WhatFits['namedMethod']>({ key: (id) => id.trim(), tags: (found, id) => [found.price.toFixed(), id] })
+  async namedMethod(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @Cached({
+    key(this: WhatFits, id: string) {
+      return `${this.tenant}:${id}`;
+    },
+  })
+  async keyFromTheInstance(_id: string): Promise<Product> {
+    return product;
+  }
+  tenant = 'a';
+
+  @CachePut({ key: (id: string) => `product:${id}`, tags: (saved: Product, id: string) => [saved.id, id], ttl: '1h' })
+  async put(_id: string, _patch: Partial<Product>): Promise<Product> {
+    return product;
+  }
+
+  @CachePut({ key: 'settings' })
+  async putOne(_settings: Product): Promise<Product> {
+    return product;
+  }
+
+  @CacheInvalidate({ keys: (id: string) => [id], tags: (removed: Product, id: string) => [removed.id, id], patterns: (id: string) => [`${id}:*`] })
+  async invalidate(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @CacheInvalidate({ namespaces: ['products'], tags: (_nothing: undefined, id: string) => [id], when: 'before' })
+  async invalidateBefore(_id: string): Promise<Product> {
+    return product;
+  }
+
+  @CachedMany({ key: (id: number) => `product:${id}`, tags: (found: Product) => [found.id] })
+  async manyAsMap(_ids: number[]): Promise<Map<number, Product>> {
+    return new Map();
+  }
+
+  @CachedMany({ key: (id: string, language: string) => `${language}:${id}`, storeIf: (found: Product, language: string) => found.id !== language })
+  async manyAsRecord(_ids: readonly string[], _language: string): Promise<Record<string, Product>> {
+    return {};
+  }
+
+  @CachedMany({ key: (id: string) => id, tags: (found: Product | null) => [found?.id ?? 'none'], returns: 'array' })
+  async manyAsArray(_ids: string[]): Promise<(Product | null | undefined)[]> {
+    return [];
+  }
+}
+
+@Controller()
+export class WhatFitsRoutes {
+  @Get('above/:id')
+  @Cached({ key: (id: string) => id })
+  above(@Param('id') _id: string): Promise<Product> {
+    return Promise.resolve(product);
+  }
+
+  @Cached({ key: (id: string) => id })
+  @Get('below/:id')
+  below(@Param('id') _id: string): Promise<Product> {
+    return Promise.resolve(product);
+  }
+}
+
+export class WhatDoesNot {
+  // @ts-expect-error the method takes a string
+  @Cached({ key: (id: number) => `product:${id}` })
+  async key(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the method may be called without an id
+  @Cached({ key: (id: string) => id })
+  async optional(_id?: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the method has one parameter
+  @Cached({ key: (id: string, language: string) => id + language })
+  async tooMany(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the method takes a string
+  @Cached({ when: (id: number) => id > 0 })
+  async when(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the first parameter is the value
+  @Cached({ tags: (id: string) => [id] })
+  async tags(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the value may be null
+  @Cached({ tags: (found: Product) => [found.id] })
+  async nullable(_id: string): Promise<Product | null> {
+    return product;
+  }
+
+  // @ts-expect-error the value is a product
+  @Cached({ storeIf: (count: number) => count > 0 })
+  async storeIf(): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the second parameter is a string
+  @Cached({ ttl: (_found: Product, id: number) => id })
+  async ttl(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error one key for all arguments
+  @Cached({ key: 'product' })
+  async staticKey(_id?: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error a key is a string
+  @Cached({ key: (id: number) => id })
+  async keyThatIsNoString(_id: number): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error `minutes` is no unit
+  @Cached({ ttl: '5 minutes' })
+  async badTtl(): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error unknown option
+  @Cached({ keys: ['a'] })
+  async unknownOption(): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the named method takes a string, so id is one
+  @Cached<WhatDoesNot['named']>({ when: (id) => id > 5 })
+  async named(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error without a key nobody could read it
+  @CachePut({ ttl: '1h' })
+  async putWithoutKey(): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the method takes a string
+  @CachePut({ key: (id: number) => `product:${id}` })
+  async put(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the first parameter is the value
+  @CachePut({ key: 'a', tags: (id: string) => [id] })
+  async putTags(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the method takes a string
+  @CacheInvalidate({ keys: (id: number) => [String(id)] })
+  async keys(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error before the method there is no result
+  @CacheInvalidate({ tags: (removed: Product) => [removed.id], when: 'before' })
+  async before(): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the id is a string
+  @CachedMany({ key: (id: number) => `product:${id}` })
+  async many(_ids: string[]): Promise<Map<string, Product>> {
+    return new Map();
+  }
+
+  // @ts-expect-error the first parameter is no array
+  @CachedMany({ key: (id: string) => id })
+  async manyOfOne(_id: string): Promise<Map<string, Product>> {
+    return new Map();
+  }
+
+  // @ts-expect-error one value for many ids
+  @CachedMany({ key: (id: string) => id })
+  async manyAsOne(_ids: string[]): Promise<number> {
+    return 1;
+  }
+
+  // @ts-expect-error only methods
+  @Cached()
+  property = product;
+}
+
+declare const anyKey: string;
+export class OneKeys {
+  @Cached({ key: anyKey })
+  async computed(): Promise<Product> {
+    return product;
+  }
+
+  @Cached<OneKeys['named']>({ key: 'all' })
+  async named(): Promise<Product> {
+    return product;
+  }
+}
