@@ -3,6 +3,8 @@ export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
+  // The packed suite installs from the registry, which takes its time: `npm run test:packed`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packed/'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.tmp', '<rootDir>/sample-app/dist'],
   transform: {
     '^.+\\.ts$': [

@@ -6,6 +6,7 @@ import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
 import type { CacheError } from './core/cache.errors.js';
 import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
+import type { Clock } from './core/ports/clock.port.js';
 import { SystemClock } from './core/system-clock.js';
 
 /**
@@ -20,7 +21,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
 /** Options to adapter to service: the one place where a backend is chosen. */
 export async function composeCache(options: ResolvedCacheOptions): Promise<CacheService> {
   const clock = new SystemClock();
-  const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name) });
+  const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
   const adapter = await openAdapter(options, {
     name: options.name,
     clock,
@@ -36,11 +37,11 @@ async function openAdapter(options: ResolvedCacheOptions, context: CacheAdapterC
 }
 
 /** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */
-function logOncePerSecond(name: string): (error: CacheError) => void {
+function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => void {
   const logger = new Logger(name === 'default' ? 'CacheKit' : `CacheKit:${name}`);
   const lastMs = new Map<string, number>();
   return (error) => {
-    const nowMs = performance.now();
+    const nowMs = clock.nowMs();
     if (nowMs - (lastMs.get(error.code) ?? -Infinity) < 1_000) return;
     lastMs.set(error.code, nowMs);
     logger.error(error.message);

@@ -17,10 +17,12 @@ export type {
 } from './core/cache-operations.js';
 export type { CacheOptions, MemoryOptions } from './core/cache-options.js';
 export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
+export { decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/codec.js';
+export type { Envelope, EnvelopeId } from './core/codec.js';
 export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
 export type { CacheExplanation } from './core/cache-explanation.js';
 export type { CacheStats } from './core/cache-stats.js';
-export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, NamespaceOption, SetOptions, StandardSchema, ValueValidator } from './core/call-options.js';
+export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/call-options.js';
 export type { Duration, Ttl } from './core/duration.js';
 export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
 export {

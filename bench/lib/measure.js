@@ -3,7 +3,7 @@ import { median, spread } from './statistics.js';
 
 /** @typedef {import('./case-process.js').Case} Case */
 /** @typedef {import('./case-process.js').Sample} Sample */
-/** @typedef {{ rounds: number, sampleMs: number, warmUpMs: number }} Effort */
+/** @typedef {{ generations: number, rounds: number, sampleMs: number, warmUpMs: number }} Effort `rounds` in each generation */
 /** @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: how many fill a sample, by operation */
 
 /** The samples of one operation of one case, one of each round. */
@@ -62,29 +62,31 @@ export class Results {
 
 /**
  * Measures all cases in interleaved rounds: in each round every operation of every case gets one short sample, in an order that
- * turns from round to round. What disturbs the machine for a second then disturbs all of them alike.
+ * turns from round to round. What disturbs the machine for a second then disturbs all of them alike. After a few rounds
+ * all processes are replaced by new ones, because the compiler does not decide alike in every process.
  * @param {readonly Case[]} cases @param {Effort} effort @param {(line: string) => void} log
  */
 export async function measure(cases, effort, log) {
   const results = new Results();
-  /** @type {OpenCase[]} */
-  const open = cases.map((which) => ({ which, process: new CaseProcess(), calls: new Map() }));
-  try {
-    log('opening');
-    await Promise.all(open.map(({ which, process }) => process.open(which)));
-    for (const { which, process, calls } of open) {
-      log(`warming up: ${which.label}`);
-      for (const operation of which.operations) calls.set(operation, await callsPerSample(process, operation, effort));
-      for (const { operation, calls } of which.once ?? []) results.of(which.id, operation).samples.push(await process.measure(operation, calls));
+  for (let generation = 0; generation < effort.generations; generation++) {
+    log(`generation ${generation + 1} of ${effort.generations}`);
+    /** @type {OpenCase[]} */
+    const open = cases.map((which) => ({ which, process: new CaseProcess(), calls: new Map() }));
+    try {
+      await Promise.all(open.map(({ which, process }) => process.open(which)));
+      for (const each of open) await warmUp(each, effort, results);
+      for (let round = 0; round < effort.rounds; round++) await measureRound(turned(open, round), results);
+    } finally {
+      await Promise.all(open.map(({ process }) => process.close()));
     }
-    for (let round = 0; round < effort.rounds; round++) {
-      log(`round ${round + 1} of ${effort.rounds}`);
-      await measureRound(turned(open, round), results);
-    }
-  } finally {
-    for (const { process } of open) await process.close();
   }
   return results;
+}
+
+/** @param {OpenCase} open @param {Effort} effort @param {Results} results */
+async function warmUp({ which, process, calls }, effort, results) {
+  for (const operation of which.operations) calls.set(operation, await callsPerSample(process, operation, effort));
+  for (const { operation, calls } of which.once ?? []) results.of(which.id, operation).samples.push(await process.measure(operation, calls));
 }
 
 /** @param {readonly OpenCase[]} open @param {Results} results */

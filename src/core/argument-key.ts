@@ -16,7 +16,8 @@ import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value
 
 const MAX_READABLE_BYTES = 200;
 const MAX_DEPTH = 32;
-const HOLE = 'hole';
+/** What JSON writes as it is. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /**
  * A short, readable key for `args`, such as `[42,"x"]`; a SHA-256 digest where that is longer than 200 bytes.
@@ -37,7 +38,7 @@ export function argumentKey(args: readonly unknown[]): string {
 function encode(value: unknown, depth: number, argument: number): string {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(value);
+      return quote(value);
     case 'number':
       return Object.is(value, -0) ? '-0' : String(value);
     case 'bigint':
@@ -96,15 +97,21 @@ function encodeBuiltIn(value: BuiltIn, inner: Encode): string {
 
 function encodeRecord(value: object, inner: Encode): string | undefined {
   if (Object.getOwnPropertySymbols(value).length > 0) return undefined;
-  const entries = Object.entries(value).sort(byKey);
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${inner(item)}`).join(',')}}`;
+  const record = value as Record<string, unknown>;
+  let text = '';
+  for (const key of Object.keys(record).sort()) text += `${text === '' ? '' : ','}${quote(key)}:${inner(record[key])}`;
+  return `{${text}}`;
 }
 
 function encodeArray(value: readonly unknown[], inner: Encode): string | undefined {
-  const parts = Array.from(value, (item, i) => (item === undefined && !(i in value) ? HOLE : inner(item)));
-  const items = parts.filter((part) => part !== HOLE).length;
-  // `length` is the one property that an array has beside its items.
-  return Reflect.ownKeys(value).length === items + 1 ? `[${parts.join(',')}]` : undefined;
+  let text = '';
+  let holes = 0;
+  for (let i = 0; i < value.length; i++) {
+    const isHole = value[i] === undefined && !(i in value);
+    if (isHole) holes++;
+    text += (i === 0 ? '' : ',') + (isHole ? 'hole' : inner(value[i]));
+  }
+  return Object.keys(value).length === value.length - holes && Object.getOwnPropertySymbols(value).length === 0 ? `[${text}]` : undefined;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): string {
@@ -115,8 +122,8 @@ function hasNothingAdded(value: object): boolean {
   return Reflect.ownKeys(value).every((key) => key === 'lastIndex');
 }
 
-function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : 1;
+function quote(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 function refusal(argument: number, what: string): CacheKeyError {

@@ -1,4 +1,4 @@
-import { Observable, Subject } from 'rxjs';
+import { type Observable, Subject } from 'rxjs';
 import type { CacheError } from './cache.errors.js';
 
 /** What happened in a cache, told after the fact. `key` and `namespace` as the caller gave them. */

@@ -3,7 +3,7 @@ import type { CacheEntry, LoadOutcome } from './cache-entry.js';
 import type { CacheEvent } from './cache-events.js';
 import type { CacheExplanation } from './cache-explanation.js';
 import type { CacheStats } from './cache-stats.js';
-import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions } from './call-options.js';
+import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import type { Ttl } from './duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
@@ -44,10 +44,10 @@ export interface CacheOperations {
   refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;
 
   /**
-   * Runs `write`, then stores what it answered. When the store fails, or the key was written or invalidated by somebody
-   * else while `write` ran, the key is invalidated instead, so that the next read loads.
+   * Runs `write`, then stores what it answered. When that fails, or the key was written or invalidated by somebody else
+   * while `write` ran, the key is invalidated instead, so that the next read loads; the fault is reported.
    */
-  writeThrough<T>(key: string, write: () => Promise<T>, options?: SetOptions): Promise<T>;
+  writeThrough<T>(key: string, write: () => Promise<T>, options?: WriteThroughOptions<T>): Promise<T>;
 
   /** The fresh values of `keys`, in their order; misses are absent. One round trip. */
   getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>>;

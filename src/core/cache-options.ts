@@ -90,7 +90,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
 
 function readAdapter({ adapter, backend, memory }: CacheOptions): CacheAdapter | CacheAdapterFactory | undefined {
   if (adapter === undefined) return undefined;
-  const other = backend === undefined ? (memory === undefined ? undefined : 'memory') : 'backend';
+  const other = [backend !== undefined && 'backend', memory !== undefined && 'memory'].find((name) => name !== false);
   if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
   if (typeof adapter === 'function' || typeof adapter.begin === 'function') return adapter;
   throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);

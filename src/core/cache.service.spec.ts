@@ -268,6 +268,28 @@ describe('writeThrough', () => {
   });
 });
 
+describe('the tags of a write-through', () => {
+  it('may be computed from what was written', async () => {
+    const { cache } = cacheWith();
+    await cache.writeThrough('k', async () => ({ id: 7 }), { tags: ({ id }) => [`user:${id}`] });
+
+    expect(await cache.invalidateTags(['user:7'])).toBe(1);
+  });
+
+  it.each<[string, () => string[]]>([
+    ['are none', () => 'oops' as never],
+    ['cannot be computed', () => { throw new Error('no id'); }],
+  ])('that %s invalidate the key: the write has been done', async (_, tags) => {
+    const { cache, errors } = cacheWith();
+    await cache.set('k', 'old');
+
+    expect(await cache.writeThrough('k', async () => 'new', { tags })).toBe('new');
+
+    expect(await cache.get('k')).toBeUndefined();
+    expect(errors).toHaveLength(1);
+  });
+});
+
 describe('warm', () => {
   it('loads what is missing, a few at a time, and goes on after failures', async () => {
     const { cache } = cacheWith();

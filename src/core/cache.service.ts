@@ -16,7 +16,7 @@ import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { type CacheStats, StatsRecorder } from './cache-stats.js';
 import { CacheConfigError, CacheKeyError, CacheSerializationError } from './cache.errors.js';
-import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions } from './call-options.js';
+import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { parseTtl, show, type Ttl } from './duration.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
@@ -24,7 +24,7 @@ import { isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs,
 import type { GroupFactory } from './load-run.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
-import type { CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
+import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { isValid } from './value-validation.js';
 import { ValueLoader } from './value-loader.js';
@@ -76,11 +76,8 @@ export class CacheService implements CacheOperations {
   async get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
     checkKey(key, 'key');
     const namespace = this.#namespaceOf(options);
-    const { stats } = this.#reporter;
-    const startedMs = stats?.isSampled() === true ? this.clock.nowMs() : undefined;
-    const found = this.#store.get(key, namespace);
+    const found = this.#find(key, namespace);
     const entry = found instanceof Promise ? await found : found;
-    if (startedMs !== undefined) stats?.read(this.clock.nowMs() - startedMs);
     if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) {
       this.#reporter.miss(key, namespace);
       return undefined;
@@ -113,7 +110,7 @@ export class CacheService implements CacheOperations {
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
       if (entry === undefined || !this.#isFresh(entry)) return false;
       const { createdAtMs, tags, loadMs, shared } = entry;
-      return await this.#commit(grant, { key, value: shared, ttlMs, staleMs: staleWindowMs(this.#plan, ttlMs), tags, loadMs, createdAtMs });
+      return await this.#commit(grant, () => ({ key, value: shared, ttlMs, staleMs: staleWindowMs(this.#plan, ttlMs), tags, loadMs, createdAtMs }));
     } finally {
       await grant.release();
     }
@@ -129,7 +126,7 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     checkFactory(factory);
     const namespace = this.#namespaceOf(options);
-    const found = this.#store.get(key, namespace);
+    const found = this.#find(key, namespace);
     const entry = found instanceof Promise ? await found : found;
     // The ordinary hit; everything else is decided in #loadAll.
     if (entry !== undefined && entry.freshUntilMs > this.clock.coarseNowMs() && this.#isPlainCall(options)) {
@@ -143,7 +140,7 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     checkFactory(factory);
     const plan = this.#planOf(options);
-    return this.#load(key, factory, plan, await this.#store.get(key, plan.namespace));
+    return this.#load(key, factory, plan, await this.#find(key, plan.namespace));
   }
 
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -153,16 +150,18 @@ export class CacheService implements CacheOperations {
     return outcomes.get(key)?.value as T;
   }
 
-  async writeThrough<T>(key: string, write: () => Promise<T>, options?: SetOptions): Promise<T> {
+  async writeThrough<T>(key: string, write: () => Promise<T>, { tags, ...options }: WriteThroughOptions<T> = {}): Promise<T> {
     checkKey(key, 'key');
     checkFactory(write);
-    const plan = readWritePlan(options ?? {}, this.#plan);
-    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: plan.tags });
+    const known = typeof tags === 'function' ? [] : (tags ?? []);
+    const plan = readWritePlan({ ...options, tags: known }, this.#plan);
+    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: known });
     try {
       const startedMs = this.clock.nowMs();
       const value = await write();
+      const loadMs = this.clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
-      const isStored = isStorable && (await this.#commit(grant, draft(plan, { key, value, loadMs: this.clock.nowMs() - startedMs })));
+      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draft(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? checkedTags(tags(value)) : known })));
       const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
       if (!isStored) await this.#invalidate(target);
       else this.#loader.detach(target);
@@ -301,6 +300,17 @@ export class CacheService implements CacheOperations {
     this.#reporter.stream.complete();
   }
 
+  /** Reads an entry, and measures how long that takes where this read is one of the sample. */
+  #find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
+    const { stats } = this.#reporter;
+    if (stats?.isSampled() !== true) return this.#store.get(key, namespace);
+    const startedMs = this.clock.nowMs();
+    const found = this.#store.get(key, namespace);
+    if (!(found instanceof Promise)) stats.read(this.clock.nowMs() - startedMs);
+    else void found.then(() => stats.read(this.clock.nowMs() - startedMs));
+    return found;
+  }
+
   async #load<T>(key: string, factory: Factory<T>, plan: LoadPlan, entry: StoredEntry | undefined): Promise<LoadOutcome<T>> {
     const outcomes = await this.#loadAll([key], plan, forOne(factory), [entry]);
     return (outcomes.get(key) ?? { value: undefined, status: 'miss', isCollapsed: true }) as LoadOutcome<T>;
@@ -343,10 +353,10 @@ export class CacheService implements CacheOperations {
     return plan.earlyExpiration > 0 && -entry.loadMs * plan.earlyExpiration * Math.log(1 - Math.random()) >= leftMs;
   }
 
-  /** @returns whether the value is stored now; a fault is told and means that it is not */
-  async #commit(grant: LoadGrant, entry: EntryDraft): Promise<boolean> {
+  /** @returns whether what `make` makes is stored now; a fault of either is told and means that it is not */
+  async #commit(grant: LoadGrant, make: () => EntryDraft): Promise<boolean> {
     try {
-      const [stored] = await grant.commit([entry]);
+      const [stored] = await grant.commit([make()]);
       if (stored !== undefined) this.#reporter.stored(stored.key, stored.namespace);
       return stored !== undefined;
     } catch (error) {
@@ -421,6 +431,11 @@ function forMany<T>(factory: ManyFactory<T>): GroupFactory {
 
 function draft({ ttlMs, staleMs, tags }: WritePlan, written: { key: string; value: unknown; loadMs: number }): EntryDraft {
   return { ...written, ttlMs, staleMs, tags };
+}
+
+function checkedTags(tags: readonly string[]): readonly string[] {
+  checkKeys(tags, 'tag');
+  return tags;
 }
 
 /** Whether the call itself was wrong, rather than the backend. */

@@ -12,6 +12,11 @@ export interface SetOptions extends NamespaceOption {
   tags?: readonly string[];
 }
 
+export interface WriteThroughOptions<T> extends NamespaceOption {
+  ttl?: Ttl;
+  tags?: readonly string[] | ((written: T) => readonly string[]);
+}
+
 /** How a load behaves; each is also an option of the cache, for all of its loads. */
 export interface LoadOptions {
   /** Serve the expired value this long while one refresh runs. @default 0 */

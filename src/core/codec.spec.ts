@@ -141,6 +141,13 @@ describe('decodeEntry', () => {
     },
   );
 
+  it('is a miss with a header that is said to reach beyond the end', () => {
+    const tooLong = forged('["k",null,[],0,0,0,0]', Buffer.from('\x02true'));
+    tooLong.writeUInt32LE(0xffff_ffff, 4);
+
+    expect(decodeEntry(signed(tooLong.subarray(0, -4)))).toBeUndefined();
+  });
+
   it('reads what these tests forge', () => {
     expect(decodeEntry(forged('["k",null,[],0,0,0,0]', Buffer.from('\x02true')))?.value).toBe(true);
   });
@@ -150,6 +157,7 @@ describe('decodeEntry', () => {
     '{"$":["ref","__proto__"]}',
     '{"$":["unheard of"]}',
     '{"$":5}',
+    '{"$":null}',
     '{"$":[]}',
     '{"$":["buffer",0,1]}',
     '{"$":["buffer",-1,1]}',

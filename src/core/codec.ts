@@ -126,9 +126,8 @@ function checkedValueStart(bytes: Buffer): number | undefined {
   const end = bytes.length - CHECKSUM_BYTES;
   if (end < PRELUDE_BYTES) return undefined;
   if (bytes.readUInt16BE(0) !== MARKER || bytes[2] !== VERSION || bytes[3] !== FLAGS) return undefined;
-  const valueStart = PRELUDE_BYTES + bytes.readUInt32LE(4);
-  if (valueStart >= end) return undefined;
-  return bytes.readUInt32LE(end) === crc32(bytes.subarray(0, end)) ? valueStart : undefined;
+  if (bytes.readUInt32LE(end) !== crc32(bytes.subarray(0, end))) return undefined;
+  return PRELUDE_BYTES + bytes.readUInt32LE(4);
 }
 
 function valueParts(value: unknown): Uint8Array[] {

@@ -46,6 +46,7 @@ function readDuration(text: string): number | undefined {
 export function show(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? `${value.slice(0, 60)}…` : value;
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'no prototype'})`;
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return `an object (${(value as { constructor?: { name?: string } }).constructor?.name ?? 'no prototype'})`;
   return String(value);
 }

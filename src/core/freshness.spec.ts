@@ -86,7 +86,8 @@ async function write({ cache, random, wait, versions, acknowledged }: World): Pr
   const row = Math.floor(random() * ROWS);
   const key = `r${row}`;
   const where = { namespace: 'rows' };
-  const version = ++(versions[row] as number) && (versions[row] as number);
+  const version = (versions[row] as number) + 1;
+  versions[row] = version;
   await wait(Math.floor(random() * 3));
   const ways = [
     () => cache.delete(key, where),

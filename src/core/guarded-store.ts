@@ -15,7 +15,8 @@ export class GuardedStore {
       const found = this.adapter.get(key, namespace, tags);
       return found instanceof Promise ? found.catch((error: unknown) => this.#asMiss(error)) : found;
     } catch (error) {
-      return this.#asMiss(error);
+      this.#asMiss(error);
+      return undefined;
     }
   }
 
@@ -58,6 +59,7 @@ export class GuardedStore {
 
   #asMiss(error: unknown): undefined {
     this.onFault(error, 'read an entry');
+    return undefined;
   }
 }
 

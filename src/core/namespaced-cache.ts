@@ -1,7 +1,7 @@
 import type { CacheEntry } from './cache-entry.js';
 import type { CacheExplanation } from './cache-explanation.js';
 import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions, ManyFactory } from './cache-operations.js';
-import type { Factory, GetOrSetOptions, SetOptions } from './call-options.js';
+import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions } from './call-options.js';
 import type { Ttl } from './duration.js';
 import { readLoadPolicy, DEFAULT_LOAD_POLICY } from './load-policy.js';
 import type { WarmOptions, WarmReport } from './warm.js';
@@ -61,8 +61,8 @@ export class NamespacedCache {
     return this.cache.refresh(key, factory, this.#forLoad(options));
   }
 
-  writeThrough<T>(key: string, write: () => Promise<T>, options?: InNamespace<SetOptions>): Promise<T> {
-    return this.cache.writeThrough(key, write, this.#forSet(options));
+  writeThrough<T>(key: string, write: () => Promise<T>, options?: InNamespace<WriteThroughOptions<T>>): Promise<T> {
+    return this.cache.writeThrough(key, write, { ...this.#setDefaults, ...options, ...this.#here });
   }
 
   getMany<T>(keys: readonly string[]): Promise<Map<string, T>> {

@@ -146,12 +146,15 @@ export class ValueLoader {
   }
 
   async #fly(run: LoadRun): Promise<void> {
-    await Promise.all(run.flights.map((flight) => flight.previous?.gone));
+    await Promise.all(run.flights.map(async (flight) => flight.previous?.gone));
     let pending = run.flights.filter((flight) => !sharesFailure(flight));
     while (pending.length > 0 && !run.isGivenUp) {
       for (const flight of pending) flight.isGathering = false;
       const grant = await this.#begin(run, pending);
-      if (run.isGivenUp) return void (await grant.release());
+      if (run.isGivenUp) {
+        await grant.release();
+        return;
+      }
       const { granted, held } = sortByTicket(pending, grant);
       if (granted.length > 0) await this.#compute(run, granted, grant);
       if (held.length > 0) await Promise.race([Promise.all(held.map(({ settled }) => settled)), run.givenUp]);
@@ -281,7 +284,8 @@ export class ValueLoader {
   }
 }
 
-const SOFT_TIMEOUT = Symbol('soft time-out');
+/** Told apart by identity; never leaves this file. */
+const SOFT_TIMEOUT = new Error('soft time-out');
 
 /** Fails a flight with the error of the one it gathered behind, if that failed. */
 function sharesFailure(flight: Flight): boolean {

@@ -4,7 +4,7 @@ import type { ValueValidator } from './call-options.js';
 export async function isValid(validate: ValueValidator<unknown> | undefined, value: unknown): Promise<boolean> {
   if (validate === undefined) return true;
   try {
-    return typeof validate === 'function' ? Boolean(validate(value)) : (await validate['~standard'].validate(value)).issues === undefined;
+    return typeof validate === 'function' ? validate(value) : (await validate['~standard'].validate(value)).issues === undefined;
   } catch {
     return false;
   }

@@ -45,26 +45,70 @@ const rootValues = [
   'NamespacedCache',
   'NoCache',
   'createCache',
+  'escapeGlob',
+  'getCacheNamespaceToken',
   'getCacheToken',
 ];
 
 /** What users may import as a type only. */
 const rootTypes = [
+  'AdapterUsage',
+  'AdminOptions',
+  'Awaitable',
   'CacheAdapter',
+  'CacheAdapterContext',
   'CacheAdapterFactory',
   'CacheEntry',
   'CacheErrorCode',
   'CacheEvent',
   'CacheExplanation',
+  'CacheInvalidateOptions',
+  'CacheKitAsyncOptions',
+  'CacheKitFactoryOptions',
+  'CacheKitFeatureOptions',
   'CacheKitOptions',
+  'CacheKitOptionsFactory',
+  'CacheOperations',
+  'CacheOptions',
+  'CachePutOptions',
+  'CacheRouteOptions',
   'CacheStats',
+  'CachedManyOptions',
+  'CachedOptions',
+  'Clock',
   'Duration',
+  'EntryDraft',
+  'EntryPage',
+  'Factory',
   'GetOrSetOptions',
   'HttpCacheOptions',
+  'InvalidateOptions',
+  'InvalidatePatternOptions',
+  'InvalidateTagsOptions',
+  'InvalidationSubject',
+  'InvalidationTarget',
+  'ListOptions',
   'LoadContext',
+  'LoadGrant',
   'LoadOptions',
+  'LoadOutcome',
+  'LoadRequest',
+  'LoadTicket',
+  'ManyFactory',
+  'MemoryOptions',
+  'NamespaceDefaults',
+  'NamespaceOption',
+  'ScanPage',
+  'ScanQuery',
   'SetOptions',
+  'StandardSchema',
+  'StoredEntry',
+  'TierUsage',
+  'Timer',
   'Ttl',
+  'ValueValidator',
+  'WarmOptions',
+  'WarmProgress',
   'WarmReport',
 ];
 
@@ -100,7 +144,7 @@ function packagesInDeclarations(entry: string, seen = new Set<string>()): { file
 }
 
 function declaredTypes(file: string): string[] {
-  const program = ts.createProgram([file], { module: ts.ModuleKind.NodeNext, skipLibCheck: true, types: ['node'] });
+  const program = ts.createProgram([file], { module: ts.ModuleKind.NodeNext, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
   const symbol = source && checker.getSymbolAtLocation(source);

@@ -1,4 +1,4 @@
-import { Agent } from 'node:http';
+import { Agent, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import {
   BadRequestException,
@@ -9,6 +9,7 @@ import {
   Get,
   Header,
   HttpCode,
+  type INestApplication,
   Injectable,
   Next,
   type NestInterceptor,
@@ -32,8 +33,12 @@ import {
 import { APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { firstValueFrom, from, map, mergeMap, type Observable, of, tap, timeout } from 'rxjs';
+import { CacheKitModule } from '../../src/cache-kit.module.js';
+import type { CacheService } from '../../src/core/cache.service.js';
+import { CacheUnavailableError } from '../../src/core/cache.errors.js';
 import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, NoCache } from '../../src/nest/http/cache-route.decorator.js';
+import { getCacheToken } from '../../src/nest/inject-cache.decorator.js';
 import { closeSites, lasting, openSite, type Platform, Runs, type Site, type SiteParts, until } from './http.fixture.js';
 
 jest.setTimeout(30_000);
@@ -54,6 +59,14 @@ interface PlatformRequest {
   url: string;
   query: Record<string, string>;
   user?: unknown;
+}
+
+/** A middleware that sets a header. */
+function setting(name: string, value: () => string): (request: unknown, response: ServerResponse, next: () => void) => void {
+  return (_, response, next) => {
+    response.setHeader(name, value());
+    next();
+  };
 }
 
 describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', (platform) => {
@@ -525,7 +538,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       let requests = 0;
       const { controller } = routeOf(() => 'x');
       const site = await openController(controller, {
-        prepare: (app) => app.use((_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void) => (response.setHeader('X-Request-Id', String(++requests)), next())),
+        prepare: (app) => app.use(setting('X-Request-Id', () => String(++requests))),
       });
 
       const [miss, hit] = await site.twice('/');
@@ -547,7 +560,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     it('[29] leaves out on a hit what the handler has removed', async () => {
       const { controller } = routeOf((_, response) => (response.removeHeader('x-tag'), 'x'));
       const site = await openController(controller, {
-        prepare: (app) => app.use((_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void) => (response.setHeader('X-Tag', 'a'), next())),
+        prepare: (app) => app.use(setting('X-Tag', () => 'a')),
       });
 
       const [miss, hit] = await site.twice('/');
@@ -1225,6 +1238,37 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect((await waiting).body).toBe('2');
     });
 
+    it('[95] waits for another one\'s handler no longer than five seconds', async () => {
+      const runs = new Runs();
+      const site = await openController(slow(runs));
+      const schedule = jest.spyOn(site.cache.clock, 'schedule');
+      runs.hold();
+
+      const leader = site.get('/');
+      await until(() => runs.count === 1);
+      const waiting = site.get('/');
+      await until(() => schedule.mock.calls.some(([delayMs]) => delayMs === 5_000));
+      schedule.mock.calls.find(([delayMs]) => delayMs === 5_000)?.[1]();
+      await until(() => runs.count === 2);
+      runs.release();
+
+      expect((await waiting).headers['x-cache']).toBe('BYPASS');
+      expect((await leader).headers['x-cache']).toBe('MISS');
+      expect((await site.get('/')).body).toBe('{"run":1}');
+    });
+
+    it('[97] runs the handlers of unscoped, identified requests side by side', async () => {
+      const runs = new Runs();
+      const site = await openController(slow(runs));
+      runs.hold();
+
+      const asked = ['a', 'b', 'c'].map((cookie) => site.get('/', { cookie }));
+      await until(() => runs.count === 3);
+      runs.release();
+
+      expect(new Set((await Promise.all(asked)).map(({ body }) => body)).size).toBe(3);
+    });
+
     it('[102] does not store what was invalidated while it was made', async () => {
       const runs = new Runs();
       const site = await openController(slow(runs, { tags: ['products'] }));
@@ -1312,10 +1356,24 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
   });
 
   describe('faults', () => {
+    it('refuses to start with a route whose cache does not exist', async () => {
+      const { controller } = routeOf(() => 'x', CacheRoute({ cache: 'sessions' }));
+
+      await expect(openController(controller)).rejects.toThrow(/no cache named `sessions`.*Import CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)/s);
+    });
+
+    it('uses the cache that the route names', async () => {
+      const { controller } = routeOf(() => 'x', CacheRoute({ cache: 'pages', ttl: '1m' }));
+      const site = await openController(controller, { imports: [CacheKitModule.forRoot({ name: 'pages' })] });
+
+      await site.twice('/');
+
+      const pages = site.app.get<CacheService>(getCacheToken('pages'));
+      expect([(await pages.getStats()).totalEntries, (await site.cache.getStats()).totalEntries]).toEqual([1, 0]);
+    });
+
     it('[103] runs the handler when the cache fails', async () => {
       const { get, cache, runs } = await openRoute(() => 'ok');
-      jest.spyOn(cache, 'load').mockRejectedValue(new Error('no'));
-      const { CacheUnavailableError } = await import('../../src/core/cache.errors.js');
       jest.spyOn(cache, 'load').mockRejectedValue(new CacheUnavailableError('down'));
 
       const answer = await get('/');
@@ -1340,3 +1398,92 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     });
   });
 });
+
+describe('CacheInterceptor and the hooks of fastify', () => {
+  function controllerOf(answer: (reply: { setCookie?: (name: string, value: string) => unknown }) => unknown): { controller: Type; runs: Runs } {
+    const runs = new Runs();
+    @Controller()
+    @UseInterceptors(CacheInterceptor)
+    class Hooked {
+      @Get()
+      get(@Res({ passthrough: true }) reply: { setCookie?: (name: string, value: string) => unknown }): unknown {
+        runs.next();
+        return answer(reply);
+      }
+    }
+    return { controller: Hooked, runs };
+  }
+
+  const instanceOf = (app: INestApplication): FastifyInstance => app.getHttpAdapter().getInstance() as FastifyInstance;
+
+  it('[26] does not store an answer whose cookie is only set in `onSend`, as by @fastify/cookie', async () => {
+    const { controller, runs } = controllerOf((reply) => (reply.setCookie?.('id', '1'), 'x'));
+    const site = await openSite('fastify', {
+      controllers: [controller],
+      prepare: (app) => instanceOf(app).decorateReply('setCookie', () => undefined),
+    });
+
+    const [, second] = await site.twice('/');
+
+    expect(second.headers['x-cache']).toBe('BYPASS');
+    expect(runs.count).toBe(2);
+  });
+
+  it('passes answers that a `preSerialization` hook changes', async () => {
+    const { controller } = controllerOf(() => ({ n: 1 }));
+    const site = await openSite('fastify', {
+      controllers: [controller],
+      prepare: (app) => instanceOf(app).addHook('preSerialization', async (_: unknown, __: unknown, payload: unknown) => ({ wrapped: payload })),
+    });
+
+    const [, second] = await site.twice('/');
+
+    expect([second.body, second.headers['x-cache']]).toEqual(['{"wrapped":{"n":1}}', 'BYPASS']);
+  });
+
+  it('[107] stores the identity of what an `onSend` hook encodes', async () => {
+    const { controller } = controllerOf(() => 'plain');
+    let sent = 0;
+    const site = await openSite('fastify', {
+      controllers: [controller],
+      prepare: (app) => instanceOf(app).addHook('onSend', async (_: unknown, __: unknown, payload: unknown) => `${String(payload)}-${++sent}`),
+    });
+
+    const [miss, hit] = await site.twice('/');
+
+    expect([miss.body, hit.body, hit.headers['x-cache']]).toEqual(['plain-1', 'plain-2', 'HIT']);
+  });
+});
+
+describe('CacheInterceptor and the middleware of express', () => {
+  it('[107] stores the identity of what a middleware encodes in `end`', async () => {
+    @Controller()
+    @UseInterceptors(CacheInterceptor)
+    class Plain {
+      @Get()
+      get(): string {
+        return 'plain';
+      }
+    }
+    let sent = 0;
+    const encode = (_: unknown, response: ServerResponse, next: () => void): void => {
+      const end = response.end.bind(response) as (chunk: unknown) => ServerResponse;
+      response.end = ((chunk: unknown) => {
+        response.removeHeader('Content-Length');
+        return end(`${String(chunk)}-${++sent}`);
+      }) as ServerResponse['end'];
+      next();
+    };
+    const site = await openSite('express', { controllers: [Plain], prepare: (app) => app.use(encode) });
+
+    const [miss, hit] = await site.twice('/');
+
+    expect([miss.body, hit.body, hit.headers['x-cache']]).toEqual(['plain-1', 'plain-2', 'HIT']);
+  });
+});
+
+/** The part of Fastify's instance that the tests use. */
+interface FastifyInstance {
+  decorateReply(name: string, method: () => unknown): unknown;
+  addHook(name: string, hook: (request: unknown, reply: unknown, payload: unknown) => Promise<unknown>): unknown;
+}

@@ -126,7 +126,7 @@ describe('CacheKitModule.forRootAsync', () => {
     ['useClass', { useClass: Settings }],
     ['useExisting', { useExisting: Settings }],
   ])('takes the options of %s', async (_, source) => {
-    const app = await start([SettingsModule, CacheKitModule.forRootAsync({ imports: [SettingsModule], ...source } as never)]);
+    const app = await start([SettingsModule, CacheKitModule.forRootAsync({ imports: [SettingsModule], ...source })]);
     const cache = app.get(CacheService);
 
     await cache.set('k', 'v');

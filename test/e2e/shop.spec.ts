@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 const entryFile = fileURLToPath(new URL('../../sample-app/dist/main.js', import.meta.url));
 const adminToken = 'token-of-the-test';
 const startLimitMs = 90_000;
+
+// A page of the catalogue is thirteen queries in a database inside the shop's process: slow where many tests share few cores.
+jest.setTimeout(30_000);
 
 describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) => {
   let shop: Shop;

@@ -28,7 +28,10 @@ export class MemoryStore {
   readonly #slots = new SlotTable();
   #evicted: MemoryNode[] = [];
   #bytes = 0;
+  /** Nodes that are not kept for ever. */
   #mortals = 0;
+  /** Slots whose nodes are out of sight and wait for their removal; some may have been removed since. */
+  readonly #condemned: number[] = [];
 
   constructor(limits: StoreLimits, policy: EvictionPolicy) {
     this.#limits = limits;
@@ -39,9 +42,9 @@ export class MemoryStore {
     return this.#bytes;
   }
 
-  /** Nodes that will be gone some day. */
-  get mortals(): number {
-    return this.#mortals;
+  /** Whether there are nodes that will be past their time some day, or are. */
+  get needsSweep(): boolean {
+    return this.#mortals > 0 || this.#condemned.length > 0;
   }
 
   get slots(): Pick<SlotTable, 'at' | 'length' | 'size' | 'isExpired'> {
@@ -56,6 +59,12 @@ export class MemoryStore {
   find(key: string, namespace: string | undefined): MemoryNode | undefined {
     const slot = this.#index.get(key, namespace);
     return slot === undefined ? undefined : this.#slots.at(slot);
+  }
+
+  /** The node under a key if it is not past its time. */
+  findLive(key: string, namespace: string | undefined, nowMs: number): MemoryNode | undefined {
+    const slot = this.#index.get(key, namespace);
+    return slot === undefined || this.#slots.isExpired(slot, nowMs) ? undefined : this.#slots.at(slot);
   }
 
   /** The slots of a namespace by key. */
@@ -91,6 +100,24 @@ export class MemoryStore {
     this.#leave(node);
   }
 
+  /** Takes a node out of sight at once, for a few ns, and leaves its removal to whoever needs room or has time. */
+  condemn(slot: number): void {
+    if (this.#slots.isCondemned(slot)) return;
+    this.#slots.condemn(slot);
+    this.#condemned.push(slot);
+  }
+
+  /** Removes one condemned node; false when there is none. */
+  removeCondemned(): boolean {
+    for (let slot = this.#condemned.pop(); slot !== undefined; slot = this.#condemned.pop()) {
+      const node = this.#slots.at(slot);
+      if (node === undefined || !this.#slots.isCondemned(slot)) continue;
+      this.remove(node);
+      return true;
+    }
+    return false;
+  }
+
   /** Ends the freshness of `node`, and keeps it as a stale one for as long from now as it would have been kept after its TTL. */
   expire(node: MemoryNode, nowMs: number): void {
     if (node.staleMs <= 0) {
@@ -117,6 +144,7 @@ export class MemoryStore {
 
   #makeRoom(bytes: number): void {
     while (this.#slots.size >= this.#limits.maxEntries || this.#bytes + bytes > this.#limits.maxBytes) {
+      if (this.removeCondemned()) continue;
       const victim = this.#policy.evict();
       if (victim === undefined) return;
       this.#leave(victim);

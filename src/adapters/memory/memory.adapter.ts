@@ -50,6 +50,9 @@ const SMALL_STORE = 10_000;
 /** The most nodes that one page of a scan looks at, so that a filter that matches little does not block the process. */
 const SLOTS_PER_PAGE = 10_000;
 
+/** The most nodes that one invalidation removes; the others are only taken out of sight, and removed by and by. */
+const REMOVED_AT_ONCE = 1_000;
+
 const GRANTED: LoadTicket = Object.freeze({ state: 'granted' });
 
 export class MemoryAdapter implements CacheAdapter {
@@ -76,9 +79,9 @@ export class MemoryAdapter implements CacheAdapter {
   }
 
   get(key: string, namespace: string | undefined): StoredEntry | undefined {
-    const node = this.#store.find(key, namespace);
     const nowMs = this.#time.coarseNowMs();
-    if (node === undefined || nowMs >= node.staleUntilMs) {
+    const node = this.#store.findLive(key, namespace, nowMs);
+    if (node === undefined) {
       this.#misses++;
       return undefined;
     }
@@ -115,9 +118,10 @@ export class MemoryAdapter implements CacheAdapter {
 
   invalidate(target: InvalidationTarget, how: { soft?: boolean; dryRun?: boolean } = {}): number {
     if (target.kind === 'expired') return how.dryRun === true ? this.#countExpired() : this.#sweep.freeAll();
-    const nodes = select(target, this.#store);
-    if (how.dryRun !== true) fence(target, this.#loads);
-    return this.#drop(nodes, how.soft === true, how.dryRun === true);
+    const slots = select(target, this.#store);
+    if (how.dryRun === true) return this.#count(slots, how.soft === true);
+    fence(target, this.#loads);
+    return how.soft === true ? this.#expire(slots) : this.#remove(slots);
   }
 
   scan(query: ScanQuery): ScanPage {
@@ -128,7 +132,7 @@ export class MemoryAdapter implements CacheAdapter {
     let slot = slotOf(query.cursor);
     for (const end = slot + SLOTS_PER_PAGE; slot < end && slot < slots.length && entries.length < query.limit; slot++) {
       const node = slots.at(slot);
-      if (node === undefined || nowMs >= node.staleUntilMs) continue;
+      if (node === undefined || slots.isExpired(slot, nowMs)) continue;
       if (query.namespace !== undefined && node.namespace !== query.namespace) continue;
       if (isMatch === undefined || isMatch(node.key)) entries.push(node);
     }
@@ -149,9 +153,9 @@ export class MemoryAdapter implements CacheAdapter {
   }
 
   #ticket(key: string, namespace: string | undefined, request: LoadRequest): LoadTicket {
-    const node = this.#store.find(key, namespace);
     const nowMs = this.#time.coarseNowMs();
-    if (node === undefined || nowMs >= node.staleUntilMs) return GRANTED;
+    const node = this.#store.findLive(key, namespace, nowMs);
+    if (node === undefined) return GRANTED;
     if (request.purpose === 'load' && nowMs < node.freshUntilMs) return { state: 'found', entry: node };
     return { state: 'granted', current: node };
   }
@@ -195,18 +199,40 @@ export class MemoryAdapter implements CacheAdapter {
     for (const node of this.#tooLarge.splice(0)) this.#context.onError(tooLarge(node, this.#options.maxBytes));
   }
 
-  #drop(nodes: Iterable<MemoryNode>, isSoft: boolean, isDryRun: boolean): number {
+  #remove(slots: Iterable<number>): number {
     const nowMs = this.#time.coarseNowMs();
     let count = 0;
-    for (const node of nodes) {
-      const counts = nowMs < (isSoft ? node.freshUntilMs : node.staleUntilMs);
-      if (counts) count++;
-      if (isDryRun) continue;
-      if (!isSoft) this.#store.remove(node);
-      else if (counts) this.#store.expire(node, nowMs);
+    let removed = 0;
+    for (const slot of slots) {
+      if (!this.#store.slots.isExpired(slot, nowMs)) count++;
+      if (removed++ < REMOVED_AT_ONCE) this.#store.remove(this.#store.slots.at(slot) as MemoryNode);
+      else this.#store.condemn(slot);
     }
     this.#sweep.arm();
     return count;
+  }
+
+  #expire(slots: Iterable<number>): number {
+    const nowMs = this.#time.coarseNowMs();
+    let count = 0;
+    for (const slot of slots) {
+      if (!this.#isFresh(slot, nowMs)) continue;
+      this.#store.expire(this.#store.slots.at(slot) as MemoryNode, nowMs);
+      count++;
+    }
+    this.#sweep.arm();
+    return count;
+  }
+
+  #count(slots: Iterable<number>, isSoft: boolean): number {
+    const nowMs = this.#time.coarseNowMs();
+    let count = 0;
+    for (const slot of slots) if (isSoft ? this.#isFresh(slot, nowMs) : !this.#store.slots.isExpired(slot, nowMs)) count++;
+    return count;
+  }
+
+  #isFresh(slot: number, nowMs: number): boolean {
+    return !this.#store.slots.isExpired(slot, nowMs) && nowMs < (this.#store.slots.at(slot) as MemoryNode).freshUntilMs;
   }
 
   #countExpired(): number {

@@ -1,21 +1,13 @@
 import { compileGlob } from '../../core/glob.js';
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
 import type { LoadRegistry, OpenLoad } from './load-registry.js';
-import type { MemoryNode } from './memory-node.js';
 import type { MemoryStore } from './memory-store.js';
 
 /** What an invalidation is aimed at, except for what is merely expired. */
 export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
 
-/** The nodes that `target` names, each once; live or not. Nodes may be removed while it is walked. */
-export function* select(target: Target, store: MemoryStore): Iterable<MemoryNode> {
-  for (const slot of slotsOf(target, store)) {
-    const node = store.slots.at(slot);
-    if (node !== undefined) yield node;
-  }
-}
-
-function slotsOf(target: Target, store: MemoryStore): Iterable<number> {
+/** The slots of the nodes that `target` names, each once; live or not. Nodes may be removed while it is walked. */
+export function select(target: Target, store: MemoryStore): Iterable<number> {
   switch (target.kind) {
     case 'keys':
       return new Set(target.keys.flatMap((key) => store.find(key, target.namespace)?.slot ?? []));

@@ -1,6 +1,7 @@
 import type { MemoryNode } from './memory-node.js';
 
 const INITIAL_CAPACITY = 64;
+const CONDEMNED = -Infinity;
 
 /** What a pass over the table finds. */
 export interface SlotSummary {
@@ -12,8 +13,9 @@ export interface SlotSummary {
 /**
  * Every node under a small number that it keeps for life, and that its successor under the same key inherits: so a walk
  * by ascending number, interrupted as often as one likes, meets every node that is there throughout exactly once.
- * The times that passes over all nodes compare stand in arrays of their own: looking through a million of them takes a
- * millisecond or two and touches no node.
+ * The times that passes over many nodes compare stand in arrays of their own: looking through a million of them takes a
+ * millisecond or two and touches no node. Until when a node is kept is decided here, not by its own `staleUntilMs`: a
+ * condemned one is past its time although nobody told it.
  */
 export class SlotTable {
   readonly #nodes: (MemoryNode | undefined)[] = [];
@@ -38,6 +40,15 @@ export class SlotTable {
 
   isExpired(slot: number, nowMs: number): boolean {
     return (this.#staleUntilMs[slot] as number) <= nowMs;
+  }
+
+  /** Takes a node out of sight; it is removed later. */
+  condemn(slot: number): void {
+    this.#staleUntilMs[slot] = CONDEMNED;
+  }
+
+  isCondemned(slot: number): boolean {
+    return this.#staleUntilMs[slot] === CONDEMNED;
   }
 
   add(node: MemoryNode): void {

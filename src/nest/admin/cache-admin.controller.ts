@@ -92,9 +92,9 @@ export class CacheAdminController implements OnModuleInit {
 
   @Post('invalidate')
   @HttpCode(200)
-  async invalidate(@Body() body: InvalidateBody): Promise<{ invalidated: number; dryRun: boolean }> {
+  async invalidate(@Body() body: InvalidateBody | undefined): Promise<{ invalidated: number; dryRun: boolean }> {
     const invalidated = await orBadRequest(() => this.#invalidate(body ?? {}));
-    return { invalidated, dryRun: body.dryRun === true };
+    return { invalidated, dryRun: body?.dryRun === true };
   }
 
   @Post('clear')
@@ -131,10 +131,9 @@ export class CacheAdminController implements OnModuleInit {
 /** A guard that the application provides is used as it is; of any other class an instance is made here. */
 async function instanceOf(guard: Type<CanActivate>, modules: ModuleRef): Promise<CanActivate | undefined> {
   try {
-    const { scope = Scope.DEFAULT } = modules.introspect(guard);
-    return scope === Scope.DEFAULT ? modules.get(guard, { strict: false }) : undefined;
+    return modules.introspect(guard).scope === Scope.DEFAULT ? modules.get<CanActivate>(guard, { strict: false }) : undefined;
   } catch {
-    return modules.create(guard);
+    return await modules.create(guard);
   }
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheConfigError, CacheKeyError, CacheUnavailableError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';
+import { CachePut } from './cache-put.decorator.js';
 import { closeAll, decorate, startWith } from './decorators.fixture.js';
 
 @Injectable()
@@ -36,6 +37,14 @@ class OrderService {
   async before(_id: string): Promise<void> {
     this.seen.push(await this.cache?.has('a'), await this.cache?.has('tagged'));
     throw new RangeError('x');
+  }
+
+  @CacheInvalidate({ keys: ['a'], when: 'before' })
+  @CachePut({ key: 'c' })
+  @CacheInvalidate({ tags: ['t'] })
+  async stacked(): Promise<number> {
+    this.seen.push(await this.cache?.has('a'), await this.cache?.has('tagged'));
+    return 2;
   }
 
   @CacheInvalidate({ tags: () => [] })
@@ -111,6 +120,16 @@ describe('@CacheInvalidate', () => {
     await expect(service.before('1')).rejects.toThrow(new RangeError('x'));
 
     expect(service.seen).toEqual([false, false]);
+  });
+
+  it('may stand on a method several times, and with others', async () => {
+    const { service, cache } = await filled();
+
+    const answer = await service.stacked();
+
+    expect(answer).toBe(2);
+    expect(service.seen).toEqual([false, true]);
+    expect([...(await cache.getMany(['a', 'c', 'tagged']))]).toEqual([['c', 2]]);
   });
 
   it('does nothing where a function names nothing', async () => {

@@ -9,24 +9,24 @@ import { checkOptions, type OptionFunction } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
 
 export interface CacheInvalidateOptions<
-  Keys extends unknown[],
-  Namespaces extends unknown[],
-  Patterns extends unknown[],
-  Tags extends unknown[],
-  When extends 'after' | 'before',
+  Keys extends unknown[] = Parameters<UnknownMethod>,
+  Namespaces extends unknown[] = Parameters<UnknownMethod>,
+  Patterns extends unknown[] = Parameters<UnknownMethod>,
+  Tags extends unknown[] = Parameters<UnknownMethod>,
+  When extends 'after' | 'before' = 'after' | 'before',
 > {
   /** The name of the cache. @default the one without a name */
   cache?: string;
   /** Where `keys` and `patterns` are looked for. Default: the cache's `defaultNamespace`, or none. */
   namespace?: string;
   /** Keys to delete, or a function of the method's parameters. */
-  keys?: string[] | ((...parameters: Keys) => string[]);
+  keys?: readonly string[] | ((...parameters: Keys) => readonly string[]);
   /** Globs over keys. */
-  patterns?: string[] | ((...parameters: Patterns) => string[]);
+  patterns?: readonly string[] | ((...parameters: Patterns) => readonly string[]);
   /** Namespaces to be invalidated whole. */
-  namespaces?: string[] | ((...parameters: Namespaces) => string[]);
+  namespaces?: readonly string[] | ((...parameters: Namespaces) => readonly string[]);
   /** Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with `when: 'before'`. */
-  tags?: string[] | ((...resultThenParameters: Tags) => string[]);
+  tags?: readonly string[] | ((...resultThenParameters: Tags) => readonly string[]);
   /** After the method has succeeded, or before it runs. @default 'after' */
   when?: When;
 }

@@ -6,7 +6,7 @@ import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } fro
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
 
-export interface CachePutOptions<Key extends unknown[], Tags extends unknown[]> {
+export interface CachePutOptions<Key extends unknown[] = Parameters<UnknownMethod>, Tags extends unknown[] = Parameters<UnknownMethod>> {
   /** The name of the cache. @default the one without a name */
   cache?: string;
   /** Where the result is stored: a key, or a function of the method's parameters. */
@@ -15,7 +15,7 @@ export interface CachePutOptions<Key extends unknown[], Tags extends unknown[]> 
   namespace?: string;
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
-  tags?: string[] | ((...valueThenParameters: Tags) => string[]);
+  tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
 }
 
 export type CachePutDecorator<Key extends unknown[], Tags extends unknown[]> = <M extends Method>(

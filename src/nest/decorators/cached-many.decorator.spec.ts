@@ -220,6 +220,23 @@ describe('@CachedMany', () => {
     await expect(service.fails(['a'])).rejects.toThrow(new RangeError('a'));
   });
 
+  it('does not wait for itself when an override with the same keys calls `super`', async () => {
+    const Base = productService();
+    @Injectable()
+    class Loud extends Base {
+      @CachedMany({ key: (id: string) => `product:${id}` })
+      override async asMap(ids: readonly string[], language: string): Promise<Map<string, string | null>> {
+        return new Map([...(await super.asMap(ids, language))].map(([id, name]) => [id, `${name ?? ''}!`]));
+      }
+    }
+    const { service } = await startWith(Loud);
+
+    const answers = [await service.asMap(['a'], 'en'), await service.asMap(['a', 'b'], 'en')];
+
+    expect(answers.map((answer) => [...answer.values()])).toEqual([['name of a!'], ['name of a!', 'name of b!']]);
+    expect(service.calls).toEqual([[['a'], 'en'], [['b'], 'en']]);
+  });
+
   it('loads an id once for concurrent calls', async () => {
     const { service } = await startWith(productService());
 

@@ -3,12 +3,17 @@ import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/ca
 import { show, type Ttl } from '../../core/duration.js';
 import { readFunction, readOneOf } from '../../core/option-checks.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
-import { callMethod, checkedAt, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { callMethod, checkedAt, isKeptByOverride, type KeyOf, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
 
-export interface CachedManyOptions<Key extends unknown[], When extends unknown[], Tags extends unknown[], StoreIf extends unknown[], TtlOf extends unknown[]>
-  extends LoadOptions {
+export interface CachedManyOptions<
+  Key extends unknown[] = Parameters<UnknownMethod>,
+  When extends unknown[] = Parameters<UnknownMethod>,
+  Tags extends unknown[] = Parameters<UnknownMethod>,
+  StoreIf extends unknown[] = Parameters<UnknownMethod>,
+  TtlOf extends unknown[] = Parameters<UnknownMethod>,
+> extends LoadOptions {
   /** The name of the cache. @default the one without a name */
   cache?: string;
   /** The key of one id, given that id and the method's other parameters. Ids of one key are one. */
@@ -17,7 +22,7 @@ export interface CachedManyOptions<Key extends unknown[], When extends unknown[]
   namespace?: string;
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl | ((...valueThenRest: TtlOf) => Ttl);
-  tags?: string[] | ((...valueThenRest: Tags) => string[]);
+  tags?: readonly string[] | ((...valueThenRest: Tags) => readonly string[]);
   /** When it answers false the method runs and the cache is left alone. */
   when?: (...parameters: When) => boolean;
   /** A value for which this answers false is returned and not stored. */
@@ -83,24 +88,21 @@ export function CachedMany<
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
     const { key, when, load, bound, returns } = checkedAt(site, () => readMany(options));
+    const keyOf: KeyOf = (self, [ids, ...rest]) => key.call(self, (ids as unknown[])[0], ...rest) as string;
     let shape = returns;
-    replaceMethod(site, descriptor as PropertyDescriptor, placeOf(options), async (cache, self, args) => {
+    const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf }, async (cache, self, args) => {
       if (when !== undefined && !when.apply(self, args)) return callMethod(site, self, args);
       const [ids, ...rest] = args;
-      if (!Array.isArray(ids)) throw new CacheConfigError(`${site.label}: expected the first argument to be an array of ids, got \`${show(ids)}\`.`);
+      checkIds(site, ids);
+      const keys = ids.map((id) => key.call(self, id, ...rest) as string);
+      if (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args)) return callMethod(site, self, args);
+
       const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
         const answer = await callMethod(site, self, [missing, ...rest]);
         shape = checkedShape(site, answer, missing.length, returns);
         return gather(answer, missing);
       };
-
-      const keys = ids.map((id) => key.call(self, id, ...rest) as string);
-      const idOf = new Map(keys.map((each, i) => [each, ids[i] as unknown]));
-      const missingValues = async (missing: string[]): Promise<Map<string, unknown>> => {
-        const values = await ask(missing.map((each) => idOf.get(each)));
-        return new Map(missing.map((each, i) => [each, values[i]]));
-      };
-      const values = await cache.getOrSetMany([...idOf.keys()], missingValues, forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
+      const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
       // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
       if (shape === undefined) await ask(ids.slice(0, 1));
       return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
@@ -114,6 +116,19 @@ function readMany(options: Partial<Record<'key' | 'when' | 'returns', unknown>> 
   if (key === undefined) throw new CacheConfigError('Expected `key` to be a function that answers the key of one id, got nothing.');
   const returns = readOneOf(options.returns, ['map', 'record', 'array'], 'returns');
   return { load, bound: functionsAmong(load), key, when: readFunction<OptionFunction>(options.when, 'when'), returns };
+}
+
+function checkIds({ label }: MethodSite, ids: unknown): asserts ids is readonly unknown[] {
+  if (!Array.isArray(ids)) throw new CacheConfigError(`${label}: expected the first argument to be an array of ids, got \`${show(ids)}\`.`);
+}
+
+/** The factory for `getOrSetMany`: from keys to ids, and back. */
+function byKey(keys: readonly string[], ids: readonly unknown[], ask: (missing: readonly unknown[]) => Promise<unknown[]>) {
+  const idOf = new Map(keys.map((key, i) => [key, ids[i]]));
+  return async (missing: string[]): Promise<Map<string, unknown>> => {
+    const values = await ask(missing.map((key) => idOf.get(key)));
+    return new Map(missing.map((key, i) => [key, values[i]]));
+  };
 }
 
 function checkedShape(site: MethodSite, answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape {

@@ -9,12 +9,12 @@ import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } fro
 import type { DescriptorUnless, Method, Misfit, OneKeyMisfit, UnknownMethod, ValueThenParameters } from './method-types.js';
 
 export interface CachedOptions<
-  OneKey extends string,
-  Key extends unknown[],
-  When extends unknown[],
-  Tags extends unknown[],
-  StoreIf extends unknown[],
-  TtlOf extends unknown[],
+  OneKey extends string = string,
+  Key extends unknown[] = Parameters<UnknownMethod>,
+  When extends unknown[] = Parameters<UnknownMethod>,
+  Tags extends unknown[] = Parameters<UnknownMethod>,
+  StoreIf extends unknown[] = Parameters<UnknownMethod>,
+  TtlOf extends unknown[] = Parameters<UnknownMethod>,
 > extends LoadOptions {
   /** The name of the cache. @default the one without a name */
   cache?: string;
@@ -27,7 +27,7 @@ export interface CachedOptions<
   namespace?: string;
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl | ((...valueThenParameters: TtlOf) => Ttl);
-  tags?: string[] | ((...valueThenParameters: Tags) => string[]);
+  tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
   /** When it answers false the method runs and the cache is left alone. */
   when?: (...parameters: When) => boolean;
   /** A result for which this answers false is returned and not stored. */

@@ -36,7 +36,7 @@ export type KeyOf = (self: object, args: unknown[]) => string;
 export interface MethodTraits {
   readonly cache: string;
   readonly namespace: string | undefined;
-  /** The key of a call of `@Cached`. */
+  /** The key of a call that loads; where it loads many, that of the first id. */
   readonly keyOf?: KeyOf;
   /** True when that key is made of the class's name and the arguments. */
   readonly isKeyless?: boolean;

@@ -60,6 +60,13 @@ describe('DecoratorExplorer', () => {
     expect(answers).toEqual([1, 1]);
   });
 
+  it('cannot reach what a request-scoped factory makes: its methods reject', async () => {
+    const app = await start([{ provide: ProductService, useFactory: madeByHand, scope: Scope.REQUEST }]);
+    const service = await app.resolve(ProductService);
+
+    await expect(service.find('a')).rejects.toThrow(/was called on an object that Nest has not given a cache/);
+  });
+
   it('gives them their cache before other providers are initialized', async () => {
     @Injectable()
     class Warmer {

@@ -1,4 +1,4 @@
-import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { showBypass } from './answer-headers.js';
@@ -15,7 +15,7 @@ import { RouteTraffic } from './route-traffic.js';
  * too. A fault of the cache never reaches a client: the handler runs instead.
  */
 @Injectable()
-export class CacheInterceptor implements NestInterceptor {
+export class CacheInterceptor implements NestInterceptor, OnModuleInit {
   readonly #policies: RoutePolicies;
   readonly #traffic = new RouteTraffic();
   readonly #logger = new Logger(CacheInterceptor.name);
@@ -23,6 +23,10 @@ export class CacheInterceptor implements NestInterceptor {
 
   constructor(moduleRef: ModuleRef) {
     this.#policies = new RoutePolicies(moduleRef);
+  }
+
+  onModuleInit(): void {
+    this.#policies.checkCaches();
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
@@ -51,11 +55,12 @@ export class CacheInterceptor implements NestInterceptor {
   }
 }
 
-const governed = new WeakSet();
+const TAKEN = Symbol('taken by CacheInterceptor');
 
 /** Whether no interceptor has taken this request yet. */
 function isFirst({ raw }: Exchange): boolean {
-  if (governed.has(raw)) return false;
-  governed.add(raw);
+  const request = raw as { [TAKEN]?: true };
+  if (request[TAKEN]) return false;
+  request[TAKEN] = true;
   return true;
 }

@@ -57,16 +57,29 @@ export interface Exchange {
 
 export const EMPTY_BODY = Buffer.alloc(0);
 
-/** Gives an object methods of its own for a while. @returns puts back what was there */
-export function override<T extends object>(target: T, methods: Partial<T>): () => void {
-  const names = Object.keys(methods) as (keyof T)[];
-  const owned = names.map((name) => Object.getOwnPropertyDescriptor(target, name));
-  Object.assign(target, methods);
-  return () => {
-    names.forEach((name, i) => {
-      const before = owned[i];
+type Methods<T> = { [Name in keyof T]?: (original: T[Name]) => T[Name] };
+type AnyMethod = (...args: unknown[]) => unknown;
+
+/**
+ * Puts methods of an object's own before those it has, each made from the one it stands before.
+ * @returns takes them out again; where somebody has wrapped them meanwhile, they stay and only pass calls on
+ */
+export function override<T extends object>(target: T, methods: Methods<T>): () => void {
+  let isActive = true;
+  const restore = (Object.keys(methods) as (keyof T)[]).map((name) => {
+    const before = Object.getOwnPropertyDescriptor(target, name);
+    const original = (target[name] as AnyMethod).bind(target);
+    const replacement = (methods[name] as unknown as (original: AnyMethod) => AnyMethod)(original);
+    const method = (...args: unknown[]): unknown => (isActive ? replacement : original)(...args);
+    target[name] = method as T[keyof T];
+    return (): void => {
+      if (target[name] !== method) return;
       if (before === undefined) Reflect.deleteProperty(target, name);
       else Object.defineProperty(target, name, before);
-    });
+    };
+  });
+  return () => {
+    isActive = false;
+    for (const restoreOne of restore) restoreOne();
   };
 }

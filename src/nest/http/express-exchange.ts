@@ -7,7 +7,15 @@ export interface ExpressResponse extends ServerResponse {
   json(body?: unknown): unknown;
 }
 
-type End = (chunk?: unknown, encoding?: unknown, callback?: unknown) => ServerResponse;
+type Method = (...args: unknown[]) => unknown;
+
+/** The methods of `node:http`'s response by which an answer leaves, whatever their overloads. */
+interface RawResponse {
+  end: Method;
+  write: Method;
+  writeHead: Method;
+  flushHeaders: Method;
+}
 
 /**
  * Everything that Express sends whole, `json`, `send` or a filter's own `end`, comes to `end` before a header is out;
@@ -52,32 +60,36 @@ export class ExpressExchange implements Exchange {
   }
 
   watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
-    const { response } = this;
-    const stop = override<ServerResponse>(response, {
-      end: ((...sent: Parameters<End>) => {
-        stop();
-        const form = onReply(bytesOf(sent[0], sent[1]));
-        const end = response.end.bind(response) as End;
-        return form === 'full' ? end(...sent) : end(callbackOf(sent));
-      }) as ServerResponse['end'],
-      ...streaming(response, () => {
-        stop();
-        onReply(undefined);
-      }),
+    const onStream = (): void => {
+      stop();
+      onReply(undefined);
+    };
+    const stop = override<RawResponse>(this.response as unknown as RawResponse, {
+      end:
+        (end) =>
+        (...sent) => {
+          stop();
+          return onReply(bytesOf(sent[0], sent[1])) === 'full' ? end(...sent) : end(callbackOf(sent));
+        },
+      write: before(onStream),
+      writeHead: before(onStream),
+      flushHeaders: before(onStream),
     });
     return stop;
   }
 
   replaceReply(answer: () => Buffer | undefined): void {
     const { response } = this;
-    const reply = (name: 'json' | 'send') => (body?: unknown) => {
-      stop();
-      const bytes = answer();
-      if (bytes === undefined) return response[name](body);
-      if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
-      return response.end(bytes);
-    };
-    const stop = override<ExpressResponse>(response, { json: reply('json'), send: reply('send') });
+    const inPlaceOf =
+      (reply: ExpressResponse['send']): ExpressResponse['send'] =>
+      (body) => {
+        stop();
+        const bytes = answer();
+        if (bytes === undefined) return reply(body);
+        if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
+        return response.end(bytes);
+      };
+    const stop = override<ExpressResponse>(response, { json: inPlaceOf, send: inPlaceOf });
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
@@ -101,14 +113,13 @@ export class ExpressExchange implements Exchange {
   }
 }
 
-/** The methods that send headers before the body is complete. */
-function streaming(response: ServerResponse, onStream: () => void): Partial<ServerResponse> {
-  const watched = <Name extends 'write' | 'writeHead' | 'flushHeaders'>(name: Name): ServerResponse[Name] =>
-    ((...args: unknown[]) => {
-      onStream();
-      return (response[name] as (...args: unknown[]) => unknown)(...args);
-    }) as ServerResponse[Name];
-  return { write: watched('write'), writeHead: watched('writeHead'), flushHeaders: watched('flushHeaders') };
+/** A method that tells before it is called. */
+function before(tell: () => void): (method: Method) => Method {
+  return (method) =>
+    (...args) => {
+      tell();
+      return method(...args);
+    };
 }
 
 function bytesOf(chunk: unknown, encoding: unknown): Buffer {

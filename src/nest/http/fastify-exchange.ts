@@ -18,10 +18,13 @@ export interface FastifyReply {
   getHeaders(): HeaderMap;
   removeHeader(name: string): unknown;
   serialize(payload: unknown): string;
-  setCookie?(...args: unknown[]): unknown;
-  cookie?(...args: unknown[]): unknown;
-  clearCookie?(...args: unknown[]): unknown;
+  setCookie?: CookieMethod;
+  cookie?: CookieMethod;
+  clearCookie?: CookieMethod;
 }
+
+type CookieMethod = (...args: unknown[]) => unknown;
+type CookieMethods = Record<(typeof COOKIE_METHODS)[number], CookieMethod>;
 
 interface Rendered {
   readonly body: Buffer;
@@ -81,13 +84,12 @@ export class FastifyExchange implements Exchange {
     const { reply } = this;
     const stopCookies = this.#watchCookies();
     const stopSend = override<FastifyReply>(reply, {
-      send: (payload?: unknown) => {
+      send: (send) => (payload) => {
         stop();
         const rendered = this.#render(payload);
         if (rendered?.contentType !== undefined) reply.header('content-type', rendered.contentType);
         const form = onReply(rendered?.body);
-        if (rendered === undefined) return reply.send(payload);
-        return form === 'full' ? this.#send(rendered.body) : this.#send(EMPTY_BODY);
+        return rendered === undefined ? send(payload) : this.#send(send, form === 'full' ? rendered.body : EMPTY_BODY);
       },
     });
     const stop = (): void => {
@@ -98,12 +100,11 @@ export class FastifyExchange implements Exchange {
   }
 
   replaceReply(answer: () => Buffer | undefined): void {
-    const { reply } = this;
-    const stop = override<FastifyReply>(reply, {
-      send: (payload?: unknown) => {
+    const stop = override<FastifyReply>(this.reply, {
+      send: (send) => (payload) => {
         stop();
         const bytes = answer();
-        return bytes === undefined ? reply.send(payload) : this.#send(bytes);
+        return bytes === undefined ? send(payload) : this.#send(send, bytes);
       },
     });
   }
@@ -132,17 +133,14 @@ export class FastifyExchange implements Exchange {
   }
 
   /** A Buffer without a content type would get one, and an empty answer has none. */
-  #send(body: Buffer): unknown {
-    const { reply } = this;
-    if (reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
-    return body.length === 0 && reply.getHeader('content-type') === undefined ? reply.send() : reply.send(body);
+  #send(send: FastifyReply['send'], body: Buffer): unknown {
+    if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
+    return body.length === 0 && this.reply.getHeader('content-type') === undefined ? send() : send(body);
   }
 
   /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */
   #keepOutLength(): void {
-    const { reply } = this;
-    const header = reply.header.bind(reply);
-    override<FastifyReply>(reply, { header: (name, value) => (name === 'content-length' ? reply : header(name, value)) });
+    override<FastifyReply>(this.reply, { header: (header) => (name, value) => (name === 'content-length' ? this.reply : header(name, value)) });
   }
 
   /** The payload as `Reply.send` would make it, or `undefined` for what it does not turn into bytes itself. */
@@ -168,17 +166,12 @@ export class FastifyExchange implements Exchange {
 
   /** `@fastify/cookie` keeps cookies to itself until its `onSend` hook. */
   #watchCookies(): () => void {
-    const { reply } = this;
-    const methods: Partial<FastifyReply> = {};
-    for (const name of COOKIE_METHODS) {
-      const original = reply[name]?.bind(reply);
-      if (original === undefined) continue;
-      methods[name] = (...args: unknown[]) => {
-        this.#setsCookie = true;
-        return original(...args);
-      };
-    }
-    return override(reply, methods);
+    const watched = (method: CookieMethod): CookieMethod => (...args) => {
+      this.#setsCookie = true;
+      return method(...args);
+    };
+    const names = COOKIE_METHODS.filter((name) => typeof this.reply[name] === 'function');
+    return override<CookieMethods>(this.reply as CookieMethods, Object.fromEntries(names.map((name) => [name, watched])));
   }
 }
 

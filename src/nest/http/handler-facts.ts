@@ -17,7 +17,7 @@ const VERSION_METADATA = '__version__';
 const RESPONSE_PARAMETERS = ['1', '2'];
 
 export interface HandlerFacts {
-  /** Module, class, method and API version: no two handlers of an application have the same. */
+  /** Module, class, method and API version, without spaces: no two handlers that share a path have the same. */
   readonly identity: string;
   /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
   readonly headerNames: readonly string[];
@@ -31,14 +31,15 @@ type Handler = (...args: never[]) => unknown;
 
 export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer): HandlerFacts {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
+  const method = methodNameOf(controller, handler);
   return {
-    identity: identityOf(controller, handler, modules),
+    identity: `${moduleNameOf(controller, modules)}.${controller.name}.${method}${versionOf(controller, handler)}`.replaceAll(' ', '_'),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
     isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
     sendsItself:
       Reflect.getMetadata(REDIRECT_METADATA, handler) !== undefined ||
       Reflect.getMetadata(RENDER_METADATA, handler) !== undefined ||
-      takesResponse(controller, handler.name),
+      takesResponse(controller, method),
   };
 }
 
@@ -48,9 +49,29 @@ function takesResponse(controller: Class, method: string): boolean {
   return Object.keys(parameters).some((name) => RESPONSE_PARAMETERS.includes(name.split(':', 1)[0] ?? ''));
 }
 
-function identityOf(controller: Class, handler: Handler, modules: ModulesContainer): string {
-  const module = [...modules.values()].find(({ controllers }) => controllers.has(controller));
-  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller)) as string | string[] | symbol | undefined;
-  const versions = version === undefined ? '' : `@${[version].flat().map(String).join(',')}`;
-  return `${module?.name ?? ''}.${controller.name}.${handler.name}${versions}`;
+/** The property that holds the handler: a decorator may have put a function of another name there. */
+function methodNameOf(controller: Class, handler: Handler): string {
+  return methodsOf(controller.prototype as object).find(([, method]) => method === handler)?.[0] ?? handler.name;
+}
+
+/** All methods of a controller that may be handlers, the inherited ones too. */
+export function handlersOf(prototype: object | null): object[] {
+  return methodsOf(prototype).map(([, method]) => method);
+}
+
+function methodsOf(prototype: object | null): [string, object][] {
+  if (prototype === null || prototype === Object.prototype) return [];
+  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value }]): [string, object][] =>
+    typeof value === 'function' && name !== 'constructor' ? [[name, value as object]] : [],
+  );
+  return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object | null)];
+}
+
+function moduleNameOf(controller: Class, modules: ModulesContainer): string {
+  return [...modules.values()].find(({ controllers }) => controllers.has(controller))?.name ?? '';
+}
+
+function versionOf(controller: Class, handler: Handler): string {
+  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller)) as string | symbol | (string | symbol)[] | undefined;
+  return version === undefined ? '' : `@${[version].flat().map(String).join(',')}`;
 }

@@ -21,12 +21,12 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   if (policy.isBypassed || !isCacheable(request)) return undefined;
   const scope = scopeKeyOf(policy.scope, request);
   if (scope === undefined) return undefined;
-  const key = routeKey(policy, request, scope);
+  const { key, dropped, url } = routeKey(policy, request, scope);
   // RFC 9111 section 3.5, and the same for cookies: what was made for somebody is everybody's only if it says so.
-  if (!policy.isScopeDeclared && carriesIdentity(request)) return { ...key, accepts: isPublic, stores: true, isShared: false };
+  if (!policy.isScopeDeclared && carriesIdentity(request)) return { key, dropped, url, accepts: isPublic, stores: true, isShared: false };
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
-  return { ...key, accepts: any, stores, isShared: stores };
+  return { key, dropped, url, accepts: any, stores, isShared: stores };
 }
 
 /** A GET or HEAD that asks for the whole of something and nothing else. */

@@ -8,6 +8,7 @@ import { keyedQuery, type QueryOptions } from './query-parameters.js';
 
 /** What of a route's policy its keys are made of. */
 export interface KeyRules {
+  /** Of the handler; without spaces. */
   readonly identity: string;
   readonly key: string | RequestFunction<string> | undefined;
   readonly varyBy: readonly string[];
@@ -39,7 +40,7 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   const ownUrl = query.text === '' ? path : `${path}?${query.text}`;
   const target = rules.key === undefined ? ownUrl : customTarget(rules.key, request);
   const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((name) => headerPart(name, request)).join('&');
-  const key = `GET ${originOf(request)} ${encodeSpaces(rules.identity)} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
+  const key = `GET ${originOf(request)} ${rules.identity} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
 }
 
@@ -48,7 +49,8 @@ const EMPTY_QUERY = { text: '', dropped: [] };
 /** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
 function originOf({ protocol = 'http', host = '' }: CacheRequest): string {
   const name = encodeSpaces(host.toLowerCase());
-  return `${protocol}://${protocol === 'https' ? name.replace(/:443$/, '') : name.replace(/:80$/, '')}`;
+  const port = protocol === 'https' ? ':443' : ':80';
+  return `${protocol}://${name.endsWith(port) ? name.slice(0, -port.length) : name}`;
 }
 
 /** A URL path begins with a slash, so a key of the route's own cannot look like one. */

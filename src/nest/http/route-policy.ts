@@ -6,7 +6,7 @@ import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, isCachedResponse } from './cached-response.js';
 import { type CacheRouteOptions, routeOptionsOf } from './cache-route.decorator.js';
-import { factsOf, type HandlerFacts } from './handler-facts.js';
+import { factsOf, type HandlerFacts, handlersOf } from './handler-facts.js';
 import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults } from './http-cache-options.js';
 import type { KeyRules } from './route-key.js';
 
@@ -40,10 +40,26 @@ export class RoutePolicies {
     let ofController = this.#known.get(controller);
     if (ofController === undefined) this.#known.set(controller, (ofController = new WeakMap()));
     if (!ofController.has(handler)) {
-      const facts = factsOf(controller, handler, this.moduleRef.get(ModulesContainer, { strict: false }));
+      const facts = factsOf(controller, handler, this.#modules());
       ofController.set(handler, this.#policyOf(routeOptionsOf(controller, handler), facts));
     }
     return ofController.get(handler);
+  }
+
+  /** @throws CacheConfigError for a route that names a cache which does not exist */
+  checkCaches(): void {
+    const controllers = [...this.#modules().values()].flatMap((module) => [...module.controllers.values()]);
+    for (const { metatype } of controllers) {
+      if (typeof metatype !== 'function') continue;
+      for (const handler of handlersOf(metatype.prototype as object | null)) {
+        const route = routeOptionsOf(metatype, handler);
+        if (route && route.cache !== undefined) this.#find(getCacheToken(route.cache), route.cache);
+      }
+    }
+  }
+
+  #modules(): ModulesContainer {
+    return this.moduleRef.get(ModulesContainer, { strict: false });
   }
 
   #policyOf(route: CacheRouteOptions | false | undefined, facts: HandlerFacts): RoutePolicy | undefined {

@@ -1,0 +1,55 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { CachedResponse } from './cached-response.js';
+import { standInFor } from './stand-in.js';
+
+function standIn(body: string, contentType: string | null = 'application/json; charset=utf-8'): unknown {
+  return standInFor({ body: Buffer.from(body), contentType } as CachedResponse);
+}
+
+describe('standInFor', () => {
+  it.each<[string, string | null, unknown]>([
+    ['{"a":{"b":[1]}}', 'application/json', { a: { b: [1] } }],
+    ['[1,{"a":2}]', 'application/problem+json', [1, { a: 2 }]],
+    ['7', 'application/json', 7],
+    ['"x"', 'application/json', 'x'],
+    ['null', 'application/json', null],
+    ['{', 'application/json', {}],
+    ['<p>', 'text/html; charset=utf-8', '<p>'],
+    ['bytes', 'application/octet-stream', undefined],
+    ['', 'application/json', undefined],
+    ['x', null, undefined],
+  ])('stands in for %j of %s', (body, contentType, expected) => {
+    expect(standIn(body, contentType)).toEqual(expected);
+  });
+
+  it('can be read, changed and copied like the value', () => {
+    const value = standIn('{"a":1,"list":[1,2]}') as { a: number; list: number[]; c?: number };
+
+    value.list.push(3);
+    value.c = 4;
+    Reflect.deleteProperty(value, 'a');
+
+    expect('list' in value).toBe(true);
+    expect(JSON.stringify({ ...value })).toBe('{"list":[1,2,3],"c":4}');
+    expect((standIn('[3,1]') as number[]).map((n) => n + 1)).toEqual([4, 2]);
+    expect(Array.isArray(standIn('[]'))).toBe(true);
+  });
+
+  it('parses nothing for promises and for Nest', async () => {
+    const parse = jest.spyOn(JSON, 'parse');
+
+    const value = (await Promise.resolve(standIn('{"a":1}'))) as { [Symbol.asyncIterator]?: unknown; a: number };
+
+    expect([value[Symbol.asyncIterator], value instanceof Map, Object.prototype.toString.call(value)]).toEqual([undefined, false, '[object Object]']);
+    expect(parse).not.toHaveBeenCalled();
+    expect(value.a).toBe(1);
+    parse.mockRestore();
+  });
+
+  it('keeps a `__proto__` in the data from being a prototype', () => {
+    const value = standIn('{"__proto__":{"isAdmin":true}}') as { isAdmin?: boolean };
+
+    expect(Object.keys(value)).toEqual(['__proto__']);
+    expect(value.isAdmin).toBeUndefined();
+  });
+});

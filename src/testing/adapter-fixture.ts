@@ -1,0 +1,111 @@
+import type { Awaitable, CacheAdapter, CacheAdapterContext, EntryDraft, LoadGrant, LoadRequest, StoredEntry } from '../core/ports/cache-adapter.port.js';
+import type { Clock } from '../core/ports/clock.port.js';
+
+/** An adapter over an empty store, as the contract suite asks for it: one for each test. */
+export interface AdapterUnderTest {
+  readonly adapter: CacheAdapter;
+  /** The clock that the adapter was given. */
+  readonly clock: Clock;
+  /** Lets `ms` go by on that clock: at once on a fake one, by waiting on a real one. */
+  pass(ms: number): Promise<void>;
+}
+
+/** Opens an adapter over an empty store. The suite closes it. */
+export type OpenAdapter = (context: Omit<CacheAdapterContext, 'clock'>) => Awaitable<AdapterUnderTest>;
+
+export interface ContractOptions {
+  /** False for an adapter that hands out what it was given, which only `isolation: 'none'` may ask for. @default true */
+  readonly isolatesValues?: boolean;
+  /** How old the answer of `usage` may be. @default 0 */
+  readonly usageLagMs?: number;
+  /** How many random interleavings are tried. @default 20 */
+  readonly seeds?: number;
+}
+
+/** The part of a test runner that the suite needs: Jest, Vitest and Mocha have it as globals. */
+export interface TestRunner {
+  describe(name: string, body: () => void): void;
+  it(name: string, body: () => Promise<void>): void;
+}
+
+/** A TTL that is over after `PAST_SHORT_MS`, on a real clock and over a network as well. */
+export const SHORT_MS = 200;
+export const PAST_SHORT_MS = 280;
+export const LONG_MS = 60_000;
+
+/** One adapter and what it told of, with the few calls that most tests make. */
+export class AdapterFixture {
+  readonly adapter: CacheAdapter;
+  readonly clock: Clock;
+  readonly pass: (ms: number) => Promise<void>;
+
+  private constructor(
+    opened: AdapterUnderTest,
+    readonly options: Required<ContractOptions>,
+  ) {
+    this.adapter = opened.adapter;
+    this.clock = opened.clock;
+    this.pass = (ms) => opened.pass(ms);
+  }
+
+  static async open(open: OpenAdapter, options: Required<ContractOptions>): Promise<AdapterFixture> {
+    const opened = await open({ name: 'contract', onEvict: () => undefined, onError: () => undefined });
+    return new AdapterFixture(opened, options);
+  }
+
+  async set(key: string, draft: Partial<EntryDraft> & { namespace?: string | undefined } = {}): Promise<void> {
+    await this.adapter.set([draftOf(key, draft)], draft.namespace);
+  }
+
+  async get(key: string, namespace?: string): Promise<StoredEntry | undefined> {
+    return this.adapter.get(key, namespace);
+  }
+
+  /** The value under `key`, `undefined` where there is no entry. */
+  async value(key: string, namespace?: string): Promise<unknown> {
+    return (await this.adapter.get(key, namespace))?.read();
+  }
+
+  async begin(key: string, request: Partial<LoadRequest> & { namespace?: string | undefined } = {}): Promise<LoadGrant> {
+    return this.adapter.begin([key], request.namespace, { purpose: 'load', exclusive: false, tags: [], ...request });
+  }
+
+  /** Stores the result of a load of one key; answers whether it was accepted. */
+  async commit(grant: LoadGrant, key: string, draft: Partial<EntryDraft> = {}): Promise<boolean> {
+    const [stored] = await grant.commit([draftOf(key, draft)]);
+    return stored !== undefined;
+  }
+
+  /** Fresh by the adapter's own times; false where there is no entry. */
+  async isFresh(key: string, namespace?: string): Promise<boolean> {
+    const entry = await this.adapter.get(key, namespace);
+    return entry !== undefined && this.clock.coarseNowMs() < entry.freshUntilMs;
+  }
+
+  /** Every entry that paging through `scan` meets, as `namespace/key`; each named once. */
+  async scanned(query: { namespace?: string; pattern?: string } = {}, limit = 100): Promise<string[]> {
+    const found = new Set<string>();
+    let cursor: string | undefined;
+    do {
+      const page = await this.adapter.scan({ ...query, limit, ...(cursor === undefined ? {} : { cursor }) });
+      for (const { key, namespace } of page.entries) found.add(`${namespace ?? ''}/${key}`);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    return [...found].sort();
+  }
+
+  /** How many entries `usage` tells of, once it has had the time it may take. */
+  async stored(): Promise<number> {
+    if (this.options.usageLagMs > 0) await this.pass(this.options.usageLagMs);
+    return (await this.adapter.usage()).entries;
+  }
+}
+
+/** A draft that lives long, is not kept as a stale one, and whose value is `v`, unless `draft` says otherwise. */
+export function draftOf(key: string, draft: Partial<EntryDraft> = {}): EntryDraft {
+  const { value = 'v', ttlMs = LONG_MS, staleMs = 0, tags = [], loadMs = 0, createdAtMs } = draft;
+  return { key, value, ttlMs, staleMs, tags, loadMs, ...(createdAtMs === undefined ? {} : { createdAtMs }) };
+}
+
+/** Registers a test that gets a fixture of its own. */
+export type ContractTest = (sentence: string, body: (fixture: AdapterFixture) => Promise<void>) => void;
