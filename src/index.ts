@@ -58,13 +58,14 @@ export { getCacheNamespaceToken, getCacheToken, InjectCache, InjectCacheNamespac
 export type { AdminOptions } from './nest/admin/admin-options.js';
 
 export { Cached } from './nest/decorators/cached.decorator.js';
-export type { CachedOptions } from './nest/decorators/cached.decorator.js';
+export type { CachedDecorator, CachedOptions } from './nest/decorators/cached.decorator.js';
 export { CachedMany } from './nest/decorators/cached-many.decorator.js';
-export type { CachedManyOptions } from './nest/decorators/cached-many.decorator.js';
+export type { CachedManyDecorator, CachedManyOptions } from './nest/decorators/cached-many.decorator.js';
+export type { AnswerShape } from './nest/decorators/batch-answer.js';
 export { CacheInvalidate } from './nest/decorators/cache-invalidate.decorator.js';
-export type { CacheInvalidateOptions } from './nest/decorators/cache-invalidate.decorator.js';
+export type { CacheInvalidateDecorator, CacheInvalidateOptions } from './nest/decorators/cache-invalidate.decorator.js';
 export { CachePut } from './nest/decorators/cache-put.decorator.js';
-export type { CachePutOptions } from './nest/decorators/cache-put.decorator.js';
+export type { CachePutDecorator, CachePutOptions } from './nest/decorators/cache-put.decorator.js';
 
 export { CacheInterceptor } from './nest/http/cache.interceptor.js';
 export { CacheRoute, NoCache } from './nest/http/cache-route.decorator.js';

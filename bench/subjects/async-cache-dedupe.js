@@ -6,12 +6,12 @@ export function open({ maxEntries }) {
   const cache = createCache({ ttl, storage: { type: 'memory', options: { size: maxEntries } } });
   /** @type {() => Promise<unknown>} */
   let factory;
-  cache.define('value', () => factory());
+  const { value } = /** @type {any} */ (cache.define('value', () => factory()));
   return {
     get: (key) => cache.get('value', key),
     getOrSet: (key, load) => {
       factory = load;
-      return cache.value(key);
+      return value(key);
     },
     set: (key, value) => cache.set('value', key, value, ttl),
   };

@@ -17,6 +17,7 @@ class Floor {
 
   /** @param {number} maxEntries */
   constructor(maxEntries) {
+    /** @type {LRUCache<string, any>} */
     this.lru = new LRUCache({ max: maxEntries, ttl: HOUR_MS });
   }
 

@@ -3,6 +3,7 @@ import { HOUR_MS } from './subject.js';
 
 /** lru-cache as it is, without promises. @param {import('./subject.js').SubjectSettings} settings @returns {import('./subject.js').Subject} */
 export function open({ maxEntries }) {
+  /** @type {LRUCache<string, any>} */
   const lru = new LRUCache({ max: maxEntries, ttl: HOUR_MS });
   return {
     isSync: true,

@@ -3,7 +3,7 @@
  * and sets what it stores to live for an hour.
  *
  * @typedef {object} Subject
- * @property {(key: string) => unknown} get
+ * @property {(key: string) => any} get
  * @property {(key: string, load: () => Promise<unknown>) => unknown} getOrSet
  * @property {(key: string, value: unknown) => unknown} set
  * @property {boolean} [isSync] answers values, not promises

@@ -22,7 +22,7 @@ export const memoryGrowth = {
   async measure(run) {
     const sizes = run.isQuick ? [100, 10_000] : [100, 10_000, 1_000_000];
     const cases = SUBJECTS.flatMap((subject) => sizes.map((entries) => growthCase(subject, entries, run)));
-    const results = await measure(cases, effort(run), run.log);
+    const results = await measure(cases, { ...effort(run), ...(!run.isQuick && { generations: 3 }) }, run.log);
     /** @param {string} id */
     const seriesOf = (id) => sizes.map((entries) => results.of(`${id} ${entries}`, 'get'));
     /** @param {string} id */
@@ -48,7 +48,7 @@ function growthCase({ id, label, subject, ...options }, entries, { kit }) {
   return { id: `${id} ${entries}`, label: `${label}, ${entries} entries`, subject, workload: 'growth', operations: ['get'], settings };
 }
 
-/** @template T @param {readonly T[]} items */
+/** @template T @param {readonly T[]} items @returns {T} */
 function lastOf(items) {
   return items[items.length - 1];
 }

@@ -3,12 +3,12 @@ import { CacheKeyError } from './cache.errors.js';
 /**
  * A test for a glob over whole keys: `*` any run of characters, `?` any one character, `[abc]`, `[a-z]` and `[^a]` one
  * character of (or outside) a set, `\` takes the next character literally. The same language as Redis's MATCH.
- * Matching takes at most pattern length x key length steps, whatever the pattern.
+ * Matching takes at most pattern length x key length steps, whatever the pattern, and allocates nothing.
  * @throws CacheKeyError for a set that is never closed or a `\` at the end
  */
 export function compileGlob(pattern: string): (key: string) => boolean {
   const tokens = tokenize(pattern);
-  return (key) => matches(tokens, [...key]);
+  return (key) => matches(tokens, key);
 }
 
 /** The glob that matches exactly `text`. */
@@ -16,8 +16,9 @@ export function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\]/g, '\\$&');
 }
 
-const ANY_RUN = Symbol('*');
-type Token = typeof ANY_RUN | ((character: string) => boolean);
+const ANY_RUN = '*';
+/** What one character, as a code point, may be. */
+type Token = typeof ANY_RUN | number | ((character: number) => boolean);
 
 function tokenize(pattern: string): Token[] {
   const characters = [...pattern];
@@ -35,7 +36,7 @@ function tokenize(pattern: string): Token[] {
     } else {
       const literal = character === '\\' ? characters[++i] : character;
       if (literal === undefined) throw new CacheKeyError(`Expected a character after the last \`\\\` of the pattern \`${pattern}\`; write \`\\\\\` for a backslash.`);
-      tokens.push((other) => other === literal);
+      tokens.push(codeOf(literal));
     }
   }
   return tokens;
@@ -49,49 +50,59 @@ function closingBracket(characters: readonly string[], start: number, pattern: s
   throw new CacheKeyError(`Expected a \`]\` for the \`[\` in the pattern \`${pattern}\`; write \`\\[\` for a bracket.`);
 }
 
-function oneOf(body: readonly string[]): (character: string) => boolean {
+function oneOf(body: readonly string[]): (character: number) => boolean {
   const isNegated = body[0] === '^';
-  const literals = new Set<string>();
-  const ranges: [string, string][] = [];
+  const ranges: [low: number, high: number][] = [];
   for (let i = isNegated ? 1 : 0; i < body.length; i++) {
     const from = literalAt(body, i);
     i = from.at;
-    if (body[i + 1] === '-' && i + 2 < body.length) {
-      const to = literalAt(body, i + 2);
-      i = to.at;
-      ranges.push(from.text <= to.text ? [from.text, to.text] : [to.text, from.text]);
-    } else {
-      literals.add(from.text);
-    }
+    const hasEnd = body[i + 1] === '-' && i + 2 < body.length;
+    const to = hasEnd ? literalAt(body, i + 2) : from;
+    i = to.at;
+    ranges.push([Math.min(from.code, to.code), Math.max(from.code, to.code)]);
   }
-  return (character) => (literals.has(character) || ranges.some(([low, high]) => low <= character && character <= high)) !== isNegated;
+  return (character) => ranges.some(([low, high]) => low <= character && character <= high) !== isNegated;
 }
 
-function literalAt(body: readonly string[], at: number): { text: string; at: number } {
-  return body[at] === '\\' && at + 1 < body.length ? { text: body[at + 1] as string, at: at + 1 } : { text: body[at] as string, at };
+function literalAt(body: readonly string[], at: number): { code: number; at: number } {
+  const isEscaped = body[at] === '\\' && at + 1 < body.length;
+  return isEscaped ? { code: codeOf(body[at + 1] as string), at: at + 1 } : { code: codeOf(body[at] as string), at };
+}
+
+function codeOf(character: string): number {
+  return character.codePointAt(0) as number;
 }
 
 /** Greedy matching with one point of return: the last `*`. An earlier one never needs to take more. */
-function matches(tokens: readonly Token[], characters: readonly string[]): boolean {
+function matches(tokens: readonly Token[], key: string): boolean {
   let token = 0;
   let at = 0;
   let lastRun = -1;
   let resumeAt = 0;
-  while (at < characters.length) {
+  while (at < key.length) {
     const current = tokens[token];
+    const character = key.codePointAt(at) as number;
     if (current === ANY_RUN) {
       lastRun = token++;
       resumeAt = at;
-    } else if (current?.(characters[at] as string)) {
+    } else if (current === character || (typeof current === 'function' && current(character))) {
       token++;
-      at++;
+      at += widthOf(character);
     } else if (lastRun >= 0) {
+      // A last `*` takes all that is left.
+      if (lastRun === tokens.length - 1) return true;
       token = lastRun + 1;
-      at = ++resumeAt;
+      resumeAt += widthOf(key.codePointAt(resumeAt) as number);
+      at = resumeAt;
     } else {
       return false;
     }
   }
   while (tokens[token] === ANY_RUN) token++;
   return token === tokens.length;
+}
+
+/** In UTF-16 units. */
+function widthOf(character: number): number {
+  return character > 0xffff ? 2 : 1;
 }

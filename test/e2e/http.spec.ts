@@ -1,10 +1,13 @@
 import { Agent, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import {
+  type ArgumentsHost,
   BadRequestException,
   type CallHandler,
   type CanActivate,
+  Catch,
   Controller,
+  type ExceptionFilter,
   type ExecutionContext,
   Get,
   Header,
@@ -23,6 +26,7 @@ import {
   Sse,
   StreamableFile,
   type Type,
+  UseFilters,
   UseGuards,
   UseInterceptors,
   Version,
@@ -49,6 +53,8 @@ interface PassthroughResponse {
   status(code: number): unknown;
   header(name: string, value: string | string[]): unknown;
   removeHeader(name: string): unknown;
+  /** Express: adds a line; on Fastify `header` does. */
+  append?(name: string, value: string): unknown;
 }
 
 type RouteAnswer = (request: PlatformRequest, response: PassthroughResponse) => unknown;
@@ -407,6 +413,25 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       expect(first.headers['set-cookie']).not.toEqual(second.headers['set-cookie']);
       expect([first.headers['x-cache'], second.headers['x-cache']]).toEqual(['BYPASS', 'BYPASS']);
+      expect(runs.count).toBe(2);
+    });
+
+    it('[26] does not take a cookie of the handler for one of middleware', async () => {
+      const guard: CanActivate = {
+        canActivate: (context) => {
+          context.switchToHttp().getResponse<PassthroughResponse>().header('Set-Cookie', ['session=1']);
+          return true;
+        },
+      };
+      const { twice, runs } = await openRoute((_, response) => {
+        const add = response.append ?? response.header;
+        add.call(response, 'Set-Cookie', 'id=1');
+        return 'x';
+      }, UseGuards(guard));
+
+      const [, second] = await twice('/');
+
+      expect(second.headers['set-cookie']).toEqual(['session=1', 'id=1']);
       expect(runs.count).toBe(2);
     });
 
@@ -1068,6 +1093,37 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       expect([hit.status, hit.body, hit.headers['x-cache']]).toEqual([200, '{"dto":true}', 'HIT']);
       expect(lasting(hit)).toEqual(lasting(miss));
+    });
+
+    it('[89] does not store the answer of a filter, whatever its status', async () => {
+      @Catch()
+      class Envelope implements ExceptionFilter {
+        catch(_: unknown, host: ArgumentsHost): void {
+          host.switchToHttp().getResponse<PassthroughResponse & { send(body: unknown): unknown }>().send({ error: true });
+        }
+      }
+      const failing: NestInterceptor = {
+        intercept: (_, next) =>
+          next.handle().pipe(
+            map(() => {
+              throw new Error('outside');
+            }),
+          ),
+      };
+      const inside = await openRoute(
+        () => {
+          throw new Error('inside');
+        },
+        UseFilters(Envelope),
+      );
+      const { controller, runs } = routeWith([failing, CacheInterceptor], () => 'x', UseFilters(Envelope));
+      const outside = await openController(controller);
+
+      for (const site of [inside, outside]) {
+        const [, second] = await site.twice('/');
+        expect([second.status, second.body, second.headers['x-cache']]).toEqual([200, '{"error":true}', 'BYPASS']);
+      }
+      expect([inside.runs.count, runs.count]).toEqual([2, 2]);
     });
 
     it('[89] does not store what an outer time-out has cut off', async () => {

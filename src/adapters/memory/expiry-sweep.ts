@@ -40,11 +40,11 @@ export class ExpirySweep {
     this.#timer?.cancel();
   }
 
-  /** Frees everything that is past its time, and answers how much that was. */
+  /** Frees everything that is condemned or past its time, and answers how much of it had expired. */
   freeAll(): number {
     const nowMs = this.#clock.nowMs();
     let freed = 0;
-    while (this.#store.removeCondemned()) freed++;
+    while (this.#store.removeCondemned());
     for (let slot = this.#store.slots.length - 1; slot >= 0; slot--) freed += this.#freeIfExpired(slot, nowMs);
     return freed;
   }

@@ -26,7 +26,8 @@ describe('MemoryStore', () => {
     expect(store.needsSweep).toBe(false);
 
     store.expire(store.find('a', undefined)!, 1_000);
-    expect([store.needsSweep, store.find('a', undefined)]).toEqual([false, undefined]);
+    expect([store.needsSweep, store.findLive('a', undefined, 1_000)]).toEqual([true, undefined]);
+    expect([store.removeCondemned(), store.needsSweep]).toEqual([true, false]);
     store.expire(store.find('b', undefined)!, 1_000);
     expect([store.needsSweep, store.find('b', undefined)?.staleUntilMs]).toEqual([true, 1_005]);
     store.put(nodeOf('b'));

@@ -121,7 +121,7 @@ export class MemoryStore {
   /** Ends the freshness of `node`, and keeps it as a stale one for as long from now as it would have been kept after its TTL. */
   expire(node: MemoryNode, nowMs: number): void {
     if (node.staleMs <= 0) {
-      this.remove(node);
+      this.condemn(node.slot);
       return;
     }
     this.#count(node, -1);

@@ -222,12 +222,23 @@ describe('the sweep of MemoryAdapter', () => {
     expect(adapter.usage().entries).toBe(1);
     expect(adapter.getMany(['k0', 'k19999', 'other'], undefined).map((entry) => entry?.key)).toEqual([undefined, undefined, 'other']);
     expect(adapter.invalidate({ kind: 'tags', tags: ['t'], mode: 'any' }, { dryRun: true })).toBe(0);
+    expect(adapter.invalidate({ kind: 'expired' }, { dryRun: true })).toBe(0);
     const heldBytes = adapter.usage().bytes ?? 0;
     adapter.set([draftOf('k5', { ttlMs: Infinity })], undefined);
     await clock.advance(700);
 
     expect(adapter.usage().bytes).toBeLessThan(heldBytes / 1_000);
     expect(adapter.invalidate({ kind: 'all' }, { dryRun: true })).toBe(2);
+    expect(clock.pending).toBe(0);
+  });
+
+  it('leaves nothing behind when a large store is closed', () => {
+    const { adapter, clock } = memoryWith({ maxEntries: 10_000, maxBytes: Infinity });
+    fill(adapter, 3_000, { tags: ['t'] });
+
+    adapter.close();
+
+    expect(adapter.usage()).toMatchObject({ entries: 0, bytes: 0 });
     expect(clock.pending).toBe(0);
   });
 
@@ -285,11 +296,12 @@ describe('the pages of MemoryAdapter', () => {
     expect(new Set(found).size).toBe(100);
   });
 
-  it.each(['', 'x', '-1', '1.5', '1e99', 'NaN'])('begins anew for the cursor %j, which it never gave', (cursor) => {
+  it.each(['', 'x', '-1', '1.5', '1e99', 'NaN'])('refuses the cursor %j, which it never gave', (cursor) => {
     const { adapter } = memoryWith();
     fill(adapter, 3);
 
-    expect(adapter.scan({ limit: 10, cursor }).entries).toHaveLength(3);
+    expect(() => adapter.scan({ limit: 10, cursor })).toThrow(CacheConfigError);
+    expect(adapter.scan({ limit: 10, cursor: '1000' })).toEqual({ entries: [] });
   });
 
   it('ends a page early rather than search a large store for what hardly matches', () => {

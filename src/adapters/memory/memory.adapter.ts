@@ -1,4 +1,5 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { show } from '../../core/duration.js';
 import { compileGlob } from '../../core/glob.js';
 import type {
   AdapterUsage,
@@ -149,6 +150,7 @@ export class MemoryAdapter implements CacheAdapter {
   close(): void {
     this.#sweep.stop();
     this.invalidate({ kind: 'all' });
+    this.#sweep.freeAll();
     this.#isClosed = true;
   }
 
@@ -236,14 +238,15 @@ export class MemoryAdapter implements CacheAdapter {
   }
 
   #countExpired(): number {
-    return this.#store.slots.size - this.#store.summary(this.#time.moment().nowMs).live;
+    const { live, condemned } = this.#store.summary(this.#time.moment().nowMs);
+    return this.#store.slots.size - live - condemned;
   }
 }
 
-/** A cursor may have passed through a URL: what is none begins anew. */
-function slotOf(cursor: string | undefined): number {
-  const slot = Number(cursor ?? 0);
-  return Number.isSafeInteger(slot) && slot >= 0 ? slot : 0;
+/** A cursor may have passed through a URL. */
+function slotOf(cursor = '0'): number {
+  if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
+  throw new CacheConfigError(`Expected \`cursor\` to be the one of the page before, got \`${show(cursor)}\`.`);
 }
 
 function tooLarge(node: MemoryNode, maxBytes: number): CacheConfigError {

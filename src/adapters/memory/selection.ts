@@ -18,7 +18,7 @@ export function select(target: Target, store: MemoryStore): Iterable<number> {
     case 'pattern':
       return matching(compileGlob(target.pattern), store.scope(target.namespace));
     case 'all':
-      return countDown(store.slots.length);
+      return everything(store);
   }
 }
 
@@ -43,6 +43,6 @@ function* matching(isMatch: (key: string) => boolean, slots: ReadonlyMap<string,
 }
 
 /** From the end, because the table shrinks when its last nodes go. */
-function* countDown(length: number): Iterable<number> {
-  for (let slot = length - 1; slot >= 0; slot--) yield slot;
+function* everything({ slots }: MemoryStore): Iterable<number> {
+  for (let slot = slots.length - 1; slot >= 0; slot--) if (slots.at(slot) !== undefined) yield slot;
 }

@@ -39,11 +39,12 @@ describe('SlotTable', () => {
 
   it('sums up what is live, with the extremes of the times of creation', () => {
     const slots = new SlotTable();
-    expect(slots.summary(0)).toEqual({ live: 0, oldestMs: null, newestMs: null });
+    expect(slots.summary(0)).toEqual({ live: 0, condemned: 0, oldestMs: null, newestMs: null });
     for (const [createdAtMs, ttlMs] of [[50, 10], [40, Infinity], [70, 20], [60, Infinity]] as const) slots.add(nodeOf('k', { createdAtMs, ttlMs }));
 
-    expect(slots.summary(1_005)).toEqual({ live: 4, oldestMs: 40, newestMs: 70 });
-    expect(slots.summary(1_020)).toEqual({ live: 2, oldestMs: 40, newestMs: 60 });
+    expect(slots.summary(1_005)).toEqual({ live: 4, condemned: 0, oldestMs: 40, newestMs: 70 });
+    slots.condemn(1);
+    expect(slots.summary(1_020)).toEqual({ live: 1, condemned: 1, oldestMs: 60, newestMs: 60 });
   });
 
   it('grows beyond its first capacity and is empty again when all have left', () => {

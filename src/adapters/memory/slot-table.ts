@@ -5,7 +5,9 @@ const CONDEMNED = -Infinity;
 
 /** What a pass over the table finds. */
 export interface SlotSummary {
+  /** Nodes that are not past their time, and those that only wait for their removal. */
   readonly live: number;
+  readonly condemned: number;
   readonly oldestMs: number | null;
   readonly newestMs: number | null;
 }
@@ -79,18 +81,20 @@ export class SlotTable {
 
   summary(nowMs: number): SlotSummary {
     let live = this.#size;
+    let condemned = 0;
     let oldestMs = Infinity;
     let newestMs = -Infinity;
     for (let slot = 0; slot < this.#nodes.length; slot++) {
       if (this.isExpired(slot, nowMs)) {
         live--;
+        if (this.isCondemned(slot)) condemned++;
         continue;
       }
       const createdAtMs = this.#createdAtMs[slot] as number;
       if (createdAtMs < oldestMs) oldestMs = createdAtMs;
       if (createdAtMs > newestMs) newestMs = createdAtMs;
     }
-    return live === 0 ? { live, oldestMs: null, newestMs: null } : { live, oldestMs, newestMs };
+    return live === 0 ? { live, condemned, oldestMs: null, newestMs: null } : { live, condemned, oldestMs, newestMs };
   }
 
   #put(node: MemoryNode, slot: number): void {

@@ -1,10 +1,11 @@
 import type { MemoryNode } from './memory-node.js';
 
-const NO_SLOTS: ReadonlySet<number> = new Set();
-
-/** In which slots there is a node that carries a tag. A tag that no node carries leaves nothing behind. */
+/**
+ * In which slots there is a node that carries a tag. A tag that no node carries leaves nothing behind, and one that a
+ * single node carries, such as the id of a row, costs a number and no set.
+ */
 export class TagIndex {
-  readonly #slots = new Map<string, Set<number>>();
+  readonly #slots = new Map<string, number | Set<number>>();
 
   get size(): number {
     return this.#slots.size;
@@ -13,7 +14,8 @@ export class TagIndex {
   add(node: MemoryNode): void {
     for (const tag of node.tags) {
       const slots = this.#slots.get(tag);
-      if (slots === undefined) this.#slots.set(tag, new Set([node.slot]));
+      if (slots === undefined) this.#slots.set(tag, node.slot);
+      else if (typeof slots === 'number') this.#slots.set(tag, new Set([slots, node.slot]));
       else slots.add(node.slot);
     }
   }
@@ -21,8 +23,8 @@ export class TagIndex {
   remove(node: MemoryNode): void {
     for (const tag of node.tags) {
       const slots = this.#slots.get(tag);
-      slots?.delete(node.slot);
-      if (slots?.size === 0) this.#slots.delete(tag);
+      if (slots instanceof Set) slots.delete(node.slot);
+      if (slots === node.slot || (slots instanceof Set && slots.size === 0)) this.#slots.delete(tag);
     }
   }
 
@@ -35,12 +37,12 @@ export class TagIndex {
 
   /** Takes time in proportion to the rarest of `tags`. No tags: no slots. */
   all(tags: readonly string[]): Iterable<number> {
-    const sets = tags.map((tag) => this.#of(tag)).sort((a, b) => a.size - b.size);
-    const [rarest = NO_SLOTS, ...others] = sets;
-    return [...rarest].filter((slot) => others.every((slots) => slots.has(slot)));
+    const [rarest, ...others] = tags.map((tag) => this.#of(tag)).sort((a, b) => a.size - b.size);
+    return rarest === undefined ? [] : [...rarest].filter((slot) => others.every((slots) => slots.has(slot)));
   }
 
   #of(tag: string): ReadonlySet<number> {
-    return this.#slots.get(tag) ?? NO_SLOTS;
+    const slots = this.#slots.get(tag);
+    return slots instanceof Set ? slots : new Set(slots === undefined ? [] : [slots]);
   }
 }

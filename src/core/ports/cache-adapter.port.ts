@@ -164,7 +164,7 @@ export interface ScanQuery {
   readonly namespace?: string;
   /** Only keys that match this glob. */
   readonly pattern?: string;
-  /** From the page before; absent for the first page. */
+  /** From the page before; absent for the first page. Anything else is a CacheConfigError. */
   readonly cursor?: string;
   /** How many entries at most. */
   readonly limit: number;

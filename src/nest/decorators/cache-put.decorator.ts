@@ -1,6 +1,6 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
-import type { SetOptions } from '../../core/call-options.js';
+import type { WriteThroughOptions } from '../../core/call-options.js';
 import { parseTtl, show, type Ttl } from '../../core/duration.js';
 import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
@@ -41,7 +41,7 @@ export function CachePut<
       const written: unknown[] = [];
       const write = async (): Promise<unknown> => (written[0] = await callMethod(site, self, args));
       try {
-        return await cache.writeThrough(keyOf(self, args), write, forCall(set, bound, self, args) as SetOptions);
+        return await cache.writeThrough(keyOf(self, args), write, forCall(set, bound, self, args) as WriteThroughOptions<unknown>);
       } catch (error) {
         // The method has done its work; that the cache could not be told was reported by the cache.
         if (written.length > 0 && error instanceof CacheUnavailableError) return written[0];

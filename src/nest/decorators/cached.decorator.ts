@@ -103,7 +103,13 @@ function readKey(key: unknown, site: MethodSite): KeyOf {
 
 function keyOfArguments({ name }: MethodSite): KeyOf {
   if (typeof name === 'symbol') throw new CacheConfigError('A method named by a symbol needs a `key`.');
-  return (self, args) => `${classNameOf(self)}.${name}:${argumentKey(args)}`;
+  let known: unknown;
+  let prefix = '';
+  return (self, args) => {
+    if (self.constructor !== known) prefix = `${classNameOf(self)}.${name}:`;
+    known = self.constructor;
+    return prefix + argumentKey(args);
+  };
 }
 
 /** The class of the instance, not the one that declares the method: classes that inherit it may answer otherwise. */

@@ -31,6 +31,7 @@ export interface Exchange {
   status(): number;
   setStatus(status: number): void;
   header(name: string): HeaderValue | undefined;
+  /** As they are now; what is set later does not show in it. */
   headers(): HeaderMap;
   setHeader(name: string, value: HeaderValue): void;
   removeHeader(name: string): void;
@@ -44,7 +45,7 @@ export interface Exchange {
    */
   watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void;
 
-  /** Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. */
+  /** Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked once. */
   replaceReply(answer: () => Buffer | undefined): void;
 
   /** Makes the handler see `query` and `url` in the place of the request's own. @returns puts them back */
@@ -53,6 +54,13 @@ export interface Exchange {
   isClosed(): boolean;
   /** Calls `listener` when the response is over: sent, or its client gone. */
   onClose(listener: () => void): void;
+}
+
+/** A picture of the headers: a platform may add a line to the very list that it has given out. */
+export function copyHeaders(headers: HeaderMap): HeaderMap {
+  const copy: Record<string, HeaderValue | undefined> = { ...headers };
+  for (const [name, value] of Object.entries(copy)) if (Array.isArray(value)) copy[name] = [...(value as readonly string[])];
+  return copy;
 }
 
 export const EMPTY_BODY = Buffer.alloc(0);

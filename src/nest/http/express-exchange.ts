@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -44,7 +44,7 @@ export class ExpressExchange implements Exchange {
   }
 
   headers(): HeaderMap {
-    return this.response.getHeaders();
+    return copyHeaders(this.response.getHeaders());
   }
 
   setHeader(name: string, value: HeaderValue): void {
@@ -80,16 +80,18 @@ export class ExpressExchange implements Exchange {
 
   replaceReply(answer: () => Buffer | undefined): void {
     const { response } = this;
+    let isAnswered = false;
     const inPlaceOf =
       (reply: ExpressResponse['send']): ExpressResponse['send'] =>
       (body) => {
-        stop();
-        const bytes = answer();
+        const bytes = isAnswered ? undefined : answer();
+        isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
         return response.end(bytes);
       };
-    const stop = override<ExpressResponse>(response, { json: inPlaceOf, send: inPlaceOf });
+    response.json = inPlaceOf(response.json.bind(response));
+    response.send = inPlaceOf(response.send.bind(response));
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -63,7 +63,7 @@ export class FastifyExchange implements Exchange {
   }
 
   headers(): HeaderMap {
-    return this.reply.getHeaders();
+    return copyHeaders(this.reply.getHeaders());
   }
 
   setHeader(name: string, value: HeaderValue): void {
@@ -100,13 +100,14 @@ export class FastifyExchange implements Exchange {
   }
 
   replaceReply(answer: () => Buffer | undefined): void {
-    const stop = override<FastifyReply>(this.reply, {
-      send: (send) => (payload) => {
-        stop();
-        const bytes = answer();
-        return bytes === undefined ? send(payload) : this.#send(send, bytes);
-      },
-    });
+    const { reply } = this;
+    const send = reply.send.bind(reply);
+    let isAnswered = false;
+    reply.send = (payload) => {
+      const bytes = isAnswered ? undefined : answer();
+      isAnswered = true;
+      return bytes === undefined ? send(payload) : this.#send(send, bytes);
+    };
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {

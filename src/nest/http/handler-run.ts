@@ -74,6 +74,8 @@ export class HandlerRun {
         next: (value) => {
           this.#after = { headers: this.parts.exchange.headers(), status: this.parts.exchange.status() };
           subscriber.next(value);
+          // An operator outside that throws ends the subscription: what is answered then is not the handler's.
+          if (subscriber.closed) this.#after = undefined;
         },
         error: (error: unknown) => void this.#fail(error, rescue, subscriber),
         complete: () => {
