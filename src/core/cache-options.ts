@@ -82,7 +82,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
-    memory: Object.freeze(readMemory(options.memory === undefined ? {} : options.memory)),
+    memory: Object.freeze(readMemory(options.memory)),
     load: Object.freeze(readLoadPolicy(options, DEFAULT_LOAD_POLICY)),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
@@ -90,13 +90,13 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
 
 function readAdapter({ adapter, backend, memory }: CacheOptions): CacheAdapter | CacheAdapterFactory | undefined {
   if (adapter === undefined) return undefined;
-  const other = [backend !== undefined && 'backend', memory !== undefined && 'memory'].find((name) => name !== false);
+  const [other] = Object.entries({ backend, memory }).find(([, value]) => value !== undefined) ?? [];
   if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
   if (typeof adapter === 'function' || typeof adapter.begin === 'function') return adapter;
   throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);
 }
 
-function readMemory(memory: MemoryOptions): Required<MemoryOptions> {
+function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> {
   checkNames(memory, Object.keys(DEFAULTS.memory), 'memory.');
   return {
     maxEntries: readCount(memory.maxEntries, 'memory.maxEntries', DEFAULTS.memory.maxEntries),

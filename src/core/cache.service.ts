@@ -26,8 +26,8 @@ import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
-import { isValid } from './value-validation.js';
 import { ValueLoader } from './value-loader.js';
+import { isValid, isValidAtOnce } from './value-validation.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 
 /** What a `CacheService` is made of. */
@@ -128,19 +128,20 @@ export class CacheService implements CacheOperations {
     const namespace = this.#namespaceOf(options);
     const found = this.#find(key, namespace);
     const entry = found instanceof Promise ? await found : found;
-    // The ordinary hit; everything else is decided in #loadAll.
-    if (entry !== undefined && entry.freshUntilMs > this.clock.coarseNowMs() && this.#isPlainCall(options)) {
-      this.#reporter.hit(entry, 'hit');
-      return entry.read() as T;
-    }
-    return (await this.#load(key, factory, this.#planOf(options), entry)).value;
+    if (!this.#isOrdinaryHit(entry, options)) return (await this.#load(key, factory, this.#planOf(options), entry)).value;
+    this.#reporter.hit(entry, 'hit');
+    return entry.read() as T;
   }
 
   async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const plan = this.#planOf(options);
-    return this.#load(key, factory, plan, await this.#find(key, plan.namespace));
+    const namespace = this.#namespaceOf(options);
+    const found = this.#find(key, namespace);
+    const entry = found instanceof Promise ? await found : found;
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, this.#planOf(options), entry);
+    this.#reporter.hit(entry, 'hit');
+    return new StoredOutcome<T>(entry, 'hit', false);
   }
 
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -402,10 +403,12 @@ export class CacheService implements CacheOperations {
     return options === undefined ? this.#plan : readLoadPlan(options, this.#plan);
   }
 
-  #isPlainCall<T>(options: GetOrSetOptions<T> | undefined): boolean {
+  /** A hit that needs nothing but to be served; all other reads that may load are decided in `#loadAll`. */
+  #isOrdinaryHit<T>(entry: StoredEntry | undefined, options: GetOrSetOptions<T> | undefined): entry is StoredEntry {
+    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) return false;
     if (options === undefined) return this.#isPlain;
     const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
-    return validate === undefined && refreshAhead === 1 && earlyExpiration === 0;
+    return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry.shared));
   }
 }
 

@@ -49,10 +49,10 @@ async function playOut(seed: number, options: LoadOptions): Promise<string[]> {
     ...Array.from({ length: READERS }, () => read(world).then((violation) => violation && violations.push(`seed ${seed}: ${violation}`))),
     ...Array.from({ length: WRITERS }, () => write(world)),
   ];
-  let isOver = false;
+  let running = true as boolean;
   // A background refresh may outlive its reader; closing waits for it, and needs time to pass for that.
-  void Promise.all(actors).then(() => cache.close()).then(() => (isOver = true));
-  while (!isOver) await clock.advance(1);
+  void Promise.all(actors).then(() => cache.close()).then(() => (running = false));
+  while (running) await clock.advance(1);
   return violations;
 }
 

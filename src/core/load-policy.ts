@@ -1,6 +1,6 @@
 import { checkKey, checkKeys } from './cache-key.js';
 import { CacheConfigError } from './cache.errors.js';
-import type { GetOrSetOptions, LoadOptions, SetOptions, ValueValidator } from './call-options.js';
+import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl, show } from './duration.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
 
@@ -90,9 +90,12 @@ function readTags(tags: unknown): LoadPlan['tags'] | undefined {
 
 function readValidator(validate: unknown): ValueValidator<unknown> | undefined {
   if (validate === undefined || typeof validate === 'function') return validate as ValueValidator<unknown> | undefined;
-  const standard = (validate as { '~standard'?: { validate?: unknown } } | null)?.['~standard'];
-  if (typeof standard?.validate === 'function') return validate as ValueValidator<unknown>;
+  if (isStandardSchema(validate)) return validate;
   throw new CacheConfigError(`Expected \`validate\` to be a function or a Standard Schema, got \`${show(validate)}\`.`);
+}
+
+function isStandardSchema(value: unknown): value is StandardSchema {
+  return typeof (value as Partial<StandardSchema> | null)?.['~standard']?.validate === 'function';
 }
 
 /** How long beyond its TTL an entry is kept for callers that accept it stale. */

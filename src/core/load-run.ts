@@ -12,7 +12,7 @@ export class LoadRun {
   /** Resolves when the run is given up. */
   readonly givenUp: Promise<undefined>;
   readonly ended: Promise<void>;
-  isGivenUp = false;
+  #isGivenUp = false;
   end!: () => void;
   readonly #controller = new AbortController();
   #tellGivenUp!: () => void;
@@ -30,14 +30,18 @@ export class LoadRun {
     for (const flight of flights) flight.onAbandoned = () => this.#giveUpIfUnwanted();
   }
 
+  isGivenUp(): boolean {
+    return this.#isGivenUp;
+  }
+
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
   /** Ends the run now: its callers get `reason`, and what the factory still brings is dropped. */
   giveUp(reason: CacheTimeoutError): void {
-    if (this.isGivenUp) return;
-    this.isGivenUp = true;
+    if (this.#isGivenUp) return;
+    this.#isGivenUp = true;
     this.#controller.abort(reason);
     this.takeOff();
     this.#tellGivenUp();

@@ -148,10 +148,10 @@ export class ValueLoader {
   async #fly(run: LoadRun): Promise<void> {
     await Promise.all(run.flights.map(async (flight) => flight.previous?.gone));
     let pending = run.flights.filter((flight) => !sharesFailure(flight));
-    while (pending.length > 0 && !run.isGivenUp) {
+    while (pending.length > 0 && !run.isGivenUp()) {
       for (const flight of pending) flight.isGathering = false;
       const grant = await this.#begin(run, pending);
-      if (run.isGivenUp) {
+      if (run.isGivenUp()) {
         await grant.release();
         return;
       }

@@ -114,7 +114,7 @@ describe('CacheKitModule.forRootAsync', () => {
   class Settings {
     readonly ttl = '7s';
     createCacheKitOptions(): CacheKitFactoryOptions {
-      return { defaultTtl: this.ttl as never };
+      return { defaultTtl: this.ttl };
     }
   }
   @Global()
