@@ -52,8 +52,9 @@ function targets(results) {
   const floor = results.of('floor', 'get');
   const ratio = results.of('kit-none', 'get').ratioTo(floor);
   const excessNs = results.of('kit-clone', 'get').excessOver(floor);
+  const klonaNs = results.of('floor-copying', 'get').excessOver(floor);
   return [
     { name: "A get hit with isolation 'none' takes at most 1.5 times the floor", isMet: ratio <= 1.5, figure: `${times(ratio)} of ${duration(floor.medianNs)}` },
-    { name: "A get hit with isolation 'clone' takes at most 1 µs more than the floor", isMet: excessNs <= 1000, figure: `${duration(excessNs)} more` },
+    { name: "A get hit with isolation 'clone' takes at most 1 µs more than the floor", isMet: excessNs <= 1000, figure: `${duration(excessNs)} more, where klona takes ${duration(klonaNs)}` },
   ];
 }
