@@ -45,6 +45,7 @@ interface ReadCounts {
 }
 
 interface NamespaceCounts extends ReadCounts {
+  readonly namespace: string;
   readonly keys: HotKeys;
 }
 
@@ -65,6 +66,8 @@ export class StatsRecorder {
   readonly #readLatency = new LatencyHistogram();
   readonly #namespaces = new Map<string, NamespaceCounts>();
   readonly #hotKeys = new HotKeys(KEYS_COUNTED);
+  /** Reads of one namespace come in a row. */
+  #last: NamespaceCounts | undefined;
   #reads = 0;
 
   /** Whether the read that begins now is one of the sample whose latency is measured. */
@@ -150,11 +153,12 @@ export class StatsRecorder {
   }
 
   #countsOf(namespace: string): NamespaceCounts {
+    if (namespace === this.#last?.namespace) return this.#last;
     const counts = this.#namespaces.get(namespace);
-    if (counts !== undefined) return counts;
+    if (counts !== undefined) return (this.#last = counts);
     // A namespace for each user would be as many as there are users: what comes late is counted in the totals alone.
     const name = this.#namespaces.size < MAX_NAMESPACES ? namespace : OTHERS;
-    const fresh = this.#namespaces.get(name) ?? { hits: 0, misses: 0, keys: new HotKeys(KEYS_COUNTED_PER_NAMESPACE) };
+    const fresh = this.#namespaces.get(name) ?? { namespace: name, hits: 0, misses: 0, keys: new HotKeys(KEYS_COUNTED_PER_NAMESPACE) };
     this.#namespaces.set(name, fresh);
     return fresh;
   }

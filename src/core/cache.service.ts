@@ -54,6 +54,8 @@ export class CacheService implements CacheOperations {
   readonly #isPlain: boolean;
   readonly #version: string | undefined;
   readonly #since: Date;
+  /** The last one that passed, because calls with one namespace come in a row. */
+  #checkedNamespace: string | undefined;
   #closed: Promise<void> | undefined;
 
   constructor({ options, adapter, clock, reporter }: CacheServiceParts) {
@@ -395,7 +397,10 @@ export class CacheService implements CacheOperations {
   #namespaceOf(options: NamespaceOption | undefined): string | undefined {
     const namespace = options?.namespace;
     if (namespace === undefined) return this.#plan.namespace;
-    checkKey(namespace, 'namespace');
+    if (namespace !== this.#checkedNamespace) {
+      checkKey(namespace, 'namespace');
+      this.#checkedNamespace = namespace;
+    }
     return namespace;
   }
 
@@ -432,8 +437,8 @@ function forMany<T>(factory: ManyFactory<T>): GroupFactory {
   };
 }
 
-function draft({ ttlMs, staleMs, tags }: WritePlan, written: { key: string; value: unknown; loadMs: number }): EntryDraft {
-  return { ...written, ttlMs, staleMs, tags };
+function draft({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {
+  return { key, value, ttlMs, staleMs, tags, loadMs };
 }
 
 function checkedTags(tags: readonly string[]): readonly string[] {

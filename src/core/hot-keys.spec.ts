@@ -16,6 +16,17 @@ describe('HotKeys', () => {
     ]);
   });
 
+  it('estimates the hits of a long run within a twentieth', () => {
+    const keys = new HotKeys(10);
+    for (let i = 0; i < 100_000; i++) keys.hit(i % 4 === 0 ? 'a' : 'b');
+
+    const [b, a] = keys.top(2);
+    expect(b?.hits).toBeGreaterThan(71_000);
+    expect(b?.hits).toBeLessThan(79_000);
+    expect(a?.hits).toBeGreaterThan(23_500);
+    expect(a?.hits).toBeLessThan(26_500);
+  });
+
   it('finds the keys that became hot after all places were taken, and never holds more keys than places', () => {
     const keys = new HotKeys(100);
     for (let i = 0; i < 1_000; i++) keys.miss(`cold:${i}`);

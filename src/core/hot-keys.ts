@@ -6,23 +6,34 @@ export interface KeyCounts {
 
 /** Once all places are taken, every so many-th unknown key is let in. */
 const ADMIT_EVERY = 16;
+/** So many hits are counted one by one; after that one in about eight, as eight: looking keys up would be the dearest part of a hit. */
+const EXACT_HITS = 4096;
+const SAMPLE_WEIGHT = 8;
 
 /**
- * The keys that are used most. Exact while no more different keys were seen than there are places. After that a key that is not
- * counted yet has to be seen again and again to get in, and takes the place of the least used of a few others, with
- * that one's count as its starting error (the idea of Space-Saving; Metwally, Agrawal, El Abbadi, 2005).
+ * The keys that are used most. Exact for the first hits, and while no more different keys were seen than there are
+ * places. After that hits are sampled, and a key that is not counted yet has to be seen again and again to get in: it
+ * takes the place of the least used of a few others, with that one's count as its starting error (the idea of
+ * Space-Saving; Metwally, Agrawal, El Abbadi, 2005).
  */
 export class HotKeys {
   readonly #counts = new Map<string, KeyCounts>();
   readonly #places: KeyCounts[] = [];
   #unknown = 0;
   #hand = 0;
+  #seen = 0;
+  #toSkip = 0;
+  #random = 0x9e3779b9;
 
   constructor(readonly capacity: number) {}
 
   hit(key: string): void {
+    if (this.#toSkip-- > 0) return;
+    this.#seen++;
+    const isExact = this.#seen <= EXACT_HITS;
     const counts = this.#counts.get(key) ?? this.#admit(key);
-    if (counts !== undefined) counts.hits++;
+    if (counts !== undefined) counts.hits += isExact ? 1 : SAMPLE_WEIGHT;
+    this.#toSkip = isExact ? 0 : this.#randomSkip();
   }
 
   miss(key: string): void {
@@ -33,6 +44,14 @@ export class HotKeys {
   /** The most used first. */
   top(limit: number): KeyCounts[] {
     return [...this.#places].sort(byUse).slice(0, limit).map((counts) => ({ ...counts }));
+  }
+
+  /** 0 to 14, so that the sample follows no rhythm of the load (xorshift; Marsaglia, 2003). */
+  #randomSkip(): number {
+    this.#random ^= this.#random << 13;
+    this.#random ^= this.#random >>> 17;
+    this.#random ^= this.#random << 5;
+    return (this.#random >>> 0) % (2 * SAMPLE_WEIGHT - 1);
   }
 
   #admit(key: string): KeyCounts | undefined {

@@ -26,8 +26,8 @@ export interface ValueSnapshot {
   readonly value: unknown;
   /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
   readonly sizeBytes: number;
-  /** The value for one reader, by the rules of the isolation. Never throws. */
-  read(): unknown;
+  /** Makes the value of one reader from the stored one; `undefined` where all may have that itself. Never throws. */
+  readonly copy: ((value: unknown) => unknown) | undefined;
 }
 
 /**
@@ -36,12 +36,12 @@ export interface ValueSnapshot {
  */
 export function snapshot(value: unknown, isolation: Isolation): ValueSnapshot {
   const found = scan(value);
-  if (isolation === 'none' || !isObject(value)) return new Snapshot(value, found.sizeBytes, same);
+  if (isolation === 'none' || !isObject(value)) return { value, sizeBytes: found.sizeBytes, copy: undefined };
   const copy = copierFor(found);
   const own = copy(value);
-  if (isolation === 'clone' || !found.isFreezable) return new Snapshot(own, found.sizeBytes, copy);
+  if (isolation === 'clone' || !found.isFreezable) return { value: own, sizeBytes: found.sizeBytes, copy };
   deepFreeze(own as object);
-  return new Snapshot(own, found.sizeBytes, same);
+  return { value: own, sizeBytes: found.sizeBytes, copy: undefined };
 }
 
 /**
@@ -54,26 +54,6 @@ export function copyValue(value: unknown, isolation: Isolation = 'clone'): unkno
 }
 
 type Copy = (value: unknown) => unknown;
-
-class Snapshot implements ValueSnapshot {
-  readonly #copy: Copy;
-
-  constructor(
-    readonly value: unknown,
-    readonly sizeBytes: number,
-    copy: Copy,
-  ) {
-    this.#copy = copy;
-  }
-
-  read(): unknown {
-    return this.#copy(this.value);
-  }
-}
-
-function same(value: unknown): unknown {
-  return value;
-}
 
 function copierFor(found: ValueScan): Copy {
   if (!found.isTree) return copyGraph;

@@ -19,30 +19,31 @@ const NO_TAGS: readonly string[] = Object.freeze([]);
  * (`hits`, `lastReadAtMs`), and the times when the entry is invalidated softly.
  */
 export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
+  // What a hit looks at comes first: it then lies in one cache line or two.
   readonly key: string;
   readonly namespace: string | undefined;
-  readonly tags: readonly string[];
-  readonly createdAtMs: number;
-  readonly ttlMs: number;
-  readonly staleMs: number;
-  readonly loadMs: number;
-  readonly sizeBytes: number;
   freshUntilMs: number;
-  staleUntilMs: number;
   hits = 0;
-  lastReadAtMs = 0;
-
-  /** The place in the slot table; -1 while the node is not stored. */
-  slot = -1;
-  older: MemoryNode | null = null;
-  newer: MemoryNode | null = null;
+  readonly shared: unknown;
+  readonly #copy: ValueSnapshot['copy'];
+  readonly #time: StoreTime;
+  /** The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none. */
+  #lastReadTick = -1;
   /** For the eviction policy: uses since it last looked, the queue the node is in, and a hash of its key. */
   uses = 0;
   queue = 0;
   hash = 0;
-
-  readonly #snapshot: ValueSnapshot;
-  readonly #time: StoreTime;
+  readonly loadMs: number;
+  /** The place in the slot table; -1 while the node is not stored. */
+  slot = -1;
+  older: MemoryNode | null = null;
+  newer: MemoryNode | null = null;
+  staleUntilMs: number;
+  readonly tags: readonly string[];
+  readonly createdAtMs: number;
+  readonly ttlMs: number;
+  readonly staleMs: number;
+  readonly sizeBytes: number;
 
   constructor(draft: EntryDraft, namespace: string | undefined, snapshot: ValueSnapshot, moment: Moment, time: StoreTime) {
     this.key = draft.key;
@@ -55,21 +56,23 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
     this.sizeBytes = NODE_BYTES + snapshot.sizeBytes + draft.key.length + tagBytes(this.tags);
     this.freshUntilMs = moment.nowMs + draft.ttlMs;
     this.staleUntilMs = this.freshUntilMs + draft.staleMs;
-    this.#snapshot = snapshot;
+    this.shared = snapshot.value;
+    this.#copy = snapshot.copy;
     this.#time = time;
   }
 
   countHit(): void {
     this.hits++;
-    this.lastReadAtMs = this.#time.coarseWallMs();
+    this.#lastReadTick = this.#time.tick;
   }
 
-  get shared(): unknown {
-    return this.#snapshot.value;
+  get lastReadAtMs(): number {
+    return this.#lastReadTick < 0 ? 0 : this.#time.wallMsAt(this.#lastReadTick);
   }
 
   read(): unknown {
-    return this.#snapshot.read();
+    const copy = this.#copy;
+    return copy === undefined ? this.shared : copy(this.shared);
   }
 }
 

@@ -11,6 +11,7 @@ export class StoreTime {
   readonly #clock: Clock;
   /** What the wall clock is ahead of the monotonic one, as last seen. */
   #offsetMs = 0;
+  #tick = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -25,12 +26,19 @@ export class StoreTime {
     return { nowMs, wallMs };
   }
 
-  coarseNowMs(): number {
-    return this.#clock.coarseNowMs();
+  /** The coarse time that was last asked for, in whole milliseconds. */
+  get tick(): number {
+    return this.#tick;
   }
 
-  /** About now since 1970: a jump of the wall clock shows after the next `moment`. */
-  coarseWallMs(): number {
-    return this.#clock.coarseNowMs() + this.#offsetMs;
+  coarseNowMs(): number {
+    const nowMs = this.#clock.coarseNowMs();
+    this.#tick = Math.floor(nowMs);
+    return nowMs;
+  }
+
+  /** About what the wall clock said at a tick: a jump of it shows after the next `moment`. */
+  wallMsAt(tick: number): number {
+    return Math.round(tick + this.#offsetMs);
   }
 }
