@@ -16,11 +16,18 @@ export class CacheReporter {
     this.#onError = options.onError;
   }
 
-  /** A caller was answered with a stored entry. */
-  hit(entry: StoredEntry, status: 'hit' | 'stale'): void {
+  /** A caller was answered with a fresh entry. */
+  hit(entry: StoredEntry): void {
     entry.countHit();
-    this.stats?.[status](entry.key, entry.namespace, entry.loadMs);
-    if (this.stream.isObserved) this.stream.emit({ type: status, key: entry.key, namespace: entry.namespace });
+    this.stats?.hit(entry.key, entry.namespace, entry.loadMs);
+    if (this.stream.isObserved) this.#tell('hit', entry);
+  }
+
+  /** A caller was answered with an expired entry. */
+  stale(entry: StoredEntry): void {
+    entry.countHit();
+    this.stats?.stale(entry.key, entry.namespace, entry.loadMs);
+    if (this.stream.isObserved) this.#tell('stale', entry);
   }
 
   miss(key: string, namespace: string | undefined): void {
@@ -31,7 +38,7 @@ export class CacheReporter {
   /** @param outcome absent when the load failed */
   outcome(key: string, namespace: string | undefined, outcome: LoadOutcome | undefined): void {
     if (outcome?.entry === undefined || outcome.status === 'miss') this.miss(key, namespace);
-    else this.hit(outcome.entry, outcome.status);
+    else this[outcome.status](outcome.entry);
   }
 
   stored(key: string, namespace: string | undefined): void {
@@ -65,6 +72,10 @@ export class CacheReporter {
     this.stats?.loaded(durationMs, true);
     if (!this.stream.isObserved) return;
     for (const key of keys) this.stream.emit({ type: 'load-failed', key, namespace, durationMs, error } satisfies CacheEvent);
+  }
+
+  #tell(type: 'hit' | 'stale', { key, namespace }: StoredEntry): void {
+    this.stream.emit({ type, key, namespace });
   }
 
   coalesced(): void {

@@ -37,7 +37,6 @@ const MAX_NAMESPACES = 256;
 const KEYS_COUNTED = 1024;
 const KEYS_COUNTED_PER_NAMESPACE = 64;
 const HOT_KEYS_SHOWN = 20;
-const SAMPLE_EVERY = 64;
 
 interface ReadCounts {
   hits: number;
@@ -68,12 +67,7 @@ export class StatsRecorder {
   readonly #hotKeys = new HotKeys(KEYS_COUNTED);
   /** Reads of one namespace come in a row. */
   #last: NamespaceCounts | undefined;
-  #reads = 0;
 
-  /** Whether the read that begins now is one of the sample whose latency is measured. */
-  isSampled(): boolean {
-    return this.#reads++ % SAMPLE_EVERY === 0;
-  }
 
   read(durationMs: number): void {
     this.#readLatency.record(durationMs);

@@ -38,6 +38,9 @@ export interface CacheServiceParts {
   readonly reporter: CacheReporter;
 }
 
+/** Of so many reads one is measured. */
+const SAMPLE_EVERY = 64;
+
 /** How long `close()` waits for loads that are under way. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -54,6 +57,8 @@ export class CacheService implements CacheOperations {
   readonly #isPlain: boolean;
   readonly #version: string | undefined;
   readonly #since: Date;
+  /** Kept here and not where the statistics are, because a hit that calls little can be compiled into one piece. */
+  #readsToSample = 1;
   /** The last one that passed, because calls with one namespace come in a row. */
   #checkedNamespace: string | undefined;
   #closed: Promise<void> | undefined;
@@ -77,15 +82,11 @@ export class CacheService implements CacheOperations {
 
   async get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
     checkKey(key, 'key');
-    const namespace = this.#namespaceOf(options);
-    const found = this.#find(key, namespace);
-    const entry = found instanceof Promise ? await found : found;
-    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) {
-      this.#reporter.miss(key, namespace);
-      return undefined;
-    }
-    this.#reporter.hit(entry, 'hit');
-    return entry.read() as T;
+    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
+    // Nothing is awaited here: an async function that never awaits is much the cheaper one.
+    if (found instanceof Promise) return found.then((entry) => this.#answer<T>(key, namespace, entry));
+    return this.#answer<T>(key, namespace, found);
   }
 
   async set<T>(key: string, value: T, options?: SetOptions): Promise<void> {
@@ -127,22 +128,20 @@ export class CacheService implements CacheOperations {
   async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const namespace = this.#namespaceOf(options);
-    const found = this.#find(key, namespace);
-    const entry = found instanceof Promise ? await found : found;
-    if (!this.#isOrdinaryHit(entry, options)) return (await this.#load(key, factory, this.#planOf(options), entry)).value;
-    this.#reporter.hit(entry, 'hit');
-    return entry.read() as T;
+    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
+    if (found instanceof Promise) return found.then((entry) => this.#answerOrLoad(key, factory, options, entry));
+    return this.#answerOrLoad(key, factory, options, found);
   }
 
   async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
     const namespace = this.#namespaceOf(options);
-    const found = this.#find(key, namespace);
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
     const entry = found instanceof Promise ? await found : found;
-    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, this.#planOf(options), entry);
-    this.#reporter.hit(entry, 'hit');
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, entry);
+    this.#reporter.hit(entry);
     return new StoredOutcome<T>(entry, 'hit', false);
   }
 
@@ -183,7 +182,7 @@ export class CacheService implements CacheOperations {
     unique.forEach((key, i) => {
       const entry = entries[i];
       if (entry === undefined || !this.#isFresh(entry)) return this.#reporter.miss(key, namespace);
-      this.#reporter.hit(entry, 'hit');
+      this.#reporter.hit(entry);
       values.set(key, entry.read() as T);
     });
     return values;
@@ -303,10 +302,11 @@ export class CacheService implements CacheOperations {
     this.#reporter.stream.complete();
   }
 
-  /** Reads an entry, and measures how long that takes where this read is one of the sample. */
-  #find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
+  /** Reads an entry, and measures for the statistics how long that takes. */
+  #findMeasured(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const { stats } = this.#reporter;
-    if (stats?.isSampled() !== true) return this.#store.get(key, namespace);
+    if (stats === undefined) return this.#store.get(key, namespace);
+    this.#readsToSample = SAMPLE_EVERY;
     const startedMs = this.clock.nowMs();
     const found = this.#store.get(key, namespace);
     if (!(found instanceof Promise)) stats.read(this.clock.nowMs() - startedMs);
@@ -314,8 +314,23 @@ export class CacheService implements CacheOperations {
     return found;
   }
 
-  async #load<T>(key: string, factory: Factory<T>, plan: LoadPlan, entry: StoredEntry | undefined): Promise<LoadOutcome<T>> {
-    const outcomes = await this.#loadAll([key], plan, forOne(factory), [entry]);
+  #answer<T>(key: string, namespace: string | undefined, entry: StoredEntry | undefined): T | undefined {
+    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) {
+      this.#reporter.miss(key, namespace);
+      return undefined;
+    }
+    this.#reporter.hit(entry);
+    return entry.read() as T;
+  }
+
+  #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, entry: StoredEntry | undefined): T | Promise<T> {
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, entry).then(({ value }) => value);
+    this.#reporter.hit(entry);
+    return entry.read() as T;
+  }
+
+  async #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, entry: StoredEntry | undefined): Promise<LoadOutcome<T>> {
+    const outcomes = await this.#loadAll([key], this.#planOf(options), forOne(factory), [entry]);
     return (outcomes.get(key) ?? { value: undefined, status: 'miss', isCollapsed: true }) as LoadOutcome<T>;
   }
 

@@ -28,7 +28,10 @@ export class HotKeys {
   constructor(readonly capacity: number) {}
 
   hit(key: string): void {
-    if (this.#toSkip-- > 0) return;
+    if (this.#toSkip-- <= 0) this.#count(key);
+  }
+
+  #count(key: string): void {
     this.#seen++;
     const isExact = this.#seen <= EXACT_HITS;
     const counts = this.#counts.get(key) ?? this.#admit(key);
