@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { CacheKeyError } from './cache.errors.js';
-import { show } from './duration.js';
+import { show } from './show.js';
 import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value-kinds.js';
 
 /*

@@ -1,5 +1,5 @@
 import { CacheKeyError } from './cache.errors.js';
-import { show } from './duration.js';
+import { show } from './show.js';
 
 /** The longest key, tag or namespace, in UTF-8 bytes. */
 export const MAX_KEY_BYTES = 1024;

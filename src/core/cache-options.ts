@@ -1,10 +1,11 @@
 import { checkKey } from './cache-key.js';
 import { CacheConfigError, type CacheError } from './cache.errors.js';
 import type { LoadOptions } from './call-options.js';
-import { parseTtl, show, type Ttl } from './duration.js';
+import { parseTtl, type Ttl } from './duration.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
+import { show } from './show.js';
 import type { Isolation } from './value-copier.js';
 
 /** What a cache can be told, apart from what concerns Nest. All defaults are in `DEFAULTS` below. */

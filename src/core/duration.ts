@@ -1,4 +1,5 @@
 import { CacheConfigError } from './cache.errors.js';
+import { show } from './show.js';
 
 /** A bare number is milliseconds. */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`;
@@ -40,13 +41,4 @@ function readDuration(text: string): number | undefined {
   const ms = Number(amount) * (UNIT_MS[unit] ?? NaN);
   const whole = Math.round(ms);
   return Math.abs(ms - whole) < 1e-6 ? whole : ms;
-}
-
-/** A short, safe picture of a user's value for an error message. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return value.length > 60 ? `${value.slice(0, 60)}…` : value;
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return `an object (${(value as { constructor?: { name?: string } }).constructor?.name ?? 'no prototype'})`;
-  return String(value);
 }

@@ -1,8 +1,9 @@
 import { checkKey, checkKeys } from './cache-key.js';
 import { CacheConfigError } from './cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
-import { parseTtl, show } from './duration.js';
+import { parseTtl } from './duration.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
+import { show } from './show.js';
 
 /** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
 export interface LoadPolicy {

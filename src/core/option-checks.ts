@@ -1,5 +1,6 @@
 import { CacheConfigError } from './cache.errors.js';
-import { parseDuration, show } from './duration.js';
+import { parseDuration } from './duration.js';
+import { show } from './show.js';
 
 /** Checks that `options` is an object with no other properties than `known`. @param where the path before the names, such as `memory.` */
 export function checkNames(options: unknown, known: readonly string[], where = ''): void {

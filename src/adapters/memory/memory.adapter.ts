@@ -1,6 +1,6 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { show } from '../../core/duration.js';
 import { compileGlob } from '../../core/glob.js';
+import { show } from '../../core/show.js';
 import type {
   AdapterUsage,
   CacheAdapter,

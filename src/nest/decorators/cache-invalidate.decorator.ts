@@ -1,9 +1,9 @@
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { checkKey } from '../../core/cache-key.js';
-import { show } from '../../core/duration.js';
 import { compileGlob } from '../../core/glob.js';
 import { readOneOf } from '../../core/option-checks.js';
+import { show } from '../../core/show.js';
 import { callMethod, checkedAt, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, type OptionFunction } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';

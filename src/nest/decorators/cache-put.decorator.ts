@@ -1,7 +1,8 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
-import { parseTtl, show, type Ttl } from '../../core/duration.js';
+import { parseTtl, type Ttl } from '../../core/duration.js';
+import { show } from '../../core/show.js';
 import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';

@@ -1,7 +1,8 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
-import { show, type Ttl } from '../../core/duration.js';
+import { type Ttl } from '../../core/duration.js';
 import { readFunction, readOneOf } from '../../core/option-checks.js';
+import { show } from '../../core/show.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
 import { callMethod, checkedAt, isKeptByOverride, type KeyOf, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';

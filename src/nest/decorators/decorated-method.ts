@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { Inject } from '@nestjs/common';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
-import { show } from '../../core/duration.js';
+import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 
 /*

@@ -1,8 +1,8 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
-import { show } from '../../core/duration.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load-policy.js';
 import { checkNames } from '../../core/option-checks.js';
+import { show } from '../../core/show.js';
 
 /** A function among the options, as it is called: with the method's object as `this`. */
 export type OptionFunction = (this: unknown, ...args: unknown[]) => unknown;

@@ -2,8 +2,8 @@ import 'reflect-metadata';
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
-import { show } from '../../core/duration.js';
 import { checkNames } from '../../core/option-checks.js';
+import { show } from '../../core/show.js';
 import { readRouteDefaults, type RequestFunction, type ResolvedRouteDefaults, type RouteDefaultOptions } from './http-cache-options.js';
 
 /** How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's options. */

@@ -1,6 +1,7 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { type Duration, parseTtl, show, type Ttl } from '../../core/duration.js';
+import { type Duration, parseTtl, type Ttl } from '../../core/duration.js';
 import { checkNames, readBoolean, readCount, readDuration } from '../../core/option-checks.js';
+import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import type { QueryOptions } from './query-parameters.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheKeyError } from '../../core/cache.errors.js';
 import { MAX_KEY_BYTES } from '../../core/cache-key.js';
-import { show } from '../../core/duration.js';
+import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import type { RequestFunction } from './http-cache-options.js';
 import { keyedQuery, type QueryOptions } from './query-parameters.js';
