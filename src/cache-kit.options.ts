@@ -20,8 +20,9 @@ export interface ResolvedCacheKitOptions {
 }
 
 /** @throws CacheConfigError naming the first option that is wrong */
-export function resolveCacheKitOptions({ isGlobal, http, admin, ...cache }: CacheKitOptions): ResolvedCacheKitOptions {
-  checkNames(cache, [...CACHE_OPTION_NAMES, 'isGlobal', 'http', 'admin']);
+export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheKitOptions {
+  checkNames(options, [...CACHE_OPTION_NAMES, 'isGlobal', 'http', 'admin']);
+  const { isGlobal, http, admin, ...cache } = options;
   readBoolean(isGlobal, 'isGlobal', true);
   const resolved = resolveCacheOptions(cache);
   return { cache: resolved, http: resolveHttpCacheOptions(http, resolved.defaultTtlMs, resolved.load.staleIfErrorMs), admin: resolveAdminOptions(admin) };

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
-import type { ResolvedCacheOptions } from './core/cache-options.js';
+import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
 import type { CacheError } from './core/cache.errors.js';
@@ -33,7 +33,7 @@ export async function composeCache(options: ResolvedCacheOptions): Promise<Cache
 
 async function openAdapter(options: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {
   if (options.adapter === undefined) return new MemoryAdapter(options.memory, context);
-  return typeof options.adapter === 'function' ? options.adapter(context) : options.adapter;
+  return typeof options.adapter === 'function' ? checkAdapter(await options.adapter(context)) : options.adapter;
 }
 
 /** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */

@@ -93,7 +93,12 @@ function readAdapter({ adapter, backend, memory }: CacheOptions): CacheAdapter |
   if (adapter === undefined) return undefined;
   const [other] = Object.entries({ backend, memory }).find(([, value]) => value !== undefined) ?? [];
   if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
-  if (typeof adapter === 'function' || typeof adapter.begin === 'function') return adapter;
+  return typeof adapter === 'function' ? adapter : checkAdapter(adapter);
+}
+
+/** @throws CacheConfigError when it is none */
+export function checkAdapter(adapter: unknown): CacheAdapter {
+  if (typeof (adapter as Partial<CacheAdapter> | null | undefined)?.begin === 'function') return adapter as CacheAdapter;
   throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);
 }
 

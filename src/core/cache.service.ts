@@ -18,6 +18,7 @@ import { type CacheStats, StatsRecorder } from './cache-stats.js';
 import { CacheConfigError, CacheKeyError, CacheSerializationError } from './cache.errors.js';
 import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { parseTtl, type Ttl } from './duration.js';
+import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
 import { isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
@@ -83,7 +84,7 @@ export class CacheService implements CacheOperations {
 
   async get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
     checkKey(key, 'key');
-    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
+    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceIn(options);
     const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
     // Nothing is awaited here: an async function that never awaits is much the cheaper one.
     if (found instanceof Promise) return found.then((entry) => this.#answer<T>(key, namespace, entry));
@@ -100,7 +101,7 @@ export class CacheService implements CacheOperations {
 
   async has(key: string, options?: NamespaceOption): Promise<boolean> {
     checkKey(key, 'key');
-    const entry = await this.#store.get(key, this.#namespaceOf(options));
+    const entry = await this.#store.get(key, this.#namespaceIn(options));
     return entry !== undefined && this.#isFresh(entry);
   }
 
@@ -108,7 +109,7 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     const ttlMs = parseTtl(ttl, 'ttl');
     if (ttlMs === 0) return this.delete(key, options);
-    const grant = await this.#store.begin([key], this.#namespaceOf(options), { purpose: 'refresh', exclusive: false, tags: [] });
+    const grant = await this.#store.begin([key], this.#namespaceIn(options), { purpose: 'refresh', exclusive: false, tags: [] });
     try {
       const [ticket] = grant.tickets;
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
@@ -122,7 +123,7 @@ export class CacheService implements CacheOperations {
 
   async getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined> {
     checkKey(key, 'key');
-    const entry = await this.#store.get(key, this.#namespaceOf(options));
+    const entry = await this.#store.get(key, this.#namespaceIn(options));
     return entry === undefined ? undefined : toCacheEntry<T>(entry, this.#times());
   }
 
@@ -176,7 +177,7 @@ export class CacheService implements CacheOperations {
 
   async getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
-    const namespace = this.#namespaceOf(options);
+    const namespace = this.#namespaceIn(options);
     const values = new Map<string, T>();
     const unique = [...new Set(keys)];
     const entries = await this.#store.getMany(unique, namespace);
@@ -211,7 +212,7 @@ export class CacheService implements CacheOperations {
 
   async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
     checkKeys(keys, 'key');
-    const namespace = this.#namespaceOf(options);
+    const namespace = this.#namespaceIn(options);
     const count = await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace });
     this.#reporter.deleted(keys, namespace, count);
     return count;
@@ -282,7 +283,7 @@ export class CacheService implements CacheOperations {
 
   async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
     checkKey(key, 'key');
-    const namespace = this.#namespaceOf(options);
+    const namespace = this.#namespaceIn(options);
     const address = { key, namespace, storedKey: storedKey(key, namespace, this.#version) };
     return explainEntry(address, this.#adapter.kind, await this.#store.get(key, namespace), this.#times());
   }
@@ -420,6 +421,12 @@ export class CacheService implements CacheOperations {
     return namespace;
   }
 
+  /** The namespace of a call that has no other option. */
+  #namespaceIn(options: NamespaceOption | undefined): string | undefined {
+    if (options !== undefined && (options as NamespaceOption | null)?.namespace === undefined) checkNames(options, ['namespace']);
+    return this.#namespaceOf(options);
+  }
+
   #planOf<T>(options: GetOrSetOptions<T> | undefined): LoadPlan {
     return options === undefined ? this.#plan : readLoadPlan(options, this.#plan);
   }
@@ -431,26 +438,6 @@ export class CacheService implements CacheOperations {
     const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
     return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry.shared));
   }
-}
-
-function checkFactory(factory: unknown): void {
-  if (typeof factory !== 'function') throw new CacheConfigError(`Expected the factory to be a function that computes the value, got \`${show(factory)}\`.`);
-}
-
-function forOne<T>(factory: Factory<T>): GroupFactory {
-  return async (keys, contextOf) => {
-    const key = keys[0] as string;
-    return new Map([[key, await factory(contextOf(key) as Parameters<Factory<T>>[0])]]);
-  };
-}
-
-function forMany<T>(factory: ManyFactory<T>): GroupFactory {
-  return async (keys) => {
-    const values: unknown = await factory([...keys]);
-    if (values instanceof Map) return values as Map<string, unknown>;
-    if (typeof values === 'object' && values !== null) return new Map<string, unknown>(Object.entries(values));
-    throw new CacheConfigError(`Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`);
-  };
 }
 
 function draft({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {

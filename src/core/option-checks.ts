@@ -16,7 +16,7 @@ export function checkNames(options: unknown, known: readonly string[], where = '
 function suggestion(name: string, known: readonly string[]): string {
   const lower = name.toLowerCase();
   const near = known.find((other) => other.toLowerCase().includes(lower) || lower.includes(other.toLowerCase()));
-  return near === undefined ? `Known here: ${[...known].sort().join(', ')}.` : `Did you mean \`${near}\`?`;
+  return near === undefined ? `Known here: ${[...new Set(known)].sort().join(', ')}.` : `Did you mean \`${near}\`?`;
 }
 
 export function readOneOf<T extends string | boolean>(value: unknown, allowed: readonly T[], option: string): T | undefined {

@@ -109,6 +109,16 @@ describe('CacheKitModule.forRoot', () => {
   });
 });
 
+describe('createCache', () => {
+  it.each([
+    [null, /Expected `options` to be an object, got `null`/],
+    [{ adapter: () => undefined }, /Expected `adapter` to be a CacheAdapter or a function that makes one/],
+    [{ adapter: async () => ({}) }, /Expected `adapter` to be a CacheAdapter/],
+  ])('refuses %p', async (options, message) => {
+    await expect(createCache(options as never)).rejects.toThrow(message);
+  });
+});
+
 describe('CacheKitModule.forRootAsync', () => {
   @Injectable()
   class Settings {
