@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { cacheWith } from '../../test/support/cache-with.js';
+import { randomFrom } from '../testing/seeded-random.js';
 import type { CacheService } from './cache.service.js';
 import type { LoadOptions } from './call-options.js';
 
@@ -41,7 +42,7 @@ interface World {
 
 async function playOut(seed: number, options: LoadOptions): Promise<string[]> {
   const { cache, clock } = cacheWith({ memory: { maxEntries: 100 } });
-  const random = mulberry32(seed);
+  const random = randomFrom(seed);
   const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
   const world: World = { cache, random, wait, versions: new Array<number>(ROWS).fill(0), acknowledged: new Array<number>(ROWS).fill(0), options };
   const violations: string[] = [];
@@ -99,15 +100,4 @@ async function write({ cache, random, wait, versions, acknowledged }: World): Pr
   ];
   await ways[Math.floor(random() * ways.length)]?.();
   acknowledged[row] = Math.max(acknowledged[row] as number, version);
-}
-
-/** A small seeded generator (Tommy Ettinger's mulberry32). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

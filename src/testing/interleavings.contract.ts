@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { InvalidationTarget, LoadGrant, StoredEntry } from '../core/ports/cache-adapter.port.js';
 import { type AdapterFixture, type ContractOptions, type ContractTest, draftOf, LONG_MS } from './adapter-fixture.js';
+import { randomFrom } from './seeded-random.js';
 
 /*
  * Several actors use one adapter at the same time, at random but by a seed: they load, set, invalidate and read. The
@@ -162,15 +163,4 @@ function isHit(entry: Pick<StoredEntry, 'key' | 'namespace' | 'tags'>, target: I
     default:
       return target.kind === 'all';
   }
-}
-
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
-  };
 }

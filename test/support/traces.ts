@@ -1,3 +1,5 @@
+import { randomFrom } from '../../src/testing/seeded-random.js';
+
 /** Requests as caches meet them, the same for the same seed. `size` is that of the cache they are meant for. */
 export type Trace = (requests: number, size: number) => Iterable<string>;
 
@@ -48,16 +50,5 @@ function zipfian(keys: number, skew: number, random: () => number): () => number
       else high = middle;
     }
     return low;
-  };
-}
-
-/** mulberry32 */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
 }
