@@ -34,6 +34,12 @@ function keyError(key: unknown, what: string): CacheKeyError {
   );
 }
 
+/** Tags that a user's function has made. @throws CacheKeyError */
+export function checkedTags(tags: unknown): readonly string[] {
+  checkKeys(tags, 'tag');
+  return tags;
+}
+
 /**
  * One string per (version, namespace, key) and no string for two of them, whatever characters they hold: the length of
  * the free parts is written before them.

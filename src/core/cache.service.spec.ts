@@ -111,6 +111,7 @@ describe('bad calls', () => {
     ['soft as text', (cache) => cache.invalidateTags(['a'], { soft: 'yes' as never }), /Expected `soft`/],
     ['a soft pattern', (cache) => cache.invalidatePattern('a', { soft: true } as never), /Unknown option `soft`/],
     ['an unfinished pattern', (cache) => cache.invalidatePattern('a['), /Expected a `\]`/],
+    ['an empty tag of a load, before it loads', (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: [''] }), /Expected the tag to be a non-empty string/],
     ['no factory', (cache) => cache.getOrSet('k', undefined as never), /Expected the factory to be a function/],
     ['a promise for a factory', (cache) => cache.getOrSet('k', Promise.resolve(1) as never), /Expected the factory to be a function/],
     ['a batch factory without an answer', (cache) => cache.getOrSetMany(['k'], (async () => undefined) as never), /Expected the factory of `getOrSetMany`/],

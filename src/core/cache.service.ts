@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import { type CacheEntry, type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
 import { type CacheExplanation, explainEntry } from './cache-explanation.js';
-import { checkKey, checkKeys, storedKey } from './cache-key.js';
+import { checkedTags, checkKey, checkKeys, storedKey } from './cache-key.js';
 import type {
   CacheOperations,
   EntryPage,
@@ -21,7 +21,7 @@ import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
-import { isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
+import { basePlan, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
 import type { GroupFactory } from './load-run.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
@@ -71,7 +71,7 @@ export class CacheService implements CacheOperations {
     this.#adapter = adapter;
     this.#reporter = reporter;
     this.#version = options.version;
-    this.#plan = { ...options.load, namespace: options.defaultNamespace, ttl: options.defaultTtlMs, tags: [], storeIf: undefined, validate: undefined };
+    this.#plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
     this.#isPlain = isPlainPlan(this.#plan);
     this.#since = new Date(clock.wallMs());
     this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
@@ -442,11 +442,6 @@ export class CacheService implements CacheOperations {
 
 function draft({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {
   return { key, value, ttlMs, staleMs, tags, loadMs };
-}
-
-function checkedTags(tags: readonly string[]): readonly string[] {
-  checkKeys(tags, 'tag');
-  return tags;
 }
 
 /** Whether the call itself was wrong, rather than the backend. */

@@ -1,4 +1,4 @@
-import { checkKey, checkKeys } from './cache-key.js';
+import { checkedTags, checkKey, checkKeys } from './cache-key.js';
 import { CacheConfigError } from './cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
@@ -71,7 +71,12 @@ export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): Load
   };
 }
 
-/** @throws CacheConfigError for an unknown option or a bad one, naming it */
+/** The plan of a call without options. */
+export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlMs: number): LoadPlan {
+  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, validate: undefined };
+}
+
+/** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
 export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan): LoadPlan {
   checkNames(options, CALL_OPTION_NAMES);
   return {
@@ -85,7 +90,8 @@ export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan)
 }
 
 function readTags(tags: unknown): LoadPlan['tags'] | undefined {
-  if (tags === undefined || Array.isArray(tags) || typeof tags === 'function') return tags as LoadPlan['tags'] | undefined;
+  if (tags === undefined || typeof tags === 'function') return tags as LoadPlan['tags'] | undefined;
+  if (Array.isArray(tags)) return checkedTags(tags);
   throw new CacheConfigError(`Expected \`tags\` to be an array of strings or a function of the value, got \`${show(tags)}\`.`);
 }
 

@@ -3,7 +3,7 @@ import type { CacheExplanation } from './cache-explanation.js';
 import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions, ManyFactory } from './cache-operations.js';
 import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions } from './call-options.js';
 import type { Ttl } from './duration.js';
-import { readLoadPolicy, DEFAULT_LOAD_POLICY } from './load-policy.js';
+import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load-policy.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
 type InNamespace<O> = Omit<O, 'namespace'>;
@@ -22,7 +22,8 @@ export class NamespacedCache {
     readonly name: string,
     defaults: NamespaceDefaults = {},
   ) {
-    readLoadPolicy(defaults, DEFAULT_LOAD_POLICY);
+    // Read for its checks alone: wrong defaults must show at start-up, not with the first call.
+    readLoadPlan(defaults, basePlan(DEFAULT_LOAD_POLICY, name, 0));
     this.#here = Object.freeze({ namespace: name });
     this.#loadDefaults = Object.freeze({ ...defaults, ...this.#here });
     const { ttl, tags } = defaults;

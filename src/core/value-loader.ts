@@ -1,7 +1,7 @@
 import { CacheSerializationError, CacheTimeoutError } from './cache.errors.js';
 import { type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
 import type { LoadContext } from './call-options.js';
-import { checkKeys } from './cache-key.js';
+import { checkedTags } from './cache-key.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { parseTtl } from './duration.js';
 import { Flight, FlightTable, type FlightResult } from './flight.js';
@@ -78,7 +78,7 @@ export class ValueLoader {
     return outcomes;
   }
 
-  /** Loads the keys that nobody is loading, and lets nobody wait for it. Failures are told to the observer alone. */
+  /** Loads the keys that nobody is loading, and lets nobody wait for it. Failures are told to the reporter alone. */
   refreshInBackground(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): void {
     if (this.#isClosed) return;
     const idle = keys.filter((key) => !this.#flights.has(key, plan.namespace));
@@ -321,8 +321,7 @@ function sortByTicket(flights: readonly Flight[], grant: LoadGrant): { granted: 
 
 function draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {
   if (value === undefined || (plan.storeIf !== undefined && !plan.storeIf(value))) return undefined;
-  const tags = typeof plan.tags === 'function' ? plan.tags(value) : plan.tags;
-  checkKeys(tags, 'tag');
+  const tags = typeof plan.tags === 'function' ? checkedTags(plan.tags(value)) : plan.tags;
   const asked = value === null && plan.negativeTtlMs !== undefined ? plan.negativeTtlMs : typeof plan.ttl === 'function' ? parseTtl(plan.ttl(value), 'ttl') : plan.ttl;
   if (asked === 0) return undefined;
   const ttlMs = asked === Infinity || plan.jitter === 0 ? asked : Math.max(1, Math.floor(asked * (1 - Math.random() * plan.jitter)));

@@ -109,6 +109,17 @@ describe('CacheKitModule.forRoot', () => {
   });
 });
 
+describe('CacheKitModule.forFeature', () => {
+  it.each([
+    [{ tll: '2s' }, /Unknown option `tll`/],
+    [{ ttl: 'soon' }, /Expected `ttl`/],
+    [{ tags: [''] }, /Expected the tag/],
+    [{ hardTimeout: -1 }, /Expected `hardTimeout`/],
+  ])('fails the start-up for the defaults %j', async (defaults, message) => {
+    await expect(start([CacheKitModule.forRoot(), CacheKitModule.forFeature({ namespace: 'n', ...defaults } as never)])).rejects.toThrow(message);
+  });
+});
+
 describe('createCache', () => {
   it.each([
     [null, /Expected `options` to be an object, got `null`/],
