@@ -2,19 +2,9 @@ import { crc32 } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CacheSerializationError } from './cache.errors.js';
-import { decodeEntry, decodeValue, encodeEntry, encodeValue, type Envelope } from './codec.js';
+import { entry, extended, forged, signed } from './codec.fixture.js';
+import { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue, headerEnd, readEntryHeader, type Envelope, type OpenEnvelope } from './codec.js';
 import { fingerprint, graphs, nested, storable, VALUE_KINDS } from './value-kinds.fixture.js';
-
-const entry: Envelope = {
-  key: 'user:1',
-  namespace: 'shop',
-  tags: ['users', 'team:7'],
-  createdAtMs: 1_700_000_000_123,
-  ttlMs: 60_000,
-  staleMs: 0,
-  loadMs: 1.25,
-  value: { name: 'Ann' },
-};
 
 describe.each(VALUE_KINDS)('%s', (_name, make) => {
   it('comes back as it was stored', () => {
@@ -125,13 +115,14 @@ describe('decodeEntry', () => {
   it.each([
     ['another marker', 0, 0x7b],
     ['a later version', 2, 2],
-    ['a flag of a later version', 3, 1],
+    ['the flag of what is not there', 3, 1],
+    ['a flag of a later version', 3, 4],
     ['an unknown codec', bytes.readUInt32LE(4) + 8, 99],
   ])('is a miss with %s, although the checksum is right', (_name, index, byte) => {
-    const other = Buffer.from(bytes);
-    other.writeUInt8(byte, index);
+    const other = signed(changed(bytes, index, byte).subarray(0, -4));
 
-    expect(decodeEntry(signed(other.subarray(0, -4)))).toBeUndefined();
+    expect(decodeEntry(other)).toBeUndefined();
+    expect(createEntryCodec({}).open(other)).toBeUndefined();
   });
 
   it.each(['{}', '[]', 'null', '[1,null,[],0,0,0,0]', '["k",1,[],0,0,0,0]', '["k",null,[1],0,0,0,0]', '["k",null,[],"0",0,0,0]', '["k",null,[],0,0,0]'])(
@@ -161,6 +152,7 @@ describe('decodeEntry', () => {
     '{"$":[]}',
     '{"$":["buffer",0,1]}',
     '{"$":["buffer",-1,1]}',
+    '[{"$":["buffer",0,0]},{"$":["buffer",1,0]}]',
     '{"$":["typed-array",0,0,"Function"]}',
     '{"$":["error","Object",[]]}',
     '{"$":["regexp","(","",0]}',
@@ -203,17 +195,77 @@ describe('decodeEntry', () => {
     fc.assert(fc.property(anything, (input) => expect(() => [decodeEntry(input), decodeValue(input)]).not.toThrow()), { numRuns: 5000 });
   });
 
-  it('gives a value of its own for every reading, but for the bytes of buffers', () => {
+  it('gives a value of its own for every reading', () => {
     const one = decodeEntry(bytes)?.value as { at: Date };
     one.at.setTime(99);
 
     expect((decodeEntry(bytes)?.value as { at: Date }).at.getTime()).toBe(1);
   });
+});
 
-  it('gives buffers without copying them', () => {
-    const stored = encodeEntry({ ...entry, value: Buffer.from('abc') });
+describe('an opened entry', () => {
+  const plain = createEntryCodec({});
 
-    expect((decodeEntry(stored)?.value as Buffer).buffer).toBe(stored.buffer);
+  it('has every field at once, without a promise', () => {
+    const opened = plain.open(encodeEntry(entry), entry);
+
+    const { value, ...header } = entry;
+    expect(opened).toMatchObject({ header });
+    expect((opened as OpenEnvelope).value()).toEqual(value);
+  });
+
+  it('is written as encodeEntry writes it', () => {
+    expect(plain.encode(entry)).toEqual(encodeEntry(entry));
+  });
+
+  it.each(VALUE_KINDS)('decodes %s anew at each call', async (_name, make) => {
+    const value = make();
+    const opened = await plain.open(encodeEntry({ ...entry, value }));
+
+    const values = [opened?.value(), opened?.value(), opened?.value()];
+
+    expect(values.map(fingerprint)).toEqual(Array(3).fill(fingerprint(value)));
+    if (typeof values[0] === 'object' && values[0] !== null) expect(new Set(values).size).toBe(3);
+  });
+
+  it.each<[string, (bytes: Buffer) => unknown, (value: unknown) => Buffer]>([
+    ['a buffer', (bytes) => bytes, (value) => value as Buffer],
+    ['a buffer inside', (body) => ({ body }), (value) => (value as { body: Buffer }).body],
+  ])('shares the memory of %s with nobody', async (_name, make, find) => {
+    const bytes = encodeEntry({ ...entry, value: make(Buffer.from('abc')) });
+    const opened = await plain.open(bytes);
+
+    find(opened?.value()).fill(0);
+
+    expect(find(opened?.value()).toString()).toBe('abc');
+    expect(find(opened?.value()).buffer).not.toBe(bytes.buffer);
+    expect(find(opened?.value()).buffer.byteLength).toBe(3);
+    expect(bytes.includes('abc')).toBe(true);
+  });
+});
+
+describe('the header', () => {
+  const { value: _value, ...header } = { ...entry, tags: ['ü', 'b'], ttlMs: Infinity };
+  const bytes = encodeEntry({ ...header, value: 'x'.repeat(1000) });
+
+  it('ends where the first 8 bytes say', () => {
+    expect(headerEnd(bytes.subarray(0, 8))).toBe(bytes.indexOf('\x01xxx'));
+  });
+
+  it('is read from the beginning alone', () => {
+    expect(readEntryHeader(bytes.subarray(0, headerEnd(bytes)))).toEqual(header);
+    expect(readEntryHeader(bytes)).toEqual(header);
+  });
+
+  it('is not read from fewer bytes', () => {
+    for (let length = 0; length < headerEnd(bytes); length++) expect(readEntryHeader(bytes.subarray(0, length))).toBeUndefined();
+  });
+
+  it('is none in anything else', () => {
+    expect(headerEnd(Buffer.alloc(0))).toBe(0);
+    expect(headerEnd(bytes.subarray(0, 7))).toBe(0);
+    for (const [index, byte] of [[0, 0], [1, 0], [2, 2], [3, 4]] as const) expect(headerEnd(changed(bytes, index, byte))).toBe(0);
+    fc.assert(fc.property(fc.uint8Array(), (noise) => expect(() => readEntryHeader(Buffer.from(noise))).not.toThrow()));
   });
 });
 
@@ -230,20 +282,8 @@ function roundTrip(value: unknown): unknown {
   return decoded.value;
 }
 
-function forged(header: string, value: Buffer): Buffer {
-  const prelude = Buffer.from([0xca, 0xc4, 1, 0, 0, 0, 0, 0]);
-  prelude.writeUInt32LE(header.length, 4);
-  return signed(Buffer.concat([prelude, Buffer.from(header), value]));
-}
-
-function signed(body: Buffer): Buffer {
-  const checksum = Buffer.alloc(4);
-  checksum.writeUInt32LE(crc32(body));
-  return Buffer.concat([body, checksum]);
-}
-
-function extended(text: string): Buffer {
-  const start = Buffer.from([3, 0, 0, 0, 0]);
-  start.writeUInt32LE(Buffer.byteLength(text), 1);
-  return Buffer.concat([start, Buffer.from(text)]);
+function changed(bytes: Buffer, index: number, byte: number): Buffer {
+  const copy = Buffer.from(bytes);
+  copy.writeUInt8(byte, index);
+  return copy;
 }

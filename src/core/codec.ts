@@ -4,159 +4,184 @@
  * An entry is marker, version, flags, header, value and checksum. The checksum makes a corrupt entry a miss rather than
  * somebody's wrong value; the key in the header makes a collision of hashed keys one. A reader that meets a version or a
  * flag that it does not know treats the entry as absent, so that a deployment may run two versions side by side.
+ *
+ * Only the value is compressed, and then encrypted: whoever operates the store can see what is in it, and when it goes.
  */
 import { crc32 } from 'node:zlib';
-import { readExtendedJson, writeExtendedJson } from './extended-json.js';
-import { scan } from './value-scan.js';
+import { beginEntry, FLAG, formatHeader, headerEnd, parseHeader, type EntryHeader, type EnvelopeId } from './codec-header.js';
+import { prepareValue, readValue, toBytes, writeValue, type EncodedValue } from './codec-value.js';
+import type { Awaitable } from './ports/cache-adapter.port.js';
+import { compress, decompress, type ResolvedCompression } from './sealing-compression.js';
+import { createSealer, type ResolvedEncryption, type Sealer } from './sealing-encryption.js';
+
+export { headerEnd, readEntryHeader } from './codec-header.js';
+export type { EntryHeader, EnvelopeId } from './codec-header.js';
+export { decodeValue, encodeValue } from './codec-value.js';
 
 /** An entry on its way to or from another process. */
-export interface Envelope {
-  readonly key: string;
-  readonly namespace: string | undefined;
-  readonly tags: readonly string[];
-  /** When it was stored, as milliseconds since 1970. */
-  readonly createdAtMs: number;
-  /** `Infinity` for ever. */
-  readonly ttlMs: number;
-  /** How long beyond the TTL it is kept; `Infinity` for ever. */
-  readonly staleMs: number;
-  readonly loadMs: number;
+export interface Envelope extends EntryHeader {
   readonly value: unknown;
 }
 
-/** What a reader asked for. */
-export type EnvelopeId = Pick<Envelope, 'key' | 'namespace'>;
+/** An entry whose value is decoded for whoever asks. */
+export interface OpenEnvelope {
+  readonly header: EntryHeader;
+  /** A value of the caller's own, sharing nothing with that of another call. */
+  value(): unknown;
+}
 
-const MARKER = 0xca_c4;
-const VERSION = 1;
-/** None is known yet. */
-const FLAGS = 0;
-const PRELUDE_BYTES = 8;
+/** Makes and reads the bytes of entries, at once unless a large value is compressed: that is done off the event loop. */
+export interface EntryCodec {
+  /** The bytes of an entry. Takes what it needs of it before it returns. @throws CacheSerializationError naming the path inside the value */
+  encode(entry: Envelope): Awaitable<Buffer>;
+  /**
+   * The entry; `undefined` where the bytes are corrupt, truncated, of another version, of another entry than `id`, sealed
+   * with a key that is not known, or not encrypted where encryption is asked for. Never throws or rejects. Keeps `bytes`.
+   * @param header what is known to stand in these very bytes, from an earlier look at them: it is not read again
+   */
+  open(bytes: Buffer, id?: EnvelopeId, header?: EntryHeader): Awaitable<OpenEnvelope | undefined>;
+}
+
 const CHECKSUM_BYTES = 4;
+/** What CRC-32 makes of any bytes that are followed by their own CRC-32. */
+const CHECKSUM_OF_CHECKED = 0x2144df1c;
 
-/** How the value after it is written. Part of the format: a number is never given a second meaning. */
-const VALUE_CODEC = { bytes: 0, text: 1, json: 2, extendedJson: 3 } as const;
+/** @param options what is not given is not written; what is compressed is read all the same */
+export function createEntryCodec({
+  compression,
+  encryption,
+}: {
+  readonly compression?: ResolvedCompression | undefined;
+  readonly encryption?: ResolvedEncryption | undefined;
+}): EntryCodec {
+  const sealer = encryption && createSealer(encryption);
+  const thresholdBytes = compression?.thresholdBytes ?? Infinity;
 
-/** @throws CacheSerializationError naming the path inside the value */
+  return {
+    encode(entry) {
+      const value = prepareValue(entry.value);
+      const header = formatHeader(entry);
+      if (value.byteLength > thresholdBytes && compression !== undefined) return encodeCompressed(header, toBytes(value), { compression, sealer });
+      return sealer === undefined ? writePlain(header, value) : writeWhole(header, 0, { body: toBytes(value), sealer });
+    },
+    open(bytes, id, header) {
+      const flags = bytes[3] as number;
+      return flags === 0 && sealer === undefined ? openPlain(bytes, id, header) : openSealed(bytes, sealer, id, header);
+    },
+  };
+}
+
+/** The bytes of an entry that is neither compressed nor encrypted. @throws CacheSerializationError naming the path inside the value */
 export function encodeEntry(entry: Envelope): Buffer {
-  const header = Buffer.from(JSON.stringify(headerOf(entry)));
-  const prelude = Buffer.allocUnsafe(PRELUDE_BYTES);
-  prelude.writeUInt16BE(MARKER, 0);
-  prelude.writeUInt8(VERSION, 2);
-  prelude.writeUInt8(FLAGS, 3);
-  prelude.writeUInt32LE(header.length, 4);
-  const bytes = Buffer.concat([prelude, header, ...valueParts(entry.value), Buffer.allocUnsafe(CHECKSUM_BYTES)]);
+  return writePlain(formatHeader(entry), prepareValue(entry.value));
+}
+
+/** What `encodeEntry` was given; `undefined` as for `EntryCodec.open`, and where it is compressed or encrypted. Never throws. */
+export function decodeEntry(bytes: Buffer, id?: EnvelopeId): Envelope | undefined {
+  const entry = bytes[3] === 0 ? openPlain(bytes, id) : undefined;
+  return entry && { ...entry.header, value: entry.value() };
+}
+
+function openPlain(bytes: Buffer, id: EnvelopeId | undefined, known?: EntryHeader): OpenEnvelope | undefined {
+  const start = valueStart(bytes);
+  const header = start > 0 ? (known ?? matchingHeader(bytes, start, id)) : undefined;
+  return header && opened(header, bytes, start, bytes.length - CHECKSUM_BYTES);
+}
+
+function openSealed(bytes: Buffer, sealer: Sealer | undefined, id: EnvelopeId | undefined, known: EntryHeader | undefined): Awaitable<OpenEnvelope | undefined> {
+  const start = valueStart(bytes);
+  const flags = bytes[3] as number;
+  const isEncrypted = (flags & FLAG.encrypted) !== 0;
+  // An entry in clear is refused too once there are keys: anybody who can write to the store could have made it.
+  if (start === 0 || isEncrypted !== (sealer !== undefined)) return undefined;
+  const header = known ?? matchingHeader(bytes, start, id);
+  if (header === undefined) return undefined;
+  const end = bytes.length - CHECKSUM_BYTES;
+  const value = sealer === undefined ? bytes.subarray(start, end) : sealer.unseal(bytes, start, end);
+  if (value === undefined || (flags & FLAG.compressed) === 0) return openedWhole(header, value);
+  const unpacked = decompress(value);
+  return unpacked instanceof Promise ? unpacked.then((whole) => openedWhole(header, whole)) : openedWhole(header, unpacked);
+}
+
+/** Where the value begins, once everything that can be told without parsing is known to be right; 0 where it is not. */
+function valueStart(bytes: Buffer): number {
+  const start = headerEnd(bytes);
+  return start < bytes.length - CHECKSUM_BYTES && crc32(bytes) === CHECKSUM_OF_CHECKED ? start : 0;
+}
+
+function matchingHeader(bytes: Buffer, end: number, id: EnvelopeId | undefined): EntryHeader | undefined {
+  const header = parseHeader(bytes, end);
+  if (header === undefined || id === undefined) return header;
+  return header.key === id.key && header.namespace === id.namespace ? header : undefined;
+}
+
+function openedWhole(header: EntryHeader, value: Buffer | undefined): OpenEnvelope | undefined {
+  return value && opened(header, value, 0, value.length);
+}
+
+/** Decodes at once, so that what cannot be decoded is a miss. */
+function opened(header: EntryHeader, bytes: Buffer, start: number, end: number): OpenEnvelope | undefined {
+  try {
+    return new Opened(header, readValue(bytes, start, end), bytes, start, end);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The first caller gets the value that was decoded already, others one of their own. */
+class Opened implements OpenEnvelope {
+  #isTaken = false;
+  #first: unknown;
+
+  constructor(
+    readonly header: EntryHeader,
+    first: unknown,
+    private readonly bytes: Buffer,
+    private readonly start: number,
+    private readonly end: number,
+  ) {
+    this.#first = first;
+  }
+
+  value(): unknown {
+    if (this.#isTaken) return readValue(this.bytes, this.start, this.end);
+    this.#isTaken = true;
+    const first = this.#first;
+    this.#first = undefined;
+    return first;
+  }
+}
+
+interface Sealing {
+  readonly compression: ResolvedCompression;
+  readonly sealer: Sealer | undefined;
+}
+
+/** Compresses where that makes it smaller. */
+function encodeCompressed(header: string, value: Buffer, { compression, sealer }: Sealing): Awaitable<Buffer> {
+  const finish = (packed: Buffer | undefined): Buffer =>
+    packed === undefined ? writeWhole(header, 0, { body: value, sealer }) : writeWhole(header, FLAG.compressed, { body: packed, sealer });
+  const packed = compress(value, compression);
+  return packed instanceof Promise ? packed.then(finish) : finish(packed);
+}
+
+function writePlain(header: string, value: EncodedValue): Buffer {
+  const bytes = beginEntry(header, 0, value.byteLength + CHECKSUM_BYTES);
+  writeValue(value, bytes, headerEnd(bytes));
+  return checked(bytes);
+}
+
+function writeWhole(header: string, flags: number, { body, sealer }: { body: Buffer; sealer: Sealer | undefined }): Buffer {
+  const isPlain = sealer === undefined;
+  const bodyBytes = body.length + (isPlain ? 0 : sealer.overheadBytes);
+  const bytes = beginEntry(header, isPlain ? flags : flags | FLAG.encrypted, bodyBytes + CHECKSUM_BYTES);
+  if (isPlain) bytes.set(body, headerEnd(bytes));
+  else sealer.seal(body, bytes, headerEnd(bytes));
+  return checked(bytes);
+}
+
+function checked(bytes: Buffer): Buffer {
   const end = bytes.length - CHECKSUM_BYTES;
   bytes.writeUInt32LE(crc32(bytes.subarray(0, end)), end);
   return bytes;
-}
-
-/**
- * The entry, or `undefined` where the bytes are corrupt, truncated, of another version, or of another entry than `id`.
- * Never throws. A Buffer in the value is a view on `bytes`: hand over the bytes, or copy them first.
- */
-export function decodeEntry(bytes: Buffer, id?: EnvelopeId): Envelope | undefined {
-  const valueStart = checkedValueStart(bytes);
-  if (valueStart === undefined) return undefined;
-  try {
-    const header = readHeader(JSON.parse(bytes.toString('utf8', PRELUDE_BYTES, valueStart)));
-    if (header === undefined || (id !== undefined && !isSameEntry(header, id))) return undefined;
-    return { ...header, value: readValue(bytes.subarray(valueStart, -CHECKSUM_BYTES)) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** The value alone, without a checksum. @throws CacheSerializationError naming the path inside the value */
-export function encodeValue(value: unknown): Buffer {
-  return Buffer.concat(valueParts(value));
-}
-
-/** What `encodeValue` was given, or `undefined` where the bytes cannot be read. Never throws. As for views: `decodeEntry`. */
-export function decodeValue(bytes: Buffer): { readonly value: unknown } | undefined {
-  try {
-    return { value: readValue(bytes) };
-  } catch {
-    return undefined;
-  }
-}
-
-type Header = readonly [
-  key: string,
-  namespace: string | null,
-  tags: readonly string[],
-  createdAtMs: number,
-  ttlMs: number | null,
-  staleMs: number | null,
-  loadMs: number,
-];
-
-/** JSON writes `Infinity` as null, and null is read as `Infinity`. */
-function headerOf({ key, namespace, tags, createdAtMs, ttlMs, staleMs, loadMs }: Envelope): Header {
-  return [key, namespace ?? null, tags, createdAtMs, ttlMs, staleMs, loadMs];
-}
-
-function readHeader(json: unknown): Omit<Envelope, 'value'> | undefined {
-  if (!isHeader(json)) return undefined;
-  const [key, namespace, tags, createdAtMs, ttlMs, staleMs, loadMs] = json;
-  return { key, namespace: namespace ?? undefined, tags, createdAtMs, ttlMs: ttlMs ?? Infinity, staleMs: staleMs ?? Infinity, loadMs };
-}
-
-function isHeader(json: unknown): json is Header {
-  if (!Array.isArray(json)) return false;
-  const [key, namespace, tags, createdAtMs, ttlMs, staleMs, loadMs] = json as unknown[];
-  return (
-    typeof key === 'string' &&
-    (namespace === null || typeof namespace === 'string') &&
-    Array.isArray(tags) &&
-    tags.every((tag) => typeof tag === 'string') &&
-    typeof createdAtMs === 'number' &&
-    (ttlMs === null || typeof ttlMs === 'number') &&
-    (staleMs === null || typeof staleMs === 'number') &&
-    typeof loadMs === 'number'
-  );
-}
-
-function isSameEntry(header: EnvelopeId, id: EnvelopeId): boolean {
-  return header.key === id.key && header.namespace === id.namespace;
-}
-
-/** Where the value begins, once everything that can be told without parsing is known to be right. */
-function checkedValueStart(bytes: Buffer): number | undefined {
-  const end = bytes.length - CHECKSUM_BYTES;
-  if (end < PRELUDE_BYTES) return undefined;
-  if (bytes.readUInt16BE(0) !== MARKER || bytes[2] !== VERSION || bytes[3] !== FLAGS) return undefined;
-  if (bytes.readUInt32LE(end) !== crc32(bytes.subarray(0, end))) return undefined;
-  return PRELUDE_BYTES + bytes.readUInt32LE(4);
-}
-
-function valueParts(value: unknown): Uint8Array[] {
-  if (typeof value === 'string' && value.isWellFormed()) return [Buffer.of(VALUE_CODEC.text), Buffer.from(value)];
-  const found = scan(value);
-  if (Buffer.isBuffer(value)) return [Buffer.of(VALUE_CODEC.bytes), value];
-  if (found.isJson) return [Buffer.of(VALUE_CODEC.json), Buffer.from(JSON.stringify(value))];
-  const { text, blobs } = writeExtendedJson(value, found);
-  const utf8 = Buffer.from(text);
-  const start = Buffer.allocUnsafe(5);
-  start.writeUInt8(VALUE_CODEC.extendedJson, 0);
-  start.writeUInt32LE(utf8.length, 1);
-  return [start, utf8, ...blobs];
-}
-
-/** @throws where the bytes are not what `valueParts` made */
-function readValue(bytes: Buffer): unknown {
-  switch (bytes[0]) {
-    case VALUE_CODEC.bytes:
-      return bytes.subarray(1);
-    case VALUE_CODEC.text:
-      return bytes.toString('utf8', 1);
-    case VALUE_CODEC.json:
-      return JSON.parse(bytes.toString('utf8', 1));
-    case VALUE_CODEC.extendedJson: {
-      const textEnd = 5 + bytes.readUInt32LE(1);
-      return readExtendedJson(bytes.toString('utf8', 5, textEnd), bytes.subarray(textEnd));
-    }
-    default:
-      throw new TypeError(`There is no codec ${bytes[0] ?? 'in an empty value'}.`);
-  }
 }

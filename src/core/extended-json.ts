@@ -38,7 +38,7 @@ export function writeExtendedJson(value: unknown, found: Pick<ValueScan, 'isTree
 }
 
 /**
- * The value as it was written. A Buffer in it is a view on `bytes`; all else is its own.
+ * The value as it was written, sharing no memory with `bytes`.
  * @throws where the text or the bytes are not what a writer wrote
  */
 export function readExtendedJson(text: string, bytes: Buffer): unknown {
@@ -135,6 +135,7 @@ class Writer {
 class Reader {
   readonly #bytes: Buffer;
   readonly #objects: object[] = [];
+  #blobBytes = 0;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
@@ -248,7 +249,8 @@ class Reader {
       case 'search-params':
         return new URLSearchParams(first as string);
       case 'buffer':
-        return this.#blob(first as number, second as number);
+        // Not the part of `bytes` itself, which may be a piece of the socket's, and is read again for the next caller.
+        return Buffer.from(copyBytes(this.#blob(first as number, second as number)));
       case 'typed-array':
         return makeTypedArray(third as string, copyBytes(this.#blob(first as number, second as number)));
       case 'data-view':
@@ -261,8 +263,11 @@ class Reader {
   }
 
   #blob(offset: number, length: number): Buffer {
+    // One after the other, as they were written: forged text cannot have the same bytes copied a million times.
+    if (offset !== this.#blobBytes) throw new RangeError('The bytes are not in their order.');
     const blob = this.#bytes.subarray(offset, offset + length);
     if (blob.length !== length) throw new RangeError('The bytes end too early.');
+    this.#blobBytes += length;
     return blob;
   }
 }
