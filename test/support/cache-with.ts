@@ -19,8 +19,10 @@ export function cacheWith(options: CacheOptions = {}, wrap: (adapter: CacheAdapt
   const errors: CacheError[] = [];
   const resolved = resolveCacheOptions(options);
   const reporter = new CacheReporter({ hasStats: resolved.hasStats, onError: (error) => errors.push(error) });
-  const adapter = new MemoryAdapter(resolved.memory, {
+  if (resolved.store.kind !== 'memory') throw new Error('Only a memory cache runs on a fake clock.');
+  const adapter = new MemoryAdapter(resolved.store.memory, {
     name: resolved.name,
+    version: resolved.version,
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
