@@ -2,12 +2,12 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|config|testing/index)';
+const entries = '(index|config|redis|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
-const compositionRoot = '^src/(cache-kit\\.module|compose-cache)\\.ts$';
+const compositionRoot = '^src/(cache-kit\\.module|compose-cache|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */

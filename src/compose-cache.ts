@@ -4,7 +4,8 @@ import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.option
 import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
-import type { CacheError } from './core/cache.errors.js';
+import { CacheConfigError, type CacheError } from './core/cache.errors.js';
+import { createEntryCodec } from './core/codec.js';
 import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
 import { SystemClock } from './core/system-clock.js';
@@ -24,6 +25,7 @@ export async function composeCache(options: ResolvedCacheOptions): Promise<Cache
   const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
   const adapter = await openAdapter(options, {
     name: options.name,
+    version: options.version,
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
@@ -31,9 +33,26 @@ export async function composeCache(options: ResolvedCacheOptions): Promise<Cache
   return new CacheService({ options, adapter, clock, reporter });
 }
 
-async function openAdapter(options: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {
-  if (options.adapter === undefined) return new MemoryAdapter(options.memory, context);
-  return typeof options.adapter === 'function' ? checkAdapter(await options.adapter(context)) : options.adapter;
+async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {
+  switch (store.kind) {
+    case 'adapter':
+      return typeof store.adapter === 'function' ? checkAdapter(await store.adapter(context)) : store.adapter;
+    case 'memory':
+      return new MemoryAdapter(store.memory, context);
+    case 'redis': {
+      const { openRedisAdapter } = await ioredis();
+      return openRedisAdapter(store.redis, createEntryCodec(store), context);
+    }
+  }
+}
+
+/** ioredis is loaded for those who ask for Redis, and nobody else need have it. */
+async function ioredis(): Promise<typeof import('./adapters/redis/open-redis.js')> {
+  try {
+    return await import('./adapters/redis/open-redis.js');
+  } catch (cause) {
+    throw new CacheConfigError("The backend 'redis' needs the package `ioredis`. Install it with `npm install ioredis@6`.", { cause });
+  }
 }
 
 /** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */

@@ -2,26 +2,30 @@ import { registerAs } from '@nestjs/config';
 import type { CacheKitFactoryOptions } from './cache-kit.module.js';
 import { CacheConfigError } from './core/cache.errors.js';
 import type { Ttl } from './core/duration.js';
+import type { EncryptionOptions } from './core/sealing-options.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
  * `CACHE_BACKEND`, `CACHE_DEFAULT_TTL` (with a unit: `300s`), `CACHE_DEFAULT_NAMESPACE`, `CACHE_VERSION`,
- * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_STATS` (`true` or `false`). A variable that is unset or
- * empty leaves the default.
+ * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS`
+ * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`). A variable that is unset or empty leaves the default.
  */
 export const cacheKitConfig = registerAs('cacheKit', () => readEnvironment(process.env));
 
 function readEnvironment(env: Environment): CacheKitFactoryOptions {
   const memory = without({ maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'), maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES') });
+  const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL'), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
   return without({
-    backend: textFrom(env, 'CACHE_BACKEND') as 'memory' | undefined,
+    backend: textFrom(env, 'CACHE_BACKEND') as 'memory' | 'redis' | undefined,
     defaultTtl: textFrom(env, 'CACHE_DEFAULT_TTL') as Ttl | undefined,
     defaultNamespace: textFrom(env, 'CACHE_DEFAULT_NAMESPACE'),
     version: textFrom(env, 'CACHE_VERSION'),
     stats: flagFrom(env, 'CACHE_STATS'),
     memory: Object.keys(memory).length === 0 ? undefined : memory,
+    redis: Object.keys(redis).length === 0 ? undefined : redis,
+    encryption: keysFrom(env, 'CACHE_ENCRYPTION_KEYS'),
   });
 }
 
@@ -39,6 +43,18 @@ function flagFrom(env: Environment, name: string): boolean | undefined {
   const text = textFrom(env, name);
   if (text === undefined || text === 'true' || text === 'false') return text === undefined ? undefined : text === 'true';
   throw new CacheConfigError(`Expected the environment variable ${name} to be true or false, got \`${text}\`.`);
+}
+
+/** No secret is shown where they cannot be read. */
+function keysFrom(env: Environment, name: string): EncryptionOptions | undefined {
+  const text = textFrom(env, name);
+  if (text === undefined) return undefined;
+  const keys = text.split(',').map((pair) => {
+    const colon = pair.indexOf(':');
+    if (colon < 1) throw new CacheConfigError(`Expected the environment variable ${name} to be like id:secret,id:secret, got a part without an id.`);
+    return { id: pair.slice(0, colon).trim(), secret: pair.slice(colon + 1) };
+  });
+  return { keys };
 }
 
 function without<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {

@@ -16,9 +16,12 @@ export type {
   ManyFactory,
 } from './core/cache-operations.js';
 export type { CacheOptions, MemoryOptions } from './core/cache-options.js';
+export type { RedisAddress, RedisOptions } from './core/redis-options.js';
+export type { CompressionAlgorithm } from './core/sealing-compression.js';
+export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
-export { decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/codec.js';
-export type { Envelope, EnvelopeId } from './core/codec.js';
+export { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/codec.js';
+export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from './core/codec.js';
 export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
 export type { CacheExplanation } from './core/cache-explanation.js';
 export type { CacheStats } from './core/cache-stats.js';

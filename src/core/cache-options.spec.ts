@@ -6,12 +6,12 @@ describe('resolveCacheOptions', () => {
   it('fills in every default', () => {
     expect(resolveCacheOptions({})).toEqual({
       name: 'default',
-      adapter: undefined,
       defaultTtlMs: 3_600_000,
       defaultNamespace: undefined,
       version: undefined,
       hasStats: true,
-      memory: { maxEntries: 1000, maxBytes: 67_108_864, policy: 'adaptive', isolation: 'clone' },
+      store: { kind: 'memory', memory: { maxEntries: 1000, maxBytes: 67_108_864, policy: 'adaptive', isolation: 'clone' } },
+      isolation: 'clone',
       load: {
         staleWhileRevalidateMs: 0,
         staleIfErrorMs: 0,
@@ -30,13 +30,25 @@ describe('resolveCacheOptions', () => {
   it('is frozen all through', () => {
     const resolved = resolveCacheOptions({});
 
-    expect([resolved, resolved.memory, resolved.load].every(Object.isFrozen)).toBe(true);
+    expect([resolved, resolved.store, resolved.load].every(Object.isFrozen)).toBe(true);
+  });
+
+  it('lets all processes load together with redis, unless it is told otherwise', () => {
+    const redis = { backend: 'redis', redis: { url: 'redis://localhost:6379' } } as const;
+
+    expect(resolveCacheOptions(redis).load.singleFlight).toBe('cluster');
+    expect(resolveCacheOptions({ ...redis, singleFlight: 'process' }).load.singleFlight).toBe('process');
   });
 
   it.each<[unknown, RegExp]>([
     [{ defaultTtl: 'soon' }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever'.*got `soon`/],
     [{ defaultTtl: -1 }, /`defaultTtl`/],
-    [{ backend: 'redis' }, /Expected `backend` to be one of 'memory', got `redis`/],
+    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', got `file`/],
+    [{ backend: 'redis' }, /Expected a `redis` section that says where Redis is/],
+    [{ redis: { url: 'redis://localhost' } }, /Expected `redis` with `backend: 'redis'`, got it with 'memory'/],
+    [{ backend: 'redis', redis: { url: 'redis://localhost' }, memory: {} }, /Expected `memory` with `backend: 'memory'`, got it with 'redis'/],
+    [{ compression: {} }, /Expected `compression` with `backend: 'redis'`/],
+    [{ adapter: () => undefined, redis: {} }, /either `adapter` or `redis`, got both/],
     [{ memory: { maxEntries: 0 } }, /Expected `memory.maxEntries` to be a whole number of 1 or more, got `0`/],
     [{ memory: { maxBytes: 1.5 } }, /`memory.maxBytes`/],
     [{ memory: { policy: 'fifo' } }, /Expected `memory.policy` to be one of 'adaptive', 'lru', got `fifo`/],

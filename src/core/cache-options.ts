@@ -5,6 +5,10 @@ import { parseTtl, type Ttl } from './duration.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
+import { type RedisOptions, readRedis, type ResolvedRedisOptions } from './redis-options.js';
+import type { ResolvedCompression } from './sealing-compression.js';
+import type { ResolvedEncryption } from './sealing-encryption.js';
+import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './sealing-options.js';
 import { show } from './show.js';
 import type { Isolation } from './value-copier.js';
 
@@ -13,8 +17,8 @@ export interface CacheOptions extends LoadOptions {
   /** Tells several caches of one application apart. @default 'default' */
   name?: string;
   /** Where entries live. @default 'memory' */
-  backend?: 'memory';
-  /** An adapter of your own, or a function that makes one; excludes `backend` and `memory`. */
+  backend?: 'memory' | 'redis';
+  /** An adapter of your own, or a function that makes one; excludes `backend` and what belongs to one. */
   adapter?: CacheAdapter | CacheAdapterFactory;
   /** @default '1h' */
   defaultTtl?: Ttl;
@@ -24,7 +28,14 @@ export interface CacheOptions extends LoadOptions {
   version?: string | number;
   /** Whether reads, loads and keys are counted. @default true */
   stats?: boolean;
+  /** Of the memory backend. */
   memory?: MemoryOptions;
+  /** Of the redis backend, which needs it. */
+  redis?: RedisOptions;
+  /** Of values in Redis. @default none */
+  compression?: CompressionOptions;
+  /** Of values in Redis. @default none */
+  encryption?: EncryptionOptions;
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
   onError?: (error: CacheError) => void;
 }
@@ -43,15 +54,27 @@ export interface MemoryOptions {
 /** `CacheOptions`, said once and read once: durations in milliseconds, everything filled in, frozen. */
 export interface ResolvedCacheOptions {
   readonly name: string;
-  readonly adapter: CacheAdapter | CacheAdapterFactory | undefined;
+  readonly store: ResolvedStore;
   readonly defaultTtlMs: number;
   readonly defaultNamespace: string | undefined;
   readonly version: string | undefined;
   readonly hasStats: boolean;
-  readonly memory: Readonly<Required<MemoryOptions>>;
+  /** How callers of one process are kept from changing each other's values. */
+  readonly isolation: Isolation;
   readonly load: LoadPolicy;
   readonly onError: ((error: CacheError) => void) | undefined;
 }
+
+/** Where entries live, and all that has to be known to open it. */
+export type ResolvedStore =
+  | { readonly kind: 'adapter'; readonly adapter: CacheAdapter | CacheAdapterFactory }
+  | { readonly kind: 'memory'; readonly memory: Readonly<Required<MemoryOptions>> }
+  | {
+      readonly kind: 'redis';
+      readonly redis: ResolvedRedisOptions;
+      readonly compression: ResolvedCompression | undefined;
+      readonly encryption: ResolvedEncryption | undefined;
+    };
 
 export const DEFAULT_CACHE_NAME = 'default';
 const DEFAULTS = {
@@ -68,32 +91,49 @@ export const CACHE_OPTION_NAMES: readonly string[] = [
   'version',
   'stats',
   'memory',
+  'redis',
+  'compression',
+  'encryption',
   'onError',
   ...LOAD_OPTION_NAMES,
 ] satisfies (keyof CacheOptions)[];
 
 /** @throws CacheConfigError naming the first option that is unknown, unreadable or contradicts another */
 export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions {
-  readOneOf(options.backend, ['memory'], 'backend');
-  const adapter = readAdapter(options);
+  const store = Object.freeze(readStore(options));
   return Object.freeze({
     name: readName(options.name, 'name') ?? DEFAULT_CACHE_NAME,
-    adapter,
+    store,
     defaultTtlMs: parseTtl(options.defaultTtl ?? DEFAULTS.ttl, 'defaultTtl'),
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
-    memory: Object.freeze(readMemory(options.memory)),
-    load: Object.freeze(readLoadPolicy(options, DEFAULT_LOAD_POLICY)),
+    isolation: store.kind === 'memory' ? store.memory.isolation : 'clone',
+    load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: store.kind === 'redis' ? 'cluster' : 'process' })),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
 }
 
-function readAdapter({ adapter, backend, memory }: CacheOptions): CacheAdapter | CacheAdapterFactory | undefined {
-  if (adapter === undefined) return undefined;
-  const [other] = Object.entries({ backend, memory }).find(([, value]) => value !== undefined) ?? [];
-  if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
-  return typeof adapter === 'function' ? adapter : checkAdapter(adapter);
+/** Which options belong to which store: one that would be read and ignored is refused. */
+const STORE_OPTIONS = {
+  memory: ['memory'],
+  redis: ['redis', 'compression', 'encryption'],
+} as const satisfies Record<string, readonly (keyof CacheOptions)[]>;
+
+function readStore(options: CacheOptions): ResolvedStore {
+  const { adapter } = options;
+  const backend = readOneOf(options.backend, ['memory', 'redis'], 'backend') ?? 'memory';
+  if (adapter !== undefined) {
+    const other = (['backend', ...Object.values(STORE_OPTIONS).flat()] as const).find((option) => options[option] !== undefined);
+    if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
+    return { kind: 'adapter', adapter: typeof adapter === 'function' ? adapter : checkAdapter(adapter) };
+  }
+  for (const [kind, names] of Object.entries(STORE_OPTIONS)) {
+    const idle = kind === backend ? undefined : names.find((option) => options[option] !== undefined);
+    if (idle !== undefined) throw new CacheConfigError(`Expected \`${idle}\` with \`backend: '${kind}'\`, got it with '${backend}'. Set the backend, or leave out \`${idle}\`.`);
+  }
+  if (backend === 'memory') return { kind: 'memory', memory: Object.freeze(readMemory(options.memory)) };
+  return { kind: 'redis', redis: readRedis(options.redis), compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
 }
 
 /** @throws CacheConfigError when it is none */

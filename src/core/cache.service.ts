@@ -22,13 +22,12 @@ import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
 import { basePlan, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
-import type { GroupFactory } from './load-run.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { show } from './show.js';
-import { ValueLoader } from './value-loader.js';
+import { type LoadOrder, ValueLoader } from './value-loader.js';
 import { isValid, isValidAtOnce } from './value-validation.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 
@@ -38,6 +37,12 @@ export interface CacheServiceParts {
   readonly adapter: CacheAdapter;
   readonly clock: Clock;
   readonly reporter: CacheReporter;
+}
+
+/** What a read brought, and how long it took. */
+interface Found {
+  readonly entry: StoredEntry | undefined;
+  readonly waitedMs: number;
 }
 
 /** Of so many reads one is measured. */
@@ -75,20 +80,24 @@ export class CacheService implements CacheOperations {
     this.#isPlain = isPlainPlan(this.#plan);
     this.#since = new Date(clock.wallMs());
     this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
-    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.memory.isolation !== 'none' });
+    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.isolation !== 'none' });
   }
 
   get events(): Observable<CacheEvent> {
     return this.#reporter.stream.observable;
   }
 
-  async get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
-    checkKey(key, 'key');
-    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceIn(options);
-    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
-    // Nothing is awaited here: an async function that never awaits is much the cheaper one.
-    if (found instanceof Promise) return found.then((entry) => this.#answer<T>(key, namespace, entry));
-    return this.#answer<T>(key, namespace, found);
+  get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
+    // Not an async function: that would put a promise around the store's.
+    try {
+      checkKey(key, 'key');
+      const namespace = options === undefined ? this.#plan.namespace : this.#namespaceIn(options);
+      const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
+      if (found instanceof Promise) return this.#store.go(found, (entry) => this.#answer<T>(key, namespace, entry));
+      return Promise.resolve(this.#answer<T>(key, namespace, found));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async set<T>(key: string, value: T, options?: SetOptions): Promise<void> {
@@ -109,7 +118,7 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     const ttlMs = parseTtl(ttl, 'ttl');
     if (ttlMs === 0) return this.delete(key, options);
-    const grant = await this.#store.begin([key], this.#namespaceIn(options), { purpose: 'refresh', exclusive: false, tags: [] });
+    const grant = await this.#store.begin([key], this.#namespaceIn(options), { purpose: 'refresh', exclusive: false, tags: [], computesTags: true });
     try {
       const [ticket] = grant.tickets;
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
@@ -131,18 +140,20 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     checkFactory(factory);
     const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
-    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
-    if (found instanceof Promise) return found.then((entry) => this.#answerOrLoad(key, factory, options, entry));
-    return this.#answerOrLoad(key, factory, options, found);
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
+    if (!(found instanceof Promise)) return this.#answerOrLoad(key, factory, options, { entry: found, waitedMs: 0 });
+    const sentMs = this.clock.nowMs();
+    return this.#store.go(found, (entry) => this.#answerOrLoad(key, factory, options, { entry, waitedMs: this.clock.nowMs() - sentMs }));
   }
 
   async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
     const namespace = this.#namespaceOf(options);
-    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
+    const sentMs = this.clock.nowMs();
+    const found = this.#store.get(key, namespace);
     const entry = found instanceof Promise ? await found : found;
-    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, entry);
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, { entry, waitedMs: this.clock.nowMs() - sentMs });
     this.#reporter.hit(entry);
     return new StoredOutcome<T>(entry, 'hit', false);
   }
@@ -150,7 +161,7 @@ export class CacheService implements CacheOperations {
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const outcomes = await this.#loader.load([key], this.#planOf(options), forOne(factory), [], 'refresh');
+    const outcomes = await this.#loader.load({ keys: [key], plan: this.#planOf(options), factory: forOne(factory), purpose: 'refresh' });
     return outcomes.get(key)?.value as T;
   }
 
@@ -159,7 +170,7 @@ export class CacheService implements CacheOperations {
     checkFactory(write);
     const known = typeof tags === 'function' ? [] : (tags ?? []);
     const plan = readWritePlan({ ...options, tags: known }, this.#plan);
-    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: known });
+    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: known, computesTags: typeof tags === 'function' });
     try {
       const startedMs = this.clock.nowMs();
       const value = await write();
@@ -223,7 +234,9 @@ export class CacheService implements CacheOperations {
     checkFactory(factory);
     const plan = this.#planOf(options);
     const unique = [...new Set(keys)];
-    const outcomes = await this.#loadAll(unique, plan, forMany(factory), await this.#store.getMany(unique, plan.namespace));
+    const sentMs = this.clock.nowMs();
+    const found = await this.#store.getMany(unique, plan.namespace);
+    const outcomes = await this.#loadAll({ keys: unique, plan, factory: forMany(factory), found, waitedMs: this.clock.nowMs() - sentMs });
     const values = new Map<string, T>();
     for (const key of unique) {
       const value = outcomes.get(key)?.value as T | undefined;
@@ -284,7 +297,7 @@ export class CacheService implements CacheOperations {
   async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
     checkKey(key, 'key');
     const namespace = this.#namespaceIn(options);
-    const address = { key, namespace, storedKey: storedKey(key, namespace, this.#version) };
+    const address = { key, namespace, storedKey: this.#adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, this.#version) };
     return explainEntry(address, this.#adapter.kind, await this.#store.get(key, namespace), this.#times());
   }
 
@@ -304,15 +317,16 @@ export class CacheService implements CacheOperations {
     this.#reporter.stream.complete();
   }
 
-  /** Reads an entry, and measures for the statistics how long that takes. */
+  /** Finds an entry, and measures for the statistics how long that takes. */
   #findMeasured(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const { stats } = this.#reporter;
-    if (stats === undefined) return this.#store.get(key, namespace);
+    if (stats === undefined) return this.#store.find(key, namespace);
     this.#readsToSample = SAMPLE_EVERY;
     const startedMs = this.clock.nowMs();
-    const found = this.#store.get(key, namespace);
-    if (!(found instanceof Promise)) stats.read(this.clock.nowMs() - startedMs);
-    else void found.then(() => stats.read(this.clock.nowMs() - startedMs));
+    const measure = (): void => stats.read(this.clock.nowMs() - startedMs);
+    const found = this.#store.find(key, namespace);
+    if (found instanceof Promise) found.then(measure, measure);
+    else measure();
     return found;
   }
 
@@ -325,24 +339,25 @@ export class CacheService implements CacheOperations {
     return entry.read() as T;
   }
 
-  #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, entry: StoredEntry | undefined): T | Promise<T> {
-    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, entry).then(({ value }) => value);
+  #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Found): T | Promise<T> {
+    const { entry } = found;
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, found).then(({ value }) => value);
     this.#reporter.hit(entry);
     return entry.read() as T;
   }
 
-  async #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, entry: StoredEntry | undefined): Promise<LoadOutcome<T>> {
-    const outcomes = await this.#loadAll([key], this.#planOf(options), forOne(factory), [entry]);
+  async #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, { entry, waitedMs }: Found): Promise<LoadOutcome<T>> {
+    const outcomes = await this.#loadAll({ keys: [key], plan: this.#planOf(options), factory: forOne(factory), found: [entry], waitedMs });
     return (outcomes.get(key) ?? { value: undefined, status: 'miss', isCollapsed: true }) as LoadOutcome<T>;
   }
 
-  /** Answers from `entries` what is fresh and valid, and loads the rest. */
-  async #loadAll(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, entries: readonly (StoredEntry | undefined)[]): Promise<Map<string, LoadOutcome>> {
+  /** Answers from what was found what is fresh and valid, and loads the rest. */
+  async #loadAll({ keys, plan, factory, found, waitedMs }: Required<Omit<LoadOrder, 'purpose'>>): Promise<Map<string, LoadOutcome>> {
     const outcomes = new Map<string, LoadOutcome>();
     const expired = new Map<string, StoredEntry>();
     const invalid: string[] = [];
     for (const [i, key] of keys.entries()) {
-      const entry = entries[i];
+      const entry = found[i];
       if (entry === undefined) continue;
       const isFresh = this.#isFresh(entry);
       if (await isValid(plan.validate, entry.shared)) {
@@ -352,11 +367,14 @@ export class CacheService implements CacheOperations {
         invalid.push(key);
       }
     }
-    const due = [...outcomes].filter(([, { entry }]) => entry !== undefined && this.#isDue(entry, plan)).map(([key]) => key);
-    if (due.length > 0) this.#loader.refreshInBackground(due, plan, factory);
+    const due = [...outcomes.values()].flatMap(({ entry }) => (entry !== undefined && this.#isDue(entry, plan) ? [entry] : []));
+    if (due.length > 0) this.#loader.renewInBackground(due, plan, factory);
     const missing = keys.filter((key) => !outcomes.has(key) && !invalid.includes(key));
     try {
-      const loads = [this.#loader.load(missing, plan, factory, missing.map((key) => expired.get(key))), this.#loader.load(invalid, plan, factory, [], 'refresh')];
+      const loads = [
+        this.#loader.load({ keys: missing, plan, factory, waitedMs, found: missing.map((key) => expired.get(key)) }),
+        this.#loader.load({ keys: invalid, plan, factory, waitedMs, purpose: 'refresh' }),
+      ];
       for (const loaded of await Promise.all(loads)) for (const [key, outcome] of loaded) outcomes.set(key, outcome);
     } finally {
       for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));

@@ -8,11 +8,23 @@ export type FlightResult =
   | { readonly kind: 'absent' };
 
 /**
+ * `load`: a fresh entry will do. `renew`: any entry will do that is newer than the one it replaces. `refresh`: only what is
+ * computed now.
+ */
+export type LoadPurpose = 'load' | 'renew' | 'refresh';
+
+const STRENGTH: Readonly<Record<LoadPurpose, number>> = { load: 0, renew: 1, refresh: 2 };
+
+/**
  * One load of one key, and those who wait for it. It may be joined while it gathers, that is until its load is sent;
  * who comes later gathers in `next`, which is sent when this one is gone.
  */
 export class Flight {
-  purpose: 'load' | 'refresh' = 'load';
+  purpose: LoadPurpose = 'load';
+  /** What a `renew` replaces. */
+  replaced: StoredEntry | undefined;
+  /** False when the store could not be reached: then it has no expired value to fall back on either. */
+  isFenced = true;
   isGathering = true;
   next: Flight | undefined;
   /** Callers that still want the result. */
@@ -49,6 +61,11 @@ export class Flight {
     this.gone = new Promise((resolve) => (this.#leave = resolve));
     // Whoever is interested handles the rejection; when nobody is left it must not count as unhandled.
     this.result.catch(() => undefined);
+  }
+
+  /** Another caller wants the result, for a purpose of its own. */
+  strengthen(purpose: LoadPurpose): void {
+    if (STRENGTH[purpose] > STRENGTH[this.purpose]) this.purpose = purpose;
   }
 
   /** True for the first who asks: that caller may have the factory's own value, all others get copies. */

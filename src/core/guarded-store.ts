@@ -1,5 +1,10 @@
 import type { Awaitable, CacheAdapter, LoadGrant, LoadRequest, StoredEntry } from './ports/cache-adapter.port.js';
 
+export interface GuardedGrant extends LoadGrant {
+  /** False where the store could not be reached. */
+  readonly isFenced: boolean;
+}
+
 /**
  * The one place that decides what a fault of the backend means to a reader or a load: a miss, a load that nobody
  * fences, a value that is not stored. Faults are told to `onFault` and go no further.
@@ -10,14 +15,27 @@ export class GuardedStore {
     private readonly onFault: (error: unknown, doing: string) => void,
   ) {}
 
-  get(key: string, namespace: string | undefined, tags?: readonly string[]): Awaitable<StoredEntry | undefined> {
+  get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
+    const found = this.find(key, namespace);
+    return found instanceof Promise ? this.go(found, (entry) => entry) : found;
+  }
+
+  /** As `get`, but a promise may reject: it is for `go`. A chain of promises that is one shorter is felt by every read. */
+  find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
-      const found = this.adapter.get(key, namespace, tags);
-      return found instanceof Promise ? found.catch((error: unknown) => this.#asMiss(error)) : found;
+      return this.adapter.get(key, namespace);
     } catch (error) {
       this.#asMiss(error);
       return undefined;
     }
+  }
+
+  /** Goes on with what `find` brings, or with a miss. */
+  go<T>(found: Promise<StoredEntry | undefined>, next: (entry: StoredEntry | undefined) => T | Promise<T>): Promise<T> {
+    return found.then(next, (error: unknown) => {
+      this.#asMiss(error);
+      return next(undefined);
+    });
   }
 
   async getMany(keys: readonly string[], namespace: string | undefined): Promise<readonly (StoredEntry | undefined)[]> {
@@ -31,10 +49,11 @@ export class GuardedStore {
   }
 
   /** A grant in any case; its `release` never fails, its `commit` may. */
-  async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
+  async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<GuardedGrant> {
     try {
       const grant = await this.adapter.begin(keys, namespace, request);
       return {
+        isFenced: true,
         tickets: grant.tickets,
         commit: (drafts) => grant.commit(drafts),
         release: () => this.#quietly(() => grant.release(), 'end a load'),
@@ -57,15 +76,16 @@ export class GuardedStore {
     }
   }
 
-  #asMiss(error: unknown): undefined {
+  #asMiss(error: unknown): void {
     this.onFault(error, 'read an entry');
     return undefined;
   }
 }
 
 /** The grant of a store that cannot be reached: everybody may load, nothing can be stored. */
-function unfenced(count: number): LoadGrant {
+function unfenced(count: number): GuardedGrant {
   return {
+    isFenced: false,
     tickets: Array.from({ length: count }, () => ({ state: 'granted' as const })),
     commit: (drafts) => drafts.map(() => undefined),
     release: () => undefined,

@@ -9,6 +9,8 @@ export type GroupFactory = (keys: readonly string[], contextOf: (key: string) =>
 /** One call of a factory, for one flight or many. */
 export class LoadRun {
   readonly keys: readonly string[];
+  /** How long the first caller has waited for the store, in milliseconds. */
+  waitedMs = 0;
   /** Resolves when the run is given up. */
   readonly givenUp: Promise<undefined>;
   readonly ended: Promise<void>;

@@ -4,11 +4,11 @@ import type { LoadContext } from './call-options.js';
 import { checkedTags } from './cache-key.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { parseTtl } from './duration.js';
-import { Flight, FlightTable, type FlightResult } from './flight.js';
+import { Flight, FlightTable, type FlightResult, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
-import type { GuardedStore } from './guarded-store.js';
+import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import { type LoadPlan, staleWindowMs } from './load-policy.js';
-import type { EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
+import type { EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { type GroupFactory, LoadRun } from './load-run.js';
 import { copyValue } from './value-copier.js';
@@ -40,6 +40,19 @@ export interface LoaderParts {
   readonly isolatesCallers: boolean;
 }
 
+/** What a caller wants loaded. */
+export interface LoadOrder {
+  readonly keys: readonly string[];
+  readonly plan: LoadPlan;
+  readonly factory: GroupFactory;
+  /** What was found stored, in the order of the keys: expired entries, which may be served where the plan allows it. */
+  readonly found?: readonly (StoredEntry | undefined)[];
+  /** @default 'load' */
+  readonly purpose?: 'load' | 'refresh';
+  /** How long looking for them took. @default 0 */
+  readonly waitedMs?: number;
+}
+
 export class ValueLoader {
   readonly #store: GuardedStore;
   readonly #clock: Clock;
@@ -60,16 +73,19 @@ export class ValueLoader {
    * The value of each key: the expired one of `found` where the plan allows it, else loaded. Keys without a value are
    * absent. With purpose `refresh` everything is loaded, whatever is stored.
    */
-  async load(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, found: readonly (StoredEntry | undefined)[], purpose: 'load' | 'refresh' = 'load'): Promise<Map<string, LoadOutcome>> {
+  async load(order: LoadOrder): Promise<Map<string, LoadOutcome>> {
+    const { keys, plan, factory, found = [], purpose = 'load' } = order;
     const outcomes = new Map<string, LoadOutcome>();
     const missing: string[] = [];
+    const expired: StoredEntry[] = [];
     keys.forEach((key, i) => {
       const entry = found[i];
-      if (entry === undefined || purpose === 'refresh' || !this.#isWithin(entry, plan.staleWhileRevalidateMs)) missing.push(key);
-      else outcomes.set(key, this.#served(entry));
+      if (entry === undefined || purpose === 'refresh' || !this.#isWithin(entry, plan.staleWhileRevalidateMs)) return missing.push(key);
+      outcomes.set(key, this.#served(entry));
+      return expired.push(entry);
     });
-    if (outcomes.size > 0) this.refreshInBackground([...outcomes.keys()], plan, factory);
-    const flights = this.#depart(missing, plan, factory, purpose);
+    if (expired.length > 0) this.renewInBackground(expired, plan, factory);
+    const flights = this.#depart({ ...order, keys: missing }, purpose);
     const loaded = await Promise.all(flights.map((flight) => this.#await(flight, plan, factory)));
     missing.forEach((key, i) => {
       const outcome = loaded[i];
@@ -78,11 +94,17 @@ export class ValueLoader {
     return outcomes;
   }
 
-  /** Loads the keys that nobody is loading, and lets nobody wait for it. Failures are told to the reporter alone. */
-  refreshInBackground(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): void {
+  /**
+   * Replaces entries that nobody is replacing, here or in another process, and lets nobody wait for it. Failures are told
+   * to the reporter alone.
+   */
+  renewInBackground(entries: readonly StoredEntry[], plan: LoadPlan, factory: GroupFactory): void {
     if (this.#isClosed) return;
-    const idle = keys.filter((key) => !this.#flights.has(key, plan.namespace));
-    for (const flight of this.#depart(idle, plan, factory, 'refresh')) this.#keepWaiting(flight, plan.hardTimeoutMs);
+    const idle = new Map(entries.filter(({ key }) => !this.#flights.has(key, plan.namespace)).map((entry) => [entry.key, entry]));
+    for (const flight of this.#depart({ keys: [...idle.keys()], plan, factory }, 'renew')) {
+      flight.replaced = idle.get(flight.key);
+      this.#keepWaiting(flight, plan.hardTimeoutMs);
+    }
   }
 
   /** Callers that come from now on do not wait for loads that `target` has made invalid. */
@@ -90,18 +112,23 @@ export class ValueLoader {
     this.#flights.detach(concerns(target));
   }
 
-  /** Ends when no load is under way, or after `graceMs`; loads that are still running are then given up. */
+  /**
+   * Ends when no load is under way, or after `graceMs`; loads that are still running are then given up. A call that is
+   * still reading may load afterwards: nobody waits for it, and it gets its value.
+   */
   async drain(graceMs: number): Promise<void> {
     this.#isClosed = true;
     const idle = Promise.all([...this.#runs].map((run) => run.ended));
     await new Promise<void>((resolve) => {
-      const timer = this.#clock.schedule(graceMs, resolve);
+      const timer = this.#clock.schedule(graceMs, () => {
+        for (const run of this.#runs) run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
+        resolve();
+      });
       void idle.then(() => {
         timer.cancel();
         resolve();
       });
     });
-    for (const run of this.#runs) run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
   }
 
   #isWithin(entry: StoredEntry, windowMs: number): boolean {
@@ -113,7 +140,7 @@ export class ValueLoader {
   }
 
   /** Joins or starts a flight for each key. The keys that nobody loads yet share one call of the factory. */
-  #depart(keys: readonly string[], plan: LoadPlan, factory: GroupFactory, purpose: 'load' | 'refresh'): Flight[] {
+  #depart({ keys, plan, factory, waitedMs = 0 }: LoadOrder, purpose: LoadPurpose): Flight[] {
     const tags = typeof plan.tags === 'function' ? undefined : plan.tags;
     const first: Flight[] = [];
     const after: Flight[] = [];
@@ -122,19 +149,20 @@ export class ValueLoader {
         plan.singleFlight === false
           ? { flight: new Flight(key, plan.namespace, tags, undefined), isNew: true }
           : this.#flights.join(key, plan.namespace, tags);
-      if (purpose === 'refresh') flight.purpose = purpose;
+      flight.strengthen(purpose);
       flight.interest++;
       if (isNew) (flight.previous === undefined ? first : after).push(flight);
       else this.#reporter.coalesced();
       return flight;
     });
-    for (const group of [first, after]) if (group.length > 0) this.#start(group, plan, factory);
+    for (const group of [first, after]) if (group.length > 0) this.#start(group, plan, factory, waitedMs);
     return flights;
   }
 
-  #start(flights: readonly Flight[], plan: LoadPlan, factory: GroupFactory): void {
+  #start(flights: readonly Flight[], plan: LoadPlan, factory: GroupFactory, waitedMs: number): void {
     const takeOff = (): void => flights.forEach((flight) => this.#flights.remove(flight));
     const run = new LoadRun(flights, plan, factory, takeOff);
+    run.waitedMs = waitedMs;
     this.#runs.add(run);
     void this.#fly(run)
       .catch((error: unknown) => flights.forEach((flight) => flight.fail(error)))
@@ -155,19 +183,29 @@ export class ValueLoader {
         await grant.release();
         return;
       }
-      const { granted, held } = sortByTicket(pending, grant);
+      const { granted, held } = sortByTicket(pending, grant, this.#clock.nowMs());
       if (granted.length > 0) await this.#compute(run, granted, grant);
+      else await grant.release();
       if (held.length > 0) await Promise.race([Promise.all(held.map(({ settled }) => settled)), run.givenUp]);
       pending = held.map(({ flight }) => flight);
+      // Somebody else has replaced the entry meanwhile, or tried to.
+      for (const flight of pending) if (flight.purpose === 'renew') flight.purpose = 'load';
     }
   }
 
-  #begin({ plan }: LoadRun, flights: readonly Flight[]): Promise<LoadGrant> {
-    return this.#store.begin(flights.map((flight) => flight.key), plan.namespace, {
-      purpose: flights.some((flight) => flight.purpose === 'refresh') ? 'refresh' : 'load',
+  async #begin(run: LoadRun, flights: readonly Flight[]): Promise<GuardedGrant> {
+    const { plan, waitedMs } = run;
+    const sentMs = this.#clock.nowMs();
+    const grant = await this.#store.begin(flights.map((flight) => flight.key), plan.namespace, {
+      purpose: flights.every((flight) => flight.purpose === 'load') ? 'load' : 'refresh',
       exclusive: plan.singleFlight === 'cluster',
       tags: typeof plan.tags === 'function' ? [] : plan.tags,
+      computesTags: typeof plan.tags === 'function',
+      waitedMs,
     });
+    run.waitedMs += this.#clock.nowMs() - sentMs;
+    for (const flight of flights) flight.isFenced = grant.isFenced;
+    return grant;
   }
 
   async #compute(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant): Promise<void> {
@@ -231,13 +269,14 @@ export class ValueLoader {
       return this.#fallBack(flight, plan, factory, error);
     }
     if (outcome?.status !== 'hit' || (await isValid(plan.validate, outcome.entry?.shared))) return outcome;
-    return (await this.load([flight.key], plan, factory, [], 'refresh')).get(flight.key);
+    return (await this.load({ keys: [flight.key], plan, factory, purpose: 'refresh' })).get(flight.key);
   }
 
   /** An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been invalidated, it would be gone. */
   async #fallBack(flight: Flight, plan: LoadPlan, factory: GroupFactory, error: unknown): Promise<LoadOutcome | undefined> {
     const isSlow = error === SOFT_TIMEOUT;
-    const entry = isSlow || plan.staleIfErrorMs > 0 ? await (flight.fallback ??= this.#store.get(flight.key, flight.namespace, flight.tags)) : undefined;
+    const mayServe = flight.isFenced && (isSlow || plan.staleIfErrorMs > 0);
+    const entry = mayServe ? await (flight.fallback ??= this.#store.get(flight.key, flight.namespace)) : undefined;
     const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry.shared));
     const remainingMs = plan.hardTimeoutMs - plan.softTimeoutMs;
     if (isServable && isSlow) this.#keepWaiting(flight, remainingMs);
@@ -307,16 +346,28 @@ interface HeldFlight {
 }
 
 /** Lands the flights whose value is there already; the others may be loaded, or are being loaded elsewhere. */
-function sortByTicket(flights: readonly Flight[], grant: LoadGrant): { granted: GrantedFlight[]; held: HeldFlight[] } {
+function sortByTicket(flights: readonly Flight[], grant: LoadGrant, nowMs: number): { granted: GrantedFlight[]; held: HeldFlight[] } {
   const granted: GrantedFlight[] = [];
   const held: HeldFlight[] = [];
   flights.forEach((flight, i) => {
     const ticket = grant.tickets[i];
-    if (ticket?.state === 'found') flight.land({ kind: 'found', entry: ticket.entry });
+    const found = ticket?.state === 'found' ? ticket.entry : newerEntry(flight, ticket, nowMs);
+    if (found !== undefined) flight.land({ kind: 'found', entry: found });
     else if (ticket?.state === 'held') held.push({ flight, settled: ticket.settled });
-    else granted.push({ flight, current: ticket?.current });
+    else granted.push({ flight, current: currentOf(ticket) });
   });
   return { granted, held };
+}
+
+/** What another process has put in place of the entry that the flight was to replace. */
+function newerEntry({ purpose, replaced }: Flight, ticket: LoadTicket | undefined, nowMs: number): StoredEntry | undefined {
+  const current = currentOf(ticket);
+  if (purpose !== 'renew' || replaced === undefined || current === undefined || current.freshUntilMs <= nowMs) return undefined;
+  return current.createdAtMs === replaced.createdAtMs && current.ttlMs === replaced.ttlMs ? undefined : current;
+}
+
+function currentOf(ticket: LoadTicket | undefined): StoredEntry | undefined {
+  return ticket?.state === 'granted' ? ticket.current : undefined;
 }
 
 function draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {

@@ -49,7 +49,7 @@ export class AdapterFixture {
   }
 
   static async open(open: OpenAdapter, options: Required<ContractOptions>): Promise<AdapterFixture> {
-    const opened = await open({ name: 'contract', onEvict: () => undefined, onError: () => undefined });
+    const opened = await open({ name: 'contract', version: undefined, onEvict: () => undefined, onError: () => undefined });
     return new AdapterFixture(opened, options);
   }
 
@@ -67,7 +67,7 @@ export class AdapterFixture {
   }
 
   async begin(key: string, request: Partial<LoadRequest> & { namespace?: string | undefined } = {}): Promise<LoadGrant> {
-    return this.adapter.begin([key], request.namespace, { purpose: 'load', exclusive: false, tags: [], ...request });
+    return this.adapter.begin([key], request.namespace, { purpose: 'load', exclusive: false, tags: [], computesTags: true, ...request });
   }
 
   /** Stores the result of a load of one key; answers whether it was accepted. */

@@ -70,7 +70,7 @@ class World {
     const namespace = this.#pick(NAMESPACES);
     const tags = this.#someTags();
     const purpose = this.#pick(['load', 'load', 'load', 'refresh', 'write'] as const);
-    const grant = await this.#fixture.adapter.begin(keys, namespace, { purpose, exclusive: false, tags: this.#random() < 0.5 ? tags : [] });
+    const grant = await this.#fixture.adapter.begin(keys, namespace, { purpose, exclusive: false, tags: this.#random() < 0.5 ? tags : [], computesTags: true });
     // A write replaces what others load, so nobody may have read its version before it.
     const version = purpose === 'write' ? ++this.#version : this.#version;
     await this.#wait();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { LoadRequest } from '../core/ports/cache-adapter.port.js';
 import { type AdapterFixture, type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './adapter-fixture.js';
 
-const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [] };
+const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 
 export function describeLoads(test: ContractTest): void {
   describeTickets(test);

@@ -19,6 +19,7 @@ function memoryWith(options: Partial<MemoryOptions> = {}, onEvict?: (entry: Stor
     { maxEntries: 1_000, maxBytes: 64 * 1024 ** 2, policy: 'lru', isolation: 'clone', ...options },
     {
       name: 'test',
+      version: undefined,
       clock,
       onEvict: (entry) => {
         evicted.push(entry.key);
@@ -41,7 +42,7 @@ function fill(adapter: MemoryAdapter, count: number, draft: Partial<EntryDraft> 
 describe('MemoryAdapter', () => {
   it('answers at once, never by a promise', () => {
     const { adapter } = memoryWith();
-    const grant = adapter.begin(['k'], undefined, { purpose: 'load', exclusive: true, tags: [] });
+    const grant = adapter.begin(['k'], undefined, { purpose: 'load', exclusive: true, tags: [], computesTags: false });
 
     const calls: (() => unknown)[] = [
       () => grant.commit([draftOf('k')]),
@@ -102,7 +103,7 @@ describe('MemoryAdapter', () => {
 
   it('lets an older load of a key lose against a younger one that has ended', () => {
     const { adapter } = memoryWith();
-    const request = { purpose: 'load', exclusive: false, tags: [] } as const;
+    const request = { purpose: 'load', exclusive: false, tags: [], computesTags: false } as const;
     const older = adapter.begin(['k'], undefined, request);
     const younger = adapter.begin(['k'], undefined, request);
 
@@ -155,7 +156,7 @@ describe('the bounds of MemoryAdapter', () => {
 
   it('answers a loaded entry that is larger than maxBytes as not stored', () => {
     const { adapter, errors } = memoryWith({ maxBytes: 2_000 });
-    const grant = adapter.begin(['k'], undefined, { purpose: 'load', exclusive: false, tags: [] });
+    const grant = adapter.begin(['k'], undefined, { purpose: 'load', exclusive: false, tags: [], computesTags: false });
 
     expect(grant.commit([draftOf('k', { value: 'x'.repeat(3_000) })])).toEqual([undefined]);
     expect(errors).toHaveLength(1);

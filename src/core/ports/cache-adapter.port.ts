@@ -23,14 +23,11 @@ export interface CacheAdapter {
   /** What it is, in the words of `CacheStats.backend`, such as `memory`. */
   readonly kind: string;
 
-  /**
-   * The entry under `key`, fresh or expired, or `undefined`. Counts as a use of the entry for eviction.
-   * `tags` are those that the caller expects the entry to carry: a hint that saves a remote adapter a round trip.
-   */
-  get(key: string, namespace: string | undefined, tags?: readonly string[]): Awaitable<StoredEntry | undefined>;
+  /** The entry under `key`, fresh or expired, or `undefined`. Counts as a use of the entry for eviction. */
+  get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined>;
 
   /** One answer per key, in the order of `keys`: one round trip, one per node in a cluster. */
-  getMany(keys: readonly string[], namespace: string | undefined, tags?: readonly string[]): Awaitable<(StoredEntry | undefined)[]>;
+  getMany(keys: readonly string[], namespace: string | undefined): Awaitable<(StoredEntry | undefined)[]>;
 
   /** Opens a load of `keys`: fences them against invalidations that come later, and elects who loads. */
   begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Awaitable<LoadGrant>;
@@ -55,6 +52,9 @@ export interface CacheAdapter {
 
   /** Frees timers, sockets and memory. Later calls are misses and no-ops. */
   close(): Awaitable<void>;
+
+  /** The name under which an operator finds an entry in the store, where it has names. */
+  storedKey?(key: string, namespace: string | undefined): string;
 }
 
 export type Awaitable<T> = T | Promise<T>;
@@ -66,6 +66,8 @@ export type CacheAdapterFactory = (context: CacheAdapterContext) => Awaitable<Ca
 export interface CacheAdapterContext {
   /** The cache's name, `default` unless said otherwise. */
   readonly name: string;
+  /** Entries that were stored with another version must not be found. */
+  readonly version: string | undefined;
   readonly clock: import('./clock.port.js').Clock;
   /** Tells of an entry that was dropped to make room. */
   onEvict(entry: StoredEntry): void;
@@ -122,8 +124,12 @@ export interface LoadRequest {
   readonly purpose: 'load' | 'refresh' | 'write';
   /** One loader at a time among all processes that share the store; the others are told to wait (`held`). */
   readonly exclusive: boolean;
-  /** The tags the result is known to carry; computed ones come with the draft. */
+  /** The tags the result is known to carry. */
   readonly tags: readonly string[];
+  /** More tags may come with the draft, computed from the result. */
+  readonly computesTags: boolean;
+  /** How long the caller has waited for the store already, in milliseconds: all waits of one call share one limit. @default 0 */
+  readonly waitedMs?: number;
 }
 
 /** The answer to `begin`. Ends with `commit` or `release`; a grant that is never ended must not block others for ever. */

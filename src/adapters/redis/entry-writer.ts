@@ -1,0 +1,209 @@
+import { CacheConfigError } from '../../core/cache.errors.js';
+import type { EntryCodec, Envelope } from '../../core/codec.js';
+import type { EntryDraft } from '../../core/ports/cache-adapter.port.js';
+import type { Clock } from '../../core/ports/clock.port.js';
+import { type EntryReader, seen } from './entry-reader.js';
+import { entryRecord, MAX_MARKS, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
+import { type Generation, newGeneration, randomId } from './generation.js';
+import type { RedisEntry } from './redis-entry.js';
+import type { Group, RedisKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { call, type Command, plain, type Reply } from './redis-wire.js';
+import { ENTER, LEAVE, REMOVE, STORE } from './scripts.js';
+
+/** The largest entry, as it is stored: Redis serves one command at a time, and a longer one would be felt by everybody. */
+export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
+
+/** How long the generation of a group that became empty is kept for loads that hold it. */
+const EMPTY_GROUP_MS = 5_000;
+/** So many members are entered by one script. */
+const MEMBERS_PER_SCRIPT = 200;
+
+/** An entry ready to be stored, but for the marks of its generations. */
+export interface Prepared {
+  readonly draft: EntryDraft;
+  readonly member: string;
+  readonly name: string;
+  readonly groups: readonly Group[];
+  readonly envelope: Envelope;
+  readonly bytes: Buffer;
+  readonly revision: string;
+}
+
+/** How the storing of one entry ended. */
+export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | { readonly state: 'failed'; readonly reason: Error };
+
+export class EntryWriter {
+  constructor(
+    private readonly keys: RedisKeys,
+    private readonly link: RedisLink,
+    private readonly reader: EntryReader,
+    private readonly codec: EntryCodec,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Encodes everything before anything is sent. @throws CacheSerializationError, CacheConfigError */
+  prepare(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Prepared[]> {
+    return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace)));
+  }
+
+  /** The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it. @throws CacheSerializationError */
+  async prepareLoaded(drafts: readonly EntryDraft[], namespace: string | undefined, onRefused: (error: unknown) => void): Promise<Prepared[]> {
+    try {
+      return await this.prepare(drafts, namespace);
+    } catch (refused) {
+      if (!(refused instanceof CacheConfigError)) throw refused;
+    }
+    const orNothing = (draft: EntryDraft) => (error: unknown) => {
+      if (!(error instanceof CacheConfigError)) throw error;
+      onRefused(error);
+      return this.#prepareOne({ ...draft, value: null, ttlMs: 0, staleMs: 0, tags: [] }, namespace);
+    };
+    return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace).catch(orNothing(draft))));
+  }
+
+  /** The generations that entries are marked with when there is no load to remember them: the last ones seen, or new ones. */
+  guess(prepared: readonly Prepared[]): Map<Group, Generation> {
+    const groups = new Set(prepared.flatMap(({ groups }) => groups));
+    return new Map([...groups].map((group) => [group, group.known ?? newGeneration()]));
+  }
+
+  /**
+   * Stores entries and enters them in their groups, one round trip. What a load brings (`tokenOf`) is stored where its
+   * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
+   */
+  async store(prepared: readonly Prepared[], marks: Map<Group, Generation>, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
+    const entering = [...new Set(prepared.filter(({ draft }) => draft.ttlMs > 0).flatMap(({ groups }) => groups))];
+    const enters = entering.flatMap((group) => this.#enterCommands(group, prepared, marks, tokenOf !== undefined));
+    const stores = prepared.map((each) => this.#storeCommand(each, marks, limitMs, tokenOf?.(each) ?? ''));
+    const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
+    const outdated = this.#outdated(enters, replies.slice(stores.length), marks);
+    return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, outdated));
+  }
+
+  /** The entry as it was just stored. */
+  async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<RedisEntry | undefined> {
+    const opened = await this.codec.open(bytes, envelope);
+    if (opened === undefined) return undefined;
+    const freshMs = this.clock.nowMs() + draft.ttlMs;
+    return this.reader.stored(opened, revision, { fresh: freshMs, stale: freshMs + draft.staleMs }, bytes.length);
+  }
+
+  /**
+   * Undoes what was sent of entries that were not accepted: they may be entered in groups, and be stored under marks that
+   * are no longer valid. Nobody waits for it.
+   */
+  async discard(refused: readonly Prepared[], limitMs: number): Promise<void> {
+    if (refused.length === 0) return;
+    const remove = refused.map(({ name, revision }) => call(REMOVE, [name], revision, this.keys.wake));
+    const look = refused.map(({ name }) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1));
+    const replies = (await this.link.run([...remove, ...look], limitMs)).slice(remove.length);
+    const leave = refused.flatMap(({ member, groups, envelope: { key, namespace } }, i) => {
+      const reply = replies[i] as Reply;
+      const head = Buffer.isBuffer(reply) ? readHead(reply) : undefined;
+      const kept = head === undefined ? [] : this.keys.groupsOf(key, namespace, head.tags);
+      return this.#leaveCommands(member, groups.filter((group) => !kept.includes(group)));
+    });
+    this.link.post(leave);
+  }
+
+  /** Takes what was removed, as its head tells, out of its groups; but not out of `kept`. */
+  forgetHead(head: Buffer, kept: readonly Group[] = []): void {
+    const was = readHead(head);
+    if (was === undefined) return;
+    const member = this.keys.member(was.key, was.namespace);
+    const left = this.keys.groupsOf(was.key, was.namespace, was.tags).filter((group) => !kept.includes(group));
+    if (left.length > 0) this.link.post(this.#leaveCommands(member, left));
+  }
+
+  /** Lets the generation of a group go, if nothing is in it. */
+  retireCommands(group: Group): Command[] {
+    return this.#leaveCommands('', [group]);
+  }
+
+  async #prepareOne(draft: EntryDraft, namespace: string | undefined): Promise<Prepared> {
+    const { key, value, ttlMs, staleMs, loadMs } = draft;
+    const tags = draft.tags.length === 0 ? draft.tags : [...new Set(draft.tags)];
+    const envelope = { key, namespace, tags, createdAtMs: draft.createdAtMs ?? this.clock.wallMs(), ttlMs, staleMs, loadMs, value };
+    const encoding = this.codec.encode(envelope);
+    const bytes = encoding instanceof Promise ? await encoding : encoding;
+    const member = this.keys.member(key, namespace);
+    const groups = this.keys.groupsOf(key, namespace, tags);
+    if (bytes.length > MAX_ENTRY_BYTES) {
+      throw new CacheConfigError(`Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`);
+    }
+    if (groups.length > MAX_MARKS) throw new CacheConfigError(`Expected at most ${MAX_MARKS - 2} tags on an entry, got ${tags.length}.`);
+    return { draft, member, name: this.keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
+  }
+
+  #storeCommand(each: Prepared, marks: Map<Group, Generation>, limitMs: number, token: string): Command {
+    const { draft } = each;
+    const latestMs = this.link.latestMs(limitMs);
+    if (draft.ttlMs <= 0) return call(STORE, [each.name], token, '', '', latestMs, this.keys.wake);
+    const freshUntilMs = this.link.time.nowMs() + draft.ttlMs;
+    const own = each.groups.map((group) => (marks.get(group) as Generation).mark);
+    const record = entryRecord(each.revision, { freshUntilMs, staleMs: draft.staleMs }, own, each.bytes);
+    return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
+  }
+
+  #enterCommands(group: Group, prepared: readonly Prepared[], marks: Map<Group, Generation>, isLoad: boolean): { group: Group; command: Command }[] {
+    const members = prepared.filter(({ draft, groups }) => draft.ttlMs > 0 && groups.includes(group));
+    const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
+    const { text } = marks.get(group) as Generation;
+    // A generation that is gone must never come back: only one that nobody has seen yet may be put in its place.
+    const isNew = group.known === undefined && !isLoad;
+    const nowMs = this.link.time.nowMs();
+    const commands = [];
+    for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
+      const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, untilOf(nowMs, draft), envelope.createdAtMs]);
+      commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', isNew ? text : newGeneration().text, keepMs, ...some) });
+    }
+    return commands;
+  }
+
+  /** The groups whose generation is not the one that entries were marked with. `marks` learns what it is now. */
+  #outdated(enters: readonly { group: Group }[], replies: readonly Reply[], marks: Map<Group, Generation>): Set<Group> {
+    const outdated = new Set<Group>();
+    enters.forEach(({ group }, i) => {
+      const reply = replies[i] as Reply;
+      if (reply instanceof Error) throw reply;
+      const [isEntered, text] = reply as [number, Buffer];
+      const current = seen(group, text);
+      if (isEntered === 1 && current?.mark === marks.get(group)?.mark) return;
+      outdated.add(group);
+      if (current !== undefined) marks.set(group, current);
+    });
+    return outdated;
+  }
+
+  #ended(each: Prepared, reply: Reply, outdated: ReadonlySet<Group>): Stored {
+    if (reply instanceof Error) return { state: 'failed', reason: reply };
+    const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
+    const state = answer.toString('latin1') as Stored['state'];
+    const isThere = state === 'stored' && each.draft.ttlMs > 0;
+    if (head.length > 0) this.forgetHead(head, isThere ? each.groups : []);
+    if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
+    if (state !== 'stored') return { state };
+    this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
+    return { state: isThere && each.groups.some((group) => outdated.has(group)) ? 'refused' : 'stored' };
+  }
+
+  #leaveCommands(member: string, groups: readonly Group[]): Command[] {
+    return groups.map((group) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, member));
+  }
+}
+
+/** The keys of a group that know its members, as the scripts take them. */
+export function indexKeys({ key, index, created }: Group): string[] {
+  return created === undefined ? [key, index] : [key, index, created];
+}
+
+/** As PX takes it; '' for ever. */
+function wholeMs(ms: number): number | '' {
+  return ms === Infinity ? '' : Math.max(1, Math.ceil(ms));
+}
+
+function untilOf(nowMs: number, { ttlMs, staleMs }: EntryDraft): string {
+  const untilMs = nowMs + ttlMs + staleMs;
+  return untilMs === Infinity ? '+inf' : String(Math.ceil(untilMs));
+}

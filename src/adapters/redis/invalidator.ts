@@ -1,0 +1,198 @@
+import { compileGlob } from '../../core/glob.js';
+import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
+import { type Generations, seen } from './entry-reader.js';
+import { type EntryHead, readHead } from './entry-record.js';
+import type { CountedIndex } from './entry-walk.js';
+import { randomId } from './generation.js';
+import { readHeads } from './head-reader.js';
+import type { Group } from './redis-keys.js';
+import type { How, RedisParts } from './redis-parts.js';
+import { call, type Command, plain, type Reply } from './redis-wire.js';
+import { END, REMOVE, SOFTEN, SOFTEN_ALL, SURVEY } from './scripts.js';
+import type { TagConjunction } from './tag-conjunction.js';
+import { epochPartOf } from './tag-epochs.js';
+import type { TrashSweeper } from './trash-sweeper.js';
+
+/*
+ * Everything that takes entries out of view. Two ways:
+ *
+ *   by name     keys, patterns, and entries that carry all of several tags: the entry, or its placeholder, is removed or
+ *               softened where it stands. This fences loads, too: their leases are in there.
+ *   by group    a tag, a namespace, everything: the generation is ended, one short command whatever the number of entries.
+ *               What is left over is freed by and by (see trash-sweeper.ts).
+ *
+ * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
+ * entry in several of the groups is counted once.
+ */
+
+export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
+
+/** So many entries are looked at in one round trip. */
+const NAMES_AT_ONCE = 200;
+const FORGOTTEN_AT_ONCE = 1_000;
+
+export class Invalidator {
+  constructor(
+    private readonly parts: RedisParts,
+    private readonly conjunctions: TagConjunction,
+    private readonly sweeper: TrashSweeper,
+  ) {}
+
+  /** How many live entries it took out of view. Rejects when the server did not do all of it. */
+  run(target: Target, how: How): Promise<number> {
+    switch (target.kind) {
+      case 'keys':
+        return this.#byName([...new Set(target.keys)].map((key) => this.parts.keys.entry(key, target.namespace)), how);
+      case 'tags':
+        return this.#tags([...new Set(target.tags)], target.mode, how);
+      case 'namespace':
+        return this.sweeper.settled().then(() => this.#groups([this.parts.keys.namespace(target.namespace)], how));
+      case 'pattern':
+        return this.#pattern(target.pattern, target.namespace, how);
+      case 'all':
+        return this.sweeper.settled().then(() => this.#groups(this.parts.keys.everything, how));
+    }
+  }
+
+  /** Forgets entries whose time is over, in the indexes: the server has dropped them itself. */
+  async forgetExpired(isDryRun: boolean): Promise<number> {
+    const counts = await Promise.all(this.parts.keys.everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#forgetExpiredOf(part))));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  async #countExpired({ index }: Group): Promise<number> {
+    const [count] = await this.#ask([plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs())))]);
+    return count as number;
+  }
+
+  async #forgetExpiredOf({ index, created = '' }: Group): Promise<number> {
+    let sum = 0;
+    for (let isMore = true; isMore; ) {
+      const [reply] = await this.#ask([call(SURVEY, [index, created], FORGOTTEN_AT_ONCE)]);
+      const [gone] = reply as [number];
+      sum += gone;
+      isMore = gone === FORGOTTEN_AT_ONCE;
+    }
+    return sum;
+  }
+
+  async #byName(names: readonly string[], how: How): Promise<number> {
+    let count = 0;
+    for (let i = 0; i < names.length; i += NAMES_AT_ONCE) count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), how);
+    return count;
+  }
+
+  async #someByName(names: readonly string[], { soft, dryRun }: How): Promise<number> {
+    if (dryRun) return this.#count(await readHeads(this.parts.link, names, this.parts.limitMs), soft);
+    const script = soft ? SOFTEN : REMOVE;
+    const groups = this.#expectedGroups(names);
+    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.parts.keys.wake));
+    const replies = await this.parts.link.run([...commands, ...groups.map(({ key }) => plain('GET', key))], this.parts.limitMs);
+    const heads = replies.slice(0, names.length).map((reply) => (soft ? (replyOf(reply) as Buffer[])[1] : replyOf(reply)) as Buffer);
+    const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
+    const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
+    const count = await this.#count(heads.map((head) => (head.length === 0 ? undefined : readHead(head))), soft, known);
+    if (!soft) for (const head of heads) if (head.length > 0) this.parts.writer.forgetHead(head);
+    return count;
+  }
+
+  /** What decides whether the entries are valid, as far as it is known without them: it can be asked for on the same way. */
+  #expectedGroups(names: readonly string[]): Group[] {
+    const { keys, reader } = this.parts;
+    const groups = names.map((name) => {
+      const { key, namespace } = keys.parse(name);
+      return keys.groupsOf(key, namespace, reader.tagsOf(key, namespace));
+    });
+    return [...new Set(groups.flat())];
+  }
+
+  async #count(heads: readonly (EntryHead | undefined)[], isSoft: boolean, known?: Generations): Promise<number> {
+    const states = await this.parts.reader.statesOf(heads, this.parts.limitMs, known);
+    return states.filter((state) => state === 'fresh' || (state === 'stale' && !isSoft)).length;
+  }
+
+  async #tags(tags: readonly string[], mode: 'any' | 'all', how: How): Promise<number> {
+    if (tags.length === 0) return 0;
+    const groups = tags.map((tag) => this.parts.keys.tag(tag));
+    await this.sweeper.settled();
+    const epochs = plain('HDEL', this.parts.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
+    // Before the generations, see tag-epochs.ts. On one server the order of the commands is enough.
+    if (!how.dryRun && this.parts.isCluster) checkForgotten(await this.parts.link.run([epochs], this.parts.limitMs));
+    const first = how.dryRun || this.parts.isCluster ? [] : [epochs];
+    return mode === 'all' && groups.length > 1 ? this.#conjunction(tags, groups, how, first) : this.#groups(groups, how, first);
+  }
+
+  async #groups(groups: readonly Group[], { soft, dryRun }: How, first: readonly Command[] = []): Promise<number> {
+    if (soft) return this.#softenGroups(groups, dryRun, first);
+    const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
+    const commands = ends.map(({ group, trash }) => call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], dryRun ? 1 : 0));
+    // Told before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
+    // A server that is full refuses it; then only this process knows.
+    const register = dryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
+    const answers = await this.parts.link.run([...first, ...register, ...commands], this.parts.limitMs);
+    checkForgotten(answers.slice(0, first.length));
+    const replies = answers.slice(first.length + register.length);
+    const indexes = ends.map(({ group, trash }, i): CountedIndex & { isTrash: boolean } => {
+      const [live, isTrash] = replyOf(replies[i]) as [number, number];
+      return { index: dryRun ? group.index : trash, live, isTrash: isTrash === 1 };
+    });
+    if (!dryRun) for (const group of groups) group.known = undefined;
+    try {
+      // Parts of everything have no member in common.
+      return groups === this.parts.keys.everything ? indexes.reduce((sum, { live }) => sum + live, 0) : await this.parts.walk.union(indexes);
+    } finally {
+      if (!dryRun) this.sweeper.add(indexes.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+    }
+  }
+
+  async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
+    const before = await this.parts.reader.generationsOf(groups, this.parts.limitMs);
+    const forgotten = isDryRun ? [] : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
+    checkForgotten(forgotten.slice(0, first.length));
+    forgotten.slice(first.length).forEach(replyOf);
+    const counted = new Set<string>();
+    let count = 0;
+    for (const { index } of groups) {
+      for await (const members of this.parts.walk.members(index)) {
+        const unseen = members.filter((member) => !counted.has(member));
+        unseen.forEach((member) => counted.add(member));
+        const heads = await readHeads(this.parts.link, unseen.map((member) => this.parts.keys.entryPrefix + member), this.parts.limitMs);
+        count += await this.#count(heads, true, new Map(before));
+      }
+    }
+    return count;
+  }
+
+  async #conjunction(tags: readonly string[], groups: readonly Group[], how: How, first: readonly Command[]): Promise<number> {
+    const answers = await this.parts.link.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))], this.parts.limitMs);
+    checkForgotten(answers.slice(0, first.length));
+    const sizes = answers.slice(first.length).map(replyOf) as number[];
+    const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
+    return this.conjunctions.run(tags, rarest, how);
+  }
+
+  async #pattern(pattern: string, namespace: string | undefined, how: How): Promise<number> {
+    const isMatch = compileGlob(pattern);
+    const scope = this.parts.keys.entry('', namespace);
+    let count = 0;
+    for await (const names of this.parts.walk.names(scope, pattern)) {
+      count += await this.#byName(names.filter((name) => isMatch(name.slice(scope.length))), how);
+    }
+    return count;
+  }
+
+  async #ask(commands: readonly Command[]): Promise<readonly Reply[]> {
+    const replies = await this.parts.link.run(commands, this.parts.limitMs);
+    return replies.map(replyOf);
+  }
+}
+
+function replyOf(reply: Reply | undefined): Reply {
+  if (reply instanceof Error) throw reply;
+  return reply as Reply;
+}
+
+/** Whether ids of parts of all tags are removed. What is no hash holds none. */
+function checkForgotten(replies: readonly Reply[]): void {
+  for (const reply of replies) if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
+}

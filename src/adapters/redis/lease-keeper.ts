@@ -1,0 +1,55 @@
+import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import type { RedisLink } from './redis-link.js';
+import { call, type Command } from './redis-wire.js';
+import { OUTLIVE, RENEW } from './scripts.js';
+
+/** How long a lease lasts by itself: what a process that dies keeps others waiting for. */
+export const LEASE_MS = 3_000;
+const RENEW_EVERY_MS = 1_000;
+/** How long what a load remembers of the server must last from now. */
+export const KEEP_MS = 60_000;
+
+/** What a load holds on the server. */
+export interface Held {
+  readonly leases: readonly { readonly name: string; readonly token: string }[];
+  /** Keys that it compares with in the end: generations and epochs. */
+  readonly remembered: readonly string[];
+}
+
+/** Makes leases last for as long as their loads run, however long that is. */
+export class LeaseKeeper {
+  readonly #held = new Set<Held>();
+  #timer: Timer | undefined;
+
+  constructor(
+    private readonly link: RedisLink,
+    private readonly clock: Clock,
+  ) {}
+
+  keep(held: Held): void {
+    this.#held.add(held);
+    this.#timer ??= this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+  }
+
+  drop(held: Held): void {
+    this.#held.delete(held);
+    if (this.#held.size === 0) this.close();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #renew(): void {
+    const commands: Command[] = [];
+    const remembered = new Set<string>();
+    for (const held of this.#held) {
+      for (const { name, token } of held.leases) commands.push(call(RENEW, [name], token, LEASE_MS));
+      for (const key of held.remembered) remembered.add(key);
+    }
+    for (const key of remembered) commands.push(call(OUTLIVE, [key], KEEP_MS));
+    this.link.post(commands);
+    this.#timer = this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+  }
+}

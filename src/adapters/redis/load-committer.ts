@@ -1,0 +1,81 @@
+import { seen } from './entry-reader.js';
+import type { Prepared } from './entry-writer.js';
+import { type Generation, newGeneration } from './generation.js';
+import { KEEP_MS } from './lease-keeper.js';
+import type { RedisEntry } from './redis-entry.js';
+import type { OwnLease, RedisGrant } from './redis-grant.js';
+import type { Group } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import type { RedisParts } from './redis-parts.js';
+import { call, plain, type Reply } from './redis-wire.js';
+import { RELEASE } from './scripts.js';
+import { epochPartOf } from './tag-epochs.js';
+
+/** Ends loads: stores what they bring where nothing was invalidated since they began. */
+export class LoadCommitter {
+  constructor(private readonly parts: RedisParts) {}
+
+  /**
+   * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait; what
+   * is acknowledged later is stored all the same.
+   */
+  commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+    const nothing = prepared.map(() => undefined);
+    const work = this.#commit(grant, prepared);
+    return new Promise((resolve, reject) => {
+      let isWaiting = true;
+      const timer = this.parts.clock.schedule(Math.max(0, this.parts.limitMs - grant.spentMs), () => {
+        isWaiting = false;
+        resolve(nothing);
+      });
+      work.then(resolve, (error: unknown) => (isWaiting ? reject(error as Error) : this.parts.onError(error))).finally(() => timer.cancel());
+    });
+  }
+
+  /** Gives leases back, and waits for it no longer than `limitMs`. */
+  async release(leases: readonly OwnLease[], limitMs: number): Promise<void> {
+    const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.parts.keys.wake));
+    if (limitMs > 0) await this.parts.link.run(commands, limitMs);
+    else this.parts.link.post(commands);
+  }
+
+  async #commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+    const { generations } = grant.opening;
+    for (const { envelope } of prepared) this.parts.reader.expectTags(envelope.key, envelope.namespace, envelope.tags);
+    await this.#lookUp(grant, prepared);
+    const storable = prepared.filter(({ groups }) => groups.every((group) => generations.get(group) !== undefined));
+    if (storable.length === 0) return prepared.map(() => undefined);
+    const tokenOf = ({ draft }: Prepared): string => grant.tokens.get(draft.key) as string;
+    const ends = await this.parts.writer.store(storable, generations as Map<Group, Generation>, this.parts.limitMs, tokenOf);
+    const failed = ends.find((end) => end.state === 'failed');
+    if (failed !== undefined) this.parts.onError(failed.reason);
+    const refused = storable.filter((_, i) => ends[i]?.state !== 'stored');
+    this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
+    const isStored = new Set(storable.filter(({ draft }, i) => ends[i]?.state === 'stored' && draft.ttlMs > 0));
+    return Promise.all(prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)));
+  }
+
+  /** Finds the generations of tags that nobody expected when the load began, where it is sure that they were the same then. */
+  async #lookUp({ opening: { generations, epochs } }: RedisGrant, prepared: readonly Prepared[]): Promise<void> {
+    const unknown = new Map<Group, string>();
+    for (const { envelope } of prepared) {
+      for (const tag of envelope.tags) if (!generations.has(this.parts.keys.tag(tag))) unknown.set(this.parts.keys.tag(tag), tag);
+    }
+    if (unknown.size === 0 || epochs === undefined) return;
+    const groups = [...unknown.keys()];
+    const parts = [...unknown.values()].map(epochPartOf);
+    const make = groups.flatMap(({ key }) => [plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX'), plain('GET', key)]);
+    const look = plain('HMGET', this.parts.keys.epochs, ...parts);
+    const replies = this.parts.isCluster ? [...(await this.#ask(make)), ...(await this.#ask([look]))] : await this.#ask([...make, look]);
+    const now = replies.at(-1) as readonly Reply[];
+    groups.forEach((group, i) => {
+      if (String(now[i]) === epochs[parts[i] as number]) (generations).set(group, seen(group, replies[2 * i + 1] as Buffer | null));
+    });
+  }
+
+  async #ask(commands: Parameters<RedisLink['run']>[0]): Promise<readonly Reply[]> {
+    const replies = await this.parts.link.run(commands, this.parts.limitMs);
+    for (const reply of replies) if (reply instanceof Error) throw reply;
+    return replies;
+  }
+}

@@ -1,0 +1,46 @@
+import type { RedisKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { call, type Reply } from './redis-wire.js';
+import { SURVEY } from './scripts.js';
+
+export interface Survey {
+  readonly entries: number;
+  readonly oldestMs: number | null;
+  readonly newestMs: number | null;
+}
+
+/** How many expired members of an index one survey forgets. */
+const FORGOTTEN_AT_ONCE = 500;
+
+/** Looks at how much is stored: one round trip, whatever the number of entries. While Redis is away the last look counts. */
+export class StoreSurvey {
+  #last: Survey = { entries: 0, oldestMs: null, newestMs: null };
+
+  constructor(
+    private readonly keys: RedisKeys,
+    private readonly link: RedisLink,
+    private readonly limitMs: number,
+  ) {}
+
+  async take(): Promise<Survey> {
+    if (!this.link.isUp()) return this.#last;
+    try {
+      const parts = this.keys.everything.map(({ index, created }) => call(SURVEY, [index, created as string], FORGOTTEN_AT_ONCE));
+      this.#last = sumOf(await this.link.run(parts, this.limitMs));
+    } catch {
+      // The link knows, and so will the status.
+    }
+    return this.#last;
+  }
+}
+
+function sumOf(replies: readonly Reply[]): Survey {
+  const parts = replies.filter((reply) => Array.isArray(reply)) as [number, number, Buffer | string | number, Buffer | string | number][];
+  const times = parts.flatMap(([, , oldest, newest]) => [oldest, newest].map(String).filter((time) => time !== ''));
+  const createdMs = times.map(Number);
+  return {
+    entries: parts.reduce((sum, [, live]) => sum + live, 0),
+    oldestMs: createdMs.length === 0 ? null : Math.min(...createdMs),
+    newestMs: createdMs.length === 0 ? null : Math.max(...createdMs),
+  };
+}

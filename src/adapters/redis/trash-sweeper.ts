@@ -1,0 +1,115 @@
+import type { Timer } from '../../core/ports/clock.port.js';
+import { readHeads } from './head-reader.js';
+import type { RedisParts } from './redis-parts.js';
+import { call, plain, type Reply } from './redis-wire.js';
+import { REMOVE } from './scripts.js';
+
+/** So many entries are freed in one go. */
+const BATCH = 200;
+/** How often one looks for trash that others have left behind. */
+const ADOPT_EVERY_MS = 60_000;
+const RETRY_AFTER_MS = 1_000;
+/** How long an exact count is worth waiting for. */
+const PATIENCE_MS = 2;
+
+/**
+ * Frees the memory of entries whose group was invalidated. Nothing depends on it but memory and counts: such entries are
+ * out of view already. It takes the names from the trash, looks whether each is still invalid (it may have been stored
+ * anew), removes it if it is what was looked at, and strikes it off; so it may stop anywhere, and two may do it at once.
+ */
+export class TrashSweeper {
+  readonly #queue = new Set<string>();
+  #sweeping: Promise<void> | undefined;
+  #isClosed = false;
+  #retry: Timer | undefined;
+  #look: Timer | undefined;
+
+  constructor(private readonly parts: RedisParts) {}
+
+  /**
+   * Resolves when nothing waits to be freed, or after a moment. Until then entries that one group made invalid are still
+   * counted in others.
+   */
+  async settled(): Promise<void> {
+    if (this.#sweeping === undefined || this.#isClosed) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.parts.clock.schedule(PATIENCE_MS, resolve);
+      void this.#sweeping?.finally(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  add(names: readonly string[]): void {
+    for (const name of names) this.#queue.add(name);
+    this.#sweep();
+  }
+
+  /** Looks for what other processes have left behind, now and then until it is closed. */
+  async adopt(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#look?.cancel();
+    this.#look = this.parts.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
+    if (!this.parts.link.isUp()) return;
+    try {
+      const [names] = await this.parts.link.run([plain('SMEMBERS', this.parts.keys.trash)], this.parts.limitMs);
+      if (Array.isArray(names)) this.add(names.map(String));
+    } catch (error) {
+      this.parts.onError(error);
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#queue.clear();
+    this.#retry?.cancel();
+    this.#look?.cancel();
+  }
+
+  #sweep(): void {
+    this.#sweeping ??= this.#sweepAll().finally(() => (this.#sweeping = undefined));
+  }
+
+  async #sweepAll(): Promise<void> {
+    try {
+      for (const name of this.#queue) {
+        await this.#sweepOne(name);
+        this.#queue.delete(name);
+      }
+    } catch {
+      // The link tells of its own faults; what is left is found again.
+      if (this.#isClosed) return;
+      this.#retry?.cancel();
+      this.#retry = this.parts.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
+    }
+  }
+
+  async #sweepOne(name: string): Promise<void> {
+    for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
+      if (this.#isClosed) return;
+      await this.#free(members);
+      await this.parts.link.run([plain('ZREM', name, ...members)], this.parts.limitMs);
+    }
+    this.parts.link.post([plain('SREM', this.parts.keys.trash, name), ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name))]);
+  }
+
+  async #some(name: string): Promise<string[]> {
+    const [members] = await this.parts.link.run([plain('ZRANGE', name, 0, BATCH - 1)], this.parts.limitMs);
+    if (members instanceof Error) throw members;
+    return (members as Reply[]).map(String);
+  }
+
+  async #free(members: readonly string[]): Promise<void> {
+    const names = members.map((member) => this.parts.keys.entryPrefix + member);
+    const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
+    const states = await this.parts.reader.statesOf(heads, this.parts.limitMs);
+    const removals = names.flatMap((entry, i) => {
+      const head = heads[i];
+      return head !== undefined && states[i] === 'invalid' ? [call(REMOVE, [entry], head.revision, this.parts.keys.wake)] : [];
+    });
+    if (removals.length === 0) return;
+    const removed = await this.parts.link.run(removals, this.parts.limitMs);
+    for (const head of removed) if (Buffer.isBuffer(head) && head.length > 0) this.parts.writer.forgetHead(head);
+  }
+}

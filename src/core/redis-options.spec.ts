@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { CacheConfigError } from './cache.errors.js';
+import { readRedis } from './redis-options.js';
+
+describe('readRedis', () => {
+  it('fills in every default', () => {
+    expect(readRedis({ url: 'redis://localhost:6379/2' })).toEqual({
+      connection: { kind: 'single', url: 'redis://localhost:6379/2', options: {} },
+      keyPrefix: 'cache-kit',
+      commandTimeoutMs: 250,
+    });
+  });
+
+  it.each<[string, unknown]>([
+    ['rediss://user:secret@host:6380', { kind: 'single', url: 'rediss://user:secret@host:6380', options: {} }],
+    ['a:7000, redis://b:7001', { kind: 'cluster', nodes: ['redis://a:7000', 'redis://b:7001'], clusterOptions: {}, options: {} }],
+    [
+      'redis-sentinel://user:se%40cret@a:1,b/mymaster/3',
+      { kind: 'sentinel', name: 'mymaster', sentinels: [{ host: 'a', port: 1 }, { host: 'b', port: 26_379 }], options: { username: 'user', password: 'se@cret', db: 3 } },
+    ],
+  ])('reads the URL %s', (url, connection) => {
+    expect(readRedis({ url }).connection).toEqual(connection);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{}, /Expected one of `redis.url`, `redis.cluster`, `redis.sentinel` and `redis.client`, got none/],
+    [{ url: 'redis://a', sentinel: {} }, /Expected one of `redis.url` and `redis.sentinel`, got 2/],
+    [{ uri: 'redis://a' }, /Unknown option `redis.uri`/],
+    [{ url: '' }, /Expected `redis.url` to be a URL such as/],
+    [{ url: 'http://a' }, /Expected `redis.url` to begin with redis:\/\//],
+    [{ url: 'redis-sentinel://a:1' }, /Expected `redis.url` to be like 'redis-sentinel:/],
+    [{ url: 'a:7000,' }, /Expected cluster nodes such as/],
+    [{ cluster: { nodes: [] } }, /`redis.cluster.nodes` to be an array of at least one node/],
+    [{ cluster: { nodes: [{ host: 'a' }] } }, /Expected every address of `redis.cluster.nodes` to be { host, port }/],
+    [{ cluster: { nodes: ['a:1'], nodse: 1 } }, /Unknown option `redis.cluster.nodse`/],
+    [{ sentinel: { name: '', sentinels: [] } }, /`redis.sentinel.name`/],
+    [{ sentinel: { name: 'm', sentinels: [] } }, /`redis.sentinel.sentinels`/],
+    [{ client: {} }, /Expected `redis.client` to be a Redis or Cluster of ioredis 6/],
+    [{ url: 'redis://a', options: { keyPrefix: 'x' } }, /Expected no `keyPrefix` in `redis.options`. Set `redis.keyPrefix`/],
+    [{ url: 'redis://a', keyPrefix: '' }, /`redis.keyPrefix` to be a non-empty string/],
+    [{ url: 'redis://a', keyPrefix: 'a{b' }, /Expected braces in `redis.keyPrefix`/],
+    [{ url: 'redis://a', commandTimeout: 0 }, /`redis.commandTimeout` to be more than 0/],
+    [{ url: 'redis://a', commandTimeout: 'soon' }, /`redis.commandTimeout`/],
+  ])('refuses %j', (redis, message) => {
+    expect(() => readRedis(redis)).toThrow(CacheConfigError);
+    expect(() => readRedis(redis)).toThrow(message);
+  });
+
+  it('shows no password', () => {
+    expect(() => readRedis({ url: 'http://user:secret@host' })).toThrow(/http:\/\/\*\*\*@host/);
+  });
+});

@@ -1,0 +1,173 @@
+import { CacheConfigError } from './cache.errors.js';
+import { checkNames, readDuration } from './option-checks.js';
+import type { Duration } from './duration.js';
+import { show } from './show.js';
+
+/** Where Redis is and how it is used. One of `url`, `cluster`, `sentinel` and `client` says where. */
+export interface RedisOptions {
+  /** `redis://`, `rediss://` (TLS), `redis-sentinel://host:port,host:port/name`, or a comma-separated list of cluster nodes. */
+  url?: string;
+  /** Nodes of a cluster to ask for the others; `options` are those of ioredis' `Cluster`. */
+  cluster?: { nodes: (string | RedisAddress)[]; options?: object };
+  /** The master that Sentinel knows as `name`. */
+  sentinel?: { name: string; sentinels: RedisAddress[] };
+  /** A `Redis` or `Cluster` of ioredis 6 that is yours: it is never closed, and its options are left alone. */
+  client?: object;
+  /** Options of ioredis for connections that the kit makes, such as `tls`, `username`, `db`. */
+  options?: object;
+  /** What every key begins with that the kit writes. @default 'cache-kit' */
+  keyPrefix?: string;
+  /** How long one call may wait for Redis in all. @default '250ms' */
+  commandTimeout?: Duration;
+}
+
+export interface RedisAddress {
+  host: string;
+  port: number;
+}
+
+/** `RedisOptions`, read once. */
+export interface ResolvedRedisOptions {
+  readonly connection: RedisConnection;
+  readonly keyPrefix: string;
+  readonly commandTimeoutMs: number;
+}
+
+/** `options` go to ioredis as they are. */
+export type RedisConnection =
+  | { readonly kind: 'single'; readonly url: string; readonly options: object }
+  | { readonly kind: 'cluster'; readonly nodes: readonly (string | RedisAddress)[]; readonly clusterOptions: object; readonly options: object }
+  | { readonly kind: 'sentinel'; readonly name: string; readonly sentinels: readonly RedisAddress[]; readonly options: object }
+  | { readonly kind: 'client'; readonly client: object };
+
+const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250 } as const;
+const PLACES = ['url', 'cluster', 'sentinel', 'client'] as const;
+
+/** @throws CacheConfigError naming what is missing, unknown or contradictory; it shows no password */
+export function readRedis(redis: unknown): ResolvedRedisOptions {
+  if (redis === undefined) throw new CacheConfigError(`Expected a \`redis\` section that says where Redis is, got none. Set \`redis: { url: 'redis://localhost:6379' }\`.`);
+  checkNames(redis, [...PLACES, 'options', 'keyPrefix', 'commandTimeout'], 'redis.');
+  const options = redis as RedisOptions;
+  return Object.freeze({
+    connection: Object.freeze(readConnection(options)),
+    keyPrefix: readKeyPrefix(options.keyPrefix),
+    commandTimeoutMs: readTimeout(options.commandTimeout),
+  });
+}
+
+function readConnection(redis: RedisOptions): RedisConnection {
+  const given = PLACES.filter((place) => redis[place] !== undefined);
+  if (given.length === 0) throw new CacheConfigError(`Expected one of \`redis.url\`, \`redis.cluster\`, \`redis.sentinel\` and \`redis.client\`, got none.`);
+  if (given.length > 1) throw new CacheConfigError(`Expected one of \`redis.${given.join('` and `redis.')}\`, got ${given.length}. Leave out all but one.`);
+  const options = readClientOptions(redis.options);
+  if (redis.client !== undefined) {
+    if (redis.options !== undefined) throw new CacheConfigError('Expected `redis.options` for a connection that the kit makes, got it beside `redis.client`. Give them to your client.');
+    return { kind: 'client', client: readClient(redis.client) };
+  }
+  if (redis.cluster !== undefined) return readCluster(redis.cluster, options);
+  if (redis.sentinel !== undefined) return readSentinel(redis.sentinel, options);
+  return readUrl(redis.url, options);
+}
+
+function readUrl(url: unknown, options: object): RedisConnection {
+  if (typeof url !== 'string' || url.trim() === '') throw new CacheConfigError(`Expected \`redis.url\` to be a URL such as 'redis://localhost:6379', got \`${show(typeof url === 'string' ? `'${url}'` : url)}\`.`);
+  const trimmed = url.trim();
+  if (trimmed.startsWith('redis-sentinel://')) return readSentinelUrl(trimmed, options);
+  const nodes = trimmed.split(',').map((node) => node.trim());
+  if (nodes.length > 1) return { kind: 'cluster', nodes: nodes.map(checkedNode), clusterOptions: {}, options };
+  if (!/^rediss?:\/\/./.test(trimmed) || !URL.canParse(trimmed)) {
+    throw new CacheConfigError(`Expected \`redis.url\` to begin with redis://, rediss:// or redis-sentinel://, or to be a comma-separated list of cluster nodes, got \`${withoutSecret(trimmed)}\`.`);
+  }
+  return { kind: 'single', url: trimmed, options };
+}
+
+/** `redis-sentinel://[user:password@]host[:port][,host[:port]...]/name[/db]` */
+function readSentinelUrl(url: string, options: object): RedisConnection {
+  const [, credentials = '', hosts = '', name = '', db] = /^redis-sentinel:\/\/(?:([^@/]*)@)?([^/]*)\/([^/]+)(?:\/(\d+))?$/.exec(url) ?? [];
+  if (hosts === '' || name === '') {
+    throw new CacheConfigError(`Expected \`redis.url\` to be like 'redis-sentinel://host:26379,host:26379/mymaster', got \`${withoutSecret(url)}\`.`);
+  }
+  const sentinels = hosts.split(',').map((host) => {
+    const [, address = '', port = '26379'] = /^(.+?)(?::(\d+))?$/.exec(host.trim()) ?? [];
+    return checkedAddress({ host: address, port: Number(port) }, 'redis.url');
+  });
+  const [username = '', password = ''] = credentials.split(':').map(decodeURIComponent);
+  const own = { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }), ...(db === undefined ? {} : { db: Number(db) }) };
+  return { kind: 'sentinel', name: decodeURIComponent(name), sentinels, options: { ...own, ...options } };
+}
+
+function readCluster(cluster: unknown, options: object): RedisConnection {
+  checkNames(cluster, ['nodes', 'options'], 'redis.cluster.');
+  const { nodes, options: clusterOptions } = cluster as { nodes?: unknown; options?: unknown };
+  if (!Array.isArray(nodes) || nodes.length === 0) throw new CacheConfigError(`Expected \`redis.cluster.nodes\` to be an array of at least one node, got \`${show(nodes)}\`.`);
+  const checked = nodes.map((node: unknown) => (typeof node === 'string' ? checkedNode(node) : checkedAddress(node, 'redis.cluster.nodes')));
+  return { kind: 'cluster', nodes: checked, clusterOptions: readObject(clusterOptions, 'redis.cluster.options'), options };
+}
+
+function readSentinel(sentinel: unknown, options: object): RedisConnection {
+  checkNames(sentinel, ['name', 'sentinels'], 'redis.sentinel.');
+  const { name, sentinels } = sentinel as { name?: unknown; sentinels?: unknown };
+  if (typeof name !== 'string' || name === '') throw new CacheConfigError(`Expected \`redis.sentinel.name\` to be the name of the master, such as 'mymaster', got \`${show(name)}\`.`);
+  if (!Array.isArray(sentinels) || sentinels.length === 0) throw new CacheConfigError(`Expected \`redis.sentinel.sentinels\` to be an array of at least one { host, port }, got \`${show(sentinels)}\`.`);
+  return { kind: 'sentinel', name, sentinels: sentinels.map((address: unknown) => checkedAddress(address, 'redis.sentinel.sentinels')), options };
+}
+
+function readClient(client: unknown): object {
+  const { status, duplicate, options } = (client ?? {}) as { status?: unknown; duplicate?: unknown; options?: { keyPrefix?: unknown } };
+  if (typeof status !== 'string' || typeof duplicate !== 'function') {
+    throw new CacheConfigError(`Expected \`redis.client\` to be a Redis or Cluster of ioredis 6, got \`${show(client)}\`.`);
+  }
+  refuseKeyPrefix(options?.keyPrefix, 'the options of `redis.client`');
+  return client as object;
+}
+
+function readClientOptions(options: unknown): object {
+  const read = readObject(options, 'redis.options');
+  refuseKeyPrefix((read as { keyPrefix?: unknown }).keyPrefix, '`redis.options`');
+  return read;
+}
+
+/** ioredis puts its prefix before keys, but not before patterns, and does not take it off what comes back. */
+function refuseKeyPrefix(keyPrefix: unknown, where: string): void {
+  if (keyPrefix !== undefined && keyPrefix !== '') throw new CacheConfigError(`Expected no \`keyPrefix\` in ${where}. Set \`redis.keyPrefix\` instead.`);
+}
+
+function readObject(value: unknown, option: string): object {
+  if (value === undefined) return {};
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new CacheConfigError(`Expected \`${option}\` to be an object, got \`${show(value)}\`.`);
+}
+
+function checkedNode(node: string): string {
+  const url = /^rediss?:\/\//.test(node) ? node : `redis://${node}`;
+  if (URL.canParse(url) && new URL(url).hostname !== '') return url;
+  throw new CacheConfigError(`Expected cluster nodes such as 'redis://host:7000' or 'host:7000', got \`${withoutSecret(node)}\`.`);
+}
+
+function checkedAddress(address: unknown, option: string): RedisAddress {
+  const { host, port } = (address ?? {}) as Partial<RedisAddress>;
+  if (typeof host === 'string' && host !== '' && Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536) return { host, port: port as number };
+  throw new CacheConfigError(`Expected every address of \`${option}\` to be { host, port }, got \`${show(address)}\`.`);
+}
+
+function readKeyPrefix(keyPrefix: unknown): string {
+  if (keyPrefix === undefined) return DEFAULTS.keyPrefix;
+  if (typeof keyPrefix !== 'string' || keyPrefix === '' || !keyPrefix.isWellFormed()) {
+    throw new CacheConfigError(`Expected \`redis.keyPrefix\` to be a non-empty string of well-formed Unicode, got \`${show(keyPrefix)}\`.`);
+  }
+  // Half a pair would be closed by a brace of the kit's own, and keys that belong together would part.
+  if (/[{}]/.test(keyPrefix) && !/^[^{}]*\{[^{}]+\}[^{}]*$/.test(keyPrefix)) {
+    throw new CacheConfigError(`Expected braces in \`redis.keyPrefix\` to be one pair with something between them (a hash tag), got \`${show(keyPrefix)}\`.`);
+  }
+  return keyPrefix;
+}
+
+function readTimeout(value: unknown): number {
+  const timeoutMs = readDuration(value, 'redis.commandTimeout', DEFAULTS.commandTimeoutMs);
+  if (timeoutMs > 0) return timeoutMs;
+  throw new CacheConfigError('Expected `redis.commandTimeout` to be more than 0: with no time to answer, no answer would come.');
+}
+
+function withoutSecret(url: string): string {
+  return show(url.replace(/\/\/[^@/]*@/, '//***@'));
+}
