@@ -1,0 +1,146 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { describe, expect, it, jest } from '@jest/globals';
+import type { RedisOptions } from '../../src/core/redis-options.js';
+import { times } from '../support/cache-with.js';
+import { startCluster, startRedis } from '../support/redis-servers.js';
+import { endWhatTestsOpened, kept, onEnd } from './faults.fixture.js';
+
+/*
+ * Four processes read and invalidate the same keys as fast as they can. The value of a key is its version in a database,
+ * which is another server. Writers bump it, invalidate, and note when that was acknowledged. Afterwards: no read that
+ * began after the acknowledgement of version v may have brought less than v. The clock is one for all processes.
+ */
+
+jest.setTimeout(120_000);
+endWhatTestsOpened();
+
+const PROCESSES = 4;
+
+type Event = readonly [key: string, atUs: number, version: number];
+
+interface Report {
+  readonly reads: readonly Event[];
+  readonly acks: readonly Event[];
+  readonly errors: readonly string[];
+  readonly errorCount: number;
+}
+
+interface Run {
+  readonly redis: RedisOptions;
+  readonly kinds: readonly string[];
+  readonly forMs: number;
+  readonly keysPerKind?: number;
+}
+
+async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Report> {
+  const database = (await kept(startRedis())).url;
+  const workers = times(PROCESSES, (seed) => {
+    const order = { redis, database, kinds, forMs, keysPerKind, seed };
+    const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced' });
+    onEnd(() => worker.kill('SIGKILL'));
+    return worker;
+  });
+  await Promise.all(workers.map(said));
+  const reports = workers.map(said);
+  for (const worker of workers) worker.send('go');
+  const all = (await Promise.all(reports)) as Report[];
+  return {
+    reads: all.flatMap(({ reads }) => reads),
+    acks: all.flatMap(({ acks }) => acks),
+    errors: all.flatMap(({ errors }) => errors),
+    errorCount: all.reduce((sum, { errorCount }) => sum + errorCount, 0),
+  };
+}
+
+async function said(worker: ChildProcess): Promise<unknown> {
+  const ended = once(worker, 'exit').then(([code]) => Promise.reject(new Error(`A process ended with ${code} before it had reported.`)));
+  ended.catch(() => undefined);
+  const [message] = (await Promise.race([once(worker, 'message'), ended])) as unknown[];
+  return message;
+}
+
+interface Verdict {
+  readonly reads: number;
+  readonly acks: number;
+  readonly stale: readonly string[];
+}
+
+/** By kind, which is the first word of a key. */
+function judge({ reads, acks }: Report): Map<string, Verdict> {
+  const acknowledged = new Map<string, Event[]>();
+  for (const ack of [...acks].sort(([, one], [, other]) => one - other)) {
+    const list = acknowledged.get(ack[0]) ?? [];
+    // What must be seen from then on: the highest that was acknowledged so far.
+    list.push([ack[0], ack[1], Math.max(ack[2], list.at(-1)?.[2] ?? 0)]);
+    acknowledged.set(ack[0], list);
+  }
+  const verdicts = new Map<string, { reads: number; acks: number; stale: string[] }>();
+  const verdictOf = (key: string): { reads: number; acks: number; stale: string[] } => {
+    const kind = key.split(' ')[0]!;
+    const verdict = verdicts.get(kind) ?? { reads: 0, acks: 0, stale: [] };
+    verdicts.set(kind, verdict);
+    return verdict;
+  };
+  for (const [key] of acks) verdictOf(key).acks++;
+  for (const [key, startUs, version] of reads) {
+    const verdict = verdictOf(key);
+    verdict.reads++;
+    const least = leastAt(acknowledged.get(key) ?? [], startUs);
+    if (version < least) verdict.stale.push(`${key}: ${version} at ${startUs}, where ${least} was acknowledged`);
+  }
+  return verdicts;
+}
+
+function leastAt(acks: readonly Event[], atUs: number): number {
+  let low = 0;
+  let high = acks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (acks[middle]![1] < atUs) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? 0 : acks[low - 1]![2];
+}
+
+function show(name: string, report: Report, verdicts: Map<string, Verdict>): void {
+  const lines = [...verdicts].map(([kind, { reads, acks, stale }]) => `  ${kind.padEnd(14)}${String(reads).padStart(8)} reads ${String(acks).padStart(7)} invalidations ${String(stale.length).padStart(4)} stale`);
+  console.info(`${name}, ${PROCESSES} processes, ${report.errorCount} errors\n${lines.join('\n')}`);
+}
+
+const KINDS = ['key', 'tag', 'computedTag', 'allTags', 'namespace', 'pattern', 'writeThrough', 'set', 'refreshed', 'stale'];
+
+describe('the verdict', () => {
+  it('finds a read that is behind what was acknowledged before it began', () => {
+    const acks: Event[] = [['key 1', 100, 1], ['key 1', 200, 2]];
+    const stale = (startUs: number, version: number): number => judge({ acks, reads: [['key 1', startUs, version]], errors: [], errorCount: 0 }).get('key')!.stale.length;
+
+    expect([stale(99, 0), stale(101, 0), stale(101, 1), stale(199, 1), stale(201, 1), stale(201, 2)]).toEqual([0, 1, 0, 0, 1, 0]);
+  });
+});
+
+describe.each([
+  ['standalone', async (): Promise<RedisOptions> => ({ url: (await kept(startRedis())).url })],
+  ['Cluster', async (): Promise<RedisOptions> => ({ cluster: { nodes: (await kept(startCluster())).urls } })],
+] as const)('processes on one Redis (%s)', (name, start) => {
+  it('never read what was invalidated before they asked', async () => {
+    const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: KINDS, forMs: 12_000 });
+
+    const verdicts = judge(report);
+    show(name, report, verdicts);
+    expect(Object.fromEntries([...verdicts].map(([kind, { stale }]) => [kind, stale]))).toEqual(Object.fromEntries(KINDS.map((kind) => [kind, []])));
+    expect(Math.min(...[...verdicts.values()].map(({ reads }) => reads))).toBeGreaterThan(300);
+    expect(Math.min(...[...verdicts.values()].map(({ acks }) => acks))).toBeGreaterThan(30);
+  });
+
+  it('never read what was cleared before they asked', async () => {
+    const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: ['clear'], forMs: 4_000 });
+
+    const verdicts = judge(report);
+    show(name, report, verdicts);
+    expect(verdicts.get('clear')?.stale).toEqual([]);
+    expect(verdicts.get('clear')?.reads).toBeGreaterThan(500);
+    expect(verdicts.get('clear')?.acks).toBeGreaterThan(20);
+  });
+});
