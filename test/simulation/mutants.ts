@@ -1,0 +1,123 @@
+import type { EntryReader } from '../../src/adapters/redis/entry-reader.js';
+import { LoadCommitter } from '../../src/adapters/redis/load-committer.js';
+import { Outbox } from '../../src/adapters/redis/outbox.js';
+import type { Command } from '../../src/adapters/redis/redis-wire.js';
+import { FlightTable } from '../../src/core/flight.js';
+import type { Profile } from './profile.js';
+import { TWINS } from './script-twins.js';
+import type { SimulatedStore } from './simulated-store.js';
+import type { Tampering } from './simulated-wire.js';
+
+/*
+ * Designs that look right and are not. Each is the real code with one rule taken out, from here and for good: a run with
+ * a mutant has a process of its own. The simulation must find every one of them out, or it would not find out us.
+ */
+
+export interface Mutant {
+  readonly name: string;
+  readonly tampering?: Tampering;
+  /** What makes it show sooner, where it seldom does. */
+  readonly bias?: Partial<Profile>;
+  /** Changes what the classes of src, or the scripts, do. */
+  patch?(): void;
+}
+
+/** Position of an argument behind the keys. */
+const STORE = { token: 0, latest: 3 };
+const ENTER = { expected: 0, fallback: 1 };
+/** The text of a generation that begins. */
+const FIRST = `${'0'.repeat(11)}10000`;
+
+export const MUTANTS: readonly Mutant[] = [
+  { name: 'joins a flight that was sent', patch: joinRunningFlights },
+  { name: 'counts generations instead of drawing ids', patch: countGenerations, tampering: { rewrite: (command) => (command.name === 'SET' ? withArgs(command, { 0: FIRST }) : command) } },
+  { name: 'reads the generations after the factory', patch: readGenerationsLate },
+  { name: 'stores without a lease', tampering: { rewrite: (command) => (isLoad(command) ? withArgs(command, { [STORE.token]: '', [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
+  { name: 'enters whatever the generation is', tampering: { rewrite: (command) => (command.name === 'enter' ? withArgs(command, { [ENTER.expected]: '' }) : command) } },
+  { name: 'stores however late', bias: { isClean: false, isCluster: false, spikes: 0.1, faults: ['drop', 'drop', 'drop', 'drop', 'drop', 'drop'] }, tampering: { rewrite: (command) => (command.name === 'store' ? withArgs(command, { [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
+  { name: 'ends the epoch after the generation', bias: { isCluster: false, gaps: 0.9, baseMs: 0.1, spreadMs: 40, pauseMs: 10 }, tampering: { order: epochsLast } },
+  { name: 'never ends an epoch', tampering: { rewrite: (command) => (command.name === 'HDEL' ? { ...command, args: ['none'] } : command) } },
+  { name: 'does not count soft invalidations', patch: softenNothing },
+  { name: 'shows what is queued to be invalidated', patch: () => (Outbox.prototype.pending = () => undefined) },
+  { name: 'forgets what could not be sent', patch: () => (Outbox.prototype.add = () => true) },
+  { name: 'leaves placeholders where an entry is removed', patch: keepPlaceholders },
+];
+
+function isLoad({ name, args }: Command): boolean {
+  return name === 'store' && args[STORE.token] !== '';
+}
+
+function withArgs(command: Command, changes: Readonly<Record<number, string | number>>): Command {
+  return { ...command, args: command.args.map((arg, i) => changes[i] ?? arg) };
+}
+
+function epochsLast(commands: readonly Command[]): number[] {
+  const places = commands.map((_, i) => i);
+  const isLast = (i: number): boolean => commands[i]?.name === 'HDEL';
+  return [...places.filter((i) => !isLast(i)), ...places.filter(isLast)];
+}
+
+function joinRunningFlights(): void {
+  const { join, remove } = FlightTable.prototype;
+  const running = new WeakMap<FlightTable, Map<string, ReturnType<typeof join>['flight']>>();
+  FlightTable.prototype.join = function (key, namespace, tags) {
+    const flights = running.get(this) ?? new Map<string, ReturnType<typeof join>['flight']>();
+    running.set(this, flights);
+    const id = `${namespace ?? ''}/${key}`;
+    const known = flights.get(id);
+    if (known !== undefined) return { flight: known, isNew: false };
+    const joined = join.call(this, key, namespace, tags);
+    flights.set(id, joined.flight);
+    return joined;
+  };
+  FlightTable.prototype.remove = function (flight) {
+    const flights = running.get(this);
+    const id = `${flight.namespace ?? ''}/${flight.key}`;
+    if (flights?.get(id) === flight) flights.delete(id);
+    remove.call(this, flight);
+  };
+}
+
+/** A generation begins at one, and each invalidation counts on; where it was lost it begins at one again. */
+function countGenerations(): void {
+  const twins = TWINS as Record<string, (typeof TWINS)[string]>;
+  const { end, enter, replace } = TWINS as Required<typeof TWINS>;
+  const next = (store: SimulatedStore, key: string): string => {
+    const text = store.type(key) === 'string' ? store.get(key) : null;
+    return String(Number(text?.slice(0, 12) ?? 0) + 1).padStart(12, '0');
+  };
+  twins['end'] = (call) => {
+    const [key = ''] = call.keys;
+    const id = next(call.store, key);
+    const answer = end!(call);
+    if (call.args[0] !== '1') call.store.set(key, `${id}0000`, 60_000);
+    return answer;
+  };
+  twins['enter'] = (call) => enter!({ ...call, args: call.args.map((arg, i) => (i === ENTER.fallback ? FIRST : arg)) });
+  twins['replace'] = (call) => replace!({ ...call, args: [next(call.store, call.keys[0] ?? '')] });
+}
+
+function readGenerationsLate(): void {
+  const { commit } = LoadCommitter.prototype;
+  LoadCommitter.prototype.commit = async function (grant, prepared) {
+    const { parts } = this as unknown as { parts: { reader: EntryReader } };
+    const generations = grant.opening.generations;
+    const now = await parts.reader.generationsOf(new Set(prepared.flatMap(({ groups }) => groups)), 250);
+    for (const [group, generation] of now) generations.set(group, generation);
+    return commit.call(this, grant, prepared);
+  };
+}
+
+function softenNothing(): void {
+  (TWINS as Record<string, (typeof TWINS)[string]>)['soften-all'] = () => 1;
+}
+
+/** An invalidation by key then does not reach the loads that are under way. */
+function keepPlaceholders(): void {
+  const { remove } = TWINS as Required<typeof TWINS>;
+  (TWINS as Record<string, (typeof TWINS)[string]>)['remove'] = (call) => {
+    const { store, keys: [key = ''] } = call;
+    const isPlaceholder = store.type(key) === 'string' && (store.get(key) ?? '').startsWith('L');
+    return isPlaceholder ? '' : remove!(call);
+  };
+}

@@ -1,0 +1,175 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { IoredisWire } from '../../src/adapters/redis/ioredis-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/redis-wire.js';
+import * as scripts from '../../src/adapters/redis/scripts.js';
+import { randomFrom } from '../../src/testing/seeded-random.js';
+import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import { RandomCommands } from './random-commands.js';
+import { SimulatedRedis } from './simulated-redis.js';
+import { EPOCH_MS, VirtualTime } from './virtual-time.js';
+
+/*
+ * The simulation is worth what its Redis is worth. Here both get the same commands, at random but by a seed, and must
+ * give the same answers and keep the same keys. The real clock goes on between two commands, so before each batch the
+ * simulated one is set to it, and times may differ by as much as a batch takes.
+ */
+
+const SEEDS = 150;
+const BATCHES_PER_SEED = 40;
+/** What the real server's time goes on by while a batch is run. */
+const TOLERANCE_MS = 500;
+
+type Kept = [name: string, content: unknown, lifetimeMs: number];
+
+describe('the simulated Redis', () => {
+  let server: RedisServer;
+  let client: Redis;
+  let wire: IoredisWire;
+  const met = new Set<string>();
+  beforeAll(async () => {
+    server = await startRedis();
+    client = new Redis(server.port, { lazyConnect: true });
+    wire = new IoredisWire(client, { channel: 'k:wake', isForeign: false });
+    await wire.connect();
+    // A script that the server does not know is sent again, after what was sent with it.
+    for (const script of Object.values(scripts)) await client.script('LOAD', script.lua);
+  });
+  afterAll(async () => {
+    await wire.close();
+    await server.stop();
+  });
+
+  it.each(Array.from({ length: SEEDS / 10 }, (_, i) => i * 10))('answers what a real one answers, and keeps the same keys (ten seeds from %d)', async (first) => {
+    for (let seed = first; seed < first + 10; seed++) await compare(seed);
+  });
+
+  it('has been asked for every script, and has given every kind of answer', () => {
+    expect(EXPECTED.filter((each) => !met.has(each))).toEqual([]);
+  });
+
+  async function compare(seed: number): Promise<void> {
+    const time = new VirtualTime();
+    const simulated = new SimulatedRedis('a', time);
+    const random = randomFrom(seed);
+    const heard: string[] = [];
+    simulated.subscribe((message) => heard.push(message));
+    await client.flushall();
+    await client.config('SET', 'maxmemory', '0');
+    const subscriber = client.duplicate();
+    const heardReally: string[] = [];
+    await subscriber.subscribe('k:wake');
+    subscriber.on('message', (_channel, message) => heardReally.push(message));
+    for (let batch = 0; batch < BATCHES_PER_SEED; batch++) {
+      const nowMs = await serverTime();
+      simulated.skewMs = nowMs - EPOCH_MS - time.nowMs;
+      const commands = new RandomCommands(random, nowMs, simulated.store).batch();
+      if (random() < 0.08) await setFull(!simulated.store.isFull, simulated);
+      const wanted = commands.map((command) => simulated.run(command));
+      const answered = await wire.run(commands);
+      commands.forEach((command, i) => {
+        met.add(`${command.name} ${kindOf(wanted[i] as Reply)}`);
+        expect({ seed, batch, i, command, reply: replyTo(command, answered[i] as Reply, nowMs) }).toEqual({ seed, batch, i, command, reply: replyTo(command, wanted[i] as Reply, nowMs) });
+      });
+      const kept = simulatedKeys(simulated, nowMs);
+      expect({ seed, batch, commands, keys: withLifetimesOf(kept, await realKeys(nowMs)) }).toEqual({ seed, batch, commands, keys: kept });
+    }
+    await client.ping();
+    await subscriber.ping();
+    expect({ seed, heard: heardReally }).toEqual({ seed, heard });
+    subscriber.disconnect();
+  }
+
+  async function serverTime(): Promise<number> {
+    const [seconds, micros] = await client.time();
+    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000);
+  }
+
+  async function setFull(isFull: boolean, simulated: SimulatedRedis): Promise<void> {
+    await client.config('SET', 'maxmemory-policy', 'noeviction');
+    await client.config('SET', 'maxmemory', isFull ? '1' : '0');
+    simulated.store.isFull = isFull;
+  }
+
+  async function realKeys(nowMs: number): Promise<Kept[]> {
+    const names = (await client.keys('*')).sort();
+    return Promise.all(names.map(async (name): Promise<Kept> => [name, await contents(name, nowMs), await client.pttl(name)]));
+  }
+
+  async function contents(name: string, nowMs: number): Promise<unknown> {
+    switch (await client.type(name)) {
+      case 'string':
+        return maskedText((await client.getBuffer(name))?.toString('latin1') ?? '', nowMs);
+      case 'hash':
+        return Object.entries(await client.hgetall(name)).sort();
+      case 'set':
+        return (await client.smembers(name)).sort();
+      default:
+        return (await client.zrange(name, '0', '-1', 'WITHSCORES')).map((each) => maskedText(each, nowMs));
+    }
+  }
+
+  function simulatedKeys({ store }: SimulatedRedis, nowMs: number): Kept[] {
+    return store.names().map((name) => {
+      const of = (): unknown => {
+        switch (store.type(name)) {
+          case 'string':
+            return maskedText(store.get(name) ?? '', nowMs);
+          case 'hash':
+            return store.hentries(name).sort();
+          case 'set':
+            return store.smembers(name).sort();
+          default:
+            return store.zmembers(name).flatMap(([member, score]) => [member, maskedText(score === Infinity ? 'inf' : String(score), nowMs)]);
+        }
+      };
+      return [name, of(), store.pttl(name)];
+    });
+  }
+});
+
+/** Lifetimes that differ by no more than a batch takes are the same. */
+function withLifetimesOf(kept: readonly Kept[], real: readonly Kept[]): Kept[] {
+  return real.map(([name, content, ms], i) => {
+    const wantedMs = kept[i]?.[2] ?? ms;
+    const isSame = ms >= 0 && wantedMs >= 0 && Math.abs(ms - wantedMs) <= TOLERANCE_MS;
+    return [name, content, isSame ? wantedMs : ms];
+  });
+}
+
+/** Times that a script has taken from the clock differ by the duration of a batch: they are cut to what is sure. */
+function maskedText(text: string, nowMs: number): string {
+  return text.replace(new RegExp(`${String(nowMs).slice(0, 4)}\\d{9}`, 'g'), (time) => {
+    const distanceMs = Number(time) - nowMs;
+    return `<now + ${Math.round(distanceMs / 1_000)} s>`;
+  });
+}
+
+/** The members of a set have no order. */
+function replyTo({ name }: Command, reply: Reply, nowMs: number): unknown {
+  return masked(name === 'SMEMBERS' && Array.isArray(reply) ? (reply as readonly Reply[]).map(String).sort().map((each) => Buffer.from(each)) : reply, nowMs);
+}
+
+function masked(reply: Reply, nowMs: number): unknown {
+  if (reply instanceof Error) return `error ${/^[A-Z]+/.exec(reply.message)?.[0] ?? ''}`;
+  if (Buffer.isBuffer(reply)) return maskedText(reply.toString('latin1'), nowMs);
+  if (Array.isArray(reply)) return (reply as readonly Reply[]).map((each) => masked(each, nowMs));
+  if (typeof reply === 'number' && reply > 1_000) return maskedText(String(reply), nowMs).replace(/^\d+$/, (ms) => `~${Math.round(Number(ms) / 1_000)}`);
+  return reply;
+}
+
+function kindOf(reply: Reply): string {
+  if (reply instanceof Error) return 'error';
+  if (reply === null) return 'null';
+  if (Array.isArray(reply)) return Buffer.isBuffer(reply[0]) ? reply[0].toString('latin1').replace(/[^a-z]+.*/s, '') : typeof reply[0] === 'number' ? String(Math.min(reply[0], 1)) : 'array';
+  if (Buffer.isBuffer(reply)) return reply.length === 0 ? 'empty' : 'text';
+  return String(Math.sign(reply as number));
+}
+
+const EXPECTED = [
+  ...['granted', 'shared', 'held', 'value', 'late', 'error'].map((answer) => `acquire ${answer}`),
+  ...['stored', 'refused', 'late', 'failed'].map((answer) => `store ${answer}`),
+  ...['release 0', 'release 1', 'renew 0', 'renew 1', 'remove empty', 'remove text', 'soften 0', 'soften 1', 'enter 0', 'enter 1', 'enter error'],
+  ...['leave 1', 'end 0', 'end 1', 'soften-all 0', 'soften-all 1', 'replace empty', 'replace text', 'remark 0', 'remark 1', 'epochs start'],
+  ...['outlive 1', 'time 1', 'survey 0', 'survey 1', 'survey error'],
+];

@@ -1,0 +1,142 @@
+import type { Command, Reply } from '../../src/adapters/redis/redis-wire.js';
+import { type Answer, scoreText, TWINS } from './script-twins.js';
+import { RedisError, SimulatedStore } from './simulated-store.js';
+import { EPOCH_MS, type Owner, type VirtualTime } from './virtual-time.js';
+
+/** One server: runs one command after the other, on a clock of its own. */
+export class SimulatedRedis implements Owner {
+  frozenUntilMs = 0;
+  readonly isDead = false;
+  readonly isSilent = true;
+  /** How wrong its clock is; may jump. */
+  skewMs = 0;
+  readonly store: SimulatedStore;
+  readonly #listeners = new Set<(message: string) => void>();
+
+  /** @param name what a cluster calls it */
+  constructor(
+    readonly name: string,
+    time: VirtualTime,
+  ) {
+    this.store = new SimulatedStore(() => Math.floor(EPOCH_MS + time.nowMs + this.skewMs));
+  }
+
+  /** Hands all that is published to `listener`; answers how to stop that. */
+  subscribe(listener: (message: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  run({ name, script, keys, args }: Command): Reply {
+    const texts = args.map((arg) => (Buffer.isBuffer(arg) ? arg.toString('latin1') : bytesOf(String(arg))));
+    this.store.hasWritten = false;
+    try {
+      if (script === undefined) return plainReply(this.store, name, bytesOf(keys[0] as string), texts);
+      const twin = TWINS[script.name];
+      if (twin === undefined) throw new Error(`The simulation has no twin of the script ${script.name}.`);
+      return replyOf(twin({ store: this.store, keys: keys.map(bytesOf), args: texts, publish: (_channel, message) => this.#publish(message) }));
+    } catch (error) {
+      if (error instanceof RedisError) return error;
+      throw error;
+    }
+  }
+
+  /** As MGET: a key of another type is none. */
+  getAll(keys: readonly string[]): (Buffer | null)[] {
+    return keys.map((key) => {
+      const reply = this.run({ name: 'GET', keys: [key], args: [] });
+      return Buffer.isBuffer(reply) ? reply : null;
+    });
+  }
+
+  /** As SCAN: a cursor is the place after a name, so that what is there throughout is met. */
+  scan(cursor: string, match: string, count: number): { cursor: string; keys: string[] } {
+    const prefix = match.replace(/\*$/, '').replace(/\\(.)/g, '$1');
+    const after = cursor === '0' ? '' : Buffer.from(cursor, 'hex').toString('latin1');
+    const rest = this.store.names().filter((name) => name > after);
+    const step = rest.slice(0, count);
+    const next = step.length < rest.length ? Buffer.from(step.at(-1) ?? '', 'latin1').toString('hex') : '0';
+    return { cursor: next, keys: step.filter((name) => name.startsWith(prefix)).map((name) => Buffer.from(name, 'latin1').toString()) };
+  }
+
+  #publish(message: string): void {
+    for (const listener of this.#listeners) listener(Buffer.from(message, 'latin1').toString());
+  }
+}
+
+function plainReply(store: SimulatedStore, name: string, key: string, args: readonly string[]): Reply {
+  switch (name) {
+    case 'GET':
+      return bufferOrNull(store.get(key));
+    case 'GETRANGE':
+      return bytes(store.getRange(key, Number(args[0]), Number(args[1])));
+    case 'SET':
+      return setReply(store, key, args);
+    case 'UNLINK':
+      return store.unlink(key);
+    case 'HMGET':
+      return args.map((field) => bufferOrNull(store.hget(key, field)));
+    case 'HDEL':
+      return store.hdel(key, args);
+    case 'SADD':
+      return store.sadd(key, args);
+    case 'SREM':
+      return store.srem(key, args);
+    case 'SMEMBERS':
+      return store.smembers(key).map(bytes);
+    default:
+      return sortedReply(store, name, key, args);
+  }
+}
+
+function sortedReply(store: SimulatedStore, name: string, key: string, args: readonly string[]): Reply {
+  switch (name) {
+    case 'ZREM':
+      return store.zrem(key, args);
+    case 'ZCARD':
+      return store.zmembers(key).length;
+    case 'ZRANGE':
+      return store.zmembers(key).slice(Number(args[0]), Number(args[1]) + 1).map(([member]) => bytes(member));
+    case 'ZCOUNT':
+      if (args[0] !== '-inf') throw new Error('The simulation knows ZCOUNT from -inf only.');
+      return store.zmembers(key).filter(([, score]) => score <= Number(args[1])).length;
+    case 'ZMSCORE': {
+      const scores = new Map(store.zmembers(key));
+      return args.map((member) => (scores.has(member) ? bytes(scoreText(scores.get(member) as number)) : null));
+    }
+    case 'ZSCAN':
+      // As of a small one, which comes whole and in order, whatever COUNT says.
+      return [bytes('0'), store.zmembers(key).flatMap(([member, score]) => [bytes(member), bytes(scoreText(score))])];
+    default:
+      throw new Error(`The simulation does not know the command ${name}.`);
+  }
+}
+
+/** `SET key text [PX ms] [NX]`. */
+function setReply(store: SimulatedStore, key: string, [text = '', ...options]: readonly string[]): Reply {
+  const px = options.indexOf('PX');
+  if (options.includes('NX') && store.exists(key)) {
+    if (store.isFull) throw new RedisError("OOM command not allowed when used memory > 'maxmemory'.");
+    return null;
+  }
+  store.set(key, text, px < 0 ? undefined : Number(options[px + 1]));
+  return bytes('OK');
+}
+
+function replyOf(answer: Answer): Reply {
+  if (typeof answer === 'string') return bytes(answer);
+  return typeof answer === 'number' ? answer : answer.map(replyOf);
+}
+
+function bufferOrNull(text: string | null): Buffer | null {
+  return text === null ? null : bytes(text);
+}
+
+function bytes(text: string): Buffer {
+  return Buffer.from(text, 'latin1');
+}
+
+/** UTF-8, one character for each byte. */
+function bytesOf(text: string): string {
+  return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
+}
