@@ -7,6 +7,7 @@ import { memoryGrowth } from './suites/memory-growth.js';
 import { memoryHits } from './suites/memory-hits.js';
 import { memoryTurns } from './suites/memory-turns.js';
 import { memoryZipf } from './suites/memory-zipf.js';
+import { redisHits } from './suites/redis-hits.js';
 
 const HELP = `Measures the kit side by side with its peers. See docs/performance.md.
 
@@ -17,7 +18,7 @@ const HELP = `Measures the kit side by side with its peers. See docs/performance
   --kit FILE     measures another build: the path of its index.js`;
 
 /** @type {import('./suites/suite.js').Suite[]} */
-const SUITES = [memoryHits, memoryTurns, memoryGrowth, memoryZipf];
+const SUITES = [memoryHits, memoryTurns, memoryGrowth, memoryZipf, redisHits];
 
 const { values: options } = parseArgs({
   options: {

@@ -35,6 +35,15 @@ export class Series {
     return median(this.cpuNs.map((ns, round) => ns / others[round]));
   }
 
+  /** The same by the clock on the wall, for what waits for another process. @param {Series} other */
+  wallRatioTo(other) {
+    return median(this.samples.map(({ wallNs }, round) => wallNs / other.samples[round].wallNs));
+  }
+
+  get wallMedianNs() {
+    return median(this.samples.map(({ wallNs }) => wallNs));
+  }
+
   /** How many nanoseconds dearer than `other`, compared within each round. @param {Series} other */
   excessOver(other) {
     const others = other.cpuNs;
