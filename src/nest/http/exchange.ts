@@ -19,8 +19,8 @@ export interface CacheRequest {
   readonly user?: unknown;
 }
 
-/** Whether the body is sent, or only the status and the headers. */
-export type ReplyForm = 'full' | 'empty';
+/** What is sent as the body: the one that the platform has, or other bytes. */
+export type Reply = 'own' | Buffer;
 
 /** One request and its response, the same for every platform. Header names are lower-case. */
 export interface Exchange {
@@ -30,6 +30,9 @@ export interface Exchange {
 
   status(): number;
   setStatus(status: number): void;
+  /** The reason phrase, where somebody has set one. */
+  reason(): string | undefined;
+  setReason(reason: string): void;
   header(name: string): HeaderValue | undefined;
   /** As they are now; what is set later does not show in it. */
   headers(): HeaderMap;
@@ -40,10 +43,11 @@ export interface Exchange {
 
   /**
    * Lets `onReply` see the next reply before any of it is sent: the body as the platform has serialised it, or
-   * `undefined` for a stream. It may still change status and headers. Called once at most.
+   * `undefined` for a stream, whose reply cannot be put off or replaced. It may still change status and headers. Called
+   * once at most; nothing is sent before its promise is resolved, which must not be rejected.
    * @returns stops listening
    */
-  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void;
+  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void;
 
   /** Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked once. */
   replaceReply(answer: () => Buffer | undefined): void;

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -58,6 +58,15 @@ export class FastifyExchange implements Exchange {
     this.reply.code(status);
   }
 
+  reason(): string | undefined {
+    // Fastify itself never sets one.
+    return (this.reply.raw.statusMessage as string | undefined) === '' ? undefined : this.reply.raw.statusMessage;
+  }
+
+  setReason(reason: string): void {
+    this.reply.raw.statusMessage = reason;
+  }
+
   header(name: string): HeaderValue | undefined {
     return this.reply.getHeader(name);
   }
@@ -80,7 +89,7 @@ export class FastifyExchange implements Exchange {
     return this.#setsCookie;
   }
 
-  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
+  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void {
     const { reply } = this;
     const stopCookies = this.#watchCookies();
     const stopSend = override<FastifyReply>(reply, {
@@ -89,7 +98,11 @@ export class FastifyExchange implements Exchange {
         const rendered = this.#render(payload);
         if (rendered?.contentType !== undefined) reply.header('content-type', rendered.contentType);
         const form = onReply(rendered?.body);
-        return rendered === undefined ? send(payload) : this.#send(send, form === 'full' ? rendered.body : EMPTY_BODY);
+        if (rendered === undefined) return send(payload);
+        const sendForm = (bytes: Reply): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
+        if (!(form instanceof Promise)) return sendForm(form);
+        void form.then(sendForm);
+        return reply;
       },
     });
     const stop = (): void => {

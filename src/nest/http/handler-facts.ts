@@ -26,8 +26,8 @@ export interface HandlerFacts {
   readonly sendsItself: boolean;
 }
 
-type Class = abstract new (...args: never[]) => unknown;
-type Handler = (...args: never[]) => unknown;
+export type Class = abstract new (...args: never[]) => unknown;
+export type Handler = (...args: never[]) => unknown;
 
 export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer): HandlerFacts {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
