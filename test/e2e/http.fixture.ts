@@ -13,6 +13,7 @@ export type Platform = 'express' | 'fastify';
 
 export interface Answer {
   readonly status: number;
+  readonly reason: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly body: string;
@@ -30,6 +31,7 @@ export interface Ask {
 export interface Site {
   readonly app: INestApplication;
   readonly cache: CacheService;
+  readonly port: number;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   ask(path: string, ask: Ask): Promise<Answer>;
   /** Two equal requests, one after the other. */
@@ -41,22 +43,24 @@ export interface SiteParts {
   readonly providers?: NonNullable<ModuleMetadata['providers']>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly cache?: CacheKitOptions;
+  /** In the place of the platform's adapter without options. */
+  readonly adapter?: FastifyAdapter;
   readonly prepare?: (app: INestApplication) => unknown;
 }
 
 const sites = new Set<Site>();
 
 /** A real application on a free port of the loopback interface. */
-export async function openSite(platform: Platform, { controllers, providers = [], imports = [], cache = {}, prepare }: SiteParts): Promise<Site> {
+export async function openSite(platform: Platform, { controllers, providers = [], imports = [], cache = {}, adapter, prepare }: SiteParts): Promise<Site> {
   const module = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(cache), ...imports], controllers, providers }).compile();
-  const app = module.createNestApplication<NestExpressApplication>(platform === 'express' ? new ExpressAdapter() : (new FastifyAdapter() as never), { logger: false });
+  const app = module.createNestApplication<NestExpressApplication>(platform === 'express' ? new ExpressAdapter() : ((adapter ?? new FastifyAdapter()) as never), { logger: false });
   await prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
   const ask = (path: string, options: Ask): Promise<Answer> => send(port, path, options);
   const get: Site['get'] = (path, headers = {}) => ask(path, { headers });
   const twice: Site['twice'] = async (path, headers) => [await get(path, headers), await get(path, headers)];
-  const site: Site = { app, cache: app.get(CacheService), get, ask, twice };
+  const site: Site = { app, cache: app.get(CacheService), port, get, ask, twice };
   sites.add(site);
   return site;
 }
@@ -74,7 +78,7 @@ function send(port: number, path: string, { method = 'GET', headers = {}, body, 
       response.on('error', reject);
       response.on('end', () => {
         const bytes = Buffer.concat(chunks);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, rawHeaders: response.rawHeaders, body: bytes.toString(), bytes });
+        resolve({ status: response.statusCode ?? 0, reason: response.statusMessage ?? '', headers: response.headers, rawHeaders: response.rawHeaders, body: bytes.toString(), bytes });
       });
     });
     request.on('error', reject);
@@ -85,8 +89,8 @@ function send(port: number, path: string, { method = 'GET', headers = {}, body, 
 const CACHE_HEADERS = ['age', 'cache-status', 'x-cache', 'x-cache-ttl', 'connection', 'keep-alive'];
 
 /** What must be the same on a hit as on the miss before it. */
-export function lasting({ status, headers, bytes }: Answer): unknown {
-  return { status, body: bytes.toString('latin1'), headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))) };
+export function lasting({ status, reason, headers, bytes }: Answer): unknown {
+  return { status, reason, body: bytes.toString('latin1'), headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))) };
 }
 
 /** Counts the runs of a handler, and holds them back on demand. */

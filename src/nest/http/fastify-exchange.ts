@@ -59,12 +59,17 @@ export class FastifyExchange implements Exchange {
   }
 
   reason(): string | undefined {
-    // Fastify itself never sets one.
-    return (this.reply.raw.statusMessage as string | undefined) === '' ? undefined : this.reply.raw.statusMessage;
+    const reason = this.#hasReason() ? (this.reply.raw.statusMessage as string | undefined) : undefined;
+    return reason === '' ? undefined : reason;
   }
 
   setReason(reason: string): void {
-    this.reply.raw.statusMessage = reason;
+    if (this.#hasReason()) this.reply.raw.statusMessage = reason;
+  }
+
+  /** HTTP/2 has none, and Node warns of who looks for it (RFC 9113 section 8.3.2). */
+  #hasReason(): boolean {
+    return this.request.raw.httpVersionMajor < 2;
   }
 
   header(name: string): HeaderValue | undefined {
