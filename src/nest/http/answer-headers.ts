@@ -43,7 +43,7 @@ export function finishAnswer(exchange: Exchange, response: CachedResponse, rules
   if (rules.varyBy.length > 0) mergeVary(exchange, rules.varyBy.map(({ name }) => name));
   if (response.cacheControl !== null && exchange.header('cache-control') === undefined) exchange.setHeader('cache-control', response.cacheControl);
   if (rules.showsSurrogateKey) showTags(exchange, response.tags);
-  showProvenance(exchange, rules, how);
+  showProvenance(exchange, response, rules, how);
   return answerFor(exchange, response.body);
 }
 
@@ -94,14 +94,43 @@ function showTags(exchange: Exchange, tags: readonly string[]): void {
   for (const name of TAG_FIELDS) exchange.setHeader(name, emitted.join(name === 'cache-tag' ? ',' : ' '));
 }
 
-function showProvenance(exchange: Exchange, rules: HeaderRules, { state, ageMs, leftMs, status }: Provenance): void {
-  if (ageMs !== undefined) exchange.setHeader('age', String(Math.floor(ageMs / 1000)));
+function showProvenance(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): void {
+  const { state, ageMs, leftMs } = how;
   const hasEnd = leftMs !== undefined && leftMs !== Infinity;
+  const texts = textsOf(response, ageMs === undefined ? -1 : Math.floor(ageMs / 1000), hasEnd ? Math.ceil(leftMs / 1000) : 0);
+  if (ageMs !== undefined) exchange.setHeader('age', texts.age);
   if (rules.showsXCache) {
     exchange.setHeader('x-cache', state);
-    if (hasEnd) exchange.setHeader('x-cache-ttl', String(Math.max(0, Math.ceil(leftMs / 1000))));
+    if (hasEnd) exchange.setHeader('x-cache-ttl', texts.left);
   }
-  if (rules.showsCacheStatus) showStatus(exchange, rules, hasEnd && status.fwd === undefined ? { ...status, ttlS: Math.ceil(leftMs / 1000) } : status);
+  if (rules.showsCacheStatus) showProvenanceStatus(exchange, rules, how, hasEnd ? texts : undefined);
+}
+
+/** @param texts absent for what is fresh for ever */
+function showProvenanceStatus(exchange: Exchange, rules: ShownHeaders, { status }: Provenance, texts: Texts | undefined): void {
+  if (status.fwd !== undefined || texts === undefined) return showStatus(exchange, rules, status);
+  if (rules.isDebugging || exchange.header('cache-status') !== undefined) return showStatus(exchange, rules, { ...status, ttlS: texts.leftS });
+  exchange.setHeader('cache-status', texts.hit);
+}
+
+/** What changes in the headers of one stored response, and that once a second at most. */
+interface Texts {
+  readonly ageS: number;
+  readonly leftS: number;
+  readonly age: string;
+  readonly left: string;
+  readonly hit: string;
+}
+
+/** The last texts of a response: most hits of a second send the same. */
+const lastTexts = new WeakMap<CachedResponse, Texts>();
+
+function textsOf(response: CachedResponse, ageS: number, leftS: number): Texts {
+  const last = lastTexts.get(response);
+  if (last?.ageS === ageS && last.leftS === leftS) return last;
+  const texts = { ageS, leftS, age: String(ageS), left: String(Math.max(0, leftS)), hit: cacheStatusLine(undefined, { ttlS: leftS }, false) };
+  lastTexts.set(response, texts);
+  return texts;
 }
 
 function showStatus(exchange: Exchange, { isDebugging }: ShownHeaders, status: CacheStatus): void {

@@ -30,12 +30,12 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   readonly #warned = new WeakSet<RoutePolicy>();
 
   constructor(moduleRef: ModuleRef) {
-    this.#policies = new RoutePolicies(moduleRef);
+    this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
     this.#refresh = new BackgroundRefresh(() => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined);
   }
 
   onModuleInit(): void {
-    for (const warning of this.#policies.check(CacheInterceptor)) this.#logger.warn(warning);
+    for (const warning of this.#policies.check()) this.#logger.warn(warning);
   }
 
   beforeApplicationShutdown(): Promise<void> {
@@ -69,12 +69,13 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   }
 }
 
-/** The requests that an interceptor has taken. */
-const taken = new WeakSet();
+const TAKEN = Symbol('taken by CacheInterceptor');
 
 /** Whether no interceptor has taken this request yet. */
 function isFirst({ raw }: Exchange): boolean {
-  if (taken.has(raw)) return false;
-  taken.add(raw);
+  // A property, because a set of requests costs a hash for each.
+  const request = raw as { [TAKEN]?: true };
+  if (request[TAKEN]) return false;
+  request[TAKEN] = true;
   return true;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -105,10 +105,17 @@ export class ExpressExchange implements Exchange {
         isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
-        return response.end(bytes);
+        return response.end(writable(bytes));
       };
     response.json = inPlaceOf(response.json.bind(response));
     response.send = inPlaceOf(response.send.bind(response));
+  }
+
+  sendNow(body: Buffer): void {
+    const { response } = this;
+    if (body.length > 0) response.setHeader('content-length', body.length);
+    response.end(writable(body));
+    response.send = nothing;
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
@@ -130,6 +137,10 @@ export class ExpressExchange implements Exchange {
   onClose(listener: () => void): void {
     this.response.once('close', listener);
   }
+}
+
+function nothing(): void {
+  // Nest's reply to an answer that is sent.
 }
 
 /** A method that tells before it is called. */

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -128,6 +128,13 @@ export class FastifyExchange implements Exchange {
     };
   }
 
+  sendNow(body: Buffer): void {
+    const { reply } = this;
+    this.#send(reply.send.bind(reply), body);
+    // The status may be read once more: an asynchronous hook can hold back what is sent.
+    Object.assign(reply, { send: nothing, status: nothing });
+  }
+
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
     const request = this.request as { query: unknown };
     const raw = this.request.raw as { url?: string };
@@ -154,7 +161,8 @@ export class FastifyExchange implements Exchange {
   /** A Buffer without a content type would get one, and an empty answer has none. */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
     if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
-    return body.length === 0 && this.reply.getHeader('content-type') === undefined ? send() : send(body);
+    const hasType = this.reply.getHeader('content-type') !== undefined;
+    return hasType ? send(writable(body)) : body.length === 0 ? send() : send(body);
   }
 
   /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */
@@ -192,6 +200,10 @@ export class FastifyExchange implements Exchange {
     const names = COOKIE_METHODS.filter((name) => typeof this.reply[name] === 'function');
     return override<CookieMethods>(this.reply as CookieMethods, Object.fromEntries(names.map((name) => [name, watched])));
   }
+}
+
+function nothing(): void {
+  // Nest's reply to an answer that is sent.
 }
 
 function isStream(payload: unknown): boolean {

@@ -10,8 +10,9 @@ import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from './exchang
 import { type HiddenHeaders, hideHeaders } from './hidden-headers.js';
 import { putBack } from './replay.js';
 import { restoreHeaders } from './response-headers.js';
-import { declaredTags, TAG_FIELDS } from './response-tags.js';
+import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
 import type { RouteAccess } from './route-access.js';
+import { hostOf } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 import type { Refusal } from './storability.js';
 import { mergedHeaders } from './validated-response.js';
@@ -260,7 +261,7 @@ export class HandlerRun {
     const { policy, access, exchange } = this.parts;
     try {
       const named: unknown = typeof policy.tags === 'function' ? policy.tags(exchange.request, this.#after?.value) : policy.tags;
-      return Array.isArray(named) ? [...new Set<unknown>([access.urlTag, ...(named as unknown[]), ...declaredTags(headers)])] : undefined;
+      return Array.isArray(named) ? [...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...(named as unknown[]), ...declaredTags(headers)])] : undefined;
     } catch {
       return undefined;
     }

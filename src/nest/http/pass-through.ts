@@ -7,7 +7,7 @@ import type { ForwardReason } from './cache-status.js';
 import { isCachedResponse } from './cached-response.js';
 import { HandlerRun, isRescuable, type Replacement, RunAbandoned, statusOf } from './handler-run.js';
 import { type Found, lookUp, mayReplaceError, provenanceOf, type Use, useOf } from './lookup.js';
-import { replay } from './replay.js';
+import { replay, sendStored } from './replay.js';
 import { keepResult, removeEntry } from './response-keeping.js';
 import type { RoutePassage } from './route-passage.js';
 import type { RouteLoadOptions, Stored } from './route-policy.js';
@@ -63,7 +63,8 @@ function answer(found: Found, passage: RoutePassage, followed: number): Answer {
   }
   policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale');
   if (use === 'stale-while-revalidate' && !isRefresh) refresh.start({ exchange, policy, key: found.key });
-  return replay(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));
+  const give = policy.isOutermost && !response.isThrown ? sendStored : replay;
+  return give(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));
 }
 
 function usableBy({ access, policy, isRefresh }: RoutePassage, found: Found): Use {

@@ -5,14 +5,11 @@ import type { CachedResponse, Sharing } from './cached-response.js';
 import type { CacheRequest } from './exchange.js';
 import { identityOf, type RequestIdentity, scopeKeyOf } from './identity.js';
 import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from './request-directives.js';
-import { requestTag } from './response-tags.js';
 import { hostOf, routeKey, type RouteKey } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 
 /** What a request may do with the cache. */
 export interface RouteAccess extends RouteKey {
-  /** The tag of the URL that is asked for. */
-  readonly urlTag: string;
   readonly identity: RequestIdentity;
   readonly directives: RequestDirectives;
   /** Whether this request's answer may be stored. */
@@ -40,7 +37,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
   const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
-  return { key, dropped, url, urlTag: requestTag(hostOf(request), url), identity, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
+  return { key, dropped, url, identity, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
 }
 
 /** RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's only if it says so. */

@@ -52,13 +52,18 @@ export function variantKey(key: string, { names, generation }: Pick<VaryMarker, 
 
 const EMPTY_QUERY = { text: '', dropped: [] };
 
+/** The last origin that was spelled: most requests of a server are for one. */
+let lastOrigin = { protocol: 'http', host: '', text: 'http://' };
+
 /** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
 function originOf(request: CacheRequest): string {
-  return `${request.protocol ?? 'http'}://${hostOf(request)}`;
+  const { protocol = 'http', host = '' } = request;
+  if (lastOrigin.protocol !== protocol || lastOrigin.host !== host) lastOrigin = { protocol, host, text: `${protocol}://${hostOf({ protocol, host })}` };
+  return lastOrigin.text;
 }
 
 /** The host without the default port, and without spaces. */
-export function hostOf({ protocol = 'http', host = '' }: CacheRequest): string {
+export function hostOf({ protocol = 'http', host = '' }: Pick<CacheRequest, 'protocol' | 'host'>): string {
   const name = encodeSpaces(host.toLowerCase());
   const port = protocol === 'https' ? ':443' : ':80';
   return name.endsWith(port) ? name.slice(0, -port.length) : name;

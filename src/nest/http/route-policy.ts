@@ -6,7 +6,7 @@ import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, keptStaleMs } from './cached-response.js';
 import { type CacheRouteOptions, isDecorated, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
-import { type Class, factsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
+import { type Class, factsOf, globalInterceptorsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
 import { getHttpOptionsToken, readRouteDefaults, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
 import type { KeyRules } from './route-key.js';
 import { warningOf } from './route-warnings.js';
@@ -27,6 +27,8 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly hosts: readonly string[] | undefined;
   /** Why the route is never cached: `@NoCache()`, or Nest does not send what the handler returns. */
   readonly bypass: 'no-cache-decorator' | 'sends-itself' | undefined;
+  /** No interceptor stands outside the cache. */
+  readonly isOutermost: boolean;
   /** One object for all loads of the route. */
   readonly load: RouteLoadOptions;
 }
@@ -36,7 +38,11 @@ export class RoutePolicies {
   readonly #known = new WeakMap<object, WeakMap<object, RoutePolicy | undefined>>();
   readonly #caches = new Set<CacheService>();
 
-  constructor(private readonly moduleRef: ModuleRef) {}
+  /** @param interceptor the class whose routes these are */
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly interceptor: object,
+  ) {}
 
   of(context: ExecutionContext): RoutePolicy | undefined {
     const controller = context.getClass();
@@ -45,8 +51,7 @@ export class RoutePolicies {
     let ofController = this.#known.get(controller);
     if (ofController === undefined) this.#known.set(controller, (ofController = new WeakMap()));
     if (!ofController.has(handler)) {
-      const facts = factsOf(controller, handler, this.#modules());
-      ofController.set(handler, this.#policyOf(routeOptionsOf(controller, handler), facts));
+      ofController.set(handler, this.#policyOf(routeOptionsOf(controller, handler), this.#factsOf(controller, handler)));
     }
     return ofController.get(handler);
   }
@@ -60,20 +65,23 @@ export class RoutePolicies {
    * @returns what should be told of routes that were meant to be cached and never can be
    * @throws CacheConfigError for a route that names a cache which does not exist
    */
-  check(interceptor: object): string[] {
-    const modules = this.#modules();
-    const controllers = [...modules.values()].flatMap((module) => [...module.controllers.values()]);
-    return controllers.flatMap(({ metatype }) => (typeof metatype === 'function' ? this.#checkController(metatype as Class, modules, interceptor) : []));
+  check(): string[] {
+    const controllers = [...this.#modules().values()].flatMap((module) => [...module.controllers.values()]);
+    return controllers.flatMap(({ metatype }) => (typeof metatype === 'function' ? this.#checkController(metatype as Class) : []));
   }
 
-  #checkController(controller: Class, modules: ModulesContainer, interceptor: object): string[] {
+  #checkController(controller: Class): string[] {
     return handlersOf(controller.prototype as object | null).flatMap((handler) => {
       const route = routeOptionsOf(controller, handler);
       if (route === false) return [];
       if (route?.cache !== undefined) this.#caches.add(this.#find<CacheService>(getCacheToken(route.cache), route.cache));
-      const facts = factsOf(controller, handler as Handler, modules);
-      return warningOf({ controller, handler, facts, isDecorated: isDecorated(handler) }, interceptor) ?? [];
+      const facts = this.#factsOf(controller, handler as Handler);
+      return warningOf({ controller, handler, facts, isDecorated: isDecorated(handler) }, this.interceptor) ?? [];
     });
+  }
+
+  #factsOf(controller: Class, handler: Handler): HandlerFacts {
+    return factsOf(controller, handler, this.#modules(), globalInterceptorsOf(this.moduleRef));
   }
 
   #modules(): ModulesContainer {
@@ -101,6 +109,7 @@ export class RoutePolicies {
       headerNames: facts.headerNames,
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : facts.sendsItself ? 'sends-itself' : undefined,
+      isOutermost: facts.outermost === this.interceptor,
       load: loadOptionsOf(namespace),
     };
   }

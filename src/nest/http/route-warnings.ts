@@ -1,8 +1,7 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
-import type { HandlerFacts } from './handler-facts.js';
+import { classOf, type HandlerFacts, interceptorsOf } from './handler-facts.js';
 
-const INTERCEPTORS_METADATA = '__interceptors__';
 const METHOD_METADATA = 'method';
 const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.ALL];
 
@@ -27,6 +26,5 @@ export function warningOf({ controller, handler, facts, isDecorated }: CheckedRo
 }
 
 function isBound(target: object, interceptor: object): boolean {
-  const bound = (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];
-  return bound.some((one) => one === interceptor || one.constructor === interceptor);
+  return interceptorsOf(target).some((one) => classOf(one) === interceptor);
 }
