@@ -30,7 +30,7 @@ export const httpHits = {
         settings: { kit: run.kit, platform, way, maxEntries: 1 },
       })),
     );
-    const effort = run.isQuick ? { generations: 1, rounds: 2, sampleMs: 20, warmUpMs: 20 } : { generations: 3, rounds: 8, sampleMs: 250, warmUpMs: 1_500 };
+    const effort = run.isQuick ? { generations: 1, rounds: 2, sampleMs: 20, warmUpMs: 20 } : { generations: 3, rounds: 5, sampleMs: 100, warmUpMs: 600 };
     const results = await measure(cases, effort, run.log);
     const rows = cases.map(({ id, label, platform }) => {
       const series = results.of(id, 'hit');

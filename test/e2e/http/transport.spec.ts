@@ -53,6 +53,38 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     expect((await cache.getStats()).totalEntries).toBe(0);
   });
 
+  it('#28: stores nothing of an answer that broke off', async () => {
+    function* breaking(): Generator<Buffer> {
+      yield Buffer.from('part');
+      throw new Error('broken');
+    }
+    const { get, cache } = await openRoute(() => new StreamableFile(Readable.from(breaking())));
+
+    await get('/').catch(() => 'broken off');
+
+    expect((await cache.getStats()).totalEntries).toBe(0);
+  });
+
+  it('#38: keys by everything that makes an answer what it is', async () => {
+    const { get, cache } = await openRoute(() => 'x', CacheRoute({ varyBy: ['accept'], scope: () => 'me', namespace: 'pages' }));
+    await get('/?b=2&a=1', { host: 'shop.test', accept: 'text/html' });
+
+    const { entries } = await cache.list({ namespace: 'pages' });
+
+    expect(entries.map(({ key }) => key)).toEqual([expect.stringMatching(/^GET http:\/\/shop\.test \w+\.OneController\.one \/\?a=1&b=2 accept=text%2Fhtml scope:[\w-]{43}$/)]);
+  });
+
+  it('#111: sends no stored header that would end its line', async () => {
+    const { get, cache } = await openRoute(() => 'handler', CacheRoute({ ttl: '1m' }));
+    await get('/');
+    const { entries } = await cache.list();
+    await cache.set(entries[0]?.key ?? '', { ...(entries[0]?.value as object), headers: [['x-a', 'b\r\nset-cookie: c=1']] });
+
+    const answer = await get('/');
+
+    expect([answer.status, answer.body, answer.headers['x-a'], answer.headers['set-cookie']]).toEqual([200, 'handler', undefined, undefined]);
+  });
+
   it('#106: stays within its bounds whatever queries are asked, and frees what has expired', async () => {
     const { get, cache } = await openOrigin(() => 'x'.repeat(1_000), { memory: { maxEntries: 50, maxBytes: 60_000 }, http: { ttl: '1m' } });
     const travel = travelIn(cache);
