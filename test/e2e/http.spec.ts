@@ -1452,6 +1452,22 @@ describe('CacheInterceptor and the hooks of fastify', () => {
     expect([second.body, second.headers['x-cache']]).toEqual(['{"wrapped":{"n":1}}', 'BYPASS']);
   });
 
+  it('sends a hit after hooks that take their time', async () => {
+    const { controller } = controllerOf(() => 'plain');
+    const site = await openSite('fastify', {
+      controllers: [controller],
+      prepare: (app) =>
+        instanceOf(app).addHook('onSend', async (_: unknown, __: unknown, payload: unknown) => {
+          await new Promise((resolve) => setImmediate(resolve));
+          return `${String(payload)}!`;
+        }),
+    });
+
+    const [miss, hit] = await site.twice('/');
+
+    expect([miss.body, hit.body, hit.status, hit.headers['x-cache']]).toEqual(['plain!', 'plain!', 200, 'HIT']);
+  });
+
   it('#107: stores the identity of what an `onSend` hook encodes', async () => {
     const { controller } = controllerOf(() => 'plain');
     let sent = 0;

@@ -131,8 +131,9 @@ export class FastifyExchange implements Exchange {
   sendNow(body: Buffer): void {
     const { reply } = this;
     this.#send(reply.send.bind(reply), body);
-    // The status may be read once more: an asynchronous hook can hold back what is sent.
-    Object.assign(reply, { send: nothing, status: nothing });
+    // An asynchronous hook may hold back what is sent: nobody changes its status meanwhile, and Nest waits for it.
+    const ignored = (): FastifyReply => reply;
+    Object.assign(reply, { send: ignored, status: ignored });
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
@@ -200,10 +201,6 @@ export class FastifyExchange implements Exchange {
     const names = COOKIE_METHODS.filter((name) => typeof this.reply[name] === 'function');
     return override<CookieMethods>(this.reply as CookieMethods, Object.fromEntries(names.map((name) => [name, watched])));
   }
-}
-
-function nothing(): void {
-  // Nest's reply to an answer that is sent.
 }
 
 function isStream(payload: unknown): boolean {

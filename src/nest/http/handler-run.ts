@@ -227,8 +227,8 @@ export class HandlerRun {
     restoreHeaders(exchange, this.#before);
     const confirmed = { ...this.#capture(stored.body, headers), status: stored.status, reason: stored.reason ?? undefined, own: headers, tags: stored.tags, isComplete: true };
     const captured = captureResponse(confirmed, policy, clock.wallMs());
-    const isStored = 'response' in captured && access.stores;
-    this.#resolve({ status: 304, ...captured });
+    const isStored = 'response' in captured && access.stores && access.accepts(captured.response);
+    this.#resolve({ status: 304, ...('refusal' in captured || isStored ? captured : {}) });
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);
     const status = { fwd: reason, fwdStatus: 304, isStored, key: access.key };

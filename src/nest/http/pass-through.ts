@@ -90,7 +90,7 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
     const lead = async (): Promise<Stored | undefined> => {
       // This request has not waited for its turn; another one is to lead.
       if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
-      const validating = access.stores ? found.response : undefined;
+      const validating = access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
       const keepsRange = traffic.isUnshared(found.key, cache.clock.coarseNowMs());
       const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, keepsRange, rescue: () => rescue(passage) });
       traffic.begin(found.key);

@@ -156,6 +156,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     expect(hit.rawHeaders.filter((name) => name.toLowerCase() === 'etag')).toHaveLength(1);
   });
 
+  it('#10, #67: never asks for one client about an answer that it may not have', async () => {
+    const seen: unknown[] = [];
+    const { get, cache } = await openRoute((request, response) => {
+      seen.push(request.headers['if-none-match']);
+      response.header('ETag', '"v1"');
+      response.header('Cache-Control', 'max-age=60');
+      return request.headers.authorization ?? 'nobody';
+    });
+    const travel = travelIn(cache);
+    await get('/');
+    travel(61_000);
+
+    const alice = await get('/', { authorization: 'alice' });
+
+    expect([seen, alice.body, alice.headers['x-cache']]).toEqual([[undefined, undefined], 'alice', 'BYPASS']);
+  });
+
   it('#64: leaves If-Match and If-Unmodified-Since to the handler', async () => {
     const seen: unknown[] = [];
     const { get } = await openRoute((request) => (seen.push(request.headers['if-match'], request.headers['if-unmodified-since']), 'x'));
