@@ -25,5 +25,6 @@ export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheK
   const { isGlobal, http, admin, ...cache } = options;
   readBoolean(isGlobal, 'isGlobal', true);
   const resolved = resolveCacheOptions(cache);
-  return { cache: resolved, http: resolveHttpCacheOptions(http, resolved.defaultTtlMs, resolved.load.staleIfErrorMs), admin: resolveAdminOptions(admin) };
+  const { staleWhileRevalidateMs, staleIfErrorMs } = resolved.load;
+  return { cache: resolved, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin) };
 }

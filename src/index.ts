@@ -74,3 +74,4 @@ export { CacheInterceptor } from './nest/http/cache.interceptor.js';
 export { CacheRoute, NoCache } from './nest/http/cache-route.decorator.js';
 export type { CacheRouteOptions } from './nest/http/cache-route.decorator.js';
 export type { HttpCacheOptions } from './nest/http/http-cache-options.js';
+export { urlTag } from './nest/http/response-tags.js';

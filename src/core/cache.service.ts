@@ -158,6 +158,20 @@ export class CacheService implements CacheOperations {
     return new StoredOutcome<T>(entry, 'hit', false);
   }
 
+  /**
+   * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At once
+   * where the store answers at once. What is served of it is told to `countServed`.
+   */
+  find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined> {
+    const namespace = this.#namespaceOf(options);
+    return --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
+  }
+
+  /** Counts an entry that `find` has given and that a caller was answered with. */
+  countServed(entry: StoredEntry, status: 'hit' | 'stale'): void {
+    this.#reporter[status](entry);
+  }
+
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);

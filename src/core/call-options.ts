@@ -47,6 +47,8 @@ export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
   tags?: readonly string[] | ((value: T) => readonly string[]);
   /** A result for which this answers false is returned and not stored. */
   storeIf?: (value: T) => boolean;
+  /** How long beyond its TTL a result is kept, to be found by `LoadContext.stale` and served by nobody. @default as long as a stale option asks */
+  keepStale?: Duration | ((value: T) => Duration);
   /** A stored value that fails is a miss. A schema only judges: what it would transform is not taken over. */
   validate?: ValueValidator<T>;
 }

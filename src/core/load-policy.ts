@@ -26,6 +26,7 @@ export interface LoadPlan extends LoadPolicy {
   readonly ttl: number | ((value: unknown) => unknown);
   readonly tags: readonly string[] | ((value: unknown) => unknown);
   readonly storeIf: ((value: unknown) => unknown) | undefined;
+  readonly keepStale: number | ((value: unknown) => unknown);
   readonly validate: ValueValidator<unknown> | undefined;
 }
 
@@ -41,7 +42,7 @@ export const LOAD_OPTION_NAMES = [
   'singleFlight',
 ] as const satisfies readonly (keyof LoadOptions)[];
 
-const CALL_OPTION_NAMES = ['namespace', 'ttl', 'tags', 'storeIf', 'validate', ...LOAD_OPTION_NAMES];
+const CALL_OPTION_NAMES = ['namespace', 'ttl', 'tags', 'storeIf', 'keepStale', 'validate', ...LOAD_OPTION_NAMES];
 
 export const DEFAULT_LOAD_POLICY: LoadPolicy = {
   staleWhileRevalidateMs: 0,
@@ -73,7 +74,7 @@ export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): Load
 
 /** The plan of a call without options. */
 export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlMs: number): LoadPlan {
-  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, validate: undefined };
+  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, keepStale: 0, validate: undefined };
 }
 
 /** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
@@ -85,6 +86,7 @@ export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan)
     ttl: typeof options.ttl === 'function' ? (options.ttl as LoadPlan['ttl']) : options.ttl === undefined ? defaults.ttl : parseTtl(options.ttl, 'ttl'),
     tags: readTags(options.tags) ?? defaults.tags,
     storeIf: readFunction(options.storeIf, 'storeIf') ?? defaults.storeIf,
+    keepStale: typeof options.keepStale === 'function' ? (options.keepStale as LoadPlan['keepStale']) : readDuration(options.keepStale, 'keepStale', defaults.keepStale as number),
     validate: readValidator(options.validate) ?? defaults.validate,
   };
 }
@@ -110,6 +112,12 @@ export function staleWindowMs(policy: LoadPolicy, ttlMs: number): number {
   const asked = Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
   // A soft time-out alone names no window; without one it would never find a value to serve.
   return asked === 0 && policy.softTimeoutMs !== Infinity ? ttlMs : asked;
+}
+
+/** The same for the result of a load, which may ask to be kept longer. */
+export function keptStaleMs(plan: LoadPlan, value: unknown, ttlMs: number): number {
+  const asked = typeof plan.keepStale === 'function' ? readDuration(plan.keepStale(value), 'keepStale', 0) : plan.keepStale;
+  return Math.max(asked, staleWindowMs(plan, ttlMs));
 }
 
 /** `SetOptions`, read once. */

@@ -7,7 +7,7 @@ import { parseTtl } from './duration.js';
 import { Flight, FlightTable, type FlightResult, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
-import { type LoadPlan, staleWindowMs } from './load-policy.js';
+import { keptStaleMs, type LoadPlan } from './load-policy.js';
 import type { EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { type GroupFactory, LoadRun } from './load-run.js';
@@ -376,7 +376,7 @@ function draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): E
   const asked = value === null && plan.negativeTtlMs !== undefined ? plan.negativeTtlMs : typeof plan.ttl === 'function' ? parseTtl(plan.ttl(value), 'ttl') : plan.ttl;
   if (asked === 0) return undefined;
   const ttlMs = asked === Infinity || plan.jitter === 0 ? asked : Math.max(1, Math.floor(asked * (1 - Math.random() * plan.jitter)));
-  return { key, value, ttlMs, staleMs: staleWindowMs(plan, ttlMs), tags, loadMs };
+  return { key, value, ttlMs, staleMs: keptStaleMs(plan, value, ttlMs), tags, loadMs };
 }
 
 function isStorable({ value }: EntryDraft): boolean {

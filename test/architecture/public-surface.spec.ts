@@ -53,6 +53,7 @@ const rootValues = [
   'escapeGlob',
   'getCacheNamespaceToken',
   'getCacheToken',
+  'urlTag',
 ];
 
 /** What users may import as a type only. */

@@ -1,17 +1,19 @@
 import { type Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
+import { All, Controller, Get, type INestApplication, type ModuleMetadata, type NestInterceptor, Req, Res, type Type, UseInterceptors } from '@nestjs/common';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { CacheService } from '../../src/core/cache.service.js';
+import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 
 export type Platform = 'express' | 'fastify';
 
 export interface Answer {
   readonly status: number;
+  readonly reason: string;
   readonly headers: IncomingHttpHeaders;
   readonly rawHeaders: readonly string[];
   readonly body: string;
@@ -29,6 +31,7 @@ export interface Ask {
 export interface Site {
   readonly app: INestApplication;
   readonly cache: CacheService;
+  readonly port: number;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   ask(path: string, ask: Ask): Promise<Answer>;
   /** Two equal requests, one after the other. */
@@ -40,22 +43,24 @@ export interface SiteParts {
   readonly providers?: NonNullable<ModuleMetadata['providers']>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly cache?: CacheKitOptions;
+  /** In the place of the platform's adapter without options. */
+  readonly adapter?: FastifyAdapter;
   readonly prepare?: (app: INestApplication) => unknown;
 }
 
 const sites = new Set<Site>();
 
 /** A real application on a free port of the loopback interface. */
-export async function openSite(platform: Platform, { controllers, providers = [], imports = [], cache = {}, prepare }: SiteParts): Promise<Site> {
+export async function openSite(platform: Platform, { controllers, providers = [], imports = [], cache = {}, adapter, prepare }: SiteParts): Promise<Site> {
   const module = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(cache), ...imports], controllers, providers }).compile();
-  const app = module.createNestApplication<NestExpressApplication>(platform === 'express' ? new ExpressAdapter() : (new FastifyAdapter() as never), { logger: false });
+  const app = module.createNestApplication<NestExpressApplication>(platform === 'express' ? new ExpressAdapter() : ((adapter ?? new FastifyAdapter()) as never), { logger: false });
   await prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
   const ask = (path: string, options: Ask): Promise<Answer> => send(port, path, options);
   const get: Site['get'] = (path, headers = {}) => ask(path, { headers });
   const twice: Site['twice'] = async (path, headers) => [await get(path, headers), await get(path, headers)];
-  const site: Site = { app, cache: app.get(CacheService), get, ask, twice };
+  const site: Site = { app, cache: app.get(CacheService), port, get, ask, twice };
   sites.add(site);
   return site;
 }
@@ -73,7 +78,7 @@ function send(port: number, path: string, { method = 'GET', headers = {}, body, 
       response.on('error', reject);
       response.on('end', () => {
         const bytes = Buffer.concat(chunks);
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, rawHeaders: response.rawHeaders, body: bytes.toString(), bytes });
+        resolve({ status: response.statusCode ?? 0, reason: response.statusMessage ?? '', headers: response.headers, rawHeaders: response.rawHeaders, body: bytes.toString(), bytes });
       });
     });
     request.on('error', reject);
@@ -81,11 +86,11 @@ function send(port: number, path: string, { method = 'GET', headers = {}, body, 
   });
 }
 
-const CACHE_HEADERS = ['age', 'x-cache', 'x-cache-ttl', 'connection', 'keep-alive'];
+const CACHE_HEADERS = ['age', 'cache-status', 'x-cache', 'x-cache-ttl', 'connection', 'keep-alive'];
 
 /** What must be the same on a hit as on the miss before it. */
-export function lasting({ status, headers, bytes }: Answer): unknown {
-  return { status, body: bytes.toString('latin1'), headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))) };
+export function lasting({ status, reason, headers, bytes }: Answer): unknown {
+  return { status, reason, body: bytes.toString('latin1'), headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))) };
 }
 
 /** Counts the runs of a handler, and holds them back on demand. */
@@ -106,6 +111,11 @@ export class Runs {
     this.#open();
   }
 
+  /** Resolves when nothing is held back. */
+  gate(): Promise<void> {
+    return this.#gate;
+  }
+
   async passed(): Promise<number> {
     const count = this.next();
     await this.#gate;
@@ -116,4 +126,90 @@ export class Runs {
 /** Resolves when `isTrue` is, looking at every turn of the event loop. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What both platforms' responses can do in passthrough mode. */
+export interface PassthroughResponse {
+  status(code: number): unknown;
+  header(name: string, value: string | string[]): unknown;
+  removeHeader(name: string): unknown;
+  /** Express: adds a line; on Fastify `header` does. */
+  append?(name: string, value: string): unknown;
+}
+
+export type RouteAnswer = (request: PlatformRequest, response: PassthroughResponse) => unknown;
+
+export interface PlatformRequest {
+  headers: Record<string, string | undefined>;
+  originalUrl: string;
+  url: string;
+  query: Record<string, string>;
+  user?: unknown;
+}
+
+/** A site whose runs of the handler are counted. */
+export type RouteSite = Site & { readonly runs: Runs };
+
+/** Makes sites with one cached route at `/`. */
+export interface Routes {
+  open(parts: SiteParts): Promise<Site>;
+  openController(controller: Type, parts?: Partial<SiteParts>): Promise<Site>;
+  routeOf(answer: RouteAnswer, ...decorators: MethodDecorator[]): { controller: Type; runs: Runs };
+  routeWith(interceptors: (NestInterceptor | Type<NestInterceptor>)[], answer: RouteAnswer, ...decorators: MethodDecorator[]): { controller: Type; runs: Runs };
+  openRoute(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite>;
+  /** Answers every method and path as the test says. */
+  openOrigin(answer: RouteAnswer, cache?: CacheKitOptions, ...decorators: MethodDecorator[]): Promise<RouteSite>;
+}
+
+export function routesOn(platform: Platform): Routes {
+  const open: Routes['open'] = (parts) => openSite(platform, parts);
+  const openController: Routes['openController'] = (controller, parts = {}) => open({ controllers: [controller], ...parts });
+
+  const routeAt = (path: MethodDecorator, interceptors: (NestInterceptor | Type<NestInterceptor>)[], answer: RouteAnswer, decorators: MethodDecorator[]): { controller: Type; runs: Runs } => {
+    const runs = new Runs();
+    @Controller()
+    @UseInterceptors(...interceptors)
+    class OneController {
+      @path
+      one(@Req() request: PlatformRequest, @Res({ passthrough: true }) response: PassthroughResponse): unknown {
+        runs.next();
+        return answer(request, response);
+      }
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(OneController.prototype, 'one') as PropertyDescriptor;
+    for (const decorate of decorators) decorate(OneController.prototype, 'one', descriptor);
+    return { controller: OneController, runs };
+  };
+  const routeWith: Routes['routeWith'] = (interceptors, answer, ...decorators) => routeAt(Get('/'), interceptors, answer, decorators);
+  const routeOf: Routes['routeOf'] = (answer, ...decorators) => routeWith([CacheInterceptor], answer, ...decorators);
+
+  return {
+    open,
+    openController,
+    routeOf,
+    routeWith,
+    async openRoute(answer, ...decorators) {
+      const { controller, runs } = routeOf(answer, ...decorators);
+      return { ...(await openController(controller)), runs };
+    },
+    async openOrigin(answer, cache = { http: { ttl: 0 } }, ...decorators) {
+      const { controller, runs } = routeAt(All(platform === 'express' ? '{*path}' : '*'), [CacheInterceptor], answer, decorators);
+      return { ...(await openController(controller, { cache })), runs };
+    },
+  };
+}
+
+/** Lets time pass for a cache, on both its scales, without waiting. */
+export function travelIn({ clock }: CacheService): (ms: number) => void {
+  let passedMs = 0;
+  for (const scale of ['nowMs', 'coarseNowMs', 'wallMs'] as const) {
+    const read = clock[scale].bind(clock);
+    clock[scale] = () => read() + passedMs;
+  }
+  return (ms) => void (passedMs += ms);
+}
+
+/** Resolves when the event loop has turned so often that answers within the process have come. */
+export async function settled(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -60,7 +60,7 @@ describe('CacheKitModule.forRoot', () => {
     [{ requestScope: true }, /Unknown option `requestScope`/],
     [{ file: {} }, /Unknown option `file`/],
     [{ backend: 'file' }, /Expected `backend` to be one of 'memory', got `file`/],
-    [{ http: { honourRequestDirectives: true } }, /Unknown option `http.honourRequestDirectives`/],
+    [{ http: { honourRequestDirectives: 'yes' } }, /Expected `http.honourRequestDirectives`/],
     [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
     [{ admin: {} }, /Expected `admin.guards` to be an array of guard classes/],
     [{ admin: { guards: [], secret: 1 } }, /Unknown option `admin.secret`/],

@@ -11,7 +11,7 @@ export type OptionFunction = (this: unknown, ...args: unknown[]) => unknown;
 export type LoadCallOptions = Readonly<Partial<Record<(typeof LOAD_CALL_OPTION_NAMES)[number], unknown>>>;
 
 const LOAD_CALL_OPTION_NAMES = ['namespace', 'ttl', 'tags', 'storeIf', 'validate', ...LOAD_OPTION_NAMES] as const;
-const NO_DEFAULTS: LoadPlan = { ...DEFAULT_LOAD_POLICY, namespace: undefined, ttl: 0, tags: [], storeIf: undefined, validate: undefined };
+const NO_DEFAULTS: LoadPlan = { ...DEFAULT_LOAD_POLICY, namespace: undefined, ttl: 0, tags: [], storeIf: undefined, keepStale: 0, validate: undefined };
 
 /** Checks the names, and what all decorators have in common: `cache` and `namespace`. @throws CacheConfigError */
 export function checkOptions(options: object, names: readonly string[]): void {

@@ -4,7 +4,8 @@ import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
 import { checkNames } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
-import { readRouteDefaults, type RequestFunction, type ResolvedRouteDefaults, type RouteDefaultOptions } from './http-cache-options.js';
+import type { CacheRequest } from './exchange.js';
+import { readRouteDefaults, type RequestFunction, ROUTE_DEFAULT_NAMES, ROUTE_DEFAULTS, type RouteDefaultOptions } from './http-cache-options.js';
 
 /** How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's options. */
 export interface CacheRouteOptions extends RouteDefaultOptions {
@@ -14,10 +15,14 @@ export interface CacheRouteOptions extends RouteDefaultOptions {
   namespace?: string;
   /** Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. */
   key?: string | RequestFunction<string>;
-  tags?: string[] | RequestFunction<string[]>;
+  /** A function is given the request, and what the handler has answered. */
+  tags?: string[] | TagsFunction;
 }
 
-const OPTION_NAMES = ['cache', 'namespace', 'key', 'tags', 'ttl', 'scope', 'varyBy', 'query', 'cacheControl', 'maxBodyBytes', 'staleIfError'] satisfies (keyof CacheRouteOptions)[];
+/** Written as a method, so that the parameters may be annotated with types of one's own. */
+export type TagsFunction = { of(request: CacheRequest, result: unknown): string[] }['of'];
+
+const OPTION_NAMES = ['cache', 'namespace', 'key', 'tags', ...ROUTE_DEFAULT_NAMES] satisfies (keyof CacheRouteOptions)[];
 
 const ROUTE_METADATA = 'cache-kit:route';
 
@@ -44,12 +49,15 @@ export function routeOptionsOf(controller: object, handler: object): CacheRouteO
   return ofHandler && ofController ? { ...ofController, ...ofHandler } : ofHandler;
 }
 
-const ANY_BASE: ResolvedRouteDefaults = { ttlMs: 0, scope: 'public', varyBy: [], query: undefined, cacheControl: 'auto', maxBodyBytes: 1, staleIfErrorMs: 0 };
+/** Whether one of the decorators stands on the handler itself. */
+export function isDecorated(handler: object): boolean {
+  return Reflect.hasMetadata(ROUTE_METADATA, handler);
+}
 
 function checkRouteOptions(options: CacheRouteOptions): void {
   const where = '@CacheRoute ';
   checkNames(options, OPTION_NAMES, where);
-  readRouteDefaults(options, ANY_BASE, where);
+  readRouteDefaults(options, ROUTE_DEFAULTS, where);
   const { cache, namespace, key, tags } = options;
   checkName(cache, `${where}cache`);
   checkName(namespace, `${where}namespace`);

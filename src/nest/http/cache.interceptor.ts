@@ -1,13 +1,20 @@
-import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import type { Server } from 'node:http';
+import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
+import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
+import { SystemClock } from '../../core/system-clock.js';
 import { showBypass } from './answer-headers.js';
+import { BackgroundRefresh, isRefreshing } from './background-refresh.js';
 import type { Exchange } from './exchange.js';
 import { openExchange } from './open-exchange.js';
-import { accessOf, type RouteAccess } from './route-access.js';
-import { type RoutePassage, passThrough } from './route-passage.js';
+import { passThrough } from './pass-through.js';
+import { accessOf, type Bypass, type RouteAccess } from './route-access.js';
 import { RoutePolicies, type RoutePolicy } from './route-policy.js';
 import { RouteTraffic } from './route-traffic.js';
+import { invalidateOnSuccess, isUnsafe } from './unsafe-request.js';
+
+/** How long a shutdown waits for refreshes. */
+const CLOSE_GRACE_MS = 5_000;
 
 /**
  * Answers GET and HEAD from the cache, and stores what may be stored: see docs/http.md. Bind it with `@UseInterceptors`
@@ -15,42 +22,49 @@ import { RouteTraffic } from './route-traffic.js';
  * too. A fault of the cache never reaches a client: the handler runs instead.
  */
 @Injectable()
-export class CacheInterceptor implements NestInterceptor, OnModuleInit {
+export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeApplicationShutdown {
   readonly #policies: RoutePolicies;
   readonly #traffic = new RouteTraffic();
+  readonly #refresh: BackgroundRefresh;
   readonly #logger = new Logger(CacheInterceptor.name);
   readonly #warned = new WeakSet<RoutePolicy>();
 
   constructor(moduleRef: ModuleRef) {
-    this.#policies = new RoutePolicies(moduleRef);
+    this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
+    this.#refresh = new BackgroundRefresh(() => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined);
   }
 
   onModuleInit(): void {
-    this.#policies.checkCaches();
+    for (const warning of this.#policies.check()) this.#logger.warn(warning);
+  }
+
+  beforeApplicationShutdown(): Promise<void> {
+    return this.#refresh.close(CLOSE_GRACE_MS, new SystemClock());
   }
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
     if (context.getType() !== 'http') return next.handle();
+    const exchange = openExchange(context);
+    if (exchange === undefined || !isFirst(exchange)) return next.handle();
     const policy = this.#policies.of(context);
-    const exchange = policy === undefined ? undefined : openExchange(context);
-    if (policy === undefined || exchange === undefined || !isFirst(exchange)) return next.handle();
+    if (isUnsafe(exchange.request)) invalidateOnSuccess(exchange, this.#policies.caches);
+    if (policy === undefined) return next.handle();
     const access = this.#accessOf(policy, exchange);
-    if (access === undefined) {
-      showBypass(exchange, policy);
+    if ('fwd' in access) {
+      showBypass(exchange, policy, access.fwd, access.why);
       return next.handle();
     }
-    const passage: RoutePassage = { exchange, policy, access, next, traffic: this.#traffic };
-    return passThrough(passage);
+    return passThrough({ exchange, policy, access, next, traffic: this.#traffic, refresh: this.#refresh, isRefresh: isRefreshing(exchange) });
   }
 
   /** A `key` or `scope` that throws leaves nothing to look up; the route must answer all the same. */
-  #accessOf(policy: RoutePolicy, exchange: Exchange): RouteAccess | undefined {
+  #accessOf(policy: RoutePolicy, exchange: Exchange): RouteAccess | Bypass {
     try {
       return accessOf(policy, exchange.request);
     } catch (error) {
-      if (!this.#warned.has(policy)) this.#logger.warn(`${policy.identity} is not cached, because its \`key\` or \`scope\` failed: ${String(error)}`);
+      if (!this.#warned.has(policy)) this.#logger.warn(`${policy.identity} is not cached, because its \`key\`, \`scope\` or \`varyBy\` failed: ${String(error)}`);
       this.#warned.add(policy);
-      return undefined;
+      return { fwd: 'bypass', why: 'no-key' };
     }
   }
 }
@@ -59,6 +73,7 @@ const TAKEN = Symbol('taken by CacheInterceptor');
 
 /** Whether no interceptor has taken this request yet. */
 function isFirst({ raw }: Exchange): boolean {
+  // A property, because a set of requests costs a hash for each.
   const request = raw as { [TAKEN]?: true };
   if (request[TAKEN]) return false;
   request[TAKEN] = true;

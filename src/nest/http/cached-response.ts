@@ -1,14 +1,19 @@
 import type { HeaderValue } from './exchange.js';
 
 /** Told apart from application data in the same store, and from responses of another layout. */
-const RESPONSE_FORMAT = 'nestjs-cache-kit/response/1';
+const RESPONSE_FORMAT = 'nestjs-cache-kit/response/2';
 
 export type HeaderLine = readonly [name: string, value: HeaderValue];
+
+/** For whom a response may be reused that was not made for a scope: RFC 9111 section 3.5 for `Authorization`. */
+export type Sharing = 'unidentified' | 'authorized' | 'anybody';
 
 /** An answer as it is stored: plain data that every backend keeps, with the body as the bytes that were sent. */
 export interface CachedResponse {
   readonly format: typeof RESPONSE_FORMAT;
   readonly status: number;
+  /** The reason phrase, where the handler has set one. */
+  readonly reason: string | null;
   /** What the handler has set or changed, but for the fields below. */
   readonly headers: readonly HeaderLine[];
   /** What was there before the handler and not after it. */
@@ -17,19 +22,45 @@ export interface CachedResponse {
   /** The names that the handler has added to `Vary`. */
   readonly vary: readonly string[];
   readonly etag: string | null;
-  /** When it was generated, as an HTTP date: RFC 9111 section 4.2.3 measures `Age` from there. */
+  /** The tag is the handler's: it may be asked whether it still holds. */
+  readonly hasOwnEtag: boolean;
+  /** What to send as `Cache-Control` where nobody has set one. */
+  readonly cacheControl: string | null;
+  /** When it was generated, as an HTTP date. */
   readonly date: string;
   readonly body: Buffer;
-  /** For how long it is fresh; `Infinity` for ever. */
-  readonly ttlMs: number;
-  /** Whether the handler's own `Cache-Control` says `public`. */
-  readonly isPublic: boolean;
-  /** Whether the handler's own `Cache-Control` allows it to be served stale. */
+  /** For how long it is fresh from when it was stored; `Infinity` for ever, 0: it is validated before every use. */
+  readonly freshMs: number;
+  /** How old it was when it came. */
+  readonly initialAgeMs: number;
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
+  /** Whether it allows to be served stale to a client that accepts that. */
   readonly mayBeStale: boolean;
+  readonly sharing: Sharing;
+  readonly tags: readonly string[];
+  /** It was an exception, and is one again when it is replayed. */
+  readonly isThrown: boolean;
 }
 
 export function cachedResponse(fields: Omit<CachedResponse, 'format'>): CachedResponse {
   return { format: RESPONSE_FORMAT, ...fields };
+}
+
+/** The validators of the handler (RFC 9110 section 8.8); only with one of them it can be asked whether the response still holds. */
+export function ownValidators({ etag, hasOwnEtag, headers }: CachedResponse): { etag?: string; lastModified?: string } {
+  const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
+  return { ...(hasOwnEtag && etag !== null ? { etag } : {}), ...(lastModified === undefined ? {} : { lastModified: String(lastModified) }) };
+}
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+
+/** How long a response is kept beyond its freshness: as long as it may be served stale, or is worth validating. */
+export function keptStaleMs(response: CachedResponse): number {
+  const { etag, lastModified } = ownValidators(response);
+  const worthValidatingMs = etag === undefined && lastModified === undefined ? 0 : Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS);
+  return Math.ceil(Math.max(response.staleWhileRevalidateMs, response.staleIfErrorMs, worthValidatingMs));
 }
 
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -48,14 +79,19 @@ export function isCachedResponse(value: unknown): value is CachedResponse {
   return isSound;
 }
 
-function hasSoundLayout({ format, status, body, ttlMs }: Partial<CachedResponse>): boolean {
-  return format === RESPONSE_FORMAT && Number.isInteger(status) && Buffer.isBuffer(body) && typeof ttlMs === 'number';
+const NUMBERS = ['freshMs', 'initialAgeMs', 'staleWhileRevalidateMs', 'staleIfErrorMs'] as const;
+const SHARINGS: readonly unknown[] = ['unidentified', 'authorized', 'anybody'] satisfies Sharing[];
+
+function hasSoundLayout(value: Partial<CachedResponse>): boolean {
+  const { format, status = 0, body, sharing, tags } = value;
+  if (format !== RESPONSE_FORMAT || !Number.isInteger(status) || status < 200 || status > 999) return false;
+  return Buffer.isBuffer(body) && NUMBERS.every((name) => typeof value[name] === 'number') && SHARINGS.includes(sharing) && Array.isArray(tags);
 }
 
 /** Nothing that could end a header line and begin another is sent. */
-function hasSoundHeaders({ headers, removed, vary, contentType, etag, date }: Partial<CachedResponse>): boolean {
+function hasSoundHeaders({ headers, removed, vary, contentType, etag, date, reason, cacheControl }: Partial<CachedResponse>): boolean {
   const hasLines = Array.isArray(headers) && headers.every(isHeaderLine);
-  return hasLines && isNames(removed) && isNames(vary) && [contentType ?? '', etag ?? '', date].every(isFieldValue);
+  return hasLines && isNames(removed) && isNames(vary) && [contentType ?? '', etag ?? '', reason ?? '', cacheControl ?? '', date].every(isFieldValue);
 }
 
 function isHeaderLine(line: unknown): boolean {

@@ -42,17 +42,3 @@ function matchesEtag(noneMatch: string, etag: string): boolean {
 function withoutWeakness(etag: string): string {
   return etag.startsWith('W/') ? etag.slice(2) : etag;
 }
-
-const CONDITIONS = ['if-none-match', 'if-modified-since'] as const;
-
-/**
- * Takes the client's conditions off a request: the handler is to give the whole answer, on which they are judged then.
- * @returns puts them back
- */
-export function hideConditions(headers: IncomingHttpHeaders): () => void {
-  const hidden = CONDITIONS.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]] as const]));
-  for (const [name] of hidden) Reflect.deleteProperty(headers, name);
-  return () => {
-    for (const [name, value] of hidden) headers[name] = value;
-  };
-}

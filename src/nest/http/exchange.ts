@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 
 export type HeaderValue = string | number | readonly string[];
@@ -19,8 +20,8 @@ export interface CacheRequest {
   readonly user?: unknown;
 }
 
-/** Whether the body is sent, or only the status and the headers. */
-export type ReplyForm = 'full' | 'empty';
+/** What is sent as the body: the one that the platform has, or other bytes. */
+export type Reply = 'own' | Buffer;
 
 /** One request and its response, the same for every platform. Header names are lower-case. */
 export interface Exchange {
@@ -30,6 +31,9 @@ export interface Exchange {
 
   status(): number;
   setStatus(status: number): void;
+  /** The reason phrase, where somebody has set one. */
+  reason(): string | undefined;
+  setReason(reason: string): void;
   header(name: string): HeaderValue | undefined;
   /** As they are now; what is set later does not show in it. */
   headers(): HeaderMap;
@@ -40,13 +44,17 @@ export interface Exchange {
 
   /**
    * Lets `onReply` see the next reply before any of it is sent: the body as the platform has serialised it, or
-   * `undefined` for a stream. It may still change status and headers. Called once at most.
+   * `undefined` for a stream, whose reply cannot be put off or replaced. It may still change status and headers. Called
+   * once at most; nothing is sent before its promise is resolved, which must not be rejected.
    * @returns stops listening
    */
-  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void;
+  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void;
 
   /** Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked once. */
   replaceReply(answer: () => Buffer | undefined): void;
+
+  /** Sends the answer now; what Nest replies after that comes to nothing. */
+  sendNow(body: Buffer): void;
 
   /** Makes the handler see `query` and `url` in the place of the request's own. @returns puts them back */
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void;
@@ -64,6 +72,17 @@ export function copyHeaders(headers: HeaderMap): HeaderMap {
 }
 
 export const EMPTY_BODY = Buffer.alloc(0);
+
+/** Up to this size copying a body costs less than a write of its own. */
+const MAX_JOINED_BYTES = 16 * 1024;
+
+/**
+ * A body in the form that leaves fastest. Node joins head and body of an answer to one write where the body is text, and
+ * makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for.
+ */
+export function writable(body: Buffer): Buffer | string {
+  return body.length > 0 && body.length <= MAX_JOINED_BYTES && isAscii(body) ? body.toString('latin1') : body;
+}
 
 type Methods<T> = { [Name in keyof T]?: (original: T[Name]) => T[Name] };
 type AnyMethod = (...args: unknown[]) => unknown;

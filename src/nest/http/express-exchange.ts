@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -39,6 +39,14 @@ export class ExpressExchange implements Exchange {
     this.response.statusCode = status;
   }
 
+  reason(): string | undefined {
+    return this.response.statusMessage === '' ? undefined : this.response.statusMessage;
+  }
+
+  setReason(reason: string): void {
+    this.response.statusMessage = reason;
+  }
+
   header(name: string): HeaderValue | undefined {
     return this.response.getHeader(name);
   }
@@ -59,23 +67,32 @@ export class ExpressExchange implements Exchange {
     return false;
   }
 
-  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
+  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void {
     const onStream = (): void => {
       stop();
-      onReply(undefined);
+      void onReply(undefined);
     };
     const stop = override<RawResponse>(this.response as unknown as RawResponse, {
       end:
         (end) =>
         (...sent) => {
           stop();
-          return onReply(bytesOf(sent[0], sent[1])) === 'full' ? end(...sent) : end(callbackOf(sent));
+          const reply = onReply(bytesOf(sent[0], sent[1]));
+          const send = (form: Reply): unknown => (form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent)));
+          if (!(reply instanceof Promise)) return send(reply);
+          void reply.then(send);
+          return this.response;
         },
       write: before(onStream),
       writeHead: before(onStream),
       flushHeaders: before(onStream),
     });
     return stop;
+  }
+
+  #endWith(end: Method, bytes: Buffer, callback: unknown): unknown {
+    if (bytes.length > 0) this.setHeader('content-length', bytes.length);
+    return end(bytes, callback);
   }
 
   replaceReply(answer: () => Buffer | undefined): void {
@@ -88,10 +105,17 @@ export class ExpressExchange implements Exchange {
         isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
-        return response.end(bytes);
+        return response.end(writable(bytes));
       };
     response.json = inPlaceOf(response.json.bind(response));
     response.send = inPlaceOf(response.send.bind(response));
+  }
+
+  sendNow(body: Buffer): void {
+    const { response } = this;
+    if (body.length > 0) response.setHeader('content-length', body.length);
+    response.end(writable(body));
+    response.send = nothing;
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
@@ -113,6 +137,10 @@ export class ExpressExchange implements Exchange {
   onClose(listener: () => void): void {
     this.response.once('close', listener);
   }
+}
+
+function nothing(): void {
+  // Nest's reply to an answer that is sent.
 }
 
 /** A method that tells before it is called. */

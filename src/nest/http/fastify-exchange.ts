@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type ReplyForm } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -58,6 +58,20 @@ export class FastifyExchange implements Exchange {
     this.reply.code(status);
   }
 
+  reason(): string | undefined {
+    const reason = this.#hasReason() ? (this.reply.raw.statusMessage as string | undefined) : undefined;
+    return reason === '' ? undefined : reason;
+  }
+
+  setReason(reason: string): void {
+    if (this.#hasReason()) this.reply.raw.statusMessage = reason;
+  }
+
+  /** HTTP/2 has none, and Node warns of who looks for it (RFC 9113 section 8.3.2). */
+  #hasReason(): boolean {
+    return this.request.raw.httpVersionMajor < 2;
+  }
+
   header(name: string): HeaderValue | undefined {
     return this.reply.getHeader(name);
   }
@@ -80,7 +94,7 @@ export class FastifyExchange implements Exchange {
     return this.#setsCookie;
   }
 
-  watchReply(onReply: (body: Buffer | undefined) => ReplyForm): () => void {
+  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void {
     const { reply } = this;
     const stopCookies = this.#watchCookies();
     const stopSend = override<FastifyReply>(reply, {
@@ -89,7 +103,11 @@ export class FastifyExchange implements Exchange {
         const rendered = this.#render(payload);
         if (rendered?.contentType !== undefined) reply.header('content-type', rendered.contentType);
         const form = onReply(rendered?.body);
-        return rendered === undefined ? send(payload) : this.#send(send, form === 'full' ? rendered.body : EMPTY_BODY);
+        if (rendered === undefined) return send(payload);
+        const sendForm = (bytes: Reply): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
+        if (!(form instanceof Promise)) return sendForm(form);
+        void form.then(sendForm);
+        return reply;
       },
     });
     const stop = (): void => {
@@ -108,6 +126,14 @@ export class FastifyExchange implements Exchange {
       isAnswered = true;
       return bytes === undefined ? send(payload) : this.#send(send, bytes);
     };
+  }
+
+  sendNow(body: Buffer): void {
+    const { reply } = this;
+    this.#send(reply.send.bind(reply), body);
+    // An asynchronous hook may hold back what is sent: nobody changes its status meanwhile, and Nest waits for it.
+    const ignored = (): FastifyReply => reply;
+    Object.assign(reply, { send: ignored, status: ignored });
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {
@@ -136,7 +162,8 @@ export class FastifyExchange implements Exchange {
   /** A Buffer without a content type would get one, and an empty answer has none. */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
     if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
-    return body.length === 0 && this.reply.getHeader('content-type') === undefined ? send() : send(body);
+    const hasType = this.reply.getHeader('content-type') !== undefined;
+    return hasType ? send(writable(body)) : body.length === 0 ? send() : send(body);
   }
 
   /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */

@@ -1,11 +1,12 @@
 import 'reflect-metadata';
-import type { ModulesContainer } from '@nestjs/core';
+import type { ModuleRef, ModulesContainer } from '@nestjs/core';
 
 /*
  * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
  * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each other.
  */
 const HEADERS_METADATA = '__headers__';
+const INTERCEPTORS_METADATA = '__interceptors__';
 const PASSTHROUGH_METADATA = '__responsePassthrough__';
 const REDIRECT_METADATA = '__redirect__';
 const RENDER_METADATA = '__renderTemplate__';
@@ -22,25 +23,53 @@ export interface HandlerFacts {
   /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
   readonly headerNames: readonly string[];
   readonly isStream: boolean;
+  /** The class of the first interceptor; `undefined` when it cannot be told. */
+  readonly outermost: object | undefined;
   /** Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`. */
   readonly sendsItself: boolean;
 }
 
-type Class = abstract new (...args: never[]) => unknown;
-type Handler = (...args: never[]) => unknown;
+export type Class = abstract new (...args: never[]) => unknown;
+export type Handler = (...args: never[]) => unknown;
 
-export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer): HandlerFacts {
+/** @param globals what `globalInterceptorsOf` answers */
+export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer, globals: readonly object[] | undefined): HandlerFacts {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
   const method = methodNameOf(controller, handler);
   return {
     identity: `${moduleNameOf(controller, modules)}.${controller.name}.${method}${versionOf(controller, handler)}`.replaceAll(' ', '_'),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
+    outermost: globals === undefined ? undefined : classOf([...globals, ...interceptorsOf(controller), ...interceptorsOf(handler)][0]),
     isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
     sendsItself:
       Reflect.getMetadata(REDIRECT_METADATA, handler) !== undefined ||
       Reflect.getMetadata(RENDER_METADATA, handler) !== undefined ||
       takesResponse(controller, method),
   };
+}
+
+/** The interceptors that `@UseInterceptors` has bound, in the order in which they run. */
+export function interceptorsOf(target: object): readonly object[] {
+  return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];
+}
+
+/** Bound as a class, or as an object of it. */
+export function classOf(interceptor: object | undefined): object | undefined {
+  return typeof interceptor === 'function' ? interceptor : interceptor?.constructor;
+}
+
+/** What an application's configuration knows of interceptors; Nest hands it out to nobody, but keeps it in the container. */
+interface GlobalInterceptors {
+  getGlobalInterceptors(): readonly object[];
+  getGlobalRequestInterceptors(): readonly object[];
+}
+
+/** The interceptors of all routes, before those of controllers; `undefined` when they cannot be told, or differ with each request. */
+export function globalInterceptorsOf(moduleRef: ModuleRef): readonly object[] | undefined {
+  const { container } = moduleRef as unknown as { container?: { applicationConfig?: Partial<GlobalInterceptors> } };
+  const globals = container?.applicationConfig?.getGlobalInterceptors?.();
+  const ofRequests = container?.applicationConfig?.getGlobalRequestInterceptors?.();
+  return globals === undefined || ofRequests?.length !== 0 ? undefined : globals;
 }
 
 function takesResponse(controller: Class, method: string): boolean {

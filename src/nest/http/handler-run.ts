@@ -1,14 +1,21 @@
 import { type CallHandler } from '@nestjs/common';
 import { Observable, type Subscriber } from 'rxjs';
 import type { Clock } from '../../core/ports/clock.port.js';
-import { applyConditions, finishAnswer, showBypass } from './answer-headers.js';
-import { cachedResponse, type CachedResponse } from './cached-response.js';
-import { hideConditions, weakEtag } from './conditional-request.js';
-import { EMPTY_BODY, type Exchange, type HeaderMap, type ReplyForm } from './exchange.js';
-import { changedHeaders, removedHeaders, restoreHeaders } from './response-headers.js';
+import { answerFor, finishAnswer, type Provenance, showBypass } from './answer-headers.js';
+import type { ForwardReason } from './cache-status.js';
+import { OWN_FIELD } from './cache-control.js';
+import type { CachedResponse } from './cached-response.js';
+import { type Capture, captureResponse } from './captured-response.js';
+import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from './exchange.js';
+import { type HiddenHeaders, hideHeaders } from './hidden-headers.js';
+import { putBack } from './replay.js';
+import { restoreHeaders } from './response-headers.js';
+import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
 import type { RouteAccess } from './route-access.js';
+import { hostOf } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
-import { judge } from './storability.js';
+import type { Refusal } from './storability.js';
+import { mergedHeaders } from './validated-response.js';
 
 /*
  * One run of a handler, watched from its first step to the reply, to learn what can be stored.
@@ -18,9 +25,9 @@ import { judge } from './storability.js';
  * the cache have set: two pictures are taken, before the handler and when its value comes back. Interceptors outside
  * set theirs on every request.
  *
- * The run ends once, whatever happens: with a response to be stored; with `undefined` for an answer that is nobody
- * else's; or with an error. It must end, because requests for the same key may wait for it:
- * - the handler throws: its error is everybody's;
+ * The run ends once, whatever happens: with a response to be stored; with the reason why there is none; or with an
+ * error. It must end, because requests for the same key may wait for it:
+ * - the handler throws: its error is everybody's, unless the route stores answers of that status;
  * - the subscription is ended first (an outer time-out, a client that has left): `RunAbandoned`, and a waiter runs;
  * - the handler is done but nobody replies, because the client has left: the same, when the response is closed;
  * - the handler goes on after the client has left: it ends when the handler does, and the answer is stored.
@@ -29,11 +36,27 @@ import { judge } from './storability.js';
 /** Nobody is left who could tell what the handler would have answered. */
 export class RunAbandoned extends Error {}
 
+/** What came of a run. */
+export interface RunResult {
+  /** What could be stored. */
+  readonly response?: CachedResponse;
+  readonly refusal?: Refusal;
+  readonly status: number;
+}
+
+/** For this cache alone. */
+const NOT_SENT = [OWN_FIELD, ...TAG_FIELDS];
+
 /** How long a reply may take after the handler is done and the response is closed. */
 const LATE_REPLY_MS = 1_000;
 
-/** What is answered in the place of the handler's error; `undefined`: nothing is. */
-export type Rescue = () => Promise<Observable<unknown> | undefined>;
+/** A stored response in the place of a failure; `undefined` where there is none that may be served. */
+export type Rescue = () => Replacement | undefined | Promise<Replacement | undefined>;
+
+export interface Replacement {
+  readonly response: CachedResponse;
+  readonly how: Provenance;
+}
 
 export interface RunParts {
   readonly exchange: Exchange;
@@ -41,16 +64,23 @@ export interface RunParts {
   readonly access: RouteAccess;
   readonly next: CallHandler;
   readonly clock: Clock;
+  /** Why the handler runs. */
+  readonly reason: ForwardReason;
+  /** The expired response that the handler is asked about. */
+  readonly validating: CachedResponse | undefined;
+  readonly keepsRange: boolean;
+  readonly rescue: Rescue;
 }
 
 export class HandlerRun {
-  readonly result: Promise<CachedResponse | undefined>;
-  #resolve!: (response: CachedResponse | undefined) => void;
+  readonly result: Promise<RunResult>;
+  #resolve!: (result: RunResult) => void;
   #reject!: (error: unknown) => void;
 
   readonly #before: HeaderMap;
-  #after: { readonly headers: HeaderMap; readonly status: number } | undefined;
+  #after: { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean } | undefined;
   #stage: 'waiting' | 'running' | 'done' = 'waiting';
+  #hidden: HiddenHeaders | undefined;
   #restoreRequest: () => void = () => undefined;
   #stopWatching: () => void = () => undefined;
 
@@ -66,18 +96,19 @@ export class HandlerRun {
   }
 
   /** Runs the handler for the first subscriber; a later one, such as a retrying interceptor's, has the handler unwatched. */
-  answer(rescue: Rescue): Observable<unknown> {
+  answer(): Observable<unknown> {
     return new Observable((subscriber) => {
       if (this.#stage !== 'waiting') return this.parts.next.handle().subscribe(subscriber);
       this.#begin();
       const running = this.parts.next.handle().subscribe({
         next: (value) => {
-          this.#after = { headers: this.parts.exchange.headers(), status: this.parts.exchange.status() };
+          this.#see(value, this.parts.exchange.status(), false);
+          if (this.parts.validating !== undefined) this.#hidden?.answered();
           subscriber.next(value);
           // An operator outside that throws ends the subscription: what is answered then is not the handler's.
           if (subscriber.closed) this.#after = undefined;
         },
-        error: (error: unknown) => void this.#fail(error, rescue, subscriber),
+        error: (error: unknown) => void this.#fail(error, subscriber),
         complete: () => {
           this.#complete();
           subscriber.complete();
@@ -91,16 +122,20 @@ export class HandlerRun {
   }
 
   #begin(): void {
-    const { exchange, access } = this.parts;
+    const { exchange, access, policy, validating, keepsRange } = this.parts;
     this.#stage = 'running';
-    const restoreConditions = hideConditions(exchange.request.headers);
+    this.#hidden = hideHeaders(exchange.request, policy, validating, keepsRange);
     const restoreQuery = hideParameters(exchange, access);
     this.#restoreRequest = () => {
       this.#restoreRequest = () => undefined;
       restoreQuery();
-      restoreConditions();
+      this.#hidden?.restore();
     };
     this.#stopWatching = exchange.watchReply((body) => this.#reply(body));
+  }
+
+  #see(value: unknown, status: number, isThrown: boolean): void {
+    this.#after = { headers: this.parts.exchange.headers(), status, value, isThrown };
   }
 
   #complete(): void {
@@ -108,71 +143,135 @@ export class HandlerRun {
     if (this.parts.exchange.isClosed()) this.#abandonLater();
   }
 
-  async #fail(error: unknown, rescue: Rescue, subscriber: Subscriber<unknown>): Promise<void> {
-    const { exchange, policy } = this.parts;
+  async #fail(error: unknown, subscriber: Subscriber<unknown>): Promise<void> {
+    const { exchange, policy, reason, validating } = this.parts;
+    const status = statusOf(error);
     this.#stage = 'done';
-    this.#letGo();
-    const isRescuable = policy.staleIfErrorMs > 0 && !isClientsFault(error);
-    if (policy.staleIfErrorMs > 0 && !isRescuable) this.#resolve(undefined);
-    else this.#reject(error);
-    const rescued = isRescuable ? await rescue() : undefined;
-    if (rescued !== undefined) {
-      rescued.subscribe(subscriber);
+    this.#restoreRequest();
+    if (policy.statusTtlsMs.has(status) || (status === 304 && validating !== undefined)) {
+      // A filter makes the answer of it; that answer is the one to be stored.
+      this.#see(undefined, status, true);
+      subscriber.error(error);
       return;
     }
-    showBypass(exchange, policy);
-    subscriber.error(error);
-  }
-
-  /** Leaves no trace of a failed handler, for an answer that takes its place. */
-  undo(): void {
-    restoreHeaders(this.parts.exchange, this.#before);
-  }
-
-  #reply(body: Buffer | undefined): ReplyForm {
-    const { exchange, policy, access } = this.parts;
-    this.#restoreRequest();
-    const response = body === undefined ? undefined : this.#responseOf(body);
-    this.#resolve(access.stores && response !== undefined && access.accepts(response) ? response : undefined);
-    if (response === undefined || !access.accepts(response)) {
-      showBypass(exchange, policy);
-      return body === undefined ? 'full' : applyConditions(exchange);
+    this.#stopWatching();
+    this.#reject(error);
+    const stale = isRescuable(status) ? await this.parts.rescue() : undefined;
+    if (stale === undefined) {
+      showBypass(exchange, policy, reason, 'error');
+      subscriber.error(error);
+      return;
     }
-    return finishAnswer(exchange, response, policy, { state: 'MISS', ...(access.stores ? { leftMs: response.ttlMs } : {}) });
+    restoreHeaders(exchange, this.#before);
+    putBack(exchange, stale.response);
+    exchange.replaceReply(() => finishAnswer(exchange, stale.response, policy, stale.how));
+    subscriber.next(undefined);
+    subscriber.complete();
   }
 
-  /** The response to be stored; `undefined` when the answer may not be, or is not the one that the handler gave. */
-  #responseOf(body: Buffer): CachedResponse | undefined {
+  #reply(body: Buffer | undefined): Reply | Promise<Reply> {
+    const { exchange } = this.parts;
+    this.#restoreRequest();
+    if (body === undefined) return this.#pass(EMPTY_BODY, undefined);
+    const status = exchange.status();
+    const { validating } = this.parts;
+    if (status === 304 && validating !== undefined && this.#after?.status === 304) return this.#confirm(validating);
+    const stale = status >= 500 && isRescuable(status) ? this.parts.rescue() : undefined;
+    if (stale instanceof Promise) return stale.then((found) => (found === undefined ? this.#finish(body) : this.#replace(found, status)));
+    return stale === undefined ? this.#finish(body) : this.#replace(stale, status);
+  }
+
+  #finish(body: Buffer): Reply {
+    const { exchange, policy, access, reason } = this.parts;
+    const captured = this.#captured(body);
+    for (const name of NOT_SENT) exchange.removeHeader(name);
+    if ('refusal' in captured) return this.#pass(body, captured.refusal);
+    const { response } = captured;
+    if (!access.accepts(response)) return this.#pass(body, 'private');
+    this.#resolve({ status: response.status, response });
+    const status = { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key };
+    const reply = finishAnswer(exchange, response, policy, { state: 'MISS', ...(access.stores ? { leftMs: response.freshMs } : {}), status });
+    return reply === response.body ? 'own' : reply;
+  }
+
+  /** An answer that is nobody else's. */
+  #pass(body: Buffer, refusal: Refusal | undefined): Reply {
+    const { exchange, policy, reason } = this.parts;
+    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }) });
+    showBypass(exchange, policy, reason, refusal ?? 'stream');
+    if (refusal === undefined) return 'own';
+    const reply = answerFor(exchange, body);
+    return reply === body ? 'own' : reply;
+  }
+
+  /** The stored response in the place of a 5xx that the handler has answered (RFC 9111 section 4.2.4). */
+  #replace({ response, how }: Replacement, status: number): Reply {
+    const { exchange, policy } = this.parts;
+    this.#resolve({ status });
+    restoreHeaders(exchange, this.#before);
+    putBack(exchange, response);
+    return finishAnswer(exchange, response, policy, how);
+  }
+
+  #captured(body: Buffer): ReturnType<typeof captureResponse> {
     const { exchange, policy, clock } = this.parts;
-    const after = this.#after;
-    if (after === undefined || this.#stage !== 'done' || exchange.status() !== after.status) return undefined;
-    const headers = exchange.headers();
-    const nowMs = clock.wallMs();
-    const judgement = judge({ status: after.status, before: this.#before, headers, hasPendingCookie: exchange.hasPendingCookie(), body }, policy, nowMs);
-    if ('refusal' in judgement) return undefined;
-    return cachedResponse({
-      ...judgement,
-      status: after.status,
-      headers: changedHeaders(this.#before, after.headers),
-      removed: removedHeaders(this.#before, after.headers),
-      contentType: headers['content-type'] === undefined ? null : String(headers['content-type']),
-      etag: this.#etagOf(body, headers),
-      date: new Date(nowMs).toUTCString(),
-      body: after.status === 204 ? EMPTY_BODY : body,
-    });
+    // What an exception filter or an interceptor outside has made of it is not the handler's answer.
+    if (this.#stage !== 'done' || exchange.status() !== this.#after?.status) return { refusal: 'status' };
+    return captureResponse(this.#capture(body, exchange.headers()), policy, clock.wallMs());
   }
 
-  /** The handler's own or the platform's, or one of the bytes; the body of a HEAD is not there to be counted. */
-  #etagOf(body: Buffer, { etag }: HeaderMap): string | null {
-    if (etag !== undefined) return String(etag);
-    const isUnknown = this.parts.exchange.request.method === 'HEAD' && body.length === 0;
-    return isUnknown || this.#after?.status !== 200 ? null : weakEtag(body);
+  /** The handler says that the stored response still holds (RFC 9111 section 4.3.4). */
+  #confirm(stored: CachedResponse): Reply {
+    const { exchange, policy, access, clock, reason } = this.parts;
+    const headers = mergedHeaders(stored, this.#before, exchange.headers());
+    restoreHeaders(exchange, this.#before);
+    const confirmed = { ...this.#capture(stored.body, headers), status: stored.status, reason: stored.reason ?? undefined, own: headers, tags: stored.tags, isComplete: true };
+    const captured = captureResponse(confirmed, policy, clock.wallMs());
+    const isStored = 'response' in captured && access.stores && access.accepts(captured.response);
+    this.#resolve({ status: 304, ...('refusal' in captured || isStored ? captured : {}) });
+    const sent = 'response' in captured ? captured.response : stored;
+    putBack(exchange, sent);
+    const status = { fwd: reason, fwdStatus: 304, isStored, key: access.key };
+    return finishAnswer(exchange, sent, policy, { state: 'REVALIDATED', ageMs: sent.initialAgeMs, leftMs: sent.freshMs, status });
+  }
+
+  #capture(body: Buffer, headers: HeaderMap): Capture {
+    const { exchange } = this.parts;
+    const { method } = exchange.request;
+    const own = this.#after?.headers ?? headers;
+    const length = headers['content-length'];
+    return {
+      method,
+      status: exchange.status(),
+      reason: exchange.reason(),
+      before: this.#before,
+      own,
+      headers,
+      body,
+      hasPendingCookie: exchange.hasPendingCookie(),
+      tags: this.#tagsOf(headers),
+      isThrown: this.#after?.isThrown === true,
+      hasOwnValidator: own.etag !== undefined || own['last-modified'] !== undefined,
+      isComplete: length === undefined || Number(length) === body.length || method === 'HEAD',
+    };
+  }
+
+  /** `undefined` when the route's function fails. */
+  #tagsOf(headers: HeaderMap): readonly unknown[] | undefined {
+    const { policy, access, exchange } = this.parts;
+    try {
+      const named: unknown = typeof policy.tags === 'function' ? policy.tags(exchange.request, this.#after?.value) : policy.tags;
+      return Array.isArray(named) ? [...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...(named as unknown[]), ...declaredTags(headers)])] : undefined;
+    } catch {
+      return undefined;
+    }
   }
 
   #abandon(): void {
     this.#stage = 'done';
-    this.#letGo();
-    showBypass(this.parts.exchange, this.parts.policy);
+    this.#stopWatching();
+    this.#restoreRequest();
+    showBypass(this.parts.exchange, this.parts.policy, this.parts.reason, 'abandoned');
     this.#reject(new RunAbandoned('The request ended before its handler did.'));
   }
 
@@ -183,11 +282,6 @@ export class HandlerRun {
   #abandonLater(): void {
     this.parts.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
   }
-
-  #letGo(): void {
-    this.#stopWatching();
-    this.#restoreRequest();
-  }
 }
 
 function hideParameters(exchange: Exchange, { dropped, url }: RouteAccess): () => void {
@@ -196,10 +290,15 @@ function hideParameters(exchange: Exchange, { dropped, url }: RouteAccess): () =
   return exchange.replaceQuery(Object.fromEntries(query), url);
 }
 
-/** A 4xx is the answer to this request, and no reason to fall back on an earlier one. */
-function isClientsFault(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return false;
+/** The status that Nest's filters make of an error; 500 for one that has none. */
+export function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null) return 500;
   const { getStatus, status, statusCode } = error as { getStatus?: unknown; status?: unknown; statusCode?: unknown };
   const code: unknown = typeof getStatus === 'function' ? (getStatus as () => unknown).call(error) : (statusCode ?? status);
-  return typeof code === 'number' && code >= 400 && code < 500;
+  return typeof code === 'number' ? code : 500;
+}
+
+/** RFC 5861 section 4 names these; a 4xx is the answer to this request, and no reason to fall back on an earlier one. */
+export function isRescuable(status: number): boolean {
+  return [500, 502, 503, 504].includes(status);
 }

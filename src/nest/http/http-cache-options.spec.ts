@@ -5,7 +5,7 @@ import { resolveHttpCacheOptions } from './http-cache-options.js';
 
 describe('resolveHttpCacheOptions', () => {
   it('fills in the defaults', () => {
-    const resolved = resolveHttpCacheOptions(undefined, 3_600_000);
+    const resolved = resolveHttpCacheOptions(undefined, { ttlMs: 3_600_000 });
 
     expect(resolved).toEqual({
       ttlMs: 3_600_000,
@@ -16,37 +16,51 @@ describe('resolveHttpCacheOptions', () => {
       showsXCache: true,
       cacheControl: 'auto',
       maxBodyBytes: 1_048_576,
+      staleWhileRevalidateMs: 0,
       staleIfErrorMs: 0,
+      statusTtlsMs: new Map(),
+      honoursRequestDirectives: false,
+      hosts: undefined,
+      showsCacheStatus: true,
+      showsSurrogateKey: false,
+      isDebugging: false,
     });
     expect(Object.isFrozen(resolved)).toBe(true);
   });
 
   it('reads names of headers once, sorted and in lower case', () => {
-    expect(resolveHttpCacheOptions({ varyBy: ['X-B', 'Accept'] }, 0).varyBy).toEqual(['accept', 'x-b']);
+    expect(resolveHttpCacheOptions({ varyBy: ['X-B', 'Accept', 'x-b'] }, { ttlMs: 0 }).varyBy.map(({ name }) => name)).toEqual(['accept', 'x-b']);
   });
 
   it.each<[unknown, RegExp]>([
     [{ ttl: 'soon' }, /^Expected `http\.ttl` to be a TTL such as 5000, '5s' .* got `soon`\.$/],
     [{ optIn: 1 }, /^Expected `http\.optIn`/],
-    [{ scope: 'tenant' }, /^Expected `http\.scope` to be 'public', 'user' or a function of the request, got `tenant`\.$/],
+    [{ scope: 'group' }, /^Expected `http\.scope` to be 'public', 'user', 'tenant' or a function of the request, got `group`\.$/],
     [{ varyBy: 'accept' }, /^Expected `http\.varyBy` to be an array of names/],
     [{ varyBy: ['*'] }, /^Expected `http\.varyBy`/],
     [{ query: { only: [] } }, /^Unknown option `http\.query\.only`/],
     [{ query: { allow: ['a'], ignore: ['b'] } }, /^Expected either `http\.query\.allow` or `http\.query\.ignore`, got both/],
-    [{ headers: { cacheStatus: true } }, /^Unknown option `http\.headers\.cacheStatus`/],
+    [{ headers: { cacheStatus: 'verbose' } }, /^Expected `http\.headers\.cacheStatus`/],
+    [{ headers: { age: true } }, /^Unknown option `http\.headers\.age`/],
+    [{ statusTtl: { 304: '1s' } }, /^Expected `http\.statusTtl` to name statuses from 200 to 599 other than 206 and 304, got `304`\.$/],
+    [{ statusTtl: { 404: 'soon' } }, /^Expected `http\.statusTtl\.404`/],
+    [{ statusTtl: '10s' }, /^Expected `http\.statusTtl` to be an object such as/],
+    [{ varyBy: { accept: 1 } }, /^Expected `http\.varyBy\.accept` to be a function/],
+    [{ hosts: 'shop.test' }, /^Expected `http\.hosts`/],
     [{ cacheControl: 'a\r\nb: c' }, /^Expected `http\.cacheControl`/],
     [{ maxBodyBytes: 0 }, /^Expected `http\.maxBodyBytes` to be a whole number of 1 or more, got `0`\.$/],
-    [{ honourRequestDirectives: true }, /^Unknown option `http\.honourRequestDirectives`/],
+    [{ honourRequestDirectives: 1 }, /^Expected `http\.honourRequestDirectives`/],
     ['on', /^Expected `http` to be an object/],
   ])('refuses %j', (options, message) => {
-    expect(() => resolveHttpCacheOptions(options, 0)).toThrow(CacheConfigError);
-    expect(() => resolveHttpCacheOptions(options, 0)).toThrow(message);
+    expect(() => resolveHttpCacheOptions(options, { ttlMs: 0 })).toThrow(CacheConfigError);
+    expect(() => resolveHttpCacheOptions(options, { ttlMs: 0 })).toThrow(message);
   });
 });
 
 describe('CacheRoute', () => {
   it.each<[object, RegExp]>([
-    [{ staleWhileRevalidate: '1m' }, /^Unknown option `@CacheRoute staleWhileRevalidate`/],
+    [{ staleWhileRevalidate: 'long' }, /^Expected `@CacheRoute staleWhileRevalidate`/],
+    [{ optIn: true }, /^Unknown option `@CacheRoute optIn`/],
     [{ ttl: -1 }, /^Expected `@CacheRoute ttl`/],
     [{ staleIfError: 'long' }, /^Expected `@CacheRoute staleIfError`/],
     [{ key: '' }, /^Expected `@CacheRoute key`/],

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseHttpDate } from './http-date.js';
 
 describe('parseHttpDate', () => {
-  it.each([['Sun, 06 Nov 1994 08:49:37 GMT'], ['Sunday, 06-Nov-94 08:49:37 GMT'], ['Sun Nov  6 08:49:37 1994']])('[21] reads %s', (text) => {
+  it.each([['Sun, 06 Nov 1994 08:49:37 GMT'], ['Sunday, 06-Nov-94 08:49:37 GMT'], ['Sun Nov  6 08:49:37 1994']])('#21: reads %s', (text) => {
     expect(parseHttpDate(text)).toBe(784_111_777_000);
   });
 
@@ -15,7 +15,7 @@ describe('parseHttpDate', () => {
     ['Sun, 6 Nov 1994 08:49:37 GMT'],
     ['Thu, 31 Feb 1994 08:49:37 GMT'],
     [''],
-  ])('[21, 62] reads no date in %j', (text) => {
+  ])('#21, #62: reads no date in %j', (text) => {
     expect(parseHttpDate(text)).toBeUndefined();
   });
 });

@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto';
 import type { CacheRequest } from './exchange.js';
 import type { RouteScope } from './http-cache-options.js';
 
-/** Whether a request says who asks: such requests are answered past the cache unless the route declares its scope. */
-export function carriesIdentity({ headers, user }: CacheRequest): boolean {
-  return headers.authorization !== undefined || headers.cookie !== undefined || (user !== undefined && user !== null);
+/**
+ * By what a request says who asks: such requests are answered past the cache unless the route declares its scope, or the
+ * response that it is for others too. A cookie, and the user that a guard has found, weigh more than `Authorization`,
+ * for which RFC 9111 section 3.5 has rules of its own.
+ */
+export type RequestIdentity = 'none' | 'authorization' | 'user';
+
+export function identityOf({ headers, user }: CacheRequest): RequestIdentity {
+  if (headers.cookie !== undefined || (user !== undefined && user !== null)) return 'user';
+  return headers.authorization === undefined ? 'none' : 'authorization';
 }
 
 /**
@@ -13,22 +20,25 @@ export function carriesIdentity({ headers, user }: CacheRequest): boolean {
  */
 export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | undefined {
   if (scope === 'public') return '';
-  if (scope === 'user') {
-    const principal = principalOf(request.user);
-    return principal === undefined ? undefined : `user:${digest(principal)}`;
+  if (typeof scope !== 'string') {
+    const name: unknown = scope(request);
+    return typeof name === 'string' && name !== '' ? `scope:${digest(name)}` : undefined;
   }
-  const name = scope(request);
-  return typeof name === 'string' && name !== '' ? `scope:${digest(name)}` : undefined;
+  const tenant = principalOf(request.user, TENANT_FIELDS);
+  if (scope === 'tenant') return tenant === undefined ? undefined : `tenant:${digest(tenant)}`;
+  const user = principalOf(request.user, USER_FIELDS);
+  // The ids of users may be unique in a tenant only.
+  return user === undefined ? undefined : `user:${digest(tenant === undefined ? user : `${tenant.length}:${tenant}${user}`)}`;
 }
 
-const PRINCIPAL_FIELDS = ['id', 'sub', 'userId'] as const;
+const USER_FIELDS = ['id', 'sub', 'userId'];
+const TENANT_FIELDS = ['tenantId', 'tenant'];
 
-/** The first of `id`, `sub` and `userId` of what a guard has verified, with its type: user 1 is not user '1'. */
-function principalOf(user: unknown): string | undefined {
+/** The first of the fields of what a guard has verified that says something, with its type: user 1 is not user '1'. */
+function principalOf(user: unknown, fields: readonly string[]): string | undefined {
   if (typeof user !== 'object' || user === null) return undefined;
-  const fields = user as Readonly<Record<string, unknown>>;
-  for (const field of PRINCIPAL_FIELDS) {
-    const value = fields[field];
+  for (const field of fields) {
+    const value = (user as Readonly<Record<string, unknown>>)[field];
     if (value === undefined || value === null || value === '') continue;
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? `${field}:${typeof value}:${String(value)}` : undefined;
   }

@@ -17,7 +17,7 @@ describe('keyedQuery', () => {
     ['b=1&a.x=2&a=3', 'a.x=2&a=3&b=1'],
     ['b=%zz&a=1', 'a=1&b=%zz'],
     ['%zz=1&a=1', '%zz=1&a=1'],
-  ])('[42, 44] turns %j into %j', (query, expected) => {
+  ])('#42, #44: turns %j into %j', (query, expected) => {
     expect(keyedQuery(query, undefined)).toEqual({ text: expected, dropped: [] });
   });
 
@@ -29,7 +29,7 @@ describe('keyedQuery', () => {
     [{ allow: ['page'] }, 'page[]=1&[page]=2&page.x=3', 'page[]=1&[page]=2&page.x=3', []],
     [{ allow: ['page'] }, '%zz=1', '%zz=1', []],
     [{ allow: [] }, 'x=1&y', '', ['x', 'y']],
-  ])('[43] with %j keeps of %j only %j', (options, query, text, dropped) => {
+  ])('#43: with %j keeps of %j only %j', (options, query, text, dropped) => {
     expect(keyedQuery(query, options)).toEqual({ text, dropped });
   });
 

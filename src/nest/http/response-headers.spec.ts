@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { changedHeaders, listOf, removedHeaders } from './response-headers.js';
 
 describe('changedHeaders', () => {
-  it('[30] gives what is new or other', () => {
+  it('#30: gives what is new or other', () => {
     const before = { 'x-same': 'a', 'x-other': 'a', 'x-list': ['a', 'b'] };
 
     expect(changedHeaders(before, { 'x-same': 'a', 'x-other': 'b', 'x-list': ['a', 'b'], 'x-new': 1 })).toEqual([
@@ -11,7 +11,7 @@ describe('changedHeaders', () => {
     ]);
   });
 
-  it('[31] leaves out what belongs to the connection, and what it names', () => {
+  it('#31: leaves out what belongs to the connection, and what it names', () => {
     const after = { connection: 'close, X-Hop', 'x-hop': '1', 'keep-alive': '5', 'transfer-encoding': 'chunked', 'proxy-authenticate': 'x', 'x-end': '1' };
 
     expect(changedHeaders({}, after)).toEqual([['x-end', '1']]);
@@ -31,6 +31,6 @@ it.each([
   ['', []],
   ['A , b,,C', ['a', 'b', 'c']],
   [['a, b', 'C'], ['a', 'b', 'c']],
-])('[51] reads %j as a list', (value, expected) => {
+])('#51: reads %j as a list', (value, expected) => {
   expect(listOf(value)).toEqual(expected);
 });

@@ -1,3 +1,4 @@
+import { OWN_FIELD } from './cache-control.js';
 import type { HeaderLine } from './cached-response.js';
 import type { Exchange, HeaderMap, HeaderValue } from './exchange.js';
 
@@ -25,6 +26,9 @@ const NOT_STORED = new Set([
   'vary',
   'x-cache',
   'x-cache-ttl',
+  'surrogate-key',
+  'cache-tag',
+  OWN_FIELD,
 ]);
 
 /**

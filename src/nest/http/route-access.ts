@@ -1,42 +1,59 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { parseCacheControl } from './cache-control.js';
-import type { CachedResponse } from './cached-response.js';
+import type { ForwardReason } from './cache-status.js';
+import type { CachedResponse, Sharing } from './cached-response.js';
 import type { CacheRequest } from './exchange.js';
-import { carriesIdentity, scopeKeyOf } from './identity.js';
-import { routeKey, type RouteKey } from './route-key.js';
+import { identityOf, type RequestIdentity, scopeKeyOf } from './identity.js';
+import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from './request-directives.js';
+import { hostOf, routeKey, type RouteKey } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 
 /** What a request may do with the cache. */
 export interface RouteAccess extends RouteKey {
-  /** Whether a response may answer this request, or be stored for it. */
-  accepts(response: CachedResponse): boolean;
+  readonly identity: RequestIdentity;
+  readonly directives: RequestDirectives;
   /** Whether this request's answer may be stored. */
   readonly stores: boolean;
   /** Whether one run of the handler may answer several such requests. */
   readonly isShared: boolean;
+  /** Whether a response may answer this request, or be stored for it. */
+  accepts(response: CachedResponse): boolean;
 }
 
-/** The access of a request; `undefined` for one that goes past the cache. */
-export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAccess | undefined {
-  if (policy.isBypassed || !isCacheable(request)) return undefined;
+/** Why a request goes past the cache. */
+export interface Bypass {
+  readonly fwd: ForwardReason;
+  readonly why: string;
+}
+
+/** The access of a request, or why it has none. */
+export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAccess | Bypass {
+  const bypass = bypassOf(policy, request);
+  if (bypass !== undefined) return bypass;
   const scope = scopeKeyOf(policy.scope, request);
-  if (scope === undefined) return undefined;
+  if (scope === undefined) return { fwd: 'bypass', why: 'no-principal' };
   const { key, dropped, url } = routeKey(policy, request, scope);
-  // RFC 9111 section 3.5, and the same for cookies: what was made for somebody is everybody's only if it says so.
-  if (!policy.isScopeDeclared && carriesIdentity(request)) return { key, dropped, url, accepts: isPublic, stores: true, isShared: false };
+  const identity = policy.isScopeDeclared ? 'none' : identityOf(request);
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
-  return { key, dropped, url, accepts: any, stores, isShared: stores };
+  const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
+  return { key, dropped, url, identity, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
 }
 
-/** A GET or HEAD that asks for the whole of something and nothing else. */
-function isCacheable({ method, headers }: CacheRequest): boolean {
-  if (method !== 'GET' && method !== 'HEAD') return false;
-  return headers.range === undefined && headers.expect === undefined && !isUpgrade(headers) && !hasBody(headers);
-}
+/** RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's only if it says so. */
+const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
+  none: () => true,
+  authorization: ({ sharing }) => sharing !== ('unidentified' satisfies Sharing),
+  user: ({ sharing }) => sharing === ('anybody' satisfies Sharing),
+};
 
-function isUpgrade(headers: IncomingHttpHeaders): boolean {
-  return headers.upgrade !== undefined;
+/** The cache answers a GET or HEAD that asks for something and nothing else. */
+function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefined {
+  const { method, headers } = request;
+  if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method', why: 'method' };
+  if (policy.bypass !== undefined) return { fwd: 'bypass', why: policy.bypass };
+  if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers)) return { fwd: 'request', why: 'more-than-a-get' };
+  return policy.hosts?.includes(hostOf(request)) === false ? { fwd: 'bypass', why: 'unknown-host' } : undefined;
 }
 
 /** The body of a GET is part of the request, whatever it means, and not of the key. */
@@ -46,12 +63,4 @@ function hasBody(headers: IncomingHttpHeaders): boolean {
 
 function forbidsStoring(headers: IncomingHttpHeaders): boolean {
   return headers['cache-control'] !== undefined && parseCacheControl(headers['cache-control']).has('no-store');
-}
-
-function isPublic(response: CachedResponse): boolean {
-  return response.isPublic;
-}
-
-function any(): boolean {
-  return true;
 }

@@ -7,15 +7,17 @@ import { type KeyRules, routeKey } from './route-key.js';
 
 const rules: KeyRules = { identity: 'Shop.Products.list', key: undefined, varyBy: [], query: undefined };
 
+const named = (...names: string[]): KeyRules['varyBy'] => names.map((name) => ({ name, normalize: undefined }));
+
 function asked(parts: Partial<CacheRequest>): CacheRequest {
   return { method: 'GET', originalUrl: '/', headers: {}, params: {}, query: {}, host: 'shop.test', protocol: 'http', ...parts };
 }
 
 describe('routeKey', () => {
-  it('[38] reads like a request line', () => {
+  it('#38: reads like a request line', () => {
     const request = asked({ originalUrl: '/api/products?b=2&a=1', headers: { accept: 'text/html,  */*' } });
 
-    const { key } = routeKey({ ...rules, varyBy: ['accept', 'x-missing'] }, request, 'user:abc');
+    const { key } = routeKey({ ...rules, varyBy: named('accept', 'x-missing') }, request, 'user:abc');
 
     expect(key).toBe('GET http://shop.test Shop.Products.list /api/products?a=1&b=2 accept=text%2Fhtml%2C*%2F*&x-missing user:abc');
   });
@@ -26,7 +28,7 @@ describe('routeKey', () => {
     [{ protocol: 'https', host: 'shop.test:443' }, { protocol: 'https' }],
     [{ originalUrl: '/?' }, {}],
     [{ method: 'HEAD' }, {}],
-  ])('[41, 42] makes one key of %j and %j', (one, other) => {
+  ])('#41, #42: makes one key of %j and %j', (one, other) => {
     expect(routeKey(rules, asked(one), '').key).toBe(routeKey(rules, asked(other), '').key);
   });
 
@@ -37,16 +39,16 @@ describe('routeKey', () => {
     [{ originalUrl: '/a' }, { originalUrl: '/a/' }],
     [{ originalUrl: '/a%2Fb' }, { originalUrl: '/a/b' }],
     [{ originalUrl: '/?a' }, { originalUrl: '/?a=' }],
-  ])('[41, 42, 45] tells %j and %j apart', (one, other) => {
+  ])('#41, #42, #45: tells %j and %j apart', (one, other) => {
     expect(routeKey(rules, asked(one), '').key).not.toBe(routeKey(rules, asked(other), '').key);
   });
 
-  it('[40] lets no request imitate the key of another', () => {
+  it('#40: lets no request imitate the key of another', () => {
     const text = fc.string({ unit: fc.constantFrom('a', '/', ' ', '=', '&', '-', '?', ':', '%', '\n', 'é') });
     const input = fc.record({ path: text.map((rest) => `/${rest.replaceAll(' ', '')}`), vary: fc.option(text, { nil: undefined }), custom: fc.option(text.filter((key) => key !== ''), { nil: undefined }), scope: fc.constantFrom('', 'user:a', 'scope:a') });
     type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
     const keyOf = ({ path, vary, custom, scope }: Input): string =>
-      routeKey({ ...rules, key: custom, varyBy: ['x'] }, asked({ originalUrl: path, headers: vary === undefined ? {} : { x: vary } }), scope).key;
+      routeKey({ ...rules, key: custom, varyBy: named('x') }, asked({ originalUrl: path, headers: vary === undefined ? {} : { x: vary } }), scope).key;
     // What a key is about: a custom key takes the place of the path, and spaces in a list mean nothing.
     const meaningOf = ({ path, vary, custom, scope }: Input): string => {
       const [pathname, ...query] = path.split('?');
@@ -63,7 +65,7 @@ describe('routeKey', () => {
     );
   });
 
-  it('[40] shortens what is over the limit, without mixing it up', () => {
+  it('#40: shortens what is over the limit, without mixing it up', () => {
     const long = (end: string): string => routeKey(rules, asked({ originalUrl: `/${'é'.repeat(2000)}${end}` }), '').key;
 
     expect(Buffer.byteLength(long('1'))).toBeLessThanOrEqual(MAX_KEY_BYTES);
@@ -75,7 +77,7 @@ describe('routeKey', () => {
     expect(() => routeKey({ ...rules, key: () => key as string }, asked({}), '')).toThrow(CacheKeyError);
   });
 
-  it('[43] gives the URL without the parameters that are dropped', () => {
+  it('#43: gives the URL without the parameters that are dropped', () => {
     expect(routeKey({ ...rules, query: { ignore: ['x'] } }, asked({ originalUrl: '/p?x=1&y=2' }), '')).toMatchObject({ url: '/p?y=2', dropped: ['x'] });
   });
 });

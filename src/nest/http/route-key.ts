@@ -3,15 +3,16 @@ import { CacheKeyError } from '../../core/cache.errors.js';
 import { MAX_KEY_BYTES } from '../../core/cache-key.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
-import type { RequestFunction } from './http-cache-options.js';
+import type { RequestFunction, VaryHeader } from './http-cache-options.js';
 import { keyedQuery, type QueryOptions } from './query-parameters.js';
+import type { VaryMarker } from './vary-marker.js';
 
 /** What of a route's policy its keys are made of. */
 export interface KeyRules {
   /** Of the handler; without spaces. */
   readonly identity: string;
   readonly key: string | RequestFunction<string> | undefined;
-  readonly varyBy: readonly string[];
+  readonly varyBy: readonly VaryHeader[];
   readonly query: Readonly<QueryOptions> | undefined;
 }
 
@@ -39,18 +40,33 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   const query = at < 0 ? EMPTY_QUERY : keyedQuery(url.slice(at + 1), rules.query);
   const ownUrl = query.text === '' ? path : `${path}?${query.text}`;
   const target = rules.key === undefined ? ownUrl : customTarget(rules.key, request);
-  const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((name) => headerPart(name, request)).join('&');
+  const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((header) => varyPart(header, request)).join('&');
   const key = `GET ${originOf(request)} ${rules.identity} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
 }
 
+/** The key of the variant that a request selects, among those that a marker stands for. */
+export function variantKey(key: string, { names, generation }: Pick<VaryMarker, 'names' | 'generation'>, request: CacheRequest): string {
+  return shortened(`${key} ${generation} ${names.map((name) => headerPart(name, request.headers[name])).join('&')}`);
+}
+
 const EMPTY_QUERY = { text: '', dropped: [] };
 
+/** The last origin that was spelled: most requests of a server are for one. */
+let lastOrigin = { protocol: 'http', host: '', text: 'http://' };
+
 /** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
-function originOf({ protocol = 'http', host = '' }: CacheRequest): string {
+function originOf(request: CacheRequest): string {
+  const { protocol = 'http', host = '' } = request;
+  if (lastOrigin.protocol !== protocol || lastOrigin.host !== host) lastOrigin = { protocol, host, text: `${protocol}://${hostOf({ protocol, host })}` };
+  return lastOrigin.text;
+}
+
+/** The host without the default port, and without spaces. */
+export function hostOf({ protocol = 'http', host = '' }: Pick<CacheRequest, 'protocol' | 'host'>): string {
   const name = encodeSpaces(host.toLowerCase());
   const port = protocol === 'https' ? ':443' : ':80';
-  return `${protocol}://${name.endsWith(port) ? name.slice(0, -port.length) : name}`;
+  return name.endsWith(port) ? name.slice(0, -port.length) : name;
 }
 
 /** A URL path begins with a slash, so a key of the route's own cannot look like one. */
@@ -60,12 +76,19 @@ function customTarget(key: string | RequestFunction<string>, request: CacheReque
   throw new CacheKeyError(`Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`);
 }
 
+function varyPart({ name, normalize }: VaryHeader, { headers }: CacheRequest): string {
+  return headerPart(name, normalize === undefined ? headers[name] : normalize(textOf(headers[name])));
+}
+
 /** A missing header and an empty one are two things; the spaces between the members of a list are nothing. */
-function headerPart(name: string, { headers }: CacheRequest): string {
-  const value = headers[name];
-  if (value === undefined) return name;
-  const text = String(value).trim().replace(/\s*,\s*/g, ',');
-  return `${name}=${encodeURIComponent(text.toWellFormed())}`;
+function headerPart(name: string, value: string | string[] | undefined): string {
+  const text = textOf(value);
+  if (text === undefined) return name;
+  return `${name}=${encodeURIComponent(text.trim().replace(/\s*,\s*/g, ',').toWellFormed())}`;
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return value === undefined ? undefined : String(value);
 }
 
 function encodeSpaces(text: string): string {

@@ -1,11 +1,14 @@
 /** How long a key whose answers cannot be shared is not queued for (as Varnish's hit-for-miss objects, 120 s). */
 const UNSHARED_MS = 120_000;
-const MAX_UNSHARED = 1_000;
+const MAX_KEYS = 1_000;
+/** How many variants of one URL this process stores; the oldest goes first. */
+const MAX_VARIANTS = 50;
 
-/** Which keys are being computed in this process, and for which waiting is in vain. */
+/** What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain, what they vary by. */
 export class RouteTraffic {
   readonly #running = new Map<string, number>();
   readonly #unsharedUntilMs = new Map<string, number>();
+  readonly #variants = new Map<string, Variants>();
 
   isRunning(key: string): boolean {
     return this.#running.has(key);
@@ -31,7 +34,42 @@ export class RouteTraffic {
     this.#unsharedUntilMs.delete(key);
     if (isShared) return;
     this.#unsharedUntilMs.set(key, nowMs + UNSHARED_MS);
-    const oldest = this.#unsharedUntilMs.keys().next();
-    if (this.#unsharedUntilMs.size > MAX_UNSHARED && oldest.done !== true) this.#unsharedUntilMs.delete(oldest.value);
+    dropOldest(this.#unsharedUntilMs, MAX_KEYS);
   }
+
+  /** All names that responses under `key` have varied by: responses that name different headers then find the same variants. */
+  varyNames(key: string, names: readonly string[]): readonly string[] {
+    const { names: known } = this.#variantsOf(key);
+    for (const name of names) known.add(name);
+    return [...known];
+  }
+
+  /** Remembers a stored variant of `key`. @returns the variants that are too many now */
+  addVariant(key: string, variant: string): readonly string[] {
+    const { keys } = this.#variantsOf(key);
+    keys.delete(variant);
+    keys.add(variant);
+    const surplus = [...keys].slice(0, Math.max(0, keys.size - MAX_VARIANTS));
+    for (const old of surplus) keys.delete(old);
+    return surplus;
+  }
+
+  #variantsOf(key: string): Variants {
+    const known = this.#variants.get(key) ?? { names: new Set(), keys: new Set() };
+    this.#variants.delete(key);
+    this.#variants.set(key, known);
+    dropOldest(this.#variants, MAX_KEYS);
+    return known;
+  }
+}
+
+interface Variants {
+  readonly names: Set<string>;
+  readonly keys: Set<string>;
+}
+
+/** A Map gives its keys in the order in which they were set. */
+function dropOldest(map: Map<string, unknown>, maxKeys: number): void {
+  const oldest = map.keys().next();
+  if (map.size > maxKeys && oldest.done !== true) map.delete(oldest.value);
 }

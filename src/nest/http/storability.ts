@@ -1,6 +1,10 @@
-import { declaredLifetimeMs, type Directives, parseCacheControl } from './cache-control.js';
+import { type Directives, type ResponseDirectives, responseDirectives, secondsOf } from './cache-control.js';
+import type { Sharing } from './cached-response.js';
 import type { HeaderMap } from './exchange.js';
+import { declaredLifetimeMs, initialAgeMs } from './freshness.js';
+import type { VaryHeader } from './http-cache-options.js';
 import { hasChanged, listOf } from './response-headers.js';
+import { areStorable } from './response-tags.js';
 
 /** An answer that is about to be sent, and what it was before the handler. */
 export interface Answer {
@@ -9,60 +13,132 @@ export interface Answer {
   readonly headers: HeaderMap;
   readonly hasPendingCookie: boolean;
   readonly body: Buffer;
+  /** `undefined` when they could not be made. */
+  readonly tags: readonly unknown[] | undefined;
+  readonly isThrown: boolean;
+  /** The handler has set an `ETag` or `Last-Modified`, and can be asked whether they still hold. */
+  readonly hasOwnValidator: boolean;
+  /** The body is as long as was said. */
+  readonly isComplete: boolean;
 }
 
 /** What of a route's policy decides whether its answers are stored. */
 export interface StorageRules {
   readonly ttlMs: number;
+  readonly statusTtlsMs: ReadonlyMap<number, number>;
   readonly scope: unknown;
-  readonly varyBy: readonly string[];
+  readonly varyBy: readonly VaryHeader[];
   readonly maxBodyBytes: number;
   readonly headerNames: readonly string[];
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
 }
 
 /** Why an answer is not stored. */
-export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'encoding' | 'too-large' | 'not-fresh';
+export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'encoding' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh';
 
-export type Judgement = { readonly refusal: Refusal } | { readonly ttlMs: number; readonly vary: readonly string[]; readonly isPublic: boolean; readonly mayBeStale: boolean };
-
-/** What is stored by the route's TTL alone; other statuses are errors, redirects and parts. */
-const STORED_STATUSES = new Set([200, 204]);
-
-/**
- * Whether an answer may be stored, and for how long (RFC 9111 section 3). The answer's own `Cache-Control` goes before
- * the route's options, whoever has set it; cookies and `Vary` count when the handler has set them.
- */
-export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judgement {
-  const directives = parseCacheControl(answer.headers['cache-control']);
-  const vary = varyOf(answer, rules);
-  const refusal = refusalByDirectives(directives, rules) ?? refusalByHeaders(answer, rules, vary);
-  if (refusal !== undefined) return { refusal };
-  const ttlMs = declaredLifetimeMs(directives, answer.headers, nowMs) ?? rules.ttlMs;
-  if (ttlMs === 0) return { refusal: 'not-fresh' };
-  const isPublic = directives.has('public') && isHandlers('cache-control', answer, rules);
-  return { ttlMs, vary, isPublic, mayBeStale: !MUST_BE_FRESH.some((name) => directives.has(name)) };
+/** What the answer's headers make of it in the store. */
+export interface Verdict {
+  readonly freshMs: number;
+  readonly initialAgeMs: number;
+  /** The answer itself says how long it is fresh. */
+  readonly isDeclared: boolean;
+  readonly vary: readonly string[];
+  readonly sharing: Sharing;
+  readonly mayBeStale: boolean;
+  readonly staleWhileRevalidateMs: number;
+  readonly staleIfErrorMs: number;
 }
 
-/** Directives under which an expired answer is never served (RFC 9111 section 4.2.4); `no-cache` is not stored at all. */
-const MUST_BE_FRESH = ['must-revalidate', 'proxy-revalidate', 's-maxage'];
+export type Judgement = { readonly refusal: Refusal } | Verdict;
 
-function refusalByDirectives(directives: Directives, rules: StorageRules): Refusal | undefined {
-  if (directives.has('no-store')) return 'no-store';
-  if (directives.has('no-cache')) return 'no-cache';
-  return directives.has('private') && rules.scope === 'public' ? 'private' : undefined;
+/** What is stored by the route's TTL alone. */
+const STORED_STATUSES = new Set([200, 204]);
+/** What `must-understand` may trust this cache with (RFC 9111 section 5.2.2.3). */
+const UNDERSTOOD_STATUSES = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
+/** Parts, and answers about another answer: nothing that could be replayed to everybody. */
+const NEVER_STORED_STATUSES = new Set([206, 304]);
+
+/**
+ * Whether an answer may be stored, and for how long (RFC 9111 section 3). The answer's own directives go before the
+ * route's options, whoever has set them; cookies and `Vary` count when the handler has set them.
+ */
+export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judgement {
+  const response = responseDirectives(answer.headers);
+  const vary = varyOf(answer, rules);
+  const refusal = refusalByDirectives(response.directives, answer, rules) ?? refusalByHeaders(answer, rules, vary) ?? refusalByContent(answer, rules);
+  if (refusal !== undefined) return { refusal };
+  const declaredMs = answer.isThrown ? undefined : declaredLifetimeMs(response, answer.headers, nowMs);
+  const lifetimeMs = declaredMs ?? ruledLifetimeMs(answer.status, rules);
+  if (lifetimeMs === undefined) return { refusal: 'status' };
+  const ageMs = initialAgeMs(answer.headers, nowMs);
+  const isValidatedFirst = response.directives.has('no-cache');
+  const freshMs = isValidatedFirst ? 0 : Math.max(0, lifetimeMs - ageMs);
+  const windows = staleWindows(response, rules, declaredMs);
+  const isOfUse = Math.max(freshMs, windows.staleWhileRevalidateMs, windows.staleIfErrorMs) > 0 || answer.hasOwnValidator;
+  if (!isOfUse) return { refusal: isValidatedFirst ? 'no-cache' : 'not-fresh' };
+  return { freshMs, initialAgeMs: ageMs, isDeclared: declaredMs !== undefined, vary, sharing: sharingOf(response, answer, rules), ...windows };
+}
+
+function ruledLifetimeMs(status: number, { statusTtlsMs, ttlMs }: StorageRules): number | undefined {
+  return statusTtlsMs.get(status) ?? (STORED_STATUSES.has(status) ? ttlMs : undefined);
+}
+
+/** Directives under which an expired answer is never served (RFC 9111 section 4.2.4). */
+const MUST_BE_FRESH = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache'];
+
+/** RFC 5861: the answer's own windows go before the route's, which do not stretch an answer that declares itself stale. */
+function staleWindows({ directives }: ResponseDirectives, rules: StorageRules, declaredMs: number | undefined): Pick<Verdict, 'mayBeStale' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+  const mayBeStale = !MUST_BE_FRESH.some((name) => directives.has(name));
+  const windowMs = (name: string, byRuleMs: number): number => {
+    const seconds = secondsOf(directives, name);
+    if (!mayBeStale) return 0;
+    return seconds === undefined ? (declaredMs === 0 ? 0 : byRuleMs) : seconds * 1000;
+  };
+  return {
+    mayBeStale,
+    staleWhileRevalidateMs: windowMs('stale-while-revalidate', rules.staleWhileRevalidateMs),
+    staleIfErrorMs: windowMs('stale-if-error', rules.staleIfErrorMs),
+  };
+}
+
+function refusalByDirectives(directives: Directives, { status }: Answer, { scope }: StorageRules): Refusal | undefined {
+  const isUnderstood = directives.has('must-understand') && UNDERSTOOD_STATUSES.has(status);
+  if (directives.has('must-understand') && !isUnderstood) return 'status';
+  if (directives.has('no-store') && !isUnderstood) return 'no-store';
+  return directives.has('private') && scope === 'public' ? 'private' : undefined;
 }
 
 function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
-  if (!STORED_STATUSES.has(answer.status)) return 'status';
+  const { status, headers } = answer;
+  if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status))) return 'status';
   if (answer.hasPendingCookie || isHandlers('set-cookie', answer, rules)) return 'set-cookie';
-  if (!vary.every((name) => isCovered(name, rules))) return 'vary';
-  if (answer.headers['content-encoding'] !== undefined && !rules.varyBy.includes('accept-encoding')) return 'encoding';
-  return answer.body.length > rules.maxBodyBytes ? 'too-large' : undefined;
+  if (!vary.every((name) => maySelect(name, rules))) return 'vary';
+  const isEncoded = headers['content-encoding'] !== undefined;
+  return isEncoded && !vary.includes('accept-encoding') && !isKeyed('accept-encoding', rules) ? 'encoding' : undefined;
 }
 
-/** `*` is covered by nothing; who asks is covered by a scope (RFC 9111 section 4.1). */
-function isCovered(name: string, { varyBy, scope }: StorageRules): boolean {
-  return varyBy.includes(name) || (scope !== 'public' && (name === 'cookie' || name === 'authorization'));
+function refusalByContent({ body, isComplete, tags }: Answer, { maxBodyBytes }: StorageRules): Refusal | undefined {
+  if (body.length > maxBodyBytes) return 'too-large';
+  if (!isComplete) return 'incomplete';
+  return tags === undefined || !areStorable(tags) ? 'tags' : undefined;
+}
+
+/** Whether a header can tell variants apart: `*` can not, and who asks is told apart by a scope (RFC 9111 section 4.1). */
+function maySelect(name: string, rules: StorageRules): boolean {
+  return name !== '*' && (isKeyed(name, rules) || rules.scope !== 'public' || (name !== 'cookie' && name !== 'authorization'));
+}
+
+function isKeyed(name: string, { varyBy }: StorageRules): boolean {
+  return varyBy.some((header) => header.name === name);
+}
+
+/** RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by `public` alone. */
+function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: StorageRules): Sharing {
+  const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) => isHandlers(name, answer, rules));
+  if (!isOwn) return 'unidentified';
+  if (directives.has('public')) return 'anybody';
+  return directives.has('s-maxage') || directives.has('must-revalidate') ? 'authorized' : 'unidentified';
 }
 
 /** The members of `Vary` that middleware has not put there: CORS and compression do their work anew for every request. */

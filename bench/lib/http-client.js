@@ -1,0 +1,73 @@
+import { connect } from 'node:net';
+
+/*
+ * A process that asks a server for one path over kept connections, and counts what comes back. It reads no more of an
+ * answer than where it begins: it must not be what is measured.
+ */
+
+const CONNECTIONS = 16;
+const BEGIN = Buffer.from('HTTP/1.1 200 OK\r\n');
+
+/** @type {{ request: Buffer, sockets: import('node:net').Socket[] } | undefined} */
+let server;
+
+/** @type {Record<string, (message: any) => unknown>} */
+const commands = {
+  async open({ port, path }) {
+    const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: application/json\r\n\r\n`);
+    server = { request, sockets: await Promise.all(Array.from({ length: CONNECTIONS }, () => open(port))) };
+  },
+  async run({ requests }) {
+    const perSocket = Math.ceil(requests / CONNECTIONS);
+    await Promise.all((server?.sockets ?? []).map((socket) => askInTurn(socket, perSocket)));
+    return perSocket * CONNECTIONS;
+  },
+};
+
+/** @param {number} port @returns {Promise<import('node:net').Socket>} */
+function open(port) {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
+/** One request after the other's answer. @param {import('node:net').Socket} socket @param {number} count @returns {Promise<void>} */
+function askInTurn(socket, count) {
+  return new Promise((resolve, reject) => {
+    let left = count;
+    let wanted = -1;
+    const onData = (/** @type {Buffer} */ chunk) => {
+      if (wanted < 0) {
+        if (!chunk.subarray(0, BEGIN.length).equals(BEGIN)) return reject(new Error(`Expected a 200, got ${chunk.subarray(0, 40).toString('latin1')}`));
+        wanted = lengthOf(chunk);
+      }
+      wanted -= chunk.length;
+      if (wanted > 0) return;
+      wanted = -1;
+      if (--left > 0) socket.write(server?.request ?? '');
+      else {
+        socket.off('data', onData);
+        resolve();
+      }
+    };
+    socket.on('data', onData);
+    socket.write(server?.request ?? '');
+  });
+}
+
+/** Of head and body, from the head, which fits one chunk. @param {Buffer} chunk */
+function lengthOf(chunk) {
+  const end = chunk.indexOf('\r\n\r\n');
+  const length = /content-length: (\d+)/i.exec(chunk.toString('latin1', 0, end))?.[1];
+  if (end < 0 || length === undefined) throw new Error('Expected the head of an answer with its length in one piece.');
+  return end + 4 + Number(length);
+}
+
+process.on('message', async (/** @type {{ command: string }} */ message) => {
+  try {
+    process.send?.({ answer: await commands[message.command](message) });
+  } catch (error) {
+    process.send?.({ error: error instanceof Error ? error.stack : String(error) });
+  }
+});

@@ -1,0 +1,35 @@
+/** Why a request went to the handler (RFC 9211 section 2.2). */
+export type ForwardReason = 'bypass' | 'method' | 'request' | 'uri-miss' | 'vary-miss' | 'stale' | 'miss' | 'partial';
+
+/** What happened to a request, in the terms of RFC 9211. */
+export interface CacheStatus {
+  /** Absent on a hit. */
+  readonly fwd?: ForwardReason;
+  readonly fwdStatus?: number;
+  readonly isStored?: boolean;
+  readonly isCollapsed?: boolean;
+  /** Seconds of freshness that are left, negative for a stale answer. */
+  readonly ttlS?: number;
+  /** Shown to those who debug only. */
+  readonly detail?: string;
+  readonly key?: string;
+}
+
+/** The member of this cache, appended to those of the caches behind it (RFC 9211 section 2). */
+export function cacheStatusLine(earlier: string | undefined, status: CacheStatus, isDebugging: boolean): string {
+  let line = earlier === undefined ? 'nest' : `${earlier}, nest`;
+  line += status.fwd === undefined ? '; hit' : `; fwd=${status.fwd}`;
+  if (status.fwdStatus !== undefined) line += `; fwd-status=${status.fwdStatus}`;
+  if (status.isStored === true) line += '; stored';
+  if (status.isCollapsed === true) line += '; collapsed';
+  if (status.ttlS !== undefined) line += `; ttl=${status.ttlS}`;
+  if (!isDebugging) return line;
+  if (status.key !== undefined) line += `; key=${quoted(status.key)}`;
+  return status.detail === undefined ? line : `${line}; detail=${quoted(status.detail)}`;
+}
+
+/** A String of Structured Fields holds printable ASCII alone (RFC 9651 section 3.3.3). */
+function quoted(text: string): string {
+  const ascii = text.replace(/[^\x20-\x7e]+/g, (part) => encodeURIComponent(part.toWellFormed()));
+  return `"${ascii.replace(/["\\]/g, '\\$&')}"`;
+}

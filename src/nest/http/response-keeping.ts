@@ -1,0 +1,69 @@
+import type { CachedResponse } from './cached-response.js';
+import type { RunResult } from './handler-run.js';
+import type { Found } from './lookup.js';
+import { variantKey } from './route-key.js';
+import type { RoutePassage } from './route-passage.js';
+import type { RoutePolicy, Stored } from './route-policy.js';
+import type { Refusal } from './storability.js';
+import { varyMarker } from './vary-marker.js';
+
+/** Refusals that say of a refreshed answer that nobody else may have it any more. */
+const WITHDRAWN = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
+
+/** Decides what of a run is stored under the key that it was made for. @returns that; `undefined` for nothing */
+export async function keepResult(result: RunResult, found: Found, passage: RoutePassage): Promise<Stored | undefined> {
+  const { access, policy, traffic } = passage;
+  const { response } = result;
+  if (access.isShared) learn(result, found.key, passage);
+  if (withdraws(result, found, passage)) await removeEntry(found.key, policy);
+  if (response === undefined || !access.stores) return undefined;
+  const names = response.vary.filter((name) => !policy.varyBy.some((header) => header.name === name));
+  if (!names.every((name) => found.marker?.names.includes(name) === true)) return keepFirstVariant(response, names, found, passage);
+  if (found.marker !== undefined) await dropVariants(traffic.addVariant(access.key, found.key), policy);
+  return response;
+}
+
+/** Whether an answer that is not stored takes back the one that is. */
+function withdraws({ response, refusal, status }: RunResult, found: Found, { exchange, isRefresh }: RoutePassage): boolean {
+  if (response === undefined && (status === 404 || status === 410 || (isRefresh && WITHDRAWN.has(refusal)))) return true;
+  return exchange.request.method === 'HEAD' && response !== undefined && found.response !== undefined && differs(response, found.response);
+}
+
+/** RFC 9111 section 4.3.5: a HEAD that tells of another representation than the stored one. */
+function differs(head: CachedResponse, stored: CachedResponse): boolean {
+  const lastModified = ({ headers }: CachedResponse): unknown => headers.find(([name]) => name === 'last-modified')?.[1];
+  return (head.etag !== null && head.etag !== stored.etag) || lastModified(head) !== lastModified(stored);
+}
+
+/** A fault of the handler says nothing about the answers that come after it. */
+function learn({ response, status }: RunResult, key: string, { traffic, policy }: RoutePassage): void {
+  if (response === undefined && status >= 500) return;
+  traffic.learn(key, response !== undefined && response.freshMs > 0, policy.cache.clock.coarseNowMs());
+}
+
+/**
+ * The first variant is stored before its marker, because those who have waited look for it as soon as they learn of the
+ * marker. It was computed outside the fence of its own key; without the marker, whose fence is older than the run, no
+ * key leads to it.
+ */
+async function keepFirstVariant(response: CachedResponse, names: readonly string[], found: Found, { access, policy, traffic, exchange }: RoutePassage): Promise<Stored | undefined> {
+  const marker = varyMarker(traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]), response);
+  if (found.marker !== undefined) {
+    // The variants that are there were told apart by too little: the next request begins anew.
+    await removeEntry(access.key, policy);
+    return undefined;
+  }
+  const key = variantKey(access.key, marker, exchange.request);
+  await policy.cache.load<Stored | undefined>(key, () => response, { ...policy.load, singleFlight: false });
+  await dropVariants(traffic.addVariant(access.key, key), policy);
+  return marker;
+}
+
+async function dropVariants(keys: readonly string[], policy: RoutePolicy): Promise<void> {
+  for (const key of keys) await removeEntry(key, policy);
+}
+
+/** What cannot be removed stays until it expires; it was reported. */
+export async function removeEntry(key: string, { cache, namespace }: RoutePolicy): Promise<void> {
+  await cache.delete(key, namespace === undefined ? undefined : { namespace }).catch(() => undefined);
+}

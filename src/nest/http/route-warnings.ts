@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { RequestMethod } from '@nestjs/common';
+import { classOf, type HandlerFacts, interceptorsOf } from './handler-facts.js';
+
+const METHOD_METADATA = 'method';
+const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.ALL];
+
+export interface CheckedRoute {
+  readonly controller: object;
+  readonly handler: object;
+  readonly facts: HandlerFacts;
+  /** What `@CacheRoute` or `@NoCache` on the handler itself has said. */
+  readonly isDecorated: boolean;
+}
+
+/** Why a route that was meant to be cached never can be; `undefined` where it can. */
+export function warningOf({ controller, handler, facts, isDecorated }: CheckedRoute, interceptor: object): string | undefined {
+  const method: unknown = Reflect.getMetadata(METHOD_METADATA, handler);
+  const isMeant = isDecorated || isBound(handler, interceptor);
+  if (method === undefined || (!isMeant && !isBound(controller, interceptor))) return undefined;
+  const isCachedMethod = CACHED_METHODS.includes(method);
+  if (isMeant && !isCachedMethod) return `${facts.identity} is never cached: it is no GET. Take off its @CacheRoute or interceptor.`;
+  if (isMeant && facts.isStream) return `${facts.identity} is never cached: it is a stream of events. Take off its @CacheRoute or interceptor.`;
+  if (!isCachedMethod || !facts.sendsItself) return undefined;
+  return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
+}
+
+function isBound(target: object, interceptor: object): boolean {
+  return interceptorsOf(target).some((one) => classOf(one) === interceptor);
+}
