@@ -56,3 +56,8 @@ export class CacheUnavailableError extends CacheError {
     super('CACHE_BACKEND_UNAVAILABLE', message, options);
   }
 }
+
+/** Whether the call itself was wrong, rather than the backend. */
+export function isCallersFault(error: unknown): boolean {
+  return error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError;
+}

@@ -15,13 +15,13 @@ import type {
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { type CacheStats, StatsRecorder } from './cache-stats.js';
-import { CacheConfigError, CacheKeyError, CacheSerializationError } from './cache.errors.js';
+import { CacheConfigError, isCallersFault } from './cache.errors.js';
 import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
-import { basePlan, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs, type WritePlan } from './load-policy.js';
+import { basePlan, draftOf, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load-policy.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
@@ -190,7 +190,7 @@ export class CacheService implements CacheOperations {
       const value = await write();
       const loadMs = this.clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
-      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draft(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? checkedTags(tags(value)) : known })));
+      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? checkedTags(tags(value)) : known })));
       const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
       if (!isStored) await this.#invalidate(target);
       else this.#loader.detach(target);
@@ -221,7 +221,7 @@ export class CacheService implements CacheOperations {
     const values = new Map(entries);
     const drafts = [...values].map(([key, value]) => {
       checkKey(key, 'key');
-      return draft(plan, { key, value, loadMs: 0 });
+      return draftOf(plan, { key, value, loadMs: 0 });
     });
     if (drafts.length === 0) return;
     try {
@@ -470,13 +470,4 @@ export class CacheService implements CacheOperations {
     const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
     return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry.shared));
   }
-}
-
-function draft({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {
-  return { key, value, ttlMs, staleMs, tags, loadMs };
-}
-
-/** Whether the call itself was wrong, rather than the backend. */
-function isCallersFault(error: unknown): boolean {
-  return error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError;
 }

@@ -1,7 +1,7 @@
 import type { ManyFactory } from './cache-operations.js';
 import { CacheConfigError } from './cache.errors.js';
 import type { Factory } from './call-options.js';
-import type { GroupFactory } from './load-run.js';
+import type { GroupFactory } from './flight.js';
 import { show } from './show.js';
 
 /** @throws CacheConfigError */

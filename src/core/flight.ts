@@ -1,4 +1,8 @@
+import type { LoadContext } from './call-options.js';
 import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
+
+/** Computes values for keys; a key that is missing from the answer has none. */
+export type GroupFactory = (keys: readonly string[], contextOf: (key: string) => LoadContext<unknown>) => Promise<ReadonlyMap<string, unknown>>;
 
 /** What a flight brought home for its key. */
 export type FlightResult =
@@ -31,6 +35,8 @@ export class Flight {
   interest = 0;
   /** Set when the load failed: who gathered meanwhile gets the same error instead of hammering a source that is down. */
   failure: { readonly error: unknown } | undefined;
+  /** What computes the value. */
+  factory: GroupFactory | undefined;
   /** Called when the last caller has lost interest. */
   onAbandoned: (() => void) | undefined;
 

@@ -3,6 +3,7 @@ import { CacheConfigError } from './cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
+import type { EntryDraft } from './ports/cache-adapter.port.js';
 import { show } from './show.js';
 
 /** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
@@ -136,6 +137,11 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
   checkKeys(tags, 'tag');
   const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
   return { namespace, ttlMs, staleMs: staleWindowMs(defaults, ttlMs), tags };
+}
+
+/** What a write stores. */
+export function draftOf({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {
+  return { key, value, ttlMs, staleMs, tags, loadMs };
 }
 
 /** Whether a fresh entry may be served without a further look at the plan. */

@@ -1,10 +1,6 @@
 import { CacheTimeoutError } from './cache.errors.js';
-import type { LoadContext } from './call-options.js';
-import type { Flight } from './flight.js';
+import type { Flight, GroupFactory } from './flight.js';
 import type { LoadPlan } from './load-policy.js';
-
-/** Computes values for keys; a key that is missing from the answer has none. */
-export type GroupFactory = (keys: readonly string[], contextOf: (key: string) => LoadContext<unknown>) => Promise<ReadonlyMap<string, unknown>>;
 
 /** One call of a factory, for one flight or many. */
 export class LoadRun {

@@ -16,6 +16,23 @@ describe('single-flight', () => {
     expect(load.count).toBe(1);
   });
 
+  it('asks the own factory of a caller who joined a batch that has no value for its key', async () => {
+    const { cache } = cacheWith();
+    const load = new ManualLoad<string | undefined>();
+    const first = cache.getOrSet('k', load.run);
+    await settle();
+    const batch = cache.getOrSetMany(['k'], async () => new Map<string, string>());
+    await settle();
+
+    const single = cache.getOrSet('k', () => 'own');
+    await settle();
+    await load.finish(0, undefined);
+
+    expect(await first).toBeUndefined();
+    expect(await batch).toEqual(new Map());
+    expect(await single).toBe('own');
+  });
+
   it('answers callers who come while it loads with the value it has stored, without another load', async () => {
     const { cache } = cacheWith();
     const load = new ManualLoad<string>();

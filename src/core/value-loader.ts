@@ -4,13 +4,13 @@ import type { LoadContext } from './call-options.js';
 import { checkedTags } from './cache-key.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { parseTtl } from './duration.js';
-import { Flight, FlightTable, type FlightResult, type LoadPurpose } from './flight.js';
+import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import { keptStaleMs, type LoadPlan } from './load-policy.js';
 import type { EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
-import { type GroupFactory, LoadRun } from './load-run.js';
+import { LoadRun } from './load-run.js';
 import { copyValue } from './value-copier.js';
 import { isValid } from './value-validation.js';
 
@@ -162,6 +162,7 @@ export class ValueLoader {
   #start(flights: readonly Flight[], plan: LoadPlan, factory: GroupFactory, waitedMs: number): void {
     const takeOff = (): void => flights.forEach((flight) => this.#flights.remove(flight));
     const run = new LoadRun(flights, plan, factory, takeOff);
+    for (const flight of flights) flight.factory = factory;
     run.waitedMs = waitedMs;
     this.#runs.add(run);
     void this.#fly(run)
@@ -268,6 +269,8 @@ export class ValueLoader {
     } catch (error) {
       return this.#fallBack(flight, plan, factory, error);
     }
+    // Somebody else's batch had no value for the key; one's own factory may.
+    if (outcome === undefined && flight.factory !== factory) return (await this.load({ keys: [flight.key], plan, factory })).get(flight.key);
     if (outcome?.status !== 'hit' || (await isValid(plan.validate, outcome.entry?.shared))) return outcome;
     return (await this.load({ keys: [flight.key], plan, factory, purpose: 'refresh' })).get(flight.key);
   }

@@ -66,14 +66,13 @@ describe('two applications on one Redis', () => {
     reads = 0;
     const [a, b] = await Promise.all([start(), start()]);
 
-    const first = await fetch(`${a.url}/prices/1`);
-    const second = await fetch(`${b.url}/prices/1`);
-    await a.app.get(Prices).change('1', 200);
-    const third = await fetch(`${b.url}/prices/1`);
+    const [first, second] = [await fetch(`${a.url}/prices/1`), await fetch(`${a.url}/prices/1`)];
+    const fromOther = await b.app.get(Prices).find('1');
+    await b.app.get(Prices).change('1', 200);
+    const third = await fetch(`${a.url}/prices/1`);
 
     expect([first, second, third].map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'MISS']);
-    expect(await Promise.all([first, second, third].map((response) => response.json()))).toEqual([
-      { id: '1', cents: 100 },
+    expect([fromOther, await third.json()]).toEqual([
       { id: '1', cents: 100 },
       { id: '1', cents: 200 },
     ]);
@@ -114,7 +113,7 @@ describe('backend: redis', () => {
     for (const [i, cache] of others.entries()) await cache.set('k', i);
 
     expect(await Promise.all(others.map((cache) => cache.get('k')))).toEqual([0, 1, 2, 3]);
-    expect(await others[0]!.clear()).toBe(1);
+    expect(await others[0].clear()).toBe(1);
     expect(await Promise.all(others.map((cache) => cache.get('k')))).toEqual([undefined, 1, 2, 3]);
     await Promise.all(others.map((cache) => cache.close()));
   });
@@ -150,7 +149,7 @@ describe('backend: redis', () => {
 
       const stored = await admin.getBuffer((await cache.explain('k')).storedKey);
 
-      expect(stored!.toString('latin1').startsWith('V')).toBe(true);
+      expect(stored?.toString('latin1').startsWith('V')).toBe(true);
       expect(stored!.includes('plain text')).toBe(false);
       expect(await cache.get('k')).toBe('plain text');
       await close();
