@@ -55,7 +55,8 @@ export class Actor {
     const options = this.#options(namespace);
     const isServedStale = options.staleWhileRevalidate !== undefined || options.staleIfError !== undefined || options.softTimeout !== undefined;
     const isUsual = options.singleFlight === undefined;
-    const load = (context: LoadContext<Value>): Promise<Value> => this.#compute(context, options, isUsual);
+    const since = isUsual ? this.world.loads.calm : undefined;
+    const load = (context: LoadContext<Value>): Promise<Value> => this.#compute(context, options, since);
     await this.#asked(isUsual ? 'load' : 'load alone', async (reading) => {
       const { value, status, entry } = await this.process.cache.load<Value>(key, load, options);
       const about = { key, namespace, isFresh: !isServedStale || status !== 'stale', how: `load (${status}, ${String(entry?.createdAtMs)})` };
@@ -116,7 +117,7 @@ export class Actor {
   async #refresh(key: string, namespace: string | undefined): Promise<void> {
     const options = this.#options(namespace);
     await this.#asked('refresh', async (reading) => {
-      const value = await this.process.cache.refresh<Value>(key, (context) => this.#compute(context, options, false), options);
+      const value = await this.process.cache.refresh<Value>(key, (context) => this.#compute(context, options, undefined), options);
       const isServedStale = options.staleIfError !== undefined || options.softTimeout !== undefined;
       this.#judge(reading, value, { key, namespace, isFresh: !isServedStale, how: 'refresh' });
       if (!isServedStale) this.world.history.checkLoaded(reading, value, { key, namespace, how: 'refresh' });
@@ -162,11 +163,12 @@ export class Actor {
     if (tookMs > (world.slowestMs.get(what) ?? 0)) world.slowestMs.set(what, tookMs);
   }
 
-  async #compute(context: LoadContext<Value>, { namespace, tags }: Options, isUsual: boolean): Promise<Value> {
+  /** @param since where it is a usual load: how calm it was when it was asked for */
+  async #compute(context: LoadContext<Value>, { namespace, tags }: Options, since: number | undefined): Promise<Value> {
     const { history, loads } = this.world;
     const { key, signal, stale } = context;
     const { version } = history;
-    const end = isUsual ? loads.begin(`${namespace ?? ''}/${key}`, signal) : undefined;
+    const end = since === undefined ? undefined : loads.begin(`${namespace ?? ''}/${key}`, signal, since);
     this.world.tell(() => `${this.process.name}   computes ${key} of ${version}`);
     // The source says that the old value still holds.
     const isUnmodified = stale !== undefined && stale.value.set === undefined && history.isCurrent(stale.value) && !(Array.isArray(tags) && tags.join() !== stale.tags.join()) && this.#random() < 0.5;

@@ -1,7 +1,7 @@
 import type { History } from './history.js';
 
 interface Running {
-  /** How many disturbances there had been; NaN while one went on. */
+  /** How many disturbances there had been when it was asked for; NaN if one went on, or came before it computed. */
   readonly disturbances: number;
 }
 
@@ -23,8 +23,14 @@ export class Loads {
     return () => this.#ongoing--;
   }
 
-  begin(key: string, signal: AbortSignal): () => void {
-    const running = { disturbances: this.#ongoing === 0 ? this.#disturbances : NaN };
+  /** How many disturbances there have been; NaN while one goes on. */
+  get calm(): number {
+    return this.#ongoing === 0 ? this.#disturbances : NaN;
+  }
+
+  /** @param since what `calm` was when the load was asked for: what came between may have taken its lease away */
+  begin(key: string, signal: AbortSignal, since: number): () => void {
+    const running = { disturbances: this.calm === since ? since : NaN };
     const others = this.#running.get(key) ?? new Set();
     this.#running.set(key, others);
     const isSecond = [...others].some(({ disturbances }) => disturbances === running.disturbances);

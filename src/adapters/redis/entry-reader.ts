@@ -46,6 +46,12 @@ interface Request {
   reject(error: unknown): void;
 }
 
+/** What was asked for together: the groups whose generations came along, and until when all of it must be answered. */
+interface Asked {
+  readonly groups: readonly Group[];
+  readonly dueMs: number;
+}
+
 let requests = 0;
 
 export class EntryReader {
@@ -181,6 +187,7 @@ export class EntryReader {
       names.push(group.key);
     };
     for (const { wanted } of together) for (const { groups: own } of wanted) for (const group of own) want(group);
+    const dueMs = this.clock.nowMs() + limitMs;
     this.link.getAll(
       names,
       limitMs,
@@ -191,7 +198,7 @@ export class EntryReader {
         for (const request of together) {
           const start = next;
           next += request.wanted.length;
-          request.answer(this.#entries(request, answers, start, groups));
+          request.answer(this.#entries(request.wanted, answers, start, { groups, dueMs }));
         }
       },
       (error) => {
@@ -200,21 +207,23 @@ export class EntryReader {
     );
   }
 
-  #entries({ wanted, limitMs }: Request, answers: readonly (Buffer | null)[], start: number, asked: readonly Group[]): Awaitable<(RedisEntry | undefined)[]> {
+  #entries(wanted: readonly Wanted[], answers: readonly (Buffer | null)[], start: number, asked: Asked): Awaitable<(RedisEntry | undefined)[]> {
     const entries: (RedisEntry | undefined)[] = [];
     let late: Promise<void>[] | undefined;
     for (let i = 0; i < wanted.length; i++) {
-      const found = this.#judged(wanted[i] as Wanted, answers[start + i] as Buffer | null, asked, limitMs);
+      const found = this.#judged(wanted[i] as Wanted, answers[start + i] as Buffer | null, asked);
       if (found instanceof Promise) (late ??= []).push(found.then((entry) => void (entries[i] = entry)));
       else entries[i] = found;
     }
     return late === undefined ? entries : Promise.all(late).then(() => entries);
   }
 
-  #judged(wanted: Wanted, bytes: Buffer | null, asked: readonly Group[], limitMs: number): Awaitable<RedisEntry | undefined> {
+  #judged(wanted: Wanted, bytes: Buffer | null, { groups, dueMs }: Asked): Awaitable<RedisEntry | undefined> {
     if (bytes === null || !isEntry(bytes)) return undefined;
     // What is marked as those of its groups are that were asked for is valid. All else takes a closer look.
-    if (!isMarkedFor(wanted.groups, marksOf(bytes))) return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(asked), limitMs);
+    if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
+      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - this.clock.nowMs());
+    }
     const { note } = wanted;
     const header = note?.revision === revisionOf(bytes) ? note.header : undefined;
     const envelope = this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted, header);

@@ -35,6 +35,8 @@ export class IoredisWire implements RedisWire {
   #isClosed = false;
   #lastError: Error | undefined;
   #mastersSeen = '';
+  /** The replication id of the server. */
+  #history: string | undefined;
   #nodes = new Map<string, Redis>();
   readonly #unlisten: (() => void)[] = [];
 
@@ -116,11 +118,12 @@ export class IoredisWire implements RedisWire {
 
   #watch(): void {
     let wasUp = this.isUp();
+    if (wasUp && !(this.#client instanceof Cluster)) void this.#noteHistory(this.#client);
     this.#on(this.#client, 'ready', () => {
       this.#lastError = undefined;
-      if (wasUp && !this.isCluster) this.#listener?.onMoved();
+      if (this.#client instanceof Cluster) this.#listener?.onUp();
+      else void this.#connected(this.#client, wasUp);
       wasUp = true;
-      this.#listener?.onUp();
     });
     this.#on(this.#client, 'close', () => this.#listener?.onDown());
     this.#on(this.#client, 'error', (error) => this.#note(error));
@@ -128,6 +131,28 @@ export class IoredisWire implements RedisWire {
     const cluster = this.#client;
     this.#on(cluster, 'node error', (error) => this.#note(error));
     this.#on(cluster, 'refresh', () => this.#noticeMasters(cluster));
+  }
+
+  /** A server that goes on with the same history has lost nothing that it acknowledged. */
+  async #connected(client: Redis, isAgain: boolean): Promise<void> {
+    const before = this.#history;
+    const noted = this.#noteHistory(client);
+    if (isAgain) {
+      await noted;
+      if (client.status !== 'ready') return;
+      if (before === undefined || before !== this.#history) this.#listener?.onMoved();
+    }
+    this.#listener?.onUp();
+  }
+
+  /** A server has another replication id after it was restarted, or promoted. Where it may not tell, every connection counts as a move. */
+  async #noteHistory(client: Redis): Promise<void> {
+    try {
+      this.#history = /^master_replid:(\w+)/m.exec(await client.info('replication'))?.[1];
+    } catch (error) {
+      this.#history = undefined;
+      this.#note(error);
+    }
   }
 
   /** The slot map was read anew: whether other servers have become masters. */
