@@ -87,7 +87,8 @@ const KINDS: readonly (readonly [kind: string, options: { tags?: string[]; names
 ];
 
 describe.each(DEPLOYMENTS)('invalidating 100,000 entries (%s)', (name, start) => {
-  it.each(KINDS)('by %s is acknowledged at once, is felt by nobody, is counted, and leaves nothing', async (kind, options, invalidate) => {
+  // A group of a Cluster is a group: one kind shows that its parts on several servers make no difference.
+  it.each(name === 'Cluster' ? KINDS.slice(0, 1) : KINDS)('by %s is acknowledged at once, is felt by nobody, is counted, and leaves nothing', async (kind, options, invalidate) => {
     const { redis, masters } = await start();
     const { cache, errors } = await open({ ...redis, commandTimeout: '5s' });
     const bystander = new Bystander(masters, await kept(startRedis()));

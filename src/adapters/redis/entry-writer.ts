@@ -107,13 +107,21 @@ export class EntryWriter {
     this.link.post(leave);
   }
 
-  /** Takes what was removed, as its head tells, out of its groups; but not out of `kept`. */
-  forgetHead(head: Buffer, kept: readonly Group[] = []): void {
-    const was = readHead(head);
-    if (was === undefined) return;
-    const member = this.keys.member(was.key, was.namespace);
-    const left = this.keys.groupsOf(was.key, was.namespace, was.tags).filter((group) => !kept.includes(group));
-    if (left.length > 0) this.link.post(this.#leaveCommands(member, left));
+  /** Takes what was removed, as the heads tell, out of its groups; but not out of `kept`. Nobody waits for it. */
+  forget(heads: readonly Reply[], kept: readonly Group[] = []): void {
+    const leaving = new Map<Group, string[]>();
+    for (const head of heads) {
+      const was = Buffer.isBuffer(head) && head.length > 0 ? readHead(head) : undefined;
+      if (was === undefined) continue;
+      const member = this.keys.member(was.key, was.namespace);
+      for (const group of this.keys.groupsOf(was.key, was.namespace, was.tags)) {
+        const members = leaving.get(group);
+        if (members === undefined) leaving.set(group, [member]);
+        else members.push(member);
+      }
+    }
+    for (const group of kept) leaving.delete(group);
+    if (leaving.size > 0) this.link.post([...leaving].map(([group, members]) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, ...members)));
   }
 
   /** Lets the generation of a group go, if nothing is in it. */
@@ -181,7 +189,7 @@ export class EntryWriter {
     const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
     const state = answer.toString('latin1') as Stored['state'];
     const isThere = state === 'stored' && each.draft.ttlMs > 0;
-    if (head.length > 0) this.forgetHead(head, isThere ? each.groups : []);
+    if (head.length > 0) this.forget([head], isThere ? each.groups : []);
     if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
     if (state !== 'stored') return { state };
     this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);

@@ -92,7 +92,7 @@ export class Invalidator {
     const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
     const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
     const count = await this.#count(heads.map((head) => (head.length === 0 ? undefined : readHead(head))), soft, known);
-    if (!soft) for (const head of heads) if (head.length > 0) this.parts.writer.forgetHead(head);
+    if (!soft) this.parts.writer.forget(heads);
     return count;
   }
 

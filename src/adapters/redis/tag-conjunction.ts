@@ -30,7 +30,7 @@ export class TagConjunction {
       if (how.dryRun) continue;
       const oldId = before.get(rarest)?.mark.slice(0, ID_LENGTH) ?? '';
       const commands = heads.flatMap((head, i) => (head === undefined ? [] : this.#commands(names[i] as string, head, isHit[i] === true ? how : undefined, { rarest, oldId, id })));
-      this.#forget(await this.#ask(commands));
+      this.parts.writer.forget(await this.#ask(commands));
     }
     return count;
   }
@@ -47,10 +47,6 @@ export class TagConjunction {
     const place = this.parts.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
     const remark = place < 0 ? [] : [call(REMARK, [name], head.revision, markPlace(place), ids.oldId, ids.id)];
     return how === undefined ? remark : [call(SOFTEN, [name], this.parts.keys.wake), ...remark];
-  }
-
-  #forget(replies: readonly Reply[]): void {
-    for (const reply of replies) if (Buffer.isBuffer(reply) && reply.length > 0) this.parts.writer.forgetHead(reply);
   }
 
   async #ask(commands: readonly Command[]): Promise<readonly Reply[]> {

@@ -109,7 +109,6 @@ export class TrashSweeper {
       return head !== undefined && states[i] === 'invalid' ? [call(REMOVE, [entry], head.revision, this.parts.keys.wake)] : [];
     });
     if (removals.length === 0) return;
-    const removed = await this.parts.link.run(removals, this.parts.limitMs);
-    for (const head of removed) if (Buffer.isBuffer(head) && head.length > 0) this.parts.writer.forgetHead(head);
+    this.parts.writer.forget(await this.parts.link.run(removals, this.parts.limitMs));
   }
 }
