@@ -6,7 +6,8 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   // The packed suite installs from the registry, which takes its time: `npm run test:packed`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packed/'],
+  // The simulation wants the machine for itself: `npm run test:simulation`.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packed/', '<rootDir>/test/simulation/simulation.spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.tmp', '<rootDir>/sample-app/dist'],
   transform: {
     '^.+\\.ts$': [
