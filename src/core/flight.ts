@@ -44,8 +44,8 @@ export class Flight {
   /** Resolves when this flight no longer stands in the way of the next: it has ended, or was invalidated. */
   readonly gone: Promise<void>;
 
-  /** The expired value that this flight's callers fall back on, read at most once. */
-  fallback: Awaitable<StoredEntry | undefined>;
+  /** The expired value that callers fall back on who had asked by the time it was read: to others it may be invalid already. */
+  fallback: { readonly forAskers: number; readonly entry: Awaitable<StoredEntry | undefined> } | undefined;
 
   #isClaimed = false;
   #resolve!: (result: FlightResult) => void;

@@ -2,6 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { cacheWith, ManualLoad, settle, times } from '../../test/support/cache-with.js';
 import { CacheTimeoutError } from './cache.errors.js';
 import type { GetOrSetOptions } from './call-options.js';
+import type { CacheAdapter } from './ports/cache-adapter.port.js';
 
 describe('single-flight', () => {
   it('loads once when a hundred callers miss together', async () => {
@@ -14,6 +15,30 @@ describe('single-flight', () => {
 
     expect(new Set(await values)).toEqual(new Set(['v']));
     expect(load.count).toBe(1);
+  });
+
+  it('gives a caller no expired value that was invalidated before it asked, though others of its flight got it', async () => {
+    let adapter: CacheAdapter | undefined;
+    const { cache, clock } = cacheWith({}, (made) => (adapter = made));
+    const load = new ManualLoad<string>();
+    const options = { ttl: '1s', softTimeout: 10, staleIfError: '1h' } as const;
+    await cache.getOrSet('k', () => 'old', options);
+    await clock.advance(1_001);
+    void cache.getOrSet('k', load.run, { ttl: '1s' });
+    await settle();
+    const early = cache.getOrSet('k', () => 'new', options);
+    await settle();
+    await clock.advance(10);
+    expect(await early).toBe('old');
+
+    // As another process would: the flights of this one hear nothing of it.
+    await adapter?.invalidate({ kind: 'keys', keys: ['k'], namespace: undefined });
+    const late = cache.getOrSet('k', () => 'new', options);
+    await settle();
+    await clock.advance(10);
+    await load.finish(0, 'computed before');
+
+    expect(await late).toBe('new');
   });
 
   it('asks the own factory of a caller who joined a batch that has no value for its key', async () => {

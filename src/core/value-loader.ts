@@ -8,7 +8,7 @@ import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPur
 import { compileGlob } from './glob.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import { keptStaleMs, type LoadPlan } from './load-policy.js';
-import type { EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
+import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from './value-copier.js';
@@ -61,6 +61,8 @@ export class ValueLoader {
   readonly #flights = new FlightTable();
   readonly #runs = new Set<LoadRun>();
   #isClosed = false;
+  /** Counts those who wait for a flight, in the order in which they asked. */
+  #askers = 0;
 
   constructor(parts: LoaderParts) {
     this.#store = parts.store;
@@ -263,11 +265,12 @@ export class ValueLoader {
 
   /** Waits for a flight as one of its callers: with that caller's time-outs and its claim on stale values. */
   async #await(flight: Flight, plan: LoadPlan, factory: GroupFactory): Promise<LoadOutcome | undefined> {
+    const asker = ++this.#askers;
     let outcome: LoadOutcome | undefined;
     try {
       outcome = this.#outcomeOf(flight, await this.#settle(flight, plan.softTimeoutMs, plan.hardTimeoutMs));
     } catch (error) {
-      return this.#fallBack(flight, plan, factory, error);
+      return this.#fallBack(flight, plan, factory, { error, asker });
     }
     // Somebody else's batch had no value for the key; one's own factory may.
     if (outcome === undefined && flight.factory !== factory) return (await this.load({ keys: [flight.key], plan, factory })).get(flight.key);
@@ -276,16 +279,24 @@ export class ValueLoader {
   }
 
   /** An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been invalidated, it would be gone. */
-  async #fallBack(flight: Flight, plan: LoadPlan, factory: GroupFactory, error: unknown): Promise<LoadOutcome | undefined> {
+  async #fallBack(flight: Flight, plan: LoadPlan, factory: GroupFactory, { error, asker }: { error: unknown; asker: number }): Promise<LoadOutcome | undefined> {
     const isSlow = error === SOFT_TIMEOUT;
     const mayServe = flight.isFenced && (isSlow || plan.staleIfErrorMs > 0);
-    const entry = mayServe ? await (flight.fallback ??= this.#store.get(flight.key, flight.namespace)) : undefined;
+    const entry = mayServe ? await this.#expiredFor(flight, asker) : undefined;
     const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry.shared));
     const remainingMs = plan.hardTimeoutMs - plan.softTimeoutMs;
     if (isServable && isSlow) this.#keepWaiting(flight, remainingMs);
     if (isServable) return this.#served(entry);
     if (isSlow) return this.#await(flight, { ...plan, softTimeoutMs: Infinity, hardTimeoutMs: remainingMs }, factory);
     throw error;
+  }
+
+  /** What is stored, read after `asker` had asked: many callers of a load that fails share one read. */
+  #expiredFor(flight: Flight, asker: number): Awaitable<StoredEntry | undefined> {
+    if (flight.fallback === undefined || flight.fallback.forAskers < asker) {
+      flight.fallback = { forAskers: this.#askers, entry: this.#store.get(flight.key, flight.namespace) };
+    }
+    return flight.fallback.entry;
   }
 
   /** Holds on to a flight whose caller has its answer already, for as long as that caller would have waited. */
