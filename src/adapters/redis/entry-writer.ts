@@ -30,6 +30,16 @@ export interface Prepared {
   readonly revision: string;
 }
 
+/** The generations that entries are marked with. */
+export interface Marks {
+  readonly of: Map<Group, Generation>;
+  /**
+   * Those that were made up for groups that are not known to have one, and were never sent. Only such a one may be put where
+   * there is none: any other may have been ended meanwhile, and must not come back.
+   */
+  readonly unsent: Set<Group>;
+}
+
 /** How the storing of one entry ended. */
 export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | { readonly state: 'failed'; readonly reason: Error };
 
@@ -63,21 +73,22 @@ export class EntryWriter {
   }
 
   /** The generations that entries are marked with when there is no load to remember them: the last ones seen, or new ones. */
-  guess(prepared: readonly Prepared[]): Map<Group, Generation> {
+  guess(prepared: readonly Prepared[]): Marks {
     const groups = new Set(prepared.flatMap(({ groups }) => groups));
-    return new Map([...groups].map((group) => [group, group.known ?? newGeneration()]));
+    const unsent = new Set([...groups].filter(({ known }) => known === undefined));
+    return { of: new Map([...groups].map((group) => [group, group.known ?? newGeneration()])), unsent };
   }
 
   /**
    * Stores entries and enters them in their groups, one round trip. What a load brings (`tokenOf`) is stored where its
    * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
    */
-  async store(prepared: readonly Prepared[], marks: Map<Group, Generation>, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
+  async store(prepared: readonly Prepared[], marks: Marks, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
     const entering = [...new Set(prepared.filter(({ draft }) => draft.ttlMs > 0).flatMap(({ groups }) => groups))];
     const enters = entering.flatMap((group) => this.#enterCommands(group, prepared, marks, tokenOf !== undefined));
-    const stores = prepared.map((each) => this.#storeCommand(each, marks, limitMs, tokenOf?.(each) ?? ''));
+    const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
     const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
-    const outdated = this.#outdated(enters, replies.slice(stores.length), marks);
+    const outdated = this.#outdated(enters, replies.slice(stores.length), marks.of);
     return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, outdated));
   }
 
@@ -154,17 +165,17 @@ export class EntryWriter {
     return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
   }
 
-  #enterCommands(group: Group, prepared: readonly Prepared[], marks: Map<Group, Generation>, isLoad: boolean): { group: Group; command: Command }[] {
+  #enterCommands(group: Group, prepared: readonly Prepared[], marks: Marks, isLoad: boolean): { group: Group; command: Command }[] {
     const members = prepared.filter(({ draft, groups }) => draft.ttlMs > 0 && groups.includes(group));
     const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
-    const { text } = marks.get(group) as Generation;
-    // A generation that is gone must never come back: only one that nobody has seen yet may be put in its place.
-    const isNew = group.known === undefined && !isLoad;
+    const { text } = marks.of.get(group) as Generation;
     const nowMs = this.link.time.nowMs();
     const commands = [];
     for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
       const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, untilOf(nowMs, draft), envelope.createdAtMs]);
-      commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', isNew ? text : newGeneration().text, keepMs, ...some) });
+      // Sent once, here: what comes later may come after its end.
+      const substitute = marks.unsent.delete(group) ? text : newGeneration().text;
+      commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', substitute, keepMs, ...some) });
     }
     return commands;
   }

@@ -46,7 +46,7 @@ export class LoadCommitter {
     const storable = prepared.filter(({ groups }) => groups.every((group) => generations.get(group) !== undefined));
     if (storable.length === 0) return prepared.map(() => undefined);
     const tokenOf = ({ draft }: Prepared): string => grant.tokens.get(draft.key) as string;
-    const ends = await this.parts.writer.store(storable, generations as Map<Group, Generation>, this.parts.limitMs, tokenOf);
+    const ends = await this.parts.writer.store(storable, { of: generations as Map<Group, Generation>, unsent: new Set() }, this.parts.limitMs, tokenOf);
     const failed = ends.find((end) => end.state === 'failed');
     if (failed !== undefined) this.parts.onError(failed.reason);
     const refused = storable.filter((_, i) => ends[i]?.state !== 'stored');
