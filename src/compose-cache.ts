@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
 import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
@@ -29,6 +30,7 @@ export async function composeCache(options: ResolvedCacheOptions): Promise<Cache
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
+    onNotice: (sentence) => loggerOf(options.name).log(sentence),
   });
   return new CacheService({ options, adapter, clock, reporter });
 }
@@ -40,24 +42,29 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
     case 'memory':
       return new MemoryAdapter(store.memory, context);
     case 'redis': {
-      const { openRedisAdapter } = await ioredis();
+      const { openRedisAdapter } = await ioredis(store.kind);
       return openRedisAdapter(store.redis, createEntryCodec(store), context);
+    }
+    case 'hybrid': {
+      const { openCoherentRedis } = await ioredis(store.kind);
+      const redis = await openCoherentRedis(store.redis, createEntryCodec(store), context);
+      return new HybridAdapter({ near: new MemoryAdapter(store.memory, context), ...redis, clock: context.clock });
     }
   }
 }
 
 /** ioredis is loaded for those who ask for Redis, and nobody else need have it. */
-async function ioredis(): Promise<typeof import('./adapters/redis/open-redis.js')> {
+async function ioredis(backend: string): Promise<typeof import('./adapters/redis/open-redis.js')> {
   try {
     return await import('./adapters/redis/open-redis.js');
   } catch (cause) {
-    throw new CacheConfigError("The backend 'redis' needs the package `ioredis`. Install it with `npm install ioredis@6`.", { cause });
+    throw new CacheConfigError(`The backend '${backend}' needs the package \`ioredis\`. Install it with \`npm install ioredis@6\`.`, { cause });
   }
 }
 
 /** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */
 function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => void {
-  const logger = new Logger(name === 'default' ? 'CacheKit' : `CacheKit:${name}`);
+  const logger = loggerOf(name);
   const lastMs = new Map<string, number>();
   return (error) => {
     const nowMs = clock.nowMs();
@@ -65,4 +72,8 @@ function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => vo
     lastMs.set(error.code, nowMs);
     logger.error(error.message);
   };
+}
+
+function loggerOf(name: string): Logger {
+  return new Logger(name === 'default' ? 'CacheKit' : `CacheKit:${name}`);
 }

@@ -1,5 +1,6 @@
 import { registerAs } from '@nestjs/config';
 import type { CacheKitFactoryOptions } from './cache-kit.module.js';
+import type { Backend } from './core/cache-options.js';
 import { CacheConfigError } from './core/cache.errors.js';
 import type { Ttl } from './core/duration.js';
 import type { EncryptionOptions } from './core/sealing-options.js';
@@ -18,7 +19,7 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
   const memory = without({ maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'), maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES') });
   const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL'), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
   return without({
-    backend: textFrom(env, 'CACHE_BACKEND') as 'memory' | 'redis' | undefined,
+    backend: textFrom(env, 'CACHE_BACKEND') as Backend | undefined,
     defaultTtl: textFrom(env, 'CACHE_DEFAULT_TTL') as Ttl | undefined,
     defaultNamespace: textFrom(env, 'CACHE_DEFAULT_NAMESPACE'),
     version: textFrom(env, 'CACHE_VERSION'),

@@ -15,8 +15,8 @@ export type {
   ListOptions,
   ManyFactory,
 } from './core/cache-operations.js';
-export type { CacheOptions, MemoryOptions } from './core/cache-options.js';
-export type { RedisAddress, RedisOptions } from './core/redis-options.js';
+export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
+export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisOptions } from './core/redis-options.js';
 export type { CompressionAlgorithm } from './core/sealing-compression.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
@@ -45,6 +45,7 @@ export type {
   CacheAdapter,
   CacheAdapterContext,
   CacheAdapterFactory,
+  CoherenceUsage,
   EntryDraft,
   InvalidationTarget,
   LoadGrant,
@@ -53,6 +54,7 @@ export type {
   ScanPage,
   ScanQuery,
   StoredEntry,
+  TierEntry,
   TierUsage,
 } from './core/ports/cache-adapter.port.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';

@@ -1,8 +1,11 @@
-/** `nestjs-cache-kit/redis`: the Redis backend for people who compose by hand. Needs `ioredis` 6. */
-import { openRedisAdapter } from './adapters/redis/open-redis.js';
+/** `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 6. */
+import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
+import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
+import { openCoherentRedis, openRedisAdapter } from './adapters/redis/open-redis.js';
+import { type MemoryOptions, readMemory } from './core/cache-options.js';
 import { createEntryCodec } from './core/codec.js';
 import type { CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
-import { readRedis, type RedisOptions } from './core/redis-options.js';
+import { type HybridRedisOptions, readHybridRedis, readRedis, type RedisOptions } from './core/redis-options.js';
 import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './core/sealing-options.js';
 
 export interface RedisAdapterOptions extends RedisOptions {
@@ -23,5 +26,22 @@ export function redisAdapter({ compression, encryption, ...redis }: RedisAdapter
   return (context) => openRedisAdapter(resolved, codec, context);
 }
 
+export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof RedisOptions>, HybridRedisOptions {
+  /** Of the near tier. @default as of the memory backend */
+  memory?: MemoryOptions;
+}
+
+/**
+ * Makes the adapter of `backend: 'hybrid'`, for `CacheKitOptions.adapter`; `singleFlight` as for `redisAdapter`.
+ * @throws CacheConfigError naming the option that is wrong
+ */
+export function hybridAdapter({ memory, compression, encryption, ...redis }: HybridAdapterOptions): CacheAdapterFactory {
+  const near = readMemory(memory);
+  const far = readHybridRedis(redis);
+  const codec = createEntryCodec({ compression: readCompression(compression), encryption: readEncryption(encryption) });
+  return async (context) => new HybridAdapter({ near: new MemoryAdapter(near, context), ...(await openCoherentRedis(far, codec, context)), clock: context.clock });
+}
+
+export type { MemoryOptions } from './core/cache-options.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
-export type { RedisAddress, RedisOptions } from './core/redis-options.js';
+export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisOptions } from './core/redis-options.js';

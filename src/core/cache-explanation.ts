@@ -1,5 +1,5 @@
 import { type CacheEntry, stateOf } from './cache-entry.js';
-import type { StoredEntry } from './ports/cache-adapter.port.js';
+import type { StoredEntry, TierEntry } from './ports/cache-adapter.port.js';
 
 /** Why the next read of a key would hit or miss. */
 export interface CacheExplanation {
@@ -22,13 +22,14 @@ export interface CacheExplanation {
   sizeBytes?: number;
 }
 
+/** @param tiers what there is, from near to far: the first that has something answers the next read */
 export function explainEntry(
   address: { key: string; namespace: string | undefined; storedKey: string },
-  tier: string,
-  entry: StoredEntry | undefined,
+  tiers: readonly TierEntry[],
   times: { nowMs: number; wallMs: number },
 ): CacheExplanation {
   const { key, namespace, storedKey } = address;
+  const entry = tiers.find((tier) => tier.entry !== undefined)?.entry;
   const state = entry === undefined ? 'absent' : stateOf(entry, times.nowMs);
   const remainingMs = entry === undefined ? undefined : finiteOrNull(entry.freshUntilMs - times.nowMs);
   return {
@@ -38,7 +39,7 @@ export function explainEntry(
     state,
     nextRead: state === 'fresh' ? 'hit' : 'miss',
     reason: reasonOf(state, remainingMs),
-    tiers: [{ name: tier, state }],
+    tiers: tiers.map((tier) => ({ name: tier.name, state: tier.entry === undefined ? 'absent' : stateOf(tier.entry, times.nowMs) })),
     tags: [...(entry?.tags ?? [])],
     ...(entry === undefined ? {} : factsOf(entry, times.wallMs)),
     ...(remainingMs === undefined ? {} : { remainingMs }),

@@ -33,8 +33,8 @@ describe('resolveCacheOptions', () => {
     expect([resolved, resolved.store, resolved.load].every(Object.isFrozen)).toBe(true);
   });
 
-  it('lets all processes load together with redis, unless it is told otherwise', () => {
-    const redis = { backend: 'redis', redis: { url: 'redis://localhost:6379' } } as const;
+  it.each(['redis', 'hybrid'] as const)('lets all processes load together with %s, unless it is told otherwise', (backend) => {
+    const redis = { backend, redis: { url: 'redis://localhost:6379' } } as const;
 
     expect(resolveCacheOptions(redis).load.singleFlight).toBe('cluster');
     expect(resolveCacheOptions({ ...redis, singleFlight: 'process' }).load.singleFlight).toBe('process');
@@ -43,10 +43,12 @@ describe('resolveCacheOptions', () => {
   it.each<[unknown, RegExp]>([
     [{ defaultTtl: 'soon' }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever'.*got `soon`/],
     [{ defaultTtl: -1 }, /`defaultTtl`/],
-    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', got `file`/],
+    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
     [{ backend: 'redis' }, /Expected a `redis` section that says where Redis is/],
-    [{ redis: { url: 'redis://localhost' } }, /Expected `redis` with `backend: 'redis'`, got it with 'memory'/],
-    [{ backend: 'redis', redis: { url: 'redis://localhost' }, memory: {} }, /Expected `memory` with `backend: 'memory'`, got it with 'redis'/],
+    [{ redis: { url: 'redis://localhost' } }, /Expected `redis` with `backend: 'redis'` or `backend: 'hybrid'`, got it with 'memory'/],
+    [{ backend: 'redis', redis: { url: 'redis://localhost' }, memory: {} }, /Expected `memory` with `backend: 'memory'` or `backend: 'hybrid'`, got it with 'redis'/],
+    [{ backend: 'hybrid' }, /Expected a `redis` section that says where Redis is/],
+    [{ backend: 'redis', redis: { url: 'redis://localhost', maxStaleness: '1s' } }, /Expected `redis.maxStaleness` with `backend: 'hybrid'` alone/],
     [{ compression: {} }, /Expected `compression` with `backend: 'redis'`/],
     [{ adapter: () => undefined, redis: {} }, /either `adapter` or `redis`, got both/],
     [{ memory: { maxEntries: 0 } }, /Expected `memory.maxEntries` to be a whole number of 1 or more, got `0`/],

@@ -5,7 +5,7 @@ import { parseTtl, type Ttl } from './duration.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
-import { type RedisOptions, readRedis, type ResolvedRedisOptions } from './redis-options.js';
+import { type HybridRedisOptions, readHybridRedis, readRedis, type ResolvedHybridRedisOptions, type ResolvedRedisOptions } from './redis-options.js';
 import type { ResolvedCompression } from './sealing-compression.js';
 import type { ResolvedEncryption } from './sealing-encryption.js';
 import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './sealing-options.js';
@@ -17,7 +17,7 @@ export interface CacheOptions extends LoadOptions {
   /** Tells several caches of one application apart. @default 'default' */
   name?: string;
   /** Where entries live. @default 'memory' */
-  backend?: 'memory' | 'redis';
+  backend?: Backend;
   /** An adapter of your own, or a function that makes one; excludes `backend` and what belongs to one. */
   adapter?: CacheAdapter | CacheAdapterFactory;
   /** @default '1h' */
@@ -28,10 +28,10 @@ export interface CacheOptions extends LoadOptions {
   version?: string | number;
   /** Whether reads, loads and keys are counted. @default true */
   stats?: boolean;
-  /** Of the memory backend. */
+  /** Of the memory backend, and of the near tier of hybrid. */
   memory?: MemoryOptions;
-  /** Of the redis backend, which needs it. */
-  redis?: RedisOptions;
+  /** Of the redis and hybrid backends, which need it; `coherence` and `maxStaleness` of hybrid alone. */
+  redis?: HybridRedisOptions;
   /** Of values in Redis. @default none */
   compression?: CompressionOptions;
   /** Of values in Redis. @default none */
@@ -39,6 +39,8 @@ export interface CacheOptions extends LoadOptions {
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
   onError?: (error: CacheError) => void;
 }
+
+export type Backend = (typeof BACKENDS)[number];
 
 export interface MemoryOptions {
   /** @default 1000 */
@@ -69,12 +71,14 @@ export interface ResolvedCacheOptions {
 export type ResolvedStore =
   | { readonly kind: 'adapter'; readonly adapter: CacheAdapter | CacheAdapterFactory }
   | { readonly kind: 'memory'; readonly memory: Readonly<Required<MemoryOptions>> }
-  | {
-      readonly kind: 'redis';
-      readonly redis: ResolvedRedisOptions;
-      readonly compression: ResolvedCompression | undefined;
-      readonly encryption: ResolvedEncryption | undefined;
-    };
+  | (SealedStore & { readonly kind: 'redis'; readonly redis: ResolvedRedisOptions })
+  | (SealedStore & { readonly kind: 'hybrid'; readonly redis: ResolvedHybridRedisOptions; readonly memory: Readonly<Required<MemoryOptions>> });
+
+/** How values look in a store outside of the process. */
+interface SealedStore {
+  readonly compression: ResolvedCompression | undefined;
+  readonly encryption: ResolvedEncryption | undefined;
+}
 
 export const DEFAULT_CACHE_NAME = 'default';
 const DEFAULTS = {
@@ -108,32 +112,39 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
-    isolation: store.kind === 'memory' ? store.memory.isolation : 'clone',
-    load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: store.kind === 'redis' ? 'cluster' : 'process' })),
+    isolation: 'memory' in store ? store.memory.isolation : 'clone',
+    load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' })),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
 }
 
-/** Which options belong to which store: one that would be read and ignored is refused. */
-const STORE_OPTIONS = {
-  memory: ['memory'],
-  redis: ['redis', 'compression', 'encryption'],
-} as const satisfies Record<string, readonly (keyof CacheOptions)[]>;
+const BACKENDS = ['memory', 'redis', 'hybrid'] as const;
+
+/** Which backends make use of an option that belongs to some: one that would be read and ignored is refused. */
+const BACKENDS_WITH = {
+  memory: ['memory', 'hybrid'],
+  redis: ['redis', 'hybrid'],
+  compression: ['redis', 'hybrid'],
+  encryption: ['redis', 'hybrid'],
+} as const satisfies Partial<Record<keyof CacheOptions, readonly Backend[]>>;
 
 function readStore(options: CacheOptions): ResolvedStore {
   const { adapter } = options;
-  const backend = readOneOf(options.backend, ['memory', 'redis'], 'backend') ?? 'memory';
+  const backend = readOneOf(options.backend, BACKENDS, 'backend') ?? 'memory';
   if (adapter !== undefined) {
-    const other = (['backend', ...Object.values(STORE_OPTIONS).flat()] as const).find((option) => options[option] !== undefined);
+    const other = (['backend', ...Object.keys(BACKENDS_WITH)] as (keyof CacheOptions)[]).find((option) => options[option] !== undefined);
     if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
     return { kind: 'adapter', adapter: typeof adapter === 'function' ? adapter : checkAdapter(adapter) };
   }
-  for (const [kind, names] of Object.entries(STORE_OPTIONS)) {
-    const idle = kind === backend ? undefined : names.find((option) => options[option] !== undefined);
-    if (idle !== undefined) throw new CacheConfigError(`Expected \`${idle}\` with \`backend: '${kind}'\`, got it with '${backend}'. Set the backend, or leave out \`${idle}\`.`);
+  for (const [option, backends] of Object.entries(BACKENDS_WITH)) {
+    if (options[option as keyof CacheOptions] === undefined || (backends as readonly Backend[]).includes(backend)) continue;
+    const wanted = backends.map((name) => `\`backend: '${name}'\``).join(' or ');
+    throw new CacheConfigError(`Expected \`${option}\` with ${wanted}, got it with '${backend}'. Set the backend, or leave out \`${option}\`.`);
   }
   if (backend === 'memory') return { kind: 'memory', memory: Object.freeze(readMemory(options.memory)) };
-  return { kind: 'redis', redis: readRedis(options.redis), compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
+  const sealed = { compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
+  if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealed };
+  return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: Object.freeze(readMemory(options.memory)), ...sealed };
 }
 
 /** @throws CacheConfigError when it is none */
@@ -142,7 +153,7 @@ export function checkAdapter(adapter: unknown): CacheAdapter {
   throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);
 }
 
-function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> {
+export function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> {
   checkNames(memory, Object.keys(DEFAULTS.memory), 'memory.');
   return {
     maxEntries: readCount(memory.maxEntries, 'memory.maxEntries', DEFAULTS.memory.maxEntries),

@@ -1,6 +1,6 @@
 import { byUse, HotKeys, type KeyCounts } from './hot-keys.js';
 import { LatencyHistogram } from './latency-histogram.js';
-import type { AdapterUsage, TierUsage } from './ports/cache-adapter.port.js';
+import type { AdapterUsage, CoherenceUsage, TierUsage } from './ports/cache-adapter.port.js';
 
 /** What a cache has done since it was made. Counters are this process's own; times are ISO 8601. */
 export interface CacheStats {
@@ -28,6 +28,8 @@ export interface CacheStats {
   /** Of a sample of the reads. */
   latency: { getP50Ms: number; getP99Ms: number };
   tiers: TierUsage[];
+  /** How near copies learn of changes; only where there are some. */
+  coherence?: CoherenceUsage;
   namespaces: { namespace: string; hits: number; misses: number; hitRate: number }[];
   /** The most used first; a key in a namespace is shown as `namespace:key`. */
   hotKeys: KeyCounts[];
@@ -130,6 +132,7 @@ export class StatsRecorder {
       },
       latency: { getP50Ms: this.#readLatency.quantileMs(0.5), getP99Ms: this.#readLatency.quantileMs(0.99) },
       tiers: usage.tiers.map((tier) => ({ ...tier })),
+      ...(usage.coherence === undefined ? {} : { coherence: { ...usage.coherence } }),
       namespaces: this.#namedNamespaces().map(([namespace, { hits, misses }]) => ({ namespace, hits, misses, hitRate: rate({ hits, misses }) })),
       hotKeys: this.#hottest(),
     };

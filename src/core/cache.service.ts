@@ -312,7 +312,7 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     const namespace = this.#namespaceIn(options);
     const address = { key, namespace, storedKey: this.#adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, this.#version) };
-    return explainEntry(address, this.#adapter.kind, await this.#store.get(key, namespace), this.#times());
+    return explainEntry(address, await this.#store.look(key, namespace), this.#times());
   }
 
   /** The same methods with the namespace filled in. */

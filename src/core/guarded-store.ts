@@ -1,4 +1,4 @@
-import type { Awaitable, CacheAdapter, LoadGrant, LoadRequest, StoredEntry } from './ports/cache-adapter.port.js';
+import type { Awaitable, CacheAdapter, LoadGrant, LoadRequest, StoredEntry, TierEntry } from './ports/cache-adapter.port.js';
 
 export interface GuardedGrant extends LoadGrant {
   /** False where the store could not be reached. */
@@ -42,6 +42,17 @@ export class GuardedStore {
     if (keys.length === 0) return [];
     try {
       return await this.adapter.getMany(keys, namespace);
+    } catch (error) {
+      this.#asMiss(error);
+      return [];
+    }
+  }
+
+  /** What each tier has under a key. */
+  async look(key: string, namespace: string | undefined): Promise<readonly TierEntry[]> {
+    if (this.adapter.look === undefined) return [{ name: this.adapter.kind, entry: await this.get(key, namespace) }];
+    try {
+      return await this.adapter.look(key, namespace);
     } catch (error) {
       this.#asMiss(error);
       return [];

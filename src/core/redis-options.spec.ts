@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from './cache.errors.js';
-import { readRedis } from './redis-options.js';
+import { readHybridRedis, readRedis } from './redis-options.js';
 
 describe('readRedis', () => {
   it('fills in every default', () => {
@@ -48,5 +48,27 @@ describe('readRedis', () => {
 
   it('shows no password', () => {
     expect(() => readRedis({ url: 'http://user:secret@host' })).toThrow(/http:\/\/\*\*\*@host/);
+  });
+});
+
+describe('readHybridRedis', () => {
+  it('fills in how copies are kept from growing old', () => {
+    expect(readHybridRedis({ url: 'redis://localhost' })).toMatchObject({ coherence: 'tracking', maxStalenessMs: 1_000, commandTimeoutMs: 250 });
+  });
+
+  it('takes what it is told', () => {
+    expect(readHybridRedis({ url: 'redis://localhost', coherence: 'ttl', maxStaleness: '250ms' })).toMatchObject({ coherence: 'ttl', maxStalenessMs: 250 });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [undefined, /Expected a `redis` section that says where Redis is/],
+    [null, /Expected `redis` to be an object, got `null`/],
+    [{ url: 'redis://a', coherence: 'gossip' }, /Expected `redis.coherence` to be one of 'tracking', 'bus', 'ttl', got `gossip`/],
+    [{ url: 'redis://a', maxStaleness: 0 }, /Expected `redis.maxStaleness` to be 50 ms or more, got 0 ms. Where nothing may ever be old, use `backend: 'redis'`/],
+    [{ url: 'redis://a', maxStaleness: 'soon' }, /`redis.maxStaleness`/],
+    [{ url: 'redis://a', maxAge: 1 }, /Unknown option `redis.maxAge`/],
+  ])('refuses %j', (redis, message) => {
+    expect(() => readHybridRedis(redis)).toThrow(CacheConfigError);
+    expect(() => readHybridRedis(redis)).toThrow(message);
   });
 });

@@ -1,5 +1,5 @@
 import { CacheConfigError } from './cache.errors.js';
-import { checkNames, readDuration } from './option-checks.js';
+import { checkNames, readDuration, readOneOf } from './option-checks.js';
 import type { Duration } from './duration.js';
 import { show } from './show.js';
 
@@ -21,6 +21,23 @@ export interface RedisOptions {
   commandTimeout?: Duration;
 }
 
+/** `RedisOptions`, and how copies in the process are kept from growing old. */
+export interface HybridRedisOptions extends RedisOptions {
+  /**
+   * How near copies learn of changes: `tracking` by the server itself, `bus` by messages of those who change something, `ttl`
+   * not at all: then each copy is used for no longer than `maxStaleness`. Where the server does not allow one of them the next
+   * is taken. @default 'tracking'
+   */
+  coherence?: CoherenceMode;
+  /** For how long another process may serve what was invalidated, at most; 50 ms or more. @default '1s' */
+  maxStaleness?: Duration;
+}
+
+export type CoherenceMode = (typeof COHERENCE_MODES)[number];
+
+/** From the best to the one that needs nothing of the server. */
+export const COHERENCE_MODES = ['tracking', 'bus', 'ttl'] as const;
+
 export interface RedisAddress {
   host: string;
   port: number;
@@ -33,6 +50,11 @@ export interface ResolvedRedisOptions {
   readonly commandTimeoutMs: number;
 }
 
+export interface ResolvedHybridRedisOptions extends ResolvedRedisOptions {
+  readonly coherence: CoherenceMode;
+  readonly maxStalenessMs: number;
+}
+
 /** `options` go to ioredis as they are. */
 export type RedisConnection =
   | { readonly kind: 'single'; readonly url: string; readonly options: object }
@@ -40,19 +62,40 @@ export type RedisConnection =
   | { readonly kind: 'sentinel'; readonly name: string; readonly sentinels: readonly RedisAddress[]; readonly options: object }
   | { readonly kind: 'client'; readonly client: object };
 
-const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250 } as const;
+const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250, coherence: 'tracking', maxStalenessMs: 1_000 } as const;
+/** Proofs are asked for several times within it, and have to come back. */
+const LEAST_STALENESS_MS = 50;
 const PLACES = ['url', 'cluster', 'sentinel', 'client'] as const;
 
 /** @throws CacheConfigError naming what is missing, unknown or contradictory; it shows no password */
 export function readRedis(redis: unknown): ResolvedRedisOptions {
+  const { coherence, maxStaleness } = (redis ?? {}) as HybridRedisOptions;
+  const idle = coherence !== undefined ? 'coherence' : maxStaleness !== undefined ? 'maxStaleness' : undefined;
+  if (idle !== undefined) throw new CacheConfigError(`Expected \`redis.${idle}\` with \`backend: 'hybrid'\` alone: without it no copies are kept. Set the backend, or leave it out.`);
+  return Object.freeze(readPlace(redis));
+}
+
+/** @throws CacheConfigError as `readRedis` */
+export function readHybridRedis(redis: unknown): ResolvedHybridRedisOptions {
+  const { coherence, maxStaleness, ...place } = (redis ?? {}) as HybridRedisOptions;
+  const maxStalenessMs = readDuration(maxStaleness, 'redis.maxStaleness', DEFAULTS.maxStalenessMs);
+  if (maxStalenessMs < LEAST_STALENESS_MS) throw new CacheConfigError(`Expected \`redis.maxStaleness\` to be ${LEAST_STALENESS_MS} ms or more, got ${maxStalenessMs} ms. Where nothing may ever be old, use \`backend: 'redis'\`.`);
+  return Object.freeze({
+    ...readPlace(typeof redis === 'object' && redis !== null ? place : redis),
+    coherence: readOneOf(coherence, COHERENCE_MODES, 'redis.coherence') ?? DEFAULTS.coherence,
+    maxStalenessMs,
+  });
+}
+
+function readPlace(redis: unknown): ResolvedRedisOptions {
   if (redis === undefined) throw new CacheConfigError(`Expected a \`redis\` section that says where Redis is, got none. Set \`redis: { url: 'redis://localhost:6379' }\`.`);
   checkNames(redis, [...PLACES, 'options', 'keyPrefix', 'commandTimeout'], 'redis.');
   const options = redis as RedisOptions;
-  return Object.freeze({
+  return {
     connection: Object.freeze(readConnection(options)),
     keyPrefix: readKeyPrefix(options.keyPrefix),
     commandTimeoutMs: readTimeout(options.commandTimeout),
-  });
+  };
 }
 
 function readConnection(redis: RedisOptions): RedisConnection {

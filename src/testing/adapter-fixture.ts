@@ -49,7 +49,7 @@ export class AdapterFixture {
   }
 
   static async open(open: OpenAdapter, options: Required<ContractOptions>): Promise<AdapterFixture> {
-    const opened = await open({ name: 'contract', version: undefined, onEvict: () => undefined, onError: () => undefined });
+    const opened = await open({ name: 'contract', version: undefined, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
     return new AdapterFixture(opened, options);
   }
 

@@ -81,10 +81,12 @@ function describeUsage(test: ContractTest): void {
     const wallMs = fixture.clock.wallMs();
 
     assert.equal(await fixture.stored(), 3);
-    const { oldestMs, newestMs, bytes } = await fixture.adapter.usage();
+    const { oldestMs, newestMs, bytes, tiers } = await fixture.adapter.usage();
     assert.equal(oldestMs, 1_000_000_000_000);
     assertWithin(newestMs ?? 0, wallMs - PAST_SHORT_MS, wallMs);
-    assert.ok(bytes === null || bytes > 0);
+    const known = tiers.flatMap((tier) => tier.bytes ?? []);
+    assert.equal(bytes, known.length === 0 ? null : known.reduce((sum, each) => sum + each, 0));
+    assert.ok(tiers.every((tier) => tier.bytes === null || tier.bytes > 0 || tier.entries === 0), 'what holds entries takes bytes');
   });
 
   test('does not tell of an entry that is past its time, read or not', async (fixture) => {

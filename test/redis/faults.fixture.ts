@@ -39,9 +39,20 @@ export async function kept<T extends { stop(): Promise<void> }>(start: Promise<T
   return started;
 }
 
-export async function open(redis: NonNullable<CacheKitOptions['redis']>, options: Omit<CacheKitOptions, 'redis' | 'backend' | 'onError'> = {}): Promise<OpenCache> {
+type RedisSection = NonNullable<CacheKitOptions['redis']>;
+type OtherOptions = Omit<CacheKitOptions, 'redis' | 'backend' | 'onError'>;
+
+export function open(redis: RedisSection, options: OtherOptions = {}): Promise<OpenCache> {
+  return openWith({ ...options, backend: 'redis', redis });
+}
+
+export function openHybrid(redis: RedisSection, options: OtherOptions = {}): Promise<OpenCache> {
+  return openWith({ ...options, backend: 'hybrid', redis });
+}
+
+async function openWith(options: CacheKitOptions): Promise<OpenCache> {
   const errors: CacheError[] = [];
-  const cache = await createCache({ ...options, backend: 'redis', redis, onError: (error) => errors.push(error) });
+  const cache = await createCache({ ...options, onError: (error) => errors.push(error) });
   onEnd(() => cache.close());
   return { cache, errors };
 }

@@ -219,7 +219,7 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
   },
 
   outlive({ store, keys: [key = ''], args: [ms] }) {
-    outlive(store, key, Number(ms));
+    if (store.pttl(key) < Number(ms) / 2) outlive(store, key, Number(ms));
     return 1;
   },
 
@@ -281,10 +281,10 @@ function keepAtLeast(store: SimulatedStore, key: string, index: string, keep: st
   if (keep === '') {
     if (left >= 0) store.persist(key);
   } else if (left >= 0 && left < Number(keep)) {
-    store.pexpire(key, Math.ceil(Number(keep) * 1.25));
+    store.pexpire(key, Math.ceil(Number(keep) * 1.25) + 5_000);
   } else if (left === -1) {
     const isLasting = store.zmembers(index).some(([, until]) => until === Infinity);
-    if (!isLasting) store.pexpire(key, Math.ceil(Number(keep) * 1.25));
+    if (!isLasting) store.pexpire(key, Math.ceil(Number(keep) * 1.25) + 5_000);
   }
 }
 

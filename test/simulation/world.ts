@@ -116,7 +116,7 @@ export class World {
       this.tell(() => `${prefix} ! ${error.message}`);
     };
     const reporter = new CacheReporter({ hasStats: false, onError });
-    const context = { name: 'default', version: undefined, clock, onEvict: () => undefined, onError: (error: unknown) => void reporter.fault(error, 'keep the store in order') };
+    const context = { name: 'default', version: undefined, clock, onEvict: () => undefined, onNotice: () => undefined, onError: (error: unknown) => void reporter.fault(error, 'keep the store in order') };
     const adapter = new RedisAdapter(wire, { keyPrefix: 'k', version: undefined, codec: CODEC, commandTimeoutMs: COMMAND_TIMEOUT_MS }, context);
     Object.assign(process, { clock, wire, cache: new CacheService({ options: OPTIONS, adapter, clock, reporter }) });
     this.processes.push(process);

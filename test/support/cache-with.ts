@@ -26,8 +26,15 @@ export function cacheWith(options: CacheOptions = {}, wrap: (adapter: CacheAdapt
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
+    onNotice: () => undefined,
   });
   return { cache: new CacheService({ options: resolved, adapter: wrap(adapter), clock, reporter }), clock, errors };
+}
+
+/** A memory adapter with its defaults, as a part of something larger. */
+export function memoryTier(clock: FakeClock): MemoryAdapter {
+  const context = { name: 'tier', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined };
+  return new MemoryAdapter({ maxEntries: 1_000, maxBytes: 1024 ** 2, policy: 'adaptive', isolation: 'clone' }, context);
 }
 
 /** A factory whose calls are counted and end when the test says so. */

@@ -1,4 +1,5 @@
 import type { EntryDraft, StoredEntry } from '../../core/ports/cache-adapter.port.js';
+import type { EntryCopy } from '../../core/ports/near-tier.port.js';
 import type { ValueSnapshot } from '../../core/value-copier.js';
 import type { Linked } from './linked-list.js';
 import type { Moment, StoreTime } from './store-time.js';
@@ -29,6 +30,8 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
   readonly #time: StoreTime;
   /** The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none. */
   #lastReadTick = -1;
+  /** Until when the node may be used whatever its times say; 0 for no such limit, because V8 keeps a fraction in an object of its own. */
+  #limitUntilMs = 0;
   /** For the eviction policy: uses since it last looked, the queue the node is in, and a hash of its key. */
   uses = 0;
   queue = 0;
@@ -45,7 +48,7 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
   readonly staleMs: number;
   readonly sizeBytes: number;
 
-  constructor(draft: EntryDraft, namespace: string | undefined, snapshot: ValueSnapshot, moment: Moment, time: StoreTime) {
+  constructor(draft: EntryDraft | EntryCopy, namespace: string | undefined, snapshot: ValueSnapshot, moment: Moment, time: StoreTime) {
     this.key = draft.key;
     this.namespace = namespace;
     this.tags = draft.tags.length === 0 ? NO_TAGS : [...new Set(draft.tags)];
@@ -54,16 +57,27 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
     this.staleMs = draft.staleMs;
     this.loadMs = draft.loadMs;
     this.sizeBytes = NODE_BYTES + snapshot.sizeBytes + draft.key.length + tagBytes(this.tags);
-    this.freshUntilMs = moment.nowMs + draft.ttlMs;
+    const copied = 'copied' in draft ? draft.copied : undefined;
+    this.freshUntilMs = moment.nowMs + (copied?.freshMs ?? draft.ttlMs);
     this.staleUntilMs = this.freshUntilMs + draft.staleMs;
     this.shared = snapshot.value;
     this.#copy = snapshot.copy;
     this.#time = time;
+    if (copied === undefined) return;
+    if (copied.limitMs !== Infinity) this.#limitUntilMs = moment.nowMs + copied.limitMs;
+    if (copied.hits === 0) return;
+    this.hits = copied.hits;
+    this.#lastReadTick = time.tickAt(copied.lastReadAtMs);
   }
 
   countHit(): void {
     this.hits++;
     this.#lastReadTick = this.#time.tick;
+  }
+
+  /** Until when the node stays in the store. */
+  get keptUntilMs(): number {
+    return this.#limitUntilMs === 0 ? this.staleUntilMs : Math.min(this.#limitUntilMs, this.staleUntilMs);
   }
 
   get lastReadAtMs(): number {

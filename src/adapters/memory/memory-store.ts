@@ -178,6 +178,6 @@ export class MemoryStore {
 
   #count(node: MemoryNode, sign: 1 | -1): void {
     this.#bytes += sign * node.sizeBytes;
-    if (node.staleUntilMs !== Infinity) this.#mortals += sign;
+    if (node.keptUntilMs !== Infinity) this.#mortals += sign;
   }
 }

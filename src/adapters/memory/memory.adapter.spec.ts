@@ -21,6 +21,7 @@ function memoryWith(options: Partial<MemoryOptions> = {}, onEvict?: (entry: Stor
       name: 'test',
       version: undefined,
       clock,
+      onNotice: () => undefined,
       onEvict: (entry) => {
         evicted.push(entry.key);
         onEvict?.(entry);

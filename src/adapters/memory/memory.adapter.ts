@@ -3,17 +3,16 @@ import { compileGlob } from '../../core/glob.js';
 import { show } from '../../core/show.js';
 import type {
   AdapterUsage,
-  CacheAdapter,
   CacheAdapterContext,
   EntryDraft,
   InvalidationTarget,
-  LoadGrant,
   LoadRequest,
   LoadTicket,
   ScanPage,
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
+import type { NearTier } from '../../core/ports/near-tier.port.js';
 import { type Isolation, snapshot } from '../../core/value-copier.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { LoadRegistry, type OpenLoad } from './load-registry.js';
@@ -56,7 +55,7 @@ const REMOVED_AT_ONCE = 1_000;
 
 const GRANTED: LoadTicket = Object.freeze({ state: 'granted' });
 
-export class MemoryAdapter implements CacheAdapter {
+export class MemoryAdapter implements NearTier {
   readonly kind = 'memory';
   readonly #options: MemoryOptions;
   readonly #context: CacheAdapterContext;
@@ -96,7 +95,7 @@ export class MemoryAdapter implements CacheAdapter {
     return keys.map((key) => this.get(key, namespace));
   }
 
-  begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): LoadGrant {
+  begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): MemoryGrant {
     const tickets = keys.map((key) => this.#ticket(key, namespace, request));
     const granted = keys.filter((_, i) => tickets[i]?.state === 'granted');
     if (request.purpose === 'write') for (const key of granted) this.#loads.voidKey(key, namespace);
@@ -194,7 +193,7 @@ export class MemoryAdapter implements CacheAdapter {
     this.#sweep.arm();
     const nowMs = this.#time.coarseNowMs();
     for (const node of this.#store.takeEvicted()) {
-      if (nowMs >= node.staleUntilMs) continue;
+      if (nowMs >= node.keptUntilMs) continue;
       this.#evictions++;
       this.#context.onEvict(node);
     }

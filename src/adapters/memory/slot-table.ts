@@ -16,13 +16,13 @@ export interface SlotSummary {
  * Every node under a small number that it keeps for life, and that its successor under the same key inherits: so a walk
  * by ascending number, interrupted as often as one likes, meets every node that is there throughout exactly once.
  * The times that passes over many nodes compare stand in arrays of their own: looking through a million of them takes a
- * millisecond or two and touches no node. Until when a node is kept is decided here, not by its own `staleUntilMs`: a
+ * millisecond or two and touches no node. Until when a node is kept is decided here, not by its own `keptUntilMs`: a
  * condemned one is past its time although nobody told it.
  */
 export class SlotTable {
   readonly #nodes: (MemoryNode | undefined)[] = [];
   readonly #free: number[] = [];
-  #staleUntilMs = new Float64Array(INITIAL_CAPACITY);
+  #keptUntilMs = new Float64Array(INITIAL_CAPACITY);
   #createdAtMs = new Float64Array(INITIAL_CAPACITY);
   #size = 0;
 
@@ -41,16 +41,16 @@ export class SlotTable {
   }
 
   isExpired(slot: number, nowMs: number): boolean {
-    return (this.#staleUntilMs[slot] as number) <= nowMs;
+    return (this.#keptUntilMs[slot] as number) <= nowMs;
   }
 
   /** Takes a node out of sight; it is removed later. */
   condemn(slot: number): void {
-    this.#staleUntilMs[slot] = CONDEMNED;
+    this.#keptUntilMs[slot] = CONDEMNED;
   }
 
   isCondemned(slot: number): boolean {
-    return this.#staleUntilMs[slot] === CONDEMNED;
+    return this.#keptUntilMs[slot] === CONDEMNED;
   }
 
   add(node: MemoryNode): void {
@@ -67,16 +67,16 @@ export class SlotTable {
     const { slot } = node;
     node.slot = -1;
     this.#nodes[slot] = undefined;
-    this.#staleUntilMs[slot] = Infinity;
+    this.#keptUntilMs[slot] = Infinity;
     this.#createdAtMs[slot] = NaN;
     this.#free.push(slot);
     this.#size--;
     this.#trim();
   }
 
-  /** To be called when a stored node's `staleUntilMs` has changed. */
+  /** To be called when a stored node's times have changed. */
   reschedule(node: MemoryNode): void {
-    this.#staleUntilMs[node.slot] = node.staleUntilMs;
+    this.#keptUntilMs[node.slot] = node.keptUntilMs;
   }
 
   summary(nowMs: number): SlotSummary {
@@ -100,7 +100,7 @@ export class SlotTable {
   #put(node: MemoryNode, slot: number): void {
     node.slot = slot;
     this.#nodes[slot] = node;
-    this.#staleUntilMs[slot] = node.staleUntilMs;
+    this.#keptUntilMs[slot] = node.keptUntilMs;
     this.#createdAtMs[slot] = node.createdAtMs;
   }
 
@@ -120,9 +120,9 @@ export class SlotTable {
   }
 
   #grow(): void {
-    const capacity = this.#staleUntilMs.length;
+    const capacity = this.#keptUntilMs.length;
     if (this.#nodes.length < capacity) return;
-    this.#staleUntilMs = enlarged(this.#staleUntilMs, capacity * 2);
+    this.#keptUntilMs = enlarged(this.#keptUntilMs, capacity * 2);
     this.#createdAtMs = enlarged(this.#createdAtMs, capacity * 2);
   }
 }

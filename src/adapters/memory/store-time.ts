@@ -41,4 +41,9 @@ export class StoreTime {
   wallMsAt(tick: number): number {
     return Math.round(tick + this.#offsetMs);
   }
+
+  /** The tick at which `wallMsAt` gives about that. */
+  tickAt(wallMs: number): number {
+    return Math.max(0, Math.round(wallMs - this.#offsetMs));
+  }
 }

@@ -1,5 +1,8 @@
 import { Cluster, type Redis } from 'ioredis';
-import { hashSlot } from './hash-slot.js';
+import { announcementOf, changedName } from './changes.js';
+import { addressOf, ClusterMap } from './cluster-map.js';
+import { ended, subscriberOf } from './listening-clients.js';
+import { type ServerFacts, serverFactsOf } from './server-facts.js';
 import type { Argument, Command, RedisWire, Reply, WireListener } from './redis-wire.js';
 
 /*
@@ -9,6 +12,9 @@ import type { Argument, Command, RedisWire, Reply, WireListener } from './redis-
  *
  * Wake-ups come over a connection of their own, because a connection that listens cannot send. It subscribes anew
  * whenever it is ready: only then is it known that nothing is missed.
+ *
+ * Where changes have to be told of, what a pipeline changes is published by the last command of that pipeline: on the same
+ * server, and after the change. Nobody is told that it is done before both are.
  */
 
 export interface IoredisWireOptions {
@@ -18,12 +24,22 @@ export interface IoredisWireOptions {
   readonly isForeign: boolean;
 }
 
+/** Who wants to know which servers commands go to. */
+export interface PlacesListener {
+  /** The map was read anew: there may be other masters. */
+  onMasters(): void;
+  /** Commands went to another server than the map says, and their answers will arrive from there. */
+  onStrayed(): void;
+  /** The server does not let changes be told of. */
+  onMute(error: Error): void;
+}
+
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 type Client = Redis | Cluster;
 
-/** How long a server that is told of the end of a connection may take to end its own side. */
-export const DISCONNECT_LIMIT_MS = 100;
+/** A command, its script by name or, where the server does not know it, as text. */
+type Sent = Command & { readonly isText?: boolean };
 
 export class IoredisWire implements RedisWire {
   readonly isCluster: boolean;
@@ -35,16 +51,22 @@ export class IoredisWire implements RedisWire {
   #isClosed = false;
   #lastError: Error | undefined;
   #mastersSeen = '';
-  /** The replication id of the server. */
+  /** What the server that commands go to tells of itself; `undefined` before it did. */
+  #server: ServerFacts | undefined;
+  /** The replication id of the server before. */
   #history: string | undefined;
-  #nodes = new Map<string, Redis>();
+  readonly #map: ClusterMap | undefined;
+  #places: PlacesListener | undefined;
+  /** What the channels begin with on which changes are told of. */
+  #bus: string | undefined;
   readonly #unlisten: (() => void)[] = [];
 
   constructor(client: Client, options: IoredisWireOptions) {
     this.#client = client;
     this.#options = options;
     this.isCluster = client instanceof Cluster;
-    this.#subscriber = duplicate(client);
+    this.#subscriber = subscriberOf(client);
+    this.#map = client instanceof Cluster ? new ClusterMap(client) : undefined;
     this.#watch();
     this.#listenForWakes();
   }
@@ -65,13 +87,12 @@ export class IoredisWire implements RedisWire {
   }
 
   async run(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const replies = this.#client instanceof Cluster ? await this.#runOnNodes(this.#client, commands) : await pipelined(this.#client, commands);
+    const replies = await this.#send(commands);
     const again = replies.flatMap((reply, i) => (reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : []));
     if (again.length === 0) return replies;
     // The server has lost its scripts, or never had them: they are sent as text, in the same order.
     const answered = [...replies];
-    const texts = again.map((i) => ({ ...(commands[i] as Command), isText: true }));
-    const late = this.#client instanceof Cluster ? await this.#runOnNodes(this.#client, texts) : await pipelined(this.#client, texts);
+    const late = await this.#send(again.map((i) => ({ ...(commands[i] as Command), isText: true })));
     again.forEach((index, i) => (answered[index] = late[i] as Reply));
     return answered;
   }
@@ -82,15 +103,50 @@ export class IoredisWire implements RedisWire {
   }
 
   masters(): readonly string[] {
-    if (!(this.#client instanceof Cluster)) return ['master'];
-    return [...this.#mastersOf(this.#client).keys()].sort();
+    return [...this.masterClients().keys()].sort();
   }
 
   async scan(master: string, cursor: string, match: string, count: number): Promise<{ cursor: string; keys: string[] }> {
-    const node = this.#client instanceof Cluster ? this.#mastersOf(this.#client).get(master) : this.#client;
+    const node = this.masterClients().get(master);
     if (node === undefined) throw new Error(`The master ${master} has left the cluster.`);
     const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count);
     return { cursor: next, keys };
+  }
+
+  /** From now on `listener` is told of the places of things. Called once. */
+  watchPlaces(listener: PlacesListener): void {
+    this.#places = listener;
+  }
+
+  /** The clients of the masters, by address. */
+  masterClients(): ReadonlyMap<string, Redis> {
+    return this.#client instanceof Cluster ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
+  }
+
+  /** A name that begins with `prefix` and is on that master; `undefined` where it holds no slot. */
+  nameOn(master: string, prefix: string): string | undefined {
+    return this.#map === undefined ? prefix : this.#map.nameOn(master, prefix);
+  }
+
+  /** Whether commands go to the server of that id; `undefined` where it is not known. In a cluster its map tells. */
+  isServedBy(id: string | undefined): boolean | undefined {
+    if (this.#map !== undefined) return true;
+    if (this.#server === undefined) return undefined;
+    return id === undefined || this.#server.id === undefined || this.#server.id === id;
+  }
+
+  /** Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are asked for. */
+  async areInPlace(prefix: string): Promise<boolean> {
+    if (this.#map === undefined) return true;
+    const names = this.#map.owners().map((master) => this.nameOn(master, prefix));
+    if (names.length === 0 || names.includes(undefined)) return false;
+    const replies = await this.run((names as string[]).map((name) => ({ name: 'GET', keys: [name], args: [] })));
+    return replies.every((reply) => !(reply instanceof Error));
+  }
+
+  /** From now on changes are told of, on channels that begin with `prefix`, or no longer. */
+  announceChanges(prefix: string | undefined): void {
+    this.#bus = prefix;
   }
 
   isListening(): boolean {
@@ -118,25 +174,28 @@ export class IoredisWire implements RedisWire {
 
   #watch(): void {
     let wasUp = this.isUp();
-    if (wasUp && !(this.#client instanceof Cluster)) void this.#noteHistory(this.#client);
+    if (wasUp && !(this.#client instanceof Cluster)) void this.#noteServer(this.#client);
     this.#on(this.#client, 'ready', () => {
       this.#lastError = undefined;
       if (this.#client instanceof Cluster) this.#listener?.onUp();
       else void this.#connected(this.#client, wasUp);
       wasUp = true;
     });
-    this.#on(this.#client, 'close', () => this.#listener?.onDown());
+    this.#on(this.#client, 'close', () => {
+      this.#server = undefined;
+      this.#listener?.onDown();
+    });
     this.#on(this.#client, 'error', (error) => this.#note(error));
     if (!(this.#client instanceof Cluster)) return;
     const cluster = this.#client;
     this.#on(cluster, 'node error', (error) => this.#note(error));
-    this.#on(cluster, 'refresh', () => this.#noticeMasters(cluster));
+    this.#on(cluster, 'refresh', () => this.#noticeMasters());
   }
 
   /** A server that goes on with the same history has lost nothing that it acknowledged. */
   async #connected(client: Redis, isAgain: boolean): Promise<void> {
     const before = this.#history;
-    const noted = this.#noteHistory(client);
+    const noted = this.#noteServer(client);
     if (isAgain) {
       await noted;
       if (client.status !== 'ready') return;
@@ -146,21 +205,23 @@ export class IoredisWire implements RedisWire {
   }
 
   /** A server has another replication id after it was restarted, or promoted. Where it may not tell, every connection counts as a move. */
-  async #noteHistory(client: Redis): Promise<void> {
+  async #noteServer(client: Redis): Promise<void> {
     try {
-      this.#history = /^master_replid:(\w+)/m.exec(await client.info('replication'))?.[1];
+      this.#server = await serverFactsOf(client);
     } catch (error) {
-      this.#history = undefined;
       this.#note(error);
     }
+    this.#history = this.#server?.history;
   }
 
   /** The slot map was read anew: whether other servers have become masters. */
-  #noticeMasters(cluster: Cluster): void {
-    this.#nodes = new Map();
-    const masters = [...new Set(cluster.slots.map((nodes) => nodes[0]))].sort().join();
+  #noticeMasters(): void {
+    const map = this.#map as ClusterMap;
+    map.forget();
+    const masters = map.owners().join();
     const isMoved = this.#mastersSeen !== '' && masters !== this.#mastersSeen;
     this.#mastersSeen = masters;
+    this.#places?.onMasters();
     if (isMoved) this.#listener?.onMoved();
   }
 
@@ -178,22 +239,53 @@ export class IoredisWire implements RedisWire {
     });
   }
 
-  async #runOnNodes(cluster: Cluster, commands: readonly Command[]): Promise<readonly Reply[]> {
+  async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {
+    if (this.#client instanceof Cluster) return this.#runOnNodes(this.#client, commands);
+    return this.#toldOf(commands, this.#bus, (sent) => pipelined(this.#client as Redis, sent));
+  }
+
+  async #runOnNodes(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
     const replies = new Array<Reply>(commands.length).fill(null);
-    const groups = this.#byNode(cluster, commands.map(({ keys }) => keys[0] as string));
+    const map = this.#map as ClusterMap;
     await Promise.all(
-      [...groups].map(async ([node, indices]) => {
-        const own = indices.map((i) => commands[i] as Command);
-        const answers = node === undefined ? await Promise.all(own.map((command) => alone(cluster, command))) : await pipelined(node, own);
-        await Promise.all(
-          answers.map(async (answer, i) => {
-            const index = indices[i] as number;
-            replies[index] = node !== undefined && isRedirection(answer) ? await alone(cluster, own[i] as Command) : answer;
-          }),
-        );
+      [...map.byNode(commands.map(({ keys }) => keys[0] as string))].map(async ([node, indices]) => {
+        const own = indices.map((i) => commands[i] as Sent);
+        const answers = node === undefined ? own.map(() => undefined) : await this.#toldOf(own, this.#busOn(node), (sent) => pipelined(node, sent));
+        const strayed = own.filter((_, i) => isRedirection(answers[i]));
+        const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
+        let next = 0;
+        answers.forEach((answer, i) => (replies[indices[i] as number] = isRedirection(answer) ? (late[next++] as Reply) : (answer as Reply)));
       }),
     );
     return replies;
+  }
+
+  /** Commands whose server is another one than the map says, or is not known. What they change is told of everywhere. */
+  async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
+    const replies = await Promise.all(commands.map((command) => alone(cluster, command)));
+    this.#places?.onStrayed();
+    const names = this.#bus === undefined ? [] : commands.flatMap((command) => changedName(command) ?? []);
+    if (names.length === 0) return replies;
+    const channels = (this.#map as ClusterMap).owners().flatMap((master) => this.nameOn(master, this.#bus as string) ?? []);
+    const told = await Promise.all(channels.map((channel) => alone(cluster, announcement(channel, names, true))));
+    const failure = told.find((reply) => reply instanceof Error);
+    return failure === undefined ? replies : replies.map((reply, i) => (changedName(commands[i] as Sent) === undefined ? reply : failure));
+  }
+
+  #busOn(node: Redis): string | undefined {
+    return this.#bus === undefined ? undefined : this.nameOn(addressOf(node), this.#bus);
+  }
+
+  /** Sends commands, and on `channel` what they change. A change that could not be told of counts as failed: it has to be repeated. */
+  async #toldOf(commands: readonly Sent[], channel: string | undefined, send: (sent: readonly Sent[]) => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
+    const names = channel === undefined ? [] : commands.flatMap((command) => changedName(command) ?? []);
+    if (channel === undefined || names.length === 0) return send(commands);
+    const replies = await send([...commands, announcement(channel, names, this.isCluster)]);
+    const told = replies.at(-1);
+    if (told instanceof Error && told.message.startsWith('NOPERM')) this.#places?.onMute(told);
+    // Nobody who may do no more than this process listens to what nobody may say.
+    if (!(told instanceof Error) || this.#bus === undefined) return replies.slice(0, -1);
+    return commands.map((command, i) => (changedName(command) === undefined || replies[i] instanceof Error ? (replies[i] as Reply) : told));
   }
 
   async #getFromNodes(cluster: Cluster, keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
@@ -203,26 +295,6 @@ export class IoredisWire implements RedisWire {
       if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
       return Buffer.isBuffer(reply) ? reply : null;
     });
-  }
-
-  /** Which commands go to which server; under `undefined` those whose server is not known. */
-  #byNode(cluster: Cluster, keys: readonly string[]): Map<Redis | undefined, number[]> {
-    const groups = new Map<Redis | undefined, number[]>();
-    keys.forEach((key, i) => {
-      const address = cluster.slots[hashSlot(key)]?.[0];
-      const node = address === undefined ? undefined : this.#mastersOf(cluster).get(address);
-      const group = groups.get(node);
-      if (group === undefined) groups.set(node, [i]);
-      else group.push(i);
-    });
-    return groups;
-  }
-
-  #mastersOf(cluster: Cluster): Map<string, Redis> {
-    if (this.#nodes.size === 0) {
-      for (const node of cluster.nodes('master')) this.#nodes.set(`${node.options.host ?? ''}:${node.options.port ?? 0}`, node);
-    }
-    return this.#nodes;
   }
 
   #note(error: unknown): void {
@@ -257,32 +329,16 @@ async function alone(client: Client, command: Command): Promise<Reply> {
   }
 }
 
-function words({ name, script, keys, args, isText }: Command & { isText?: boolean }): [string, ...Argument[]] {
+function announcement(channel: string, names: readonly string[], isSharded: boolean): Sent {
+  return { name: isSharded ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf(names)] };
+}
+
+function words({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
   if (script === undefined) return [name, ...keys, ...args];
   return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [string, ...Argument[]];
 }
 
-function isRedirection(reply: Reply): boolean {
-  return reply instanceof Error && REDIRECTIONS.test(reply.message);
-}
-
-/** For listening: commands wait for the connection, which comes back for ever. */
-function duplicate(client: Client): Client {
-  const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false };
-  const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
-  return client instanceof Cluster ? client.duplicate([], { ...own, redisOptions }) : client.duplicate({ ...own, ...redisOptions });
-}
-
-/** Clients without a connection tell of no end. */
-const UNCONNECTED = new Set(['wait', 'reconnecting', 'close', 'end']);
-
-function ended(client: Client): Promise<void> {
-  if (UNCONNECTED.has(client.status)) {
-    client.disconnect();
-    return Promise.resolve();
-  }
-  return new Promise((resolve) => {
-    client.once('end', resolve);
-    client.disconnect();
-  });
+/** Or that nobody was asked. */
+function isRedirection(reply: Reply | undefined): boolean {
+  return reply === undefined || (reply instanceof Error && REDIRECTIONS.test(reply.message));
 }

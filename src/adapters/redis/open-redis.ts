@@ -2,31 +2,54 @@ import { Cluster, type ClusterOptions, Redis } from 'ioredis';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { EntryCodec } from '../../core/codec.js';
 import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js';
-import type { RedisConnection, ResolvedRedisOptions } from '../../core/redis-options.js';
-import { DISCONNECT_LIMIT_MS, IoredisWire } from './ioredis-wire.js';
+import type { Clock } from '../../core/ports/clock.port.js';
+import type { RedisConnection, ResolvedHybridRedisOptions, ResolvedRedisOptions } from '../../core/redis-options.js';
+import { IoredisWire } from './ioredis-wire.js';
+import { DISCONNECT_LIMIT_MS } from './listening-clients.js';
 import { RedisAdapter } from './redis.adapter.js';
+import { RedisCoherence } from './redis-coherence.js';
 import { RedisKeys } from './redis-keys.js';
 
 /** How long the start of an application waits for Redis; it goes on without it. */
 const START_LIMIT_MS = 1_000;
 
 /** The adapter for a Redis that may be away: it is looked for as long as the adapter is open. */
-export async function openRedisAdapter({ connection, keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<RedisAdapter> {
+export async function openRedisAdapter(options: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<RedisAdapter> {
+  const { adapter, ready } = openWith(wireFor(options, context), options, codec, context);
+  await untilStarted(ready(), context.clock);
+  return adapter;
+}
+
+/** The same as a far tier, and what keeps copies of its entries from growing old. */
+export async function openCoherentRedis(options: ResolvedHybridRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<{ far: RedisAdapter; coherence: RedisCoherence }> {
   const { name, version, clock } = context;
+  const wire = wireFor(options, context);
+  const keys = new RedisKeys({ keyPrefix: options.keyPrefix, name, version, parts: 1 });
+  const coherence = new RedisCoherence(wire, { mode: options.coherence, maxStalenessMs: options.maxStalenessMs, keys, clock, onNotice: (sentence) => context.onNotice(sentence) });
+  const { adapter, ready } = openWith(wire, options, codec, context);
+  coherence.start();
+  await untilStarted(ready().then(() => (wire.isUp() ? coherence.firstProof : undefined)), clock);
+  return { far: adapter, coherence };
+}
+
+function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version }: CacheAdapterContext): IoredisWire {
   const { wake } = new RedisKeys({ keyPrefix, name, version, parts: 1 });
-  const wire = new IoredisWire(clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client' });
-  const adapter = new RedisAdapter(wire, { keyPrefix, version, codec, commandTimeoutMs }, context);
+  return new IoredisWire(clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client' });
+}
+
+function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {
+  const adapter = new RedisAdapter(wire, { keyPrefix, version: context.version, codec, commandTimeoutMs }, context);
+  return { adapter, ready: () => wire.connect().then(() => adapter.ready()) };
+}
+
+async function untilStarted(started: Promise<unknown>, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.schedule(START_LIMIT_MS, resolve);
-    void wire
-      .connect()
-      .then(() => adapter.ready())
-      .finally(() => {
-        timer.cancel();
-        resolve();
-      });
+    void started.finally(() => {
+      timer.cancel();
+      resolve();
+    });
   });
-  return adapter;
 }
 
 /**

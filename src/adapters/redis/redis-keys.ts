@@ -1,3 +1,4 @@
+import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
 import { BoundedMap } from './bounded-map.js';
 import type { Generation } from './generation.js';
 
@@ -50,6 +51,7 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:c:{all:<part>}            all members by creation
  *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are still to be freed
  *   <root>:trash, <root>:epochs, <root>:wake
+ *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
  * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet.
  */
@@ -65,6 +67,10 @@ export class RedisKeys {
   readonly epochs: string;
   /** Channel on which ended loads are told of. */
   readonly wake: string;
+  /** Channel on which changes are told of, where the server does not do so by itself. */
+  readonly bus: string;
+  /** Never stored: what a server is asked for that has to prove that it is the right one. */
+  readonly beat: string;
   readonly everything: readonly Group[];
   readonly #tags = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
   readonly #namespaces = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
@@ -78,6 +84,8 @@ export class RedisKeys {
     this.trash = `${this.root}:trash`;
     this.epochs = `${this.root}:epochs`;
     this.wake = `${this.root}:wake`;
+    this.bus = `${this.root}:bus`;
+    this.beat = `${this.root}:beat`;
     this.everything = Array.from({ length: parts }, (_, part) => this.#group(`{all:${part}}`, `${this.root}:c:{all:${part}}`));
     this.#noScope = { prefix: `${this.entryPrefix}:`, groups: parts === 1 ? this.everything : undefined };
   }
@@ -103,6 +111,19 @@ export class RedisKeys {
     const colon = member.indexOf(':');
     const scope = member.slice(0, colon);
     return { key: member.slice(colon + 1), namespace: scope === '' ? undefined : scope === '%' ? '' : unescapeName(scope) };
+  }
+
+  /** Which entries may be others than before when the key of that name was changed; `undefined` where none can. */
+  targetOf(name: string): InvalidationTarget | undefined {
+    if (name.startsWith(this.entryPrefix)) {
+      const { key, namespace } = this.parse(name);
+      return { kind: 'keys', keys: [key], namespace };
+    }
+    if (!name.startsWith(this.generationPrefix)) return undefined;
+    const [, kind, group = ''] = /^\{(tag|ns|all):(.*)\}$/s.exec(name.slice(this.generationPrefix.length)) ?? [];
+    if (kind === 'tag') return { kind: 'tags', tags: [unescapeName(group)], mode: 'any' };
+    if (kind === 'ns') return { kind: 'namespace', namespace: unescapeName(group) };
+    return { kind: 'all' };
   }
 
   /** The part of everything that a member belongs to. */

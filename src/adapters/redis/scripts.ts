@@ -211,6 +211,9 @@ return {fresh and 1 or 0, head}
  * Enters members of a group. KEYS generation, index, and for a part of everything the index by creation; ARGV expected
  * generation or '' for any, generation to use where there is none, ms that the longest lives or '' for ever, then for
  * each member: name, time until which it is kept or `+inf`, time of creation. Answers `[1 if entered, generation]`.
+ *
+ * They are given more time than they need: each time that a generation is touched, processes that keep copies of what is in
+ * the group are told, and forget them.
  */
 export const ENTER = script(
   'enter',
@@ -242,10 +245,10 @@ for i = 1, #KEYS do
   if keep == '' then
     if left >= 0 then redis.call('PERSIST', KEYS[i]) end
   elseif left >= 0 and left < tonumber(keep) then
-    redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25))
+    redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25) + 5000)
   elseif left == -1 then
     local lasting = redis.call('ZRANGEBYSCORE', KEYS[2], '+inf', '+inf', 'LIMIT', 0, 1)
-    if #lasting == 0 then redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25)) end
+    if #lasting == 0 then redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25) + 5000) end
   end
 end
 return {1, g}
@@ -365,8 +368,8 @@ return ids
 `,
 );
 
-/** Makes a key live for so long at least. KEYS key; ARGV ms. */
-export const OUTLIVE = script('outlive', `outlive(KEYS[1], tonumber(ARGV[1])) return 1`);
+/** Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly always, see ENTER. */
+export const OUTLIVE = script('outlive', `if redis.call('PTTL', KEYS[1]) < ARGV[1] / 2 then outlive(KEYS[1], tonumber(ARGV[1])) end return 1`);
 
 /** The time of the server, in ms. KEYS any key of it. */
 export const TIME = script('time', `return now_ms()`);

@@ -55,6 +55,14 @@ export interface CacheAdapter {
 
   /** The name under which an operator finds an entry in the store, where it has names. */
   storedKey?(key: string, namespace: string | undefined): string;
+
+  /** What each tier has under a key, from near to far, for people who look into the cache; only where there are several. */
+  look?(key: string, namespace: string | undefined): Awaitable<readonly TierEntry[]>;
+}
+
+export interface TierEntry {
+  readonly name: string;
+  readonly entry: StoredEntry | undefined;
 }
 
 export type Awaitable<T> = T | Promise<T>;
@@ -73,6 +81,8 @@ export interface CacheAdapterContext {
   onEvict(entry: StoredEntry): void;
   /** Tells of a fault that no caller is waiting for. */
   onError(error: unknown): void;
+  /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. */
+  onNotice(sentence: string): void;
 }
 
 /** An entry as an adapter gives it out. All `..Ms` times but `createdAtMs` are on the scale of `Clock.nowMs()`. */
@@ -185,6 +195,7 @@ export interface ScanPage {
 export interface AdapterUsage {
   /** Entries that are stored and not past `staleUntilMs`. */
   readonly entries: number;
+  /** What the tiers take together, as far as they tell; `null` where none does. */
   readonly bytes: number | null;
   /** Since the adapter was made. */
   readonly evictions: number;
@@ -194,6 +205,21 @@ export interface AdapterUsage {
   readonly status: 'up' | 'degraded' | 'down';
   /** From near to far; an adapter of one tier gives one. `hits` and `misses` are this process's own. */
   readonly tiers: readonly TierUsage[];
+  /** Only where copies of shared entries are kept in the process. */
+  readonly coherence?: CoherenceUsage;
+}
+
+/** How near copies learn of changes. */
+export interface CoherenceUsage {
+  /**
+   * `tracking`: the server tells of every change. `bus`: those who change something tell. `ttl`: nobody tells, and a copy is
+   * used for no longer than `maxStaleness`.
+   */
+  readonly mode: 'tracking' | 'bus' | 'ttl';
+  /** A sentence that says why this one. */
+  readonly reason: string;
+  /** Whether near copies may be used at this moment. */
+  readonly isProven: boolean;
 }
 
 export interface TierUsage {

@@ -1,0 +1,170 @@
+import type {
+  AdapterUsage,
+  CacheAdapter,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  LoadRequest,
+  ScanPage,
+  ScanQuery,
+  StoredEntry,
+  TierEntry,
+} from '../../core/ports/cache-adapter.port.js';
+import type { Clock } from '../../core/ports/clock.port.js';
+import type { Coherence } from '../../core/ports/coherence.port.js';
+import type { EntryCopy, NearGrant, NearTier } from '../../core/ports/near-tier.port.js';
+
+/*
+ * Copies in the process of what is stored elsewhere. The far tier is the truth: every load, store and invalidation goes
+ * to it, and only reads may end in the near tier. Three things keep a copy from outliving what it is a copy of:
+ *
+ *   proof    A copy is served only while coherence can prove that this process has heard of all changes but the youngest.
+ *   fence    Each read of the far tier opens loads of its keys in the near tier before it is sent, and its answer becomes
+ *            a copy only where these loads are still open: a change that is told of meanwhile has voided them.
+ *   order    What this process changes itself is taken out of the near tier after the far tier has answered, and before
+ *            the caller is told: a read that begins after the call finds no copy from before.
+ *
+ * So nothing here compares versions or clocks. Entries become copies when they are read, never when they are stored: the
+ * change that storing is would take them out again.
+ */
+
+export interface HybridParts {
+  readonly near: NearTier;
+  readonly far: CacheAdapter;
+  readonly coherence: Coherence;
+  readonly clock: Clock;
+}
+
+/** How a read of the far tier opens its fence. */
+const READ: LoadRequest = Object.freeze({ purpose: 'load', exclusive: false, tags: [], computesTags: true });
+
+export class HybridAdapter implements CacheAdapter {
+  readonly kind = 'hybrid';
+  readonly #near: NearTier;
+  readonly #far: CacheAdapter;
+  readonly #coherence: Coherence;
+  readonly #clock: Clock;
+
+  /** The parts belong to the adapter from now on, which closes them. */
+  constructor({ near, far, coherence, clock }: HybridParts) {
+    this.#near = near;
+    this.#far = far;
+    this.#coherence = coherence;
+    this.#clock = clock;
+    coherence.listen({ onChange: (target) => void near.invalidate(target) });
+  }
+
+  get(key: string, namespace: string | undefined): StoredEntry | undefined | Promise<StoredEntry | undefined> {
+    if (!this.#isProven()) return this.#far.get(key, namespace);
+    return this.#near.get(key, namespace) ?? this.#readOne(key, namespace);
+  }
+
+  getMany(keys: readonly string[], namespace: string | undefined): (StoredEntry | undefined)[] | Promise<(StoredEntry | undefined)[]> {
+    if (!this.#isProven()) return this.#far.getMany(keys, namespace);
+    const found = keys.map((key) => this.#near.get(key, namespace));
+    const missing = keys.filter((_, i) => found[i] === undefined);
+    return missing.length === 0 ? found : this.#readMissing(found, missing, namespace);
+  }
+
+  async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
+    const grant = await this.#far.begin(keys, namespace, request);
+    return {
+      tickets: grant.tickets,
+      commit: (drafts) => this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () => grant.commit(drafts)),
+      release: () => grant.release(),
+    };
+  }
+
+  set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
+    return this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () => this.#far.set(drafts, namespace));
+  }
+
+  async invalidate(target: InvalidationTarget, how: { soft?: boolean; dryRun?: boolean } = {}): Promise<number> {
+    return how.dryRun === true ? this.#far.invalidate(target, how) : this.#changing(target, () => this.#far.invalidate(target, how));
+  }
+
+  scan(query: ScanQuery): ScanPage | Promise<ScanPage> {
+    return this.#far.scan(query);
+  }
+
+  /** Of what is stored, which is in the far tier, and of both tiers together what they take and have evicted. */
+  async usage(): Promise<AdapterUsage> {
+    const far = await this.#far.usage();
+    const near = this.#near.usage();
+    const coherence = this.#coherence.usage();
+    const status = far.status === 'up' && !coherence.isProven ? 'degraded' : far.status;
+    const bytes = far.bytes === null ? near.bytes : (near.bytes ?? 0) + far.bytes;
+    return { ...far, bytes, evictions: near.evictions + far.evictions, status, tiers: [...near.tiers, ...far.tiers], coherence };
+  }
+
+  storedKey(key: string, namespace: string | undefined): string {
+    return this.#far.storedKey?.(key, namespace) ?? key;
+  }
+
+  async look(key: string, namespace: string | undefined): Promise<readonly TierEntry[]> {
+    const copy = this.#isProven() ? this.#near.get(key, namespace) : undefined;
+    const entry = await this.#far.get(key, namespace);
+    return [{ name: this.#near.kind, entry: copy }, { name: this.#far.kind, entry }];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#coherence.close(), this.#far.close()]);
+    await this.#near.close();
+  }
+
+  /** The clock itself, not the coarse one: a process that was busy for long must not take its copies for proven. */
+  #isProven(): boolean {
+    return this.#clock.nowMs() < this.#coherence.provenUntilMs;
+  }
+
+  async #readOne(key: string, namespace: string | undefined): Promise<StoredEntry | undefined> {
+    const sentMs = this.#clock.nowMs();
+    const fence = this.#near.begin([key], namespace, READ);
+    try {
+      const entry = await this.#far.get(key, namespace);
+      return entry === undefined ? undefined : (this.#copied([entry], fence, sentMs)[0] ?? entry);
+    } finally {
+      fence.release();
+    }
+  }
+
+  /** Fills the places of `found` that are empty, in the order of `missing`. */
+  async #readMissing(found: readonly (StoredEntry | undefined)[], missing: readonly string[], namespace: string | undefined): Promise<(StoredEntry | undefined)[]> {
+    const sentMs = this.#clock.nowMs();
+    const fence = this.#near.begin(missing, namespace, READ);
+    try {
+      const entries = await this.#far.getMany(missing, namespace);
+      const copies = new Map(this.#copied(entries.filter((entry) => entry !== undefined), fence, sentMs).map((copy) => [copy?.key, copy]));
+      let next = 0;
+      return found.map((copy) => {
+        if (copy !== undefined) return copy;
+        const entry = entries[next++];
+        return copies.get(entry?.key) ?? entry;
+      });
+    } finally {
+      fence.release();
+    }
+  }
+
+  /** Makes copies of what was read, where the fence allows it. What has expired is left in the far tier. */
+  #copied(entries: readonly StoredEntry[], fence: NearGrant, sentMs: number): (StoredEntry | undefined)[] {
+    const nowMs = this.#clock.nowMs();
+    const untilMs = sentMs + this.#coherence.copyLimitMs;
+    return fence.commit(entries.filter((entry) => nowMs < Math.min(entry.freshUntilMs, untilMs)).map((entry) => copyOf(entry, nowMs, untilMs)));
+  }
+
+  /** Runs what changes the far tier, and takes what it concerns out of the near one, whatever came of it. */
+  async #changing<T>(target: InvalidationTarget, change: () => T | Promise<T>): Promise<T> {
+    try {
+      return await change();
+    } finally {
+      this.#near.invalidate(target);
+    }
+  }
+}
+
+function copyOf(entry: StoredEntry, nowMs: number, untilMs: number): EntryCopy {
+  const { key, tags, createdAtMs, ttlMs, loadMs, hits, lastReadAtMs, freshUntilMs, staleUntilMs } = entry;
+  const staleMs = freshUntilMs === Infinity ? 0 : staleUntilMs - freshUntilMs;
+  return { key, value: entry.read(), tags, createdAtMs, ttlMs, staleMs, loadMs, copied: { freshMs: freshUntilMs - nowMs, limitMs: untilMs - nowMs, hits, lastReadAtMs } };
+}

@@ -1,0 +1,210 @@
+import type { Redis } from 'ioredis';
+import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
+import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
+import { COHERENCE_MODES, type CoherenceMode } from '../../core/redis-options.js';
+import { CoherenceSink, type Feed } from './coherence-sink.js';
+import type { IoredisWire } from './ioredis-wire.js';
+import { sinkClientOf } from './listening-clients.js';
+import type { RedisKeys } from './redis-keys.js';
+
+/*
+ * Hears of every change in Redis, and knows how much of the past is complete.
+ *
+ *   tracking   Every master tells of all keys that change under the prefixes of entries and generations, whoever changes
+ *              them: this kit, another client, expiry, eviction, FLUSHALL.
+ *   bus        Those who change something say so on a channel of the same master, right behind the change. What is not done
+ *              by this kit is not heard of.
+ *   ttl        Nothing is heard; a copy is used for a limited time.
+ *
+ * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer says that
+ * the sink has heard everything that this master did before it got the PING. Copies are good for the bound, counted from the
+ * sending of the oldest of these PINGs. All else errs on the safe side: a sink that was lost and came back, another set of
+ * masters, a proof that came too late, an answer from a server that is not known, and commands that go to another server
+ * than the one that is listened to, each end the proof and all copies.
+ */
+
+export interface RedisCoherenceOptions {
+  readonly mode: CoherenceMode;
+  readonly maxStalenessMs: number;
+  readonly keys: RedisKeys;
+  readonly clock: Clock;
+  onNotice(sentence: string): void;
+}
+
+/** Proofs are asked for so often within the bound, so that one or two may be slow. */
+const BEATS_PER_BOUND = 4;
+const MAX_BEAT_MS = 1_000;
+
+export class RedisCoherence implements Coherence {
+  provenUntilMs = -Infinity;
+  copyLimitMs = Infinity;
+  readonly #wire: IoredisWire;
+  readonly #options: RedisCoherenceOptions;
+  readonly #sinks = new Map<string, CoherenceSink>();
+  #mode: CoherenceMode;
+  #reason: string;
+  #listener: CoherenceListener | undefined;
+  #beat: Timer | undefined;
+  /** When the youngest look at all masters was sent that found them in their places. */
+  #placesProvenMs = -Infinity;
+  #isClosed = false;
+  #tellFirstProof!: () => void;
+  /** Resolves when copies can be used for the first time. */
+  readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
+
+  constructor(wire: IoredisWire, options: RedisCoherenceOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    this.#mode = options.mode;
+    this.#reason = options.mode === 'tracking' ? 'The server tells of every change by itself.' : `\`redis.coherence\` is '${options.mode}'.`;
+  }
+
+  /** From now on it asks for proofs. */
+  start(): void {
+    this.#wire.watchPlaces({
+      onMasters: () => this.#join(),
+      onStrayed: () => this.#distrust(),
+      onMute: (error) => this.#fallBack(error),
+    });
+    this.#enter(this.#mode);
+  }
+
+  listen(listener: CoherenceListener): void {
+    this.#listener = listener;
+  }
+
+  usage(): CoherenceUsage {
+    return { mode: this.#mode, reason: this.#reason, isProven: this.#options.clock.nowMs() < this.provenUntilMs };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#beat?.cancel();
+    this.provenUntilMs = -Infinity;
+    const sinks = [...this.#sinks.values()];
+    this.#sinks.clear();
+    await Promise.all(sinks.map((sink) => sink.close()));
+  }
+
+  #enter(mode: CoherenceMode): void {
+    this.#mode = mode;
+    this.#wire.announceChanges(mode === 'bus' ? this.#options.keys.bus : undefined);
+    this.#leave([...this.#sinks.keys()]);
+    if (mode === 'ttl') {
+      this.copyLimitMs = this.#options.maxStalenessMs;
+      this.provenUntilMs = Infinity;
+      this.#tellFirstProof();
+      return;
+    }
+    this.#join();
+    this.#beat ??= this.#nextBeat();
+  }
+
+  /** Listens to the masters that there are now, and to no others. */
+  #join(): void {
+    if (this.#isClosed || this.#mode === 'ttl') return;
+    const wanted = new Map<string, { client: Redis; feed: Feed }>([...this.#wire.masterClients()].flatMap(([address, client]) => {
+      const feed = this.#feedOf(address);
+      return feed === undefined ? [] : [[`${address} ${feed.kind === 'bus' ? feed.channel : ''}`, { client, feed }] as const];
+    }));
+    const gone = [...this.#sinks.keys()].filter((id) => !wanted.has(id));
+    const added = [...wanted].filter(([id]) => !this.#sinks.has(id));
+    if (gone.length === 0 && added.length === 0) return;
+    this.#leave(gone);
+    for (const [id, { client, feed }] of added) {
+      this.#sinks.set(id, new CoherenceSink(sinkClientOf(client), feed, this.#options.clock, this.#listenerOf()));
+    }
+  }
+
+  #leave(ids: readonly string[]): void {
+    for (const id of ids) {
+      void this.#sinks.get(id)?.close();
+      this.#sinks.delete(id);
+    }
+    this.#distrust();
+  }
+
+  /** `undefined` for a master that nothing can be said on: it has no slots. */
+  #feedOf(address: string): Feed | undefined {
+    const { keys } = this.#options;
+    if (this.#mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
+    const channel = this.#wire.nameOn(address, keys.bus);
+    return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
+  }
+
+  #listenerOf(): ConstructorParameters<typeof CoherenceSink>[3] {
+    return {
+      onOpen: () => this.#distrust(),
+      onLost: () => this.#distrust(),
+      onNames: (names) => this.#heard(names),
+      onProof: () => this.#prove(),
+      onRefused: (error) => this.#fallBack(error),
+    };
+  }
+
+  #heard(names: readonly string[] | undefined): void {
+    if (names === undefined) return this.#listener?.onChange({ kind: 'all' });
+    for (const name of names) {
+      const target = this.#options.keys.targetOf(name);
+      if (target !== undefined) this.#listener?.onChange(target);
+    }
+  }
+
+  /** Something may have been missed: all copies go, and those that are being read, and nothing is proven until all sinks have answered anew. */
+  #distrust(): void {
+    this.provenUntilMs = -Infinity;
+    this.#placesProvenMs = -Infinity;
+    this.#listener?.onChange({ kind: 'all' });
+  }
+
+  #prove(): void {
+    const oldestMs = this.#oldestProofMs();
+    if (oldestMs === -Infinity) return;
+    const nowMs = this.#options.clock.nowMs();
+    // Proven once and not proven now: what was heard is complete, but the servers may have changed their parts meanwhile.
+    if (this.provenUntilMs !== -Infinity && this.provenUntilMs <= nowMs) this.#listener?.onChange({ kind: 'all' });
+    this.provenUntilMs = oldestMs + this.#options.maxStalenessMs;
+    this.#tellFirstProof();
+  }
+
+  #oldestProofMs(): number {
+    if (this.#sinks.size === 0) return -Infinity;
+    let oldestMs = this.#wire.isCluster ? this.#placesProvenMs : Infinity;
+    for (const sink of this.#sinks.values()) {
+      const isServed = sink.isOpen ? this.#wire.isServedBy(sink.serverId) : undefined;
+      // Commands go to another server than the one that is listened to: one of both has not followed a failover yet.
+      if (isServed === false) sink.restart();
+      if (isServed !== true) return -Infinity;
+      oldestMs = Math.min(oldestMs, sink.provenMs);
+    }
+    return oldestMs;
+  }
+
+  #nextBeat(): Timer {
+    const { clock, maxStalenessMs } = this.#options;
+    return clock.schedule(Math.min(maxStalenessMs / BEATS_PER_BOUND, MAX_BEAT_MS), () => {
+      this.#beat = this.#nextBeat();
+      if (this.#wire.isCluster) this.#provePlaces();
+      for (const sink of this.#sinks.values()) sink.beat();
+    });
+  }
+
+  /** Asks each master of a cluster for a key of its own: one that was replaced, or has lost the others, does not answer. */
+  #provePlaces(): void {
+    const sentMs = this.#options.clock.nowMs();
+    void this.#wire.areInPlace(this.#options.keys.beat).then((areThey) => {
+      if (!areThey || this.#isClosed) return;
+      this.#placesProvenMs = sentMs;
+      this.#prove();
+    });
+  }
+
+  #fallBack(error: Error): void {
+    const next = COHERENCE_MODES[COHERENCE_MODES.indexOf(this.#mode) + 1];
+    if (next === undefined || this.#isClosed) return;
+    this.#reason = `The server allows no ${this.#mode === 'tracking' ? 'tracking' : 'messages'}: ${error.message}`;
+    this.#options.onNotice(`Near copies learn of changes by '${next}'. ${this.#reason}`);
+    this.#enter(next);
+  }
+}

@@ -1,0 +1,26 @@
+import type { AdapterUsage, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, LoadRequest, StoredEntry } from './cache-adapter.port.js';
+
+/** What the hybrid adapter needs of its near tier: an adapter that answers at once, and stores copies of entries. */
+export interface NearTier extends CacheAdapter {
+  get(key: string, namespace: string | undefined): StoredEntry | undefined;
+  begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): NearGrant;
+  invalidate(target: InvalidationTarget): number;
+  usage(): AdapterUsage;
+}
+
+export interface NearGrant extends LoadGrant {
+  commit(copies: readonly EntryCopy[]): (StoredEntry | undefined)[];
+  release(): void;
+}
+
+/** A draft that takes over what another tier knows of the entry, where any other draft begins anew. */
+export interface EntryCopy extends EntryDraft {
+  readonly copied: {
+    /** How long it is fresh from now on; `ttlMs` is what it was stored with in the first place. */
+    readonly freshMs: number;
+    /** How long the copy may be used from now on, fresh or not; `Infinity` for as long as the entry itself. */
+    readonly limitMs: number;
+    readonly hits: number;
+    readonly lastReadAtMs: number;
+  };
+}

@@ -1,0 +1,34 @@
+import { afterAll, beforeAll, describe } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SystemClock } from '../../src/core/system-clock.js';
+import { hybridAdapter } from '../../src/redis.js';
+import { describeCacheAdapter } from '../../src/testing/index.js';
+import { type Deployment, startDeployment } from '../support/deployments.js';
+
+let caches = 0;
+
+function describeHybrid(start: () => Promise<Deployment>, coherence: 'tracking' | 'bus' | 'ttl'): void {
+  let deployment: Deployment;
+  beforeAll(async () => {
+    deployment = await start();
+  }, 60_000);
+  afterAll(() => deployment.stop());
+
+  describeCacheAdapter(
+    `HybridAdapter (${coherence})`,
+    async (context) => {
+      const clock = new SystemClock();
+      // Every test has a cache of its own, on one server.
+      const open = hybridAdapter({ ...deployment.redis, coherence, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
+      return { adapter: await open({ ...context, clock }), clock, pass: (ms) => sleep(ms) };
+    },
+    { usageLagMs: 100 },
+  );
+}
+
+describe('standalone', () => describeHybrid(startDeployment.standalone, 'tracking'));
+describe('standalone', () => describeHybrid(startDeployment.standalone, 'bus'));
+describe('standalone', () => describeHybrid(startDeployment.standalone, 'ttl'));
+describe('Cluster', () => describeHybrid(startDeployment.Cluster, 'tracking'));
+describe('Cluster', () => describeHybrid(startDeployment.Cluster, 'bus'));
+describe('Sentinel', () => describeHybrid(startDeployment.Sentinel, 'tracking'));

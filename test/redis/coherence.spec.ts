@@ -1,0 +1,223 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../src/core/cache.service.js';
+import type { HybridRedisOptions } from '../../src/core/redis-options.js';
+import { times } from '../support/cache-with.js';
+import { until } from '../support/redis/until.js';
+import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { endWhatTestsOpened, kept, openHybrid, rawClient, timed } from './faults.fixture.js';
+
+/** How near copies learn of what others do, on real servers. */
+
+jest.setTimeout(60_000);
+endWhatTestsOpened();
+
+const SOON_MS = 2_000;
+
+async function near(cache: CacheService): Promise<{ hits: number; entries: number }> {
+  const { hits = 0, entries = 0 } = (await cache.getStats()).tiers[0] ?? {};
+  return { hits, entries };
+}
+
+/** Reads until the answer comes from the process. */
+async function untilNear(cache: CacheService, key: string): Promise<void> {
+  const isNear = async (): Promise<boolean> => {
+    const before = (await near(cache)).hits;
+    await cache.get(key);
+    return (await near(cache)).hits > before;
+  };
+  await until(isNear, SOON_MS, () => `\`${key}\` was never answered from the process.`);
+}
+
+async function untilSeen(cache: CacheService, key: string, value: unknown): Promise<number> {
+  let seen: unknown;
+  const isSo = async (): Promise<boolean> => Object.is((seen = await cache.get(key)), value);
+  return (await timed(() => until(isSo, SOON_MS, () => `\`${key}\` was ${String(seen)}, not ${String(value)}, for ${SOON_MS} ms.`))).tookMs;
+}
+
+async function coherenceOf(cache: CacheService) {
+  return (await cache.getStats()).coherence;
+}
+
+/** How many commands the server has run that clients have sent. */
+async function commandsOf({ port }: RedisServer): Promise<number> {
+  const client = rawClient({ port });
+  const stats = await client.info('commandstats');
+  client.disconnect();
+  const counted = [...stats.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)].filter(([, name]) => !/^(info|ping|hello|client\||auth|command)/.test(name ?? ''));
+  return counted.reduce((sum, [, , calls]) => sum + Number(calls), 0);
+}
+
+/** A user who may do all that the kit does, but for `denied`. */
+async function withUser(denied: string): Promise<{ server: RedisServer; options: object }> {
+  const server = await kept(startRedis());
+  const admin = rawClient(server);
+  await admin.call('ACL', 'SETUSER', 'kit', 'on', '>pw', '~*', '&*', '+@all', ...denied.split(' ').filter(Boolean));
+  admin.disconnect();
+  return { server, options: { username: 'kit', password: 'pw' } };
+}
+
+describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => {
+  async function pair(options: HybridRedisOptions = {}): Promise<{ server: RedisServer; mine: CacheService; other: CacheService }> {
+    const server = await kept(startRedis());
+    const [mine, other] = await Promise.all(times(2, () => openHybrid({ url: server.url, coherence, ...options })));
+    return { server, mine: (mine as { cache: CacheService }).cache, other: (other as { cache: CacheService }).cache };
+  }
+
+  it('cost the server nothing', async () => {
+    const { server, mine } = await pair();
+    await mine.set('k', 'v');
+    await untilNear(mine, 'k');
+    const before = await commandsOf(server);
+
+    for (let i = 0; i < 1_000; i++) await mine.get('k');
+
+    expect((await commandsOf(server)) - before).toBe(0);
+  });
+
+  it.each<[string, (cache: CacheService) => Promise<unknown>, unknown]>([
+    ['set', (cache) => cache.set('k', 'new'), 'new'],
+    ['delete', (cache) => cache.delete('k'), undefined],
+    ['invalidateTags', (cache) => cache.invalidateTags(['t']), undefined],
+    ['invalidateTags with all', (cache) => cache.invalidateTags(['t', 'u'], { mode: 'all' }), undefined],
+    ['invalidateTags softly', (cache) => cache.invalidateTags(['t'], { soft: true }), undefined],
+    ['invalidatePattern', (cache) => cache.invalidatePattern('?'), undefined],
+    ['clear', (cache) => cache.clear(), undefined],
+    ['writeThrough', (cache) => cache.writeThrough('k', async () => 'new'), 'new'],
+    ['refresh', (cache) => cache.refresh('k', () => 'new'), 'new'],
+    ['touch', (cache) => cache.touch('k', 1), undefined],
+  ])('go when another process does it: %s', async (_, act, expected) => {
+    const { mine, other } = await pair();
+    await mine.set('k', 'old', { tags: ['t', 'u'] });
+    await untilNear(mine, 'k');
+
+    await act(other);
+    const tookMs = await untilSeen(mine, 'k', expected);
+
+    expect(tookMs).toBeLessThan(500);
+  });
+
+  it('go when another process invalidates their namespace', async () => {
+    const { mine, other } = await pair();
+    const [own, others] = [mine.namespace('n'), other.namespace('n')];
+    await own.set('k', 'old');
+    for (let i = 0; i < 5; i++) await own.get('k');
+
+    await others.invalidatePattern('k');
+    await until(async () => (await own.get('k')) === undefined, SOON_MS, () => 'The entry is still there.');
+    await own.set('k', 'old');
+    for (let i = 0; i < 5; i++) await own.get('k');
+    await other.invalidateNamespace('n');
+
+    await until(async () => (await own.get('k')) === undefined, SOON_MS, () => 'The entry is still there.');
+  });
+
+  it('are not used while the server is silent, and are again when it speaks', async () => {
+    const { server, mine } = await pair({ maxStaleness: '300ms' });
+    await mine.set('k', 'v');
+    await untilNear(mine, 'k');
+
+    server.pause();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const silent = await mine.get('k');
+    server.resume();
+
+    expect(silent).toBeUndefined();
+    await until(async () => (await mine.getStats()).status === 'up', SOON_MS, () => 'The cache did not recover.');
+    await untilNear(mine, 'k');
+  });
+
+  it('go when the connection that listens is lost', async () => {
+    const { server, mine } = await pair();
+    await mine.set('k', 'v');
+    await untilNear(mine, 'k');
+    const admin = rawClient(server);
+
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await until(async () => (await near(mine)).entries === 0, SOON_MS, () => 'The copies were kept.');
+
+    await untilNear(mine, 'k');
+  });
+
+  it('are made when the server comes after the application', async () => {
+    const server = await kept(startRedis());
+    server.kill('SIGKILL');
+    const { cache } = await openHybrid({ url: server.url, coherence });
+    await cache.set('k', 'nowhere');
+
+    await server.restart();
+    await until(async () => (await cache.getStats()).status === 'up', 5_000, () => 'The cache did not find the server.');
+    await cache.set('k', 'v');
+
+    await untilNear(cache, 'k');
+  });
+});
+
+describe('tracking', () => {
+  it.each<[string, readonly string[]]>([
+    ['DEL', ['DEL', 'cache-kit:default:e::k']],
+    ['FLUSHALL', ['FLUSHALL']],
+    ['PEXPIRE', ['PEXPIRE', 'cache-kit:default:e::k', '1']],
+    ['the loss of a generation', ['DEL', 'cache-kit:default:g:{tag:t}']],
+  ])('hears of what is done by others than the kit: %s', async (_, [command = '', ...args]) => {
+    const server = await kept(startRedis());
+    const { cache } = await openHybrid({ url: server.url });
+    await cache.set('k', 'v', { tags: ['t'] });
+    await untilNear(cache, 'k');
+
+    await rawClient(server).call(command, ...args);
+
+    expect(await untilSeen(cache, 'k', undefined)).toBeLessThan(500);
+  });
+
+  it('listens to every master of a cluster', async () => {
+    const cluster = await kept(startCluster());
+    const redis = { cluster: { nodes: cluster.urls } };
+    const [mine, other] = (await Promise.all([openHybrid(redis), openHybrid(redis)])).map(({ cache }) => cache) as [CacheService, CacheService];
+    const keys = times(60, (i) => `k${i}`);
+    await mine.setMany(keys.map((key) => [key, 'old'] as const), { tags: ['t'] });
+    for (const key of keys) await untilNear(mine, key);
+
+    await other.setMany(keys.map((key) => [key, 'new'] as const));
+
+    for (const key of keys) expect(await untilSeen(mine, key, 'new')).toBeLessThan(500);
+  });
+});
+
+describe('the way that is taken', () => {
+  it('is tracking where the server allows it', async () => {
+    const { server, options } = await withUser('');
+    const { cache } = await openHybrid({ url: server.url, options });
+
+    expect(await coherenceOf(cache)).toEqual({ mode: 'tracking', reason: 'The server tells of every change by itself.', isProven: true });
+  });
+
+  it('is the bus where tracking is not allowed, and says why', async () => {
+    const { server, options } = await withUser('-client|tracking');
+    const { cache: mine } = await openHybrid({ url: server.url, options });
+    const { cache: other } = await openHybrid({ url: server.url, options });
+    await until(async () => (await coherenceOf(mine))?.isProven === true, SOON_MS, () => 'Nothing was proven.');
+    await mine.set('k', 'old');
+    await untilNear(mine, 'k');
+
+    await other.set('k', 'new');
+
+    expect(await untilSeen(mine, 'k', 'new')).toBeLessThan(500);
+    expect(await coherenceOf(mine)).toMatchObject({ mode: 'bus', reason: expect.stringMatching(/^The server allows no tracking: NOPERM/) });
+  });
+
+  it.each(['-client|tracking -subscribe', '-client|tracking -publish'])('is a time limit where neither is allowed: %s', async (denied) => {
+    const { server, options } = await withUser(denied);
+    const redis = { url: server.url, options, maxStaleness: '400ms' } as const;
+    const { cache: mine } = await openHybrid(redis);
+    const { cache: other } = await openHybrid(redis);
+    await mine.set('k', 'old');
+    await other.set('k', 'old');
+    await untilNear(mine, 'k');
+
+    const { value: acknowledgedMs } = await timed(async () => other.set('k', 'new').then(() => performance.now()));
+    await untilSeen(mine, 'k', 'new');
+
+    expect(performance.now() - acknowledgedMs).toBeLessThan(450);
+    expect(await coherenceOf(mine)).toMatchObject({ mode: 'ttl', isProven: true });
+  });
+});
