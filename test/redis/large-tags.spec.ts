@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
-import type { RedisOptions } from '../../src/core/redis-options.js';
 import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
-import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import { DEPLOYMENTS, size, untilEmpty } from './deployments.fixture.js';
 import { endWhatTestsOpened, kept, onEnd, open, rawClient, timed } from './faults.fixture.js';
 
 /** What it costs to invalidate very many entries at once: its caller, and everybody else who uses the server. */
@@ -24,35 +24,8 @@ const ROUNDS = 3;
 /** Freeing them, and five seconds more for the generations of groups that became empty. */
 const EMPTY_WITHIN_MS = 120_000;
 
-interface Deployment {
-  readonly redis: RedisOptions;
-  readonly masters: readonly RedisServer[];
-}
-
-const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
-  ['standalone', async () => {
-    const server = await kept(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
-    return { redis: { url: server.url }, masters: [server] };
-  }],
-  ['Cluster', async () => {
-    const cluster = await kept(startCluster());
-    return { redis: { cluster: { nodes: cluster.urls } }, masters: cluster.nodes.slice(0, 3) };
-  }],
-];
-
 async function fill(cache: CacheService, options: { tags?: string[]; namespace?: string }): Promise<void> {
   for (let i = 0; i < ENTRIES; i += CHUNK) await cache.setMany(times(CHUNK, (j) => [`key-${i + j}`, i + j] as const), { ...options, ttl: '1h' });
-}
-
-async function size(masters: readonly RedisServer[]): Promise<number> {
-  const sizes = await Promise.all(masters.map(({ port }) => ask(port, 'DBSIZE')));
-  return sizes.reduce((sum, each) => sum + Number(each), 0);
-}
-
-async function untilEmpty(masters: readonly RedisServer[], withinMs = EMPTY_WITHIN_MS): Promise<number> {
-  let left = 0;
-  const isEmpty = async (): Promise<boolean> => (left = await size(masters)) === 0;
-  return (await timed(() => until(isEmpty, withinMs, () => `${left} keys are left.`))).tookMs;
 }
 
 /** Another client of the same servers, in a process of its own. */
@@ -109,7 +82,7 @@ describe.each(DEPLOYMENTS)('invalidating 100,000 entries (%s)', (name, start) =>
       await until(async () => (await size(masters)) < 10, EMPTY_WITHIN_MS, () => 'The entries were not freed.');
       const { busyMs, idleMs } = await bystander.stop();
       const commandMs = Math.max(...(await Promise.all(masters.map(slowestCommand))));
-      const emptyMs = await untilEmpty(masters);
+      const emptyMs = await untilEmpty(masters, EMPTY_WITHIN_MS);
       expect([count, read]).toEqual([ENTRIES, undefined]);
       rounds.push({ tookMs, busyMs, idleMs, commandMs, emptyMs });
     }
@@ -131,38 +104,10 @@ describe('a Redis that is full', () => {
     await ask(masters[0]!.port, 'CONFIG SET maxmemory 1');
 
     const { value: count, tookMs } = await timed(() => invalidate(cache));
-    await untilEmpty(masters);
+    await untilEmpty(masters, EMPTY_WITHIN_MS);
 
     expect(count).toBe(ENTRIES);
     expect(tookMs).toBeLessThan(50);
-  });
-});
-
-describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
-  it('leave nothing when they have expired by themselves', async () => {
-    const { redis, masters } = await start();
-    const { cache } = await open(redis);
-
-    for (let i = 0; i < 5; i++) {
-      await cache.setMany(times(1_000, (j) => [`${i}-${j}`, j] as const), { ttl: 300 + 100 * i, tags: [`tag-${i}`, 'all'], namespace: `ns-${i % 2}` });
-    }
-    const stored = await size(masters);
-    const emptyMs = await untilEmpty(masters, 10_000);
-
-    expect(stored).toBeGreaterThan(0);
-    expect(emptyMs).toBeLessThan(10_000);
-  });
-
-  it('leave only what goes by itself within a minute when they came from loads', async () => {
-    const { redis, masters } = await start();
-    const { cache } = await open(redis);
-
-    await Promise.all(times(200, (i) => cache.getOrSet(`k${i}`, () => i, { ttl: 200, namespace: 'n', tags: (value) => [`tag-${value % 10}`] })));
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const left = (await Promise.all(masters.map(keysOf))).flat();
-
-    expect(left.filter(({ ttlMs }) => ttlMs < 0 || ttlMs > 61_000)).toEqual([]);
-    expect(left.filter(({ key }) => key.includes(':e:'))).toEqual([]);
   });
 });
 
@@ -187,10 +132,4 @@ async function slowestCommand({ port }: RedisServer): Promise<number> {
   await client.call('SLOWLOG', 'RESET');
   client.disconnect();
   return Math.max(0, ...entries.map(([, , tookUs]) => tookUs)) / 1_000;
-}
-
-async function keysOf({ port }: RedisServer): Promise<{ key: string; ttlMs: number }[]> {
-  const client = rawClient({ port });
-  const keys = await client.keys('*');
-  return Promise.all(keys.map(async (key) => ({ key, ttlMs: await client.pttl(key) })));
 }

@@ -141,7 +141,10 @@ export class Invalidator {
       // Parts of everything have no member in common.
       return groups === this.parts.keys.everything ? indexes.reduce((sum, { live }) => sum + live, 0) : await this.parts.walk.union(indexes);
     } finally {
-      if (!dryRun) this.sweeper.add(indexes.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+      if (!dryRun) {
+        this.sweeper.add(indexes.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+        this.sweeper.strike(indexes.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
+      }
     }
   }
 

@@ -46,6 +46,11 @@ export class TrashSweeper {
     this.#sweep();
   }
 
+  /** Strikes off names under which there turned out to be nothing. Nobody waits for it. */
+  strike(names: readonly string[]): void {
+    if (names.length > 0) this.parts.link.post([plain('SREM', this.parts.keys.trash, ...names)]);
+  }
+
   /** Looks for what other processes have left behind, now and then until it is closed. */
   async adopt(): Promise<void> {
     if (this.#isClosed) return;

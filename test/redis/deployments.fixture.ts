@@ -1,0 +1,35 @@
+import type { RedisOptions } from '../../src/core/redis-options.js';
+import { ask } from '../support/redis/ask.js';
+import { until } from '../support/redis/until.js';
+import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { kept, timed } from './faults.fixture.js';
+
+/** Where Redis is, and the servers that hold what is stored. */
+export interface Deployment {
+  readonly redis: RedisOptions;
+  readonly masters: readonly RedisServer[];
+}
+
+export const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
+  ['standalone', async () => {
+    const server = await kept(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
+    return { redis: { url: server.url }, masters: [server] };
+  }],
+  ['Cluster', async () => {
+    const cluster = await kept(startCluster());
+    return { redis: { cluster: { nodes: cluster.urls } }, masters: cluster.nodes.slice(0, 3) };
+  }],
+];
+
+/** How many keys there are in all. */
+export async function size(masters: readonly RedisServer[]): Promise<number> {
+  const sizes = await Promise.all(masters.map(({ port }) => ask(port, 'DBSIZE')));
+  return sizes.reduce((sum, each) => sum + Number(each), 0);
+}
+
+/** Ends when no key is left. @returns after how long */
+export async function untilEmpty(masters: readonly RedisServer[], withinMs: number): Promise<number> {
+  let left = 0;
+  const isEmpty = async (): Promise<boolean> => (left = await size(masters)) === 0;
+  return (await timed(() => until(isEmpty, withinMs, () => `${left} keys are left.`))).tookMs;
+}

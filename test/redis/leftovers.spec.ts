@@ -1,0 +1,73 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../src/core/cache.service.js';
+import { times } from '../support/cache-with.js';
+import type { RedisServer } from '../support/redis-servers.js';
+import { DEPLOYMENTS, size, untilEmpty } from './deployments.fixture.js';
+import { endWhatTestsOpened, open, rawClient } from './faults.fixture.js';
+
+/** What is left in Redis when nothing of it is needed any more: nothing. */
+
+jest.setTimeout(60_000);
+endWhatTestsOpened();
+
+const NOTHING_TO_INVALIDATE: readonly (readonly [what: string, invalidate: (cache: CacheService) => Promise<number>])[] = [
+  ['a tag', (cache) => cache.invalidateTags(['nobody has it', 'nor this'])],
+  ['a namespace', (cache) => cache.invalidateNamespace('nobody uses it')],
+  ['everything', (cache) => cache.clear()],
+];
+
+describe.each(DEPLOYMENTS)('an invalidation that finds no entry (%s)', (_, start) => {
+  it.each(NOTHING_TO_INVALIDATE)('by %s leaves nothing', async (_, invalidate) => {
+    const { redis, masters } = await start();
+    const { cache } = await open(redis);
+
+    const count = await invalidate(cache);
+    await untilEmpty(masters, 5_000);
+
+    expect(count).toBe(0);
+  });
+
+  it('leaves nothing when the cache is closed right after it', async () => {
+    const { redis, masters } = await start();
+    const { cache } = await open(redis);
+
+    for (const [, invalidate] of NOTHING_TO_INVALIDATE) await invalidate(cache);
+    await cache.close();
+
+    await untilEmpty(masters, 1_000);
+  });
+});
+
+describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
+  it('leave nothing when they have expired by themselves', async () => {
+    const { redis, masters } = await start();
+    const { cache } = await open(redis);
+
+    for (let i = 0; i < 5; i++) {
+      await cache.setMany(times(1_000, (j) => [`${i}-${j}`, j] as const), { ttl: 300 + 100 * i, tags: [`tag-${i}`, 'all'], namespace: `ns-${i % 2}` });
+    }
+    const stored = await size(masters);
+    const emptyMs = await untilEmpty(masters, 10_000);
+
+    expect(stored).toBeGreaterThan(0);
+    expect(emptyMs).toBeLessThan(10_000);
+  });
+
+  it('leave only what goes by itself within a minute when they came from loads', async () => {
+    const { redis, masters } = await start();
+    const { cache } = await open(redis);
+
+    await Promise.all(times(200, (i) => cache.getOrSet(`k${i}`, () => i, { ttl: 200, namespace: 'n', tags: (value) => [`tag-${value % 10}`] })));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const left = (await Promise.all(masters.map(keysOf))).flat();
+
+    expect(left.filter(({ ttlMs }) => ttlMs < 0 || ttlMs > 61_000)).toEqual([]);
+    expect(left.filter(({ key }) => key.includes(':e:'))).toEqual([]);
+  });
+});
+
+async function keysOf({ port }: RedisServer): Promise<{ key: string; ttlMs: number }[]> {
+  const client = rawClient({ port });
+  const keys = await client.keys('*');
+  return Promise.all(keys.map(async (key) => ({ key, ttlMs: await client.pttl(key) })));
+}
