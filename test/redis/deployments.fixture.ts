@@ -2,7 +2,7 @@ import type { RedisOptions } from '../../src/core/redis-options.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
-import { kept, timed } from './faults.fixture.js';
+import { kept, rawClient, timed } from './faults.fixture.js';
 
 /** Where Redis is, and the servers that hold what is stored. */
 export interface Deployment {
@@ -32,4 +32,14 @@ export async function untilEmpty(masters: readonly RedisServer[], withinMs: numb
   let left = 0;
   const isEmpty = async (): Promise<boolean> => (left = await size(masters)) === 0;
   return (await timed(() => until(isEmpty, withinMs, () => `${left} keys are left.`))).tookMs;
+}
+
+/** The keys of one server, and for how long they stay; -1 is for ever. */
+export async function keysOf({ port }: RedisServer): Promise<{ readonly key: string; readonly ttlMs: number }[]> {
+  const client = rawClient({ port });
+  const keys = await client.keys('*');
+  const found = await Promise.all(keys.map(async (key) => ({ key, ttlMs: await client.pttl(key) })));
+  client.disconnect();
+  // Some may have gone in between.
+  return found.filter(({ ttlMs }) => ttlMs !== -2);
 }

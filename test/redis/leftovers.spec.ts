@@ -1,9 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
-import type { RedisServer } from '../support/redis-servers.js';
-import { DEPLOYMENTS, size, untilEmpty } from './deployments.fixture.js';
-import { endWhatTestsOpened, open, rawClient } from './faults.fixture.js';
+import { DEPLOYMENTS, keysOf, size, untilEmpty } from './deployments.fixture.js';
+import { endWhatTestsOpened, open } from './faults.fixture.js';
 
 /** What is left in Redis when nothing of it is needed any more: nothing. */
 
@@ -65,9 +64,3 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     expect(left.filter(({ key }) => key.includes(':e:'))).toEqual([]);
   });
 });
-
-async function keysOf({ port }: RedisServer): Promise<{ key: string; ttlMs: number }[]> {
-  const client = rawClient({ port });
-  const keys = await client.keys('*');
-  return Promise.all(keys.map(async (key) => ({ key, ttlMs: await client.pttl(key) })));
-}
