@@ -1,4 +1,15 @@
-/** @type {import('jest').Config} */
+/**
+ * The directories of specs that start servers and judge how long something took: what others take of the machine meanwhile
+ * would count as theirs. `npm test` runs these after all others, one after the other.
+ */
+export const TIMED = ['<rootDir>/test/redis/', '<rootDir>/test/chaos/'];
+
+/**
+ * `npm run jest -- <path>` runs any spec with this. `npm test` divides them between test/untimed.jest.config.js and
+ * test/timed.jest.config.js.
+ *
+ * @type {import('jest').Config}
+ */
 export default {
   testEnvironment: 'node',
   // Many of the tests wait for servers and clocks: all cores are worth using, also where there are but two.
