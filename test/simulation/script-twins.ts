@@ -160,17 +160,19 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
   },
 
   end({ store, keys: [group = '', index = '', trash = '', created], args: [isDry] }) {
+    const text = textOrWrong(store, group);
+    const g = typeof text === 'string' ? text : '';
     const isIndex = store.type(index) === 'zset';
     const live = isIndex ? store.zmembers(index).filter(([, until]) => until > store.now()).length : 0;
-    if (isDry === '1') return [live, 0];
+    if (isDry === '1') return [live, 0, g];
     store.unlink(group);
     if (created !== undefined) store.unlink(created);
     if (!isIndex) {
       store.unlink(index);
-      return [live, 0];
+      return [live, 0, g];
     }
     store.rename(index, trash);
-    return [live, 1];
+    return [live, 1, g];
   },
 
   'soften-all'({ store, keys: [group = ''] }) {

@@ -3,7 +3,7 @@ import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js'
 import { type Generations, seen } from './entry-reader.js';
 import { type EntryHead, readHead } from './entry-record.js';
 import type { CountedIndex } from './entry-walk.js';
-import { randomId } from './generation.js';
+import { type Generation, randomId, readGeneration } from './generation.js';
 import { readHeads } from './head-reader.js';
 import type { Group } from './redis-keys.js';
 import type { How, RedisParts } from './redis-parts.js';
@@ -22,10 +22,19 @@ import type { TrashSweeper } from './trash-sweeper.js';
  *               What is left over is freed by and by (see trash-sweeper.ts).
  *
  * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
- * entry in several of the groups is counted once.
+ * entry in several of the groups is counted once. An index may still name what another invalidation of this process took
+ * out of view a moment ago: then the heads of a small group are looked at, too.
  */
 
 export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
+
+/** A group that an invalidation has ended, or would have. */
+interface Ended extends CountedIndex {
+  readonly group: Group;
+  /** What its entries were valid by. */
+  readonly generation: Generation | undefined;
+  readonly isTrash: boolean;
+}
 
 /** So many entries are looked at in one round trip. */
 const NAMES_AT_ONCE = 200;
@@ -128,24 +137,31 @@ export class Invalidator {
     const commands = ends.map(({ group, trash }) => call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], dryRun ? 1 : 0));
     // Told before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
     // A server that is full refuses it; then only this process knows.
+    const isSweeping = this.sweeper.isAtWork();
     const register = dryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
     const answers = await this.parts.link.run([...first, ...register, ...commands], this.parts.limitMs);
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + register.length);
-    const indexes = ends.map(({ group, trash }, i): CountedIndex & { isTrash: boolean } => {
-      const [live, isTrash] = replyOf(replies[i]) as [number, number];
-      return { index: dryRun ? group.index : trash, live, isTrash: isTrash === 1 };
+    const ended = ends.map(({ group, trash }, i): Ended => {
+      const [live, isTrash, text] = replyOf(replies[i]) as [number, number, Buffer];
+      return { group, index: dryRun ? group.index : trash, live, isTrash: isTrash === 1, generation: readGeneration(text.toString('latin1')) };
     });
     if (!dryRun) for (const group of groups) group.known = undefined;
     try {
-      // Parts of everything have no member in common.
-      return groups === this.parts.keys.everything ? indexes.reduce((sum, { live }) => sum + live, 0) : await this.parts.walk.union(indexes);
+      return await this.#countEnded(ended, isSweeping);
     } finally {
       if (!dryRun) {
-        this.sweeper.add(indexes.filter(({ isTrash }) => isTrash).map(({ index }) => index));
-        this.sweeper.strike(indexes.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
+        this.sweeper.add(ended.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+        this.sweeper.strike(ended.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
       }
     }
+  }
+
+  async #countEnded(ended: readonly Ended[], isSweeping: boolean): Promise<number> {
+    const atMost = ended.reduce((sum, { live }) => sum + live, 0);
+    if (isSweeping && atMost <= NAMES_AT_ONCE) return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
+    // Parts of everything have no member in common.
+    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.parts.walk.union(ended);
   }
 
   async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
@@ -153,14 +169,19 @@ export class Invalidator {
     const forgotten = isDryRun ? [] : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
     checkForgotten(forgotten.slice(0, first.length));
     forgotten.slice(first.length).forEach(replyOf);
+    return this.#countMembers(groups, true, before);
+  }
+
+  /** How many of the entries that the indexes name are live, each counted once. @param before the generations that they are to be judged by */
+  async #countMembers(indexes: readonly { readonly index: string }[], isSoft: boolean, before: Generations): Promise<number> {
     const counted = new Set<string>();
     let count = 0;
-    for (const { index } of groups) {
+    for (const { index } of indexes) {
       for await (const members of this.parts.walk.members(index)) {
         const unseen = members.filter((member) => !counted.has(member));
         unseen.forEach((member) => counted.add(member));
         const heads = await readHeads(this.parts.link, unseen.map((member) => this.parts.keys.entryPrefix + member), this.parts.limitMs);
-        count += await this.#count(heads, true, new Map(before));
+        count += await this.#count(heads, isSoft, new Map(before));
       }
     }
     return count;

@@ -273,22 +273,24 @@ return 1
 
 /**
  * Ends a generation. KEYS generation, index, trash, and for a part of everything the index by creation; ARGV 1 for
- * a dry run. Answers how many members are live, and whether there is trash.
+ * a dry run. Answers how many members are live, whether there is trash, and the generation or ''.
  */
 export const END = script(
   'end',
   `
+local g = redis.pcall('GET', KEYS[1])
+if type(g) ~= 'string' then g = '' end
 local is_index = redis.call('TYPE', KEYS[2]).ok == 'zset'
 local live = is_index and redis.call('ZCOUNT', KEYS[2], '(' .. string.format('%.0f', now_ms()), '+inf') or 0
-if ARGV[1] == '1' then return {live, 0} end
+if ARGV[1] == '1' then return {live, 0, g} end
 redis.call('UNLINK', KEYS[1])
 if KEYS[4] then redis.call('UNLINK', KEYS[4]) end
 if not is_index then
   redis.call('UNLINK', KEYS[2])
-  return {live, 0}
+  return {live, 0, g}
 end
 redis.call('RENAME', KEYS[2], KEYS[3])
-return {live, 1}
+return {live, 1, g}
 `,
 );
 

@@ -41,6 +41,11 @@ export class TrashSweeper {
     });
   }
 
+  /** Whether entries of groups that this process made invalid may still be named in the indexes of others. */
+  isAtWork(): boolean {
+    return this.#queue.size > 0;
+  }
+
   add(names: readonly string[]): void {
     for (const name of names) this.#queue.add(name);
     this.#sweep();

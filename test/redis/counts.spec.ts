@@ -1,0 +1,36 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { CacheService } from '../../src/core/cache.service.js';
+import { times } from '../support/cache-with.js';
+import { DEPLOYMENTS } from './deployments.fixture.js';
+import { endWhatTestsOpened, open } from './faults.fixture.js';
+
+/** How many entries an invalidation says it has removed from view, while those of one before it are still being freed. */
+
+jest.setTimeout(60_000);
+endWhatTestsOpened();
+
+const SMALL: readonly (readonly [what: string, invalidate: (cache: CacheService, options?: { dryRun: true }) => Promise<number>])[] = [
+  ['a tag', (cache, options) => cache.invalidateTags(['small'], options)],
+  ['several tags', (cache, options) => cache.invalidateTags(['small', 'smaller'], options)],
+  ['a namespace', (cache, options) => cache.invalidateNamespace('n', options)],
+];
+
+describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
+  it.each(SMALL)('by %s leaves out what was removed from view before', async (_, invalidate) => {
+    const { redis } = await start();
+    const { cache, errors } = await open({ ...redis, commandTimeout: '5s' });
+    const tags = ['small', 'smaller'];
+    await cache.setMany(times(5_000, (i) => [`large-${i}`, i] as const), { tags: ['large'], ttl: '1m' });
+    // What expires last is freed last.
+    await cache.setMany(times(20, (i) => [`both-${i}`, i] as const), { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
+    await cache.setMany(times(3, (i) => [`small-${i}`, i] as const), { tags, namespace: 'n', ttl: '1h' });
+
+    const large = await cache.invalidateTags(['large']);
+    await cache.set('both-0', 'anew', { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
+    const dry = await invalidate(cache, { dryRun: true });
+    const small = await invalidate(cache);
+
+    expect([large, dry, small]).toEqual([5_020, 4, 4]);
+    expect(errors).toEqual([]);
+  });
+});
