@@ -4,7 +4,7 @@ import { ConfigModule } from '@nestjs/config';
 import { Redis } from 'ioredis';
 import { cacheKitConfig } from '../../src/config.js';
 import { Cached, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CacheRoute, CacheService, createCache } from '../../src/index.js';
-import { redisAdapter } from '../../src/redis.js';
+import { hybridAdapter, redisAdapter } from '../../src/redis.js';
 import { resolve, type RunningApp, startApp } from '../support/nest-app.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 
@@ -159,9 +159,12 @@ describe('backend: redis', () => {
   });
 });
 
-describe('redisAdapter', () => {
+describe.each([
+  ['redisAdapter', redisAdapter],
+  ['hybridAdapter', hybridAdapter],
+])('%s', (_, adapterWith) => {
   it('makes the same backend by hand, on a client that it never closes', async () => {
-    const cache = await createCache({ adapter: redisAdapter({ client: admin, keyPrefix: options.redis.keyPrefix }), singleFlight: 'cluster' });
+    const cache = await createCache({ adapter: adapterWith({ client: admin, keyPrefix: options.redis.keyPrefix }), singleFlight: 'cluster' });
     await cache.set('k', 1);
     expect(await cache.get('k')).toBe(1);
 
@@ -171,6 +174,6 @@ describe('redisAdapter', () => {
   });
 
   it('refuses what it cannot read', () => {
-    expect(() => redisAdapter({ uri: 'redis://localhost' } as never)).toThrow(/Unknown option `redis.uri`/);
+    expect(() => adapterWith({ uri: 'redis://localhost' } as never)).toThrow(/Unknown option `redis.uri`/);
   });
 });

@@ -50,6 +50,7 @@ export class RedisCoherence implements Coherence {
   #placesProvenMs = -Infinity;
   #isClosed = false;
   #tellFirstProof!: () => void;
+  #noticed: CoherenceMode | undefined;
   /** Resolves when copies can be used for the first time. */
   readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
 
@@ -91,14 +92,15 @@ export class RedisCoherence implements Coherence {
     this.#mode = mode;
     this.#wire.announceChanges(mode === 'bus' ? this.#options.keys.bus : undefined);
     this.#leave([...this.#sinks.keys()]);
+    this.#beat?.cancel();
     if (mode === 'ttl') {
       this.copyLimitMs = this.#options.maxStalenessMs;
       this.provenUntilMs = Infinity;
-      this.#tellFirstProof();
+      this.#proved();
       return;
     }
     this.#join();
-    this.#beat ??= this.#nextBeat();
+    this.#beat = this.#nextBeat();
   }
 
   /** Listens to the masters that there are now, and to no others. */
@@ -165,6 +167,13 @@ export class RedisCoherence implements Coherence {
     // Proven once and not proven now: what was heard is complete, but the servers may have changed their parts meanwhile.
     if (this.provenUntilMs !== -Infinity && this.provenUntilMs <= nowMs) this.#listener?.onChange({ kind: 'all' });
     this.provenUntilMs = oldestMs + this.#options.maxStalenessMs;
+    this.#proved();
+  }
+
+  #proved(): void {
+    if (this.#noticed === this.#mode) return;
+    this.#noticed = this.#mode;
+    this.#options.onNotice(`Near copies learn of changes by '${this.#mode}'. ${this.#reason}`);
     this.#tellFirstProof();
   }
 
@@ -204,7 +213,6 @@ export class RedisCoherence implements Coherence {
     const next = COHERENCE_MODES[COHERENCE_MODES.indexOf(this.#mode) + 1];
     if (next === undefined || this.#isClosed) return;
     this.#reason = `The server allows no ${this.#mode === 'tracking' ? 'tracking' : 'messages'}: ${error.message}`;
-    this.#options.onNotice(`Near copies learn of changes by '${next}'. ${this.#reason}`);
     this.#enter(next);
   }
 }
