@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { hybridAdapter } from '../../src/redis.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
 import { type Deployment, startDeployment } from '../support/deployments.js';
+
+// An interleaving is some hundred round trips, and another worker may have the machine.
+jest.setTimeout(30_000);
 
 let caches = 0;
 

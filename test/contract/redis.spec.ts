@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe } from '@jest/globals';
+import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisAdapter } from '../../src/adapters/redis/open-redis.js';
 import { createEntryCodec } from '../../src/core/codec.js';
@@ -7,6 +7,9 @@ import { readCompression, readEncryption } from '../../src/core/sealing-options.
 import { SystemClock } from '../../src/core/system-clock.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
 import { type Deployment, DEPLOYMENTS, startDeployment } from '../support/deployments.js';
+
+// An interleaving is some hundred round trips, and another worker may have the machine.
+jest.setTimeout(30_000);
 
 let caches = 0;
 
