@@ -2,27 +2,8 @@ import type { Redis } from 'ioredis';
 import type { Clock } from '../../core/ports/clock.port.js';
 import { namesIn } from './changes.js';
 import { ended } from './listening-clients.js';
+import type { Feed, Sink, SinkListener } from './listening-wire.js';
 import { serverFactsOf } from './server-facts.js';
-
-/** What a connection listens to. */
-export type Feed =
-  /** What the server tells of keys that begin with one of `prefixes`. */
-  | { readonly kind: 'tracking'; readonly prefixes: readonly string[] }
-  /** What is said on a channel; `isSharded` where it belongs to one server of a cluster. */
-  | { readonly kind: 'bus'; readonly channel: string; readonly isSharded: boolean };
-
-export interface SinkListener {
-  /** From now on everything is heard; what happened before may have been missed. */
-  onOpen(): void;
-  /** Keys that were changed; `undefined` where any may have been. */
-  onNames(names: readonly string[] | undefined): void;
-  /** `provenMs` has become younger. */
-  onProof(): void;
-  /** Something may be missed from now on. */
-  onLost(): void;
-  /** The server does not allow to listen in this way. */
-  onRefused(error: Error): void;
-}
 
 /** So long without an answer, and the connection is given up for a new one. */
 const GIVE_UP_MS = { ping: 1_500, opening: 1_500 };
@@ -37,10 +18,8 @@ const REFUSALS = /^(NOPERM|ERR) /;
  * It speaks RESP2, where a connection may be the target of its own tracking: what ioredis does with RESP3 loses these
  * messages. Nothing is restored by itself after a reconnect: tracking belongs to the connection that asked for it.
  */
-export class CoherenceSink {
-  /** When the youngest PING was sent that was answered on a connection that has heard everything since it was opened. */
+export class CoherenceSink implements Sink {
   provenMs = -Infinity;
-  /** Which server it listens to; `undefined` where that is not told. */
   serverId: string | undefined;
   #isOpen = false;
   #isClosed = false;
@@ -71,7 +50,6 @@ export class CoherenceSink {
     return this.#isOpen;
   }
 
-  /** Asks for a proof, or for a new connection where this one says nothing. */
   beat(): void {
     const nowMs = this.clock.nowMs();
     if (!this.#isOpen) {

@@ -1,7 +1,10 @@
 import { Cluster, type Redis } from 'ioredis';
+import type { Clock } from '../../core/ports/clock.port.js';
 import { announcementOf, changedName } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
-import { ended, subscriberOf } from './listening-clients.js';
+import { CoherenceSink } from './coherence-sink.js';
+import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
+import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
 import type { Argument, Command, RedisWire, Reply, WireListener } from './redis-wire.js';
 
@@ -24,16 +27,6 @@ export interface IoredisWireOptions {
   readonly isForeign: boolean;
 }
 
-/** Who wants to know which servers commands go to. */
-export interface PlacesListener {
-  /** The map was read anew: there may be other masters. */
-  onMasters(): void;
-  /** Commands went to another server than the map says, and their answers will arrive from there. */
-  onStrayed(): void;
-  /** The server does not let changes be told of. */
-  onMute(error: Error): void;
-}
-
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 type Client = Redis | Cluster;
@@ -41,7 +34,7 @@ type Client = Redis | Cluster;
 /** A command, its script by name or, where the server does not know it, as text. */
 type Sent = Command & { readonly isText?: boolean };
 
-export class IoredisWire implements RedisWire {
+export class IoredisWire implements RedisWire, ListeningWire {
   readonly isCluster: boolean;
   readonly #client: Client;
   readonly #options: IoredisWireOptions;
@@ -103,39 +96,30 @@ export class IoredisWire implements RedisWire {
   }
 
   masters(): readonly string[] {
-    return [...this.masterClients().keys()].sort();
+    return [...this.#masterClients().keys()].sort();
   }
 
   async scan(master: string, cursor: string, match: string, count: number): Promise<{ cursor: string; keys: string[] }> {
-    const node = this.masterClients().get(master);
+    const node = this.#masterClients().get(master);
     if (node === undefined) throw new Error(`The master ${master} has left the cluster.`);
     const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count);
     return { cursor: next, keys };
   }
 
-  /** From now on `listener` is told of the places of things. Called once. */
   watchPlaces(listener: PlacesListener): void {
     this.#places = listener;
   }
 
-  /** The clients of the masters, by address. */
-  masterClients(): ReadonlyMap<string, Redis> {
-    return this.#client instanceof Cluster ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
-  }
-
-  /** A name that begins with `prefix` and is on that master; `undefined` where it holds no slot. */
   nameOn(master: string, prefix: string): string | undefined {
     return this.#map === undefined ? prefix : this.#map.nameOn(master, prefix);
   }
 
-  /** Whether commands go to the server of that id; `undefined` where it is not known. In a cluster its map tells. */
   isServedBy(id: string | undefined): boolean | undefined {
     if (this.#map !== undefined) return true;
     if (this.#server === undefined) return undefined;
     return id === undefined || this.#server.id === undefined || this.#server.id === id;
   }
 
-  /** Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are asked for. */
   async areInPlace(prefix: string): Promise<boolean> {
     if (this.#map === undefined) return true;
     const names = this.#map.owners().map((master) => this.nameOn(master, prefix));
@@ -144,9 +128,13 @@ export class IoredisWire implements RedisWire {
     return replies.every((reply) => !(reply instanceof Error));
   }
 
-  /** From now on changes are told of, on channels that begin with `prefix`, or no longer. */
   announceChanges(prefix: string | undefined): void {
     this.#bus = prefix;
+  }
+
+  openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined {
+    const client = this.#masterClients().get(master);
+    return client === undefined ? undefined : new CoherenceSink(sinkClientOf(client), feed, clock, listener);
   }
 
   isListening(): boolean {
@@ -237,6 +225,11 @@ export class IoredisWire implements RedisWire {
         (error: unknown) => this.#note(error),
       );
     });
+  }
+
+  /** The clients of the masters, by address. */
+  #masterClients(): ReadonlyMap<string, Redis> {
+    return this.#client instanceof Cluster ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
   }
 
   async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {

@@ -1,11 +1,8 @@
-import type { Redis } from 'ioredis';
 import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { COHERENCE_MODES, type CoherenceMode } from '../../core/redis-options.js';
-import { CoherenceSink, type Feed } from './coherence-sink.js';
-import type { IoredisWire } from './ioredis-wire.js';
-import { sinkClientOf } from './listening-clients.js';
+import type { Feed, ListeningWire, Sink, SinkListener } from './listening-wire.js';
 import type { RedisKeys } from './redis-keys.js';
 
 /*
@@ -39,9 +36,9 @@ const MAX_BEAT_MS = 1_000;
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
   copyLimitMs = Infinity;
-  readonly #wire: IoredisWire;
+  readonly #wire: ListeningWire;
   readonly #options: RedisCoherenceOptions;
-  readonly #sinks = new Map<string, CoherenceSink>();
+  readonly #sinks = new Map<string, Sink>();
   #mode: CoherenceMode;
   #reason: string;
   #listener: CoherenceListener | undefined;
@@ -54,7 +51,7 @@ export class RedisCoherence implements Coherence {
   /** Resolves when copies can be used for the first time. */
   readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
 
-  constructor(wire: IoredisWire, options: RedisCoherenceOptions) {
+  constructor(wire: ListeningWire, options: RedisCoherenceOptions) {
     this.#wire = wire;
     this.#options = options;
     this.#mode = options.mode;
@@ -106,16 +103,17 @@ export class RedisCoherence implements Coherence {
   /** Listens to the masters that there are now, and to no others. */
   #join(): void {
     if (this.#isClosed || this.#mode === 'ttl') return;
-    const wanted = new Map<string, { client: Redis; feed: Feed }>([...this.#wire.masterClients()].flatMap(([address, client]) => {
-      const feed = this.#feedOf(address);
-      return feed === undefined ? [] : [[`${address} ${feed.kind === 'bus' ? feed.channel : ''}`, { client, feed }] as const];
+    const wanted = new Map<string, { master: string; feed: Feed }>(this.#wire.masters().flatMap((master) => {
+      const feed = this.#feedOf(master);
+      return feed === undefined ? [] : [[`${master} ${feed.kind === 'bus' ? feed.channel : ''}`, { master, feed }] as const];
     }));
     const gone = [...this.#sinks.keys()].filter((id) => !wanted.has(id));
     const added = [...wanted].filter(([id]) => !this.#sinks.has(id));
     if (gone.length === 0 && added.length === 0) return;
     this.#leave(gone);
-    for (const [id, { client, feed }] of added) {
-      this.#sinks.set(id, new CoherenceSink(sinkClientOf(client), feed, this.#options.clock, this.#listenerOf()));
+    for (const [id, { master, feed }] of added) {
+      const sink = this.#wire.openSink(master, feed, this.#options.clock, this.#listenerOf());
+      if (sink !== undefined) this.#sinks.set(id, sink);
     }
   }
 
@@ -128,14 +126,14 @@ export class RedisCoherence implements Coherence {
   }
 
   /** `undefined` for a master that nothing can be said on: it has no slots. */
-  #feedOf(address: string): Feed | undefined {
+  #feedOf(master: string): Feed | undefined {
     const { keys } = this.#options;
     if (this.#mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
-    const channel = this.#wire.nameOn(address, keys.bus);
+    const channel = this.#wire.nameOn(master, keys.bus);
     return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
   }
 
-  #listenerOf(): ConstructorParameters<typeof CoherenceSink>[3] {
+  #listenerOf(): SinkListener {
     return {
       onOpen: () => this.#distrust(),
       onLost: () => this.#distrust(),

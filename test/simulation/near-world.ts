@@ -1,0 +1,326 @@
+import type { CacheAdapter, InvalidationTarget, LoadRequest } from '../../src/core/ports/cache-adapter.port.js';
+import type { Clock } from '../../src/core/ports/clock.port.js';
+import { HybridAdapter } from '../../src/adapters/hybrid/hybrid.adapter.js';
+import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
+import type { Feed, ListeningWire, Sink, SinkListener } from '../../src/adapters/redis/listening-wire.js';
+import { RedisCoherence } from '../../src/adapters/redis/redis-coherence.js';
+import { RedisKeys } from '../../src/adapters/redis/redis-keys.js';
+import { draftOf } from '../../src/testing/adapter-fixture.js';
+import { randomFrom } from '../../src/testing/seeded-random.js';
+import { ProcessClock, VirtualTime } from './virtual-time.js';
+
+/*
+ * Several processes with near copies of one store, in a time of their own. Real: the hybrid adapter, the memory adapter as near
+ * tier, and what decides when a copy may be served. Simulated: the store, which tells of every change on one connection for each
+ * process, and the network between, which delays, swallows and cuts. Processes stand still now and then.
+ *
+ * A key holds the version that the database had when its load began. Who writes raises the version, invalidates, and notes when
+ * that was acknowledged: how old a read is, is how long before it the first newer version was.
+ */
+
+export const MAX_STALENESS_MS = 200;
+const KEYS = ['a', 'b', 'c'];
+const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
+
+/** A rule taken out of the design. */
+export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter }) => void;
+
+export interface Verdict {
+  readonly reads: number;
+  readonly nearHits: number;
+  /** The age of the oldest answer, by who had invalidated it. */
+  readonly oldestOwnMs: number;
+  readonly oldestOthersMs: number;
+  /** How many answers were stale once all was quiet. */
+  readonly staleAtLast: number;
+}
+
+const names = new RedisKeys({ keyPrefix: 'sim', name: 'near', version: undefined, parts: 1 });
+
+function namesOf(target: InvalidationTarget): string[] {
+  if (target.kind === 'keys') return target.keys.map((key) => names.entry(key, target.namespace));
+  if (target.kind === 'tags') return target.tags.map((tag) => names.tag(tag).key);
+  return [(names.everything[0] as { key: string }).key];
+}
+
+class World {
+  readonly time = new VirtualTime();
+  readonly random: () => number;
+  readonly server = { frozenUntilMs: 0, isDead: false };
+  readonly store: MemoryAdapter;
+  readonly processes: Process[] = [];
+  readonly versions = new Map(KEYS.map((key) => [key, 0]));
+  /** By key: which version was acknowledged when, and by whom. */
+  readonly acknowledged: { readonly key: string; readonly version: number; readonly atMs: number; readonly by: Process }[] = [];
+  readonly verdict = { reads: 0, nearHits: 0, oldestOwnMs: 0, oldestOthersMs: 0, staleAtLast: 0 };
+
+  constructor(readonly seed: number, mutant: Mutant | undefined) {
+    this.random = randomFrom(seed);
+    this.store = memory(new ProcessClock(this.time, this.server, 0));
+    for (let i = 0; i < 3; i++) this.processes.push(new Process(this, mutant));
+  }
+
+  between(least: number, most: number): number {
+    return least + this.random() * (most - least);
+  }
+
+  /** What the store has changed is told of on every connection. */
+  changed(target: InvalidationTarget): void {
+    for (const process of this.processes) process.sink?.send((listener) => listener.onNames(namesOf(target)));
+  }
+
+  async run(forMs: number): Promise<Verdict> {
+    const endMs = this.time.nowMs + forMs;
+    for (const process of this.processes) process.live(endMs);
+    await this.time.runUntil(endMs + 1_000);
+    for (const process of this.processes) process.heal();
+    await this.time.runUntil(endMs + 4_000);
+    for (const process of this.processes) for (const key of KEYS) process.read(key, () => this.verdict.staleAtLast++);
+    await this.time.runUntil(endMs + 5_000);
+    return this.verdict;
+  }
+}
+
+/** One process: what it does, and its connections. */
+class Process {
+  readonly owner = { frozenUntilMs: 0, isDead: false };
+  readonly clock: Clock;
+  readonly adapter: HybridAdapter;
+  sink: SimulatedSink | undefined;
+  /** Until when nothing passes in either direction. */
+  swallowedUntilMs = 0;
+
+  constructor(readonly world: World, mutant: Mutant | undefined) {
+    this.clock = new ProcessClock(world.time, this.owner, world.between(0, 500));
+    const coherence = new RedisCoherence(this.#wire(), { mode: 'tracking', maxStalenessMs: MAX_STALENESS_MS, keys: names, clock: this.clock, onNotice: () => undefined });
+    const near = memory(this.clock);
+    mutant?.({ coherence, near });
+    coherence.start();
+    this.adapter = new HybridAdapter({ near, far: this.#far(), coherence, clock: this.clock });
+  }
+
+  live(endMs: number): void {
+    const { world } = this;
+    const often = (leastMs: number, mostMs: number, act: () => void): void => {
+      const next = (): void => {
+        if (world.time.nowMs > endMs) return;
+        act();
+        world.time.at(world.time.nowMs + world.between(leastMs, mostMs), this.owner, next);
+      };
+      world.time.at(world.time.nowMs + world.between(0, mostMs), this.owner, next);
+    };
+    const key = (): string => KEYS[Math.floor(world.random() * KEYS.length)] as string;
+    for (let i = 0; i < 3; i++) often(1, 12, () => this.read(key()));
+    often(20, 150, () => void this.#write(key()));
+    often(50, 600, () => this.#suffer());
+  }
+
+  /** What is answered, or loaded; `onStale` is told of an answer that is older than it may ever be. */
+  read(key: string, onStale?: () => void): void {
+    const startMs = this.world.time.nowMs;
+    const judge = (version: number): void => this.#judge(key, version, startMs, onStale);
+    const found = this.adapter.get(key, undefined);
+    if (found instanceof Promise) void found.then((entry) => (entry === undefined ? this.#load(key, judge) : judge(entry.read() as number)), () => undefined);
+    else if (found !== undefined) {
+      this.world.verdict.nearHits++;
+      judge(found.read() as number);
+    }
+  }
+
+  heal(): void {
+    this.swallowedUntilMs = 0;
+  }
+
+  /** When something that is sent now arrives; packets that were swallowed are sent again once they may pass. */
+  arrivalMs(): number {
+    return Math.max(this.world.time.nowMs, this.swallowedUntilMs) + this.world.between(0.2, this.world.random() < 0.1 ? 40 : 3);
+  }
+
+  async #load(key: string, judge: (version: number) => void): Promise<void> {
+    try {
+      const grant = await this.adapter.begin([key], undefined, LOAD);
+      const [ticket] = grant.tickets;
+      if (ticket?.state === 'found') { judge(ticket.entry.read() as number); return; }
+      const version = this.world.versions.get(key) as number;
+      await new Promise<void>((resolve) => this.clock.schedule(this.world.between(0, 20), resolve));
+      await grant.commit([draftOf(key, { value: version, tags: [`tag ${key}`] })]);
+    } catch {
+      // The connection was cut: the next reader loads.
+    }
+  }
+
+  async #write(key: string): Promise<void> {
+    const { world } = this;
+    const version = (world.versions.get(key) as number) + 1;
+    world.versions.set(key, version);
+    const target = this.#target(key);
+    for (;;) {
+      try {
+        await this.adapter.invalidate(target);
+        world.acknowledged.push({ key, version, atMs: world.time.nowMs, by: this });
+        return;
+      } catch {
+        await new Promise<void>((resolve) => this.clock.schedule(20, resolve));
+      }
+    }
+  }
+
+  #target(key: string): InvalidationTarget {
+    const choice = this.world.random();
+    if (choice < 0.45) return { kind: 'keys', keys: [key], namespace: undefined };
+    return choice < 0.9 ? { kind: 'tags', tags: [`tag ${key}`], mode: 'any' } : { kind: 'all' };
+  }
+
+  #suffer(): void {
+    const { world } = this;
+    const choice = world.random();
+    if (choice < 0.3) this.sink?.cut();
+    else if (choice < 0.55) this.swallowedUntilMs = world.time.nowMs + world.between(20, 900);
+    else if (choice < 0.8) this.owner.frozenUntilMs = world.time.nowMs + world.between(20, 500);
+  }
+
+  #judge(key: string, version: number, startMs: number, onStale: (() => void) | undefined): void {
+    const { acknowledged, verdict } = this.world;
+    verdict.reads++;
+    for (const ack of acknowledged) {
+      if (ack.key !== key || ack.version <= version || ack.atMs >= startMs) continue;
+      const which = ack.by === this ? 'oldestOwnMs' : 'oldestOthersMs';
+      verdict[which] = Math.max(verdict[which], startMs - ack.atMs);
+      onStale?.();
+    }
+  }
+
+  #far(): CacheAdapter {
+    const { store } = this.world;
+    return {
+      kind: 'far',
+      get: (...args) => this.#call(() => store.get(...args)),
+      getMany: (...args) => this.#call(() => store.getMany(...args)),
+      begin: async (keys, namespace, request) => {
+        const grant = await this.#call(() => store.begin(keys, namespace, request));
+        const change: InvalidationTarget = { kind: 'keys', keys, namespace };
+        return { tickets: grant.tickets, commit: (drafts) => this.#call(() => grant.commit(drafts), change), release: () => grant.release() };
+      },
+      set: (drafts, namespace) => this.#call(() => store.set(drafts, namespace), { kind: 'keys', keys: drafts.map(({ key }) => key), namespace }),
+      invalidate: (target, how) => this.#call(() => store.invalidate(target, how), target),
+      scan: (query) => store.scan(query),
+      usage: () => store.usage(),
+      close: () => undefined,
+    };
+  }
+
+  /** There and back. What the store does, it does at once when the call arrives. */
+  #call<T>(act: () => T, change?: InvalidationTarget): Promise<T> {
+    const { time, server } = this.world;
+    return new Promise((resolve, reject) => {
+      time.at(this.arrivalMs(), server, () => {
+        const answer = act();
+        if (change !== undefined) this.world.changed(change);
+        const isCut = this.world.random() < 0.03;
+        time.at(this.arrivalMs(), this.owner, () => (isCut ? reject(new Error('The connection was cut.')) : resolve(answer)));
+      });
+    });
+  }
+
+  #wire(): ListeningWire {
+    return {
+      isCluster: false,
+      masters: () => ['master'],
+      nameOn: (_master, prefix) => prefix,
+      watchPlaces: () => undefined,
+      isServedBy: () => true,
+      areInPlace: () => Promise.resolve(true),
+      announceChanges: () => undefined,
+      openSink: (_master: string, _feed: Feed, _clock: Clock, listener: SinkListener) => (this.sink = new SimulatedSink(this, listener)),
+    };
+  }
+}
+
+/** The connection on which a process listens. What it is sent arrives in order, or not at all. */
+class SimulatedSink implements Sink {
+  provenMs = -Infinity;
+  isOpen = false;
+  readonly serverId = undefined;
+  /** Tells what belongs to a connection that is gone. */
+  #connection = 0;
+  #isListenedTo = false;
+  #lastArrivalMs = 0;
+
+  constructor(private readonly process: Process, private readonly listener: SinkListener) {
+    this.#connect();
+  }
+
+  /** From the server. */
+  send(hear: (listener: SinkListener) => void): void {
+    if (!this.#isListenedTo) return;
+    const connection = this.#connection;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.process.arrivalMs());
+    this.process.world.time.at(this.#lastArrivalMs, this.process.owner, () => {
+      if (connection === this.#connection) hear(this.listener);
+    });
+  }
+
+  beat(): void {
+    if (!this.isOpen) return;
+    const sentMs = this.process.clock.nowMs();
+    const connection = this.#connection;
+    this.process.world.time.at(this.process.arrivalMs(), this.process.world.server, () => {
+      if (connection !== this.#connection) return;
+      this.send(() => {
+        this.provenMs = Math.max(this.provenMs, sentMs);
+        this.listener.onProof();
+      });
+    });
+  }
+
+  /** The server forgets the connection now; the process learns of it later. */
+  cut(): void {
+    if (!this.isOpen) return;
+    this.#isListenedTo = false;
+    const connection = this.#connection;
+    this.process.world.time.at(this.process.arrivalMs() + this.process.world.between(0, 400), this.process.owner, () => {
+      if (connection === this.#connection) this.restart();
+    });
+  }
+
+  restart(): void {
+    this.#connection++;
+    this.#isListenedTo = false;
+    this.provenMs = -Infinity;
+    if (this.isOpen) {
+      this.isOpen = false;
+      this.listener.onLost();
+    }
+    this.process.world.time.at(this.process.arrivalMs() + 10, this.process.owner, () => this.#connect());
+  }
+
+  close(): Promise<void> {
+    this.#connection++;
+    return Promise.resolve();
+  }
+
+  #connect(): void {
+    const connection = ++this.#connection;
+    const { world, owner } = this.process;
+    world.time.at(this.process.arrivalMs(), world.server, () => {
+      if (connection !== this.#connection) return;
+      this.#isListenedTo = true;
+      this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.process.arrivalMs());
+      world.time.at(this.#lastArrivalMs, owner, () => {
+        if (connection !== this.#connection) return;
+        this.isOpen = true;
+        this.listener.onOpen();
+        this.beat();
+      });
+    });
+  }
+}
+
+function memory(clock: Clock): MemoryAdapter {
+  return new MemoryAdapter({ maxEntries: 100, maxBytes: 1024 ** 2, policy: 'lru', isolation: 'none' }, { name: 'near', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
+}
+
+export function simulate(seed: number, mutant?: Mutant): Promise<Verdict> {
+  return new World(seed, mutant).run(4_000);
+}
+
