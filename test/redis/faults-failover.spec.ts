@@ -5,7 +5,7 @@ import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
 import { type RedisCluster, type RedisSentinelTrio, type RedisServer, startCluster, startSentinels } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, LIMIT_MS, open, rawClient, SLACK_MS, timed } from './faults.fixture.js';
+import { endWhatTestsOpened, kept, LIMIT_MS, onEnd, open, rawClient, SLACK_MS, timed } from './faults.fixture.js';
 
 /*
  * A master dies, or slots move, while calls go on. A test during which a rejection goes unhandled is failed by Jest.
@@ -22,17 +22,29 @@ const FAILOVER_WITHIN_MS = 20_000;
 class Traffic {
   readonly rejections: unknown[] = [];
   slowestMs = 0;
+  /** What a timer of the length that a call may take took at most: the machine makes both late. */
+  slowestTimerMs = 0;
   calls = 0;
   #isOn = true;
   readonly #clients: Promise<void>[];
 
   constructor(private readonly cache: CacheService) {
     this.#clients = times(8, (client) => this.#run(client));
+    for (let timer = 0; timer < 8; timer++) setTimeout(() => this.#clients.push(this.#watchTimers()), 30 * timer);
+    // Also where the test fails before: Jest would wait for it for ever.
+    onEnd(() => this.stop());
   }
 
   async stop(): Promise<void> {
     this.#isOn = false;
     await Promise.all(this.#clients);
+  }
+
+  async #watchTimers(): Promise<void> {
+    while (this.#isOn) {
+      const { tookMs } = await timed(() => new Promise((resolve) => setTimeout(resolve, LIMIT_MS + FACTORY_MS)));
+      this.slowestTimerMs = Math.max(this.slowestTimerMs, tookMs);
+    }
   }
 
   async #run(client: number): Promise<void> {
@@ -121,9 +133,9 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     const healedMs = await untilAllStore(cache);
     await traffic.stop();
 
-    console.info(`${_}, ${signal}: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, all stored again after ${Math.round(healedMs + 500)} ms`);
+    console.info(`${_}, ${signal}: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms, all stored again after ${Math.round(healedMs + 500)} ms`);
     expect(traffic.rejections).toEqual([]);
-    expect(traffic.slowestMs).toBeLessThan(LIMIT_MS + FACTORY_MS + SLACK_MS);
+    expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
     expect(healedMs).toBeLessThan(FAILOVER_WITHIN_MS);
   });
 
@@ -141,6 +153,7 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 
     await cache.delete('k', { namespace: 'n' });
     const watching = { isOn: true, seen: [] as unknown[] };
+    onEnd(() => (watching.isOn = false));
     const watch = (async () => {
       while (watching.isOn) {
         const value = await cache.get('k', { namespace: 'n' });
@@ -180,9 +193,9 @@ describe('when slots move from one master to another', () => {
     await traffic.stop();
     const { reads, stale } = await versions.stop();
 
-    console.info(`6 moves: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms; ${reads} checked reads, ${stale.length} stale`);
+    console.info(`6 moves: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms; ${reads} checked reads, ${stale.length} stale`);
     expect(traffic.rejections).toEqual([]);
-    expect(traffic.slowestMs).toBeLessThan(LIMIT_MS + FACTORY_MS + SLACK_MS);
+    expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
     expect(reads).toBeGreaterThan(100);
     expect(stale).toEqual([]);
   });
