@@ -1,8 +1,13 @@
 /**
- * The directories of specs that start servers and judge how long something took: what others take of the machine meanwhile
- * would count as theirs. `npm test` runs these after all others, one after the other.
+ * The directories and specs that use real servers by a real clock: what others take of the machine meanwhile would count as
+ * theirs. `npm test` runs these after all others, one after the other.
  */
-export const TIMED = ['<rootDir>/test/redis/', '<rootDir>/test/chaos/'];
+export const TIMED = [
+  '<rootDir>/test/redis/',
+  '<rootDir>/test/chaos/',
+  '<rootDir>/test/contract/redis.spec.ts',
+  '<rootDir>/test/simulation/simulated-redis.spec.ts',
+];
 
 /**
  * `npm run jest -- <path>` runs any spec with this. `npm test` divides them between test/untimed.jest.config.js and
@@ -14,6 +19,8 @@ export default {
   testEnvironment: 'node',
   // Many of the tests wait for servers and clocks: all cores are worth using, also where there are but two.
   maxWorkers: '100%',
+  // A machine that is busy with something else is slow, and a test that hangs is found out all the same.
+  testTimeout: 30_000,
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   // The packed suite installs from the registry, which takes its time: `npm run test:packed`.

@@ -5,5 +5,5 @@ export default {
   ...base,
   rootDir: '..',
   maxWorkers: 1,
-  testMatch: TIMED.map((directory) => `${directory}**/*.spec.ts`),
+  testMatch: TIMED.map((path) => (path.endsWith('/') ? `${path}**/*.spec.ts` : path)),
 };
