@@ -44,7 +44,7 @@ beforeEach(async () => {
   const clock = new SystemClock();
   const options = resolveCacheOptions({ backend: 'redis', redis: { url: server.url } });
   const reporter = new CacheReporter({ hasStats: false, onError: (error) => { throw error; } });
-  const wire = new IoredisWire(new Redis(server.url, { lazyConnect: true }), { channel: 'wake', isForeign: false });
+  const wire = new IoredisWire(new Redis(server.url, { lazyConnect: true }), { channel: 'wake', isForeign: false, clock });
   const context = { name: `c${++caches}`, version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined };
   const adapter = new RedisAdapter(counting(wire), { keyPrefix: 'trips', version: undefined, codec: createEntryCodec({}), commandTimeoutMs: 5_000 }, context);
   await wire.connect();

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { IoredisWire } from '../../src/adapters/redis/ioredis-wire.js';
 import type { Command, Reply } from '../../src/adapters/redis/redis-wire.js';
 import * as scripts from '../../src/adapters/redis/scripts.js';
+import { SystemClock } from '../../src/core/system-clock.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import { RandomCommands } from './random-commands.js';
@@ -30,7 +31,7 @@ describe('the simulated Redis', () => {
   beforeAll(async () => {
     server = await startRedis();
     client = new Redis(server.port, { lazyConnect: true });
-    wire = new IoredisWire(client, { channel: 'k:wake', isForeign: false });
+    wire = new IoredisWire(client, { channel: 'k:wake', isForeign: false, clock: new SystemClock() });
     await wire.connect();
     // A script that the server does not know is sent again, after what was sent with it.
     for (const script of Object.values(scripts)) await client.script('LOAD', script.lua);

@@ -53,7 +53,9 @@ export class CoherenceSink implements Sink {
   beat(): void {
     const nowMs = this.clock.nowMs();
     if (!this.#isOpen) {
-      if (nowMs - this.#openingSinceMs > GIVE_UP_MS.opening) this.restart();
+      // It gives up for good in some failovers, see IoredisWire.
+      if (this.client.status === 'end') this.client.connect().catch(() => undefined);
+      else if (nowMs - this.#openingSinceMs > GIVE_UP_MS.opening) this.restart();
       return;
     }
     if (this.#pingSentMs !== undefined) {

@@ -1,5 +1,5 @@
 import { Cluster, type Redis } from 'ioredis';
-import type { Clock } from '../../core/ports/clock.port.js';
+import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import { announcementOf, changedName } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
@@ -18,6 +18,9 @@ import type { Argument, Command, RedisWire, Reply, WireListener } from './redis-
  *
  * Where changes have to be told of, what a pipeline changes is published by the last command of that pipeline: on the same
  * server, and after the change. Nobody is told that it is done before both are.
+ *
+ * A client of the kit's own that has given up connects anew: ioredis does so for good, whatever the retry strategy, when
+ * sentinels announce a failover while it asks them who the master is.
  */
 
 export interface IoredisWireOptions {
@@ -25,11 +28,15 @@ export interface IoredisWireOptions {
   readonly channel: string;
   /** A client that belongs to somebody else: it is never closed, and never made to reconnect. */
   readonly isForeign: boolean;
+  readonly clock: Clock;
 }
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 type Client = Redis | Cluster;
+
+/** How soon a client that has given up connects anew. */
+const REVIVED_AFTER_MS = 100;
 
 /** A command, its script by name or, where the server does not know it, as text. */
 type Sent = Command & { readonly isText?: boolean };
@@ -62,6 +69,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
     this.#map = client instanceof Cluster ? new ClusterMap(client) : undefined;
     this.#watch();
     this.#listenForWakes();
+    if (!options.isForeign) this.#revive(client);
+    this.#revive(this.#subscriber);
   }
 
   isUp(): boolean {
@@ -178,6 +187,14 @@ export class IoredisWire implements RedisWire, ListeningWire {
     const cluster = this.#client;
     this.#on(cluster, 'node error', (error) => this.#note(error));
     this.#on(cluster, 'refresh', () => this.#noticeMasters());
+  }
+
+  #revive(client: Client): void {
+    let timer: Timer | undefined;
+    this.#on(client, 'end', () => {
+      timer = this.#options.clock.schedule(REVIVED_AFTER_MS, () => void client.connect().catch((error: unknown) => this.#note(error)));
+    });
+    this.#unlisten.push(() => timer?.cancel());
   }
 
   /** A server that goes on with the same history has lost nothing that it acknowledged. */

@@ -32,9 +32,9 @@ export async function openCoherentRedis(options: ResolvedHybridRedisOptions, cod
   return { far: adapter, coherence };
 }
 
-function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version }: CacheAdapterContext): IoredisWire {
+function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock }: CacheAdapterContext): IoredisWire {
   const { wake } = new RedisKeys({ keyPrefix, name, version, parts: 1 });
-  return new IoredisWire(clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client' });
+  return new IoredisWire(clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock });
 }
 
 function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {
