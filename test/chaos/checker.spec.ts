@@ -1,0 +1,96 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Batch, Checker, QUIET_AFTER_MS, type Verdict } from './checker.js';
+
+type Read = readonly [startMs: number, version: number];
+type Ack = readonly [atMs: number, version: number, isSent?: boolean];
+
+const KEY = 7;
+const WRITER = 0;
+const READER = 1;
+
+function batch(untilMs: number, reads: readonly Read[], acks: readonly Ack[] = []): Batch {
+  return {
+    untilUs: untilMs * 1_000,
+    reads: { keys: Uint16Array.from(reads, () => KEY), startsUs: Float64Array.from(reads, ([startMs]) => startMs * 1_000), versions: Uint32Array.from(reads, ([, version]) => version) },
+    acks: {
+      keys: Uint16Array.from(acks, () => KEY),
+      atUs: Float64Array.from(acks, ([atMs]) => atMs * 1_000),
+      versions: Uint32Array.from(acks, ([, version]) => version),
+      areSent: Uint8Array.from(acks, ([, , isSent = true]) => Number(isSent)),
+    },
+  };
+}
+
+/** What is found when the process `by` read so, and all was known. */
+function verdictOf(acks: readonly Ack[], reads: readonly Read[], { by = READER, calmMs = Infinity }: { by?: number; calmMs?: number } = {}): Verdict {
+  const checker = new Checker(2);
+  checker.calm(calmMs * 1_000);
+  checker.add(WRITER, batch(0, [], acks));
+  checker.add(by, batch(0, reads));
+  return checker.finish();
+}
+
+describe('the checker', () => {
+  const ACKS: readonly Ack[] = [[100, 1], [200, 2], [300, 4]];
+
+  it.each([
+    ['before anything was acknowledged', [99, 0], 0, 0],
+    ['just as it was acknowledged', [100, 0], 0, 0],
+    ['after a version that it does not show', [150, 0], 1, 50],
+    ['after a version that it shows', [199, 1], 0, 0],
+    ['after a version of which it shows the one before', [250, 1], 1, 50],
+    ['after three versions of which it shows none: the oldest counts', [350, 0], 1, 250],
+    ['after it was acknowledged, and shows more', [150, 3], 0, 0],
+    ['between versions that were acknowledged together', [301, 3], 1, 1],
+  ] as const)('judges a read that began %s', (_, read, stale, maxAgeMs) => {
+    expect(verdictOf(ACKS, [read]).others).toMatchObject({ stale, maxAgeMs });
+  });
+
+  it('counts reads of the own process apart, and tells who read whom', () => {
+    const verdict = verdictOf(ACKS, [[150, 0], [250, 0]], { by: WRITER });
+
+    expect([verdict.own.stale, verdict.others.stale, verdict.pairs]).toEqual([2, 0, [[2, 0], [0, 0]]]);
+    expect(verdict.own.worst).toBe('7: process 0 read 0, 150.0 ms after process 0 had acknowledged 1');
+  });
+
+  it('holds what was kept for later against the own process alone', () => {
+    const acks: readonly Ack[] = [[100, 1, false], [200, 2]];
+
+    expect(verdictOf(acks, [[150, 0]], { by: WRITER }).own.stale).toBe(1);
+    expect(verdictOf(acks, [[150, 0]]).others.stale).toBe(0);
+    expect(verdictOf(acks, [[250, 0]]).others).toMatchObject({ stale: 1, maxAgeMs: 50 });
+    expect(verdictOf(acks, []).unsent).toBe(1);
+  });
+
+  it('holds it against all of them when the faults have been over for long', () => {
+    const acks: readonly Ack[] = [[100, 1, false]];
+    const quietMs = 100 + QUIET_AFTER_MS;
+
+    expect(verdictOf(acks, [[quietMs - 1, 0]], { calmMs: 100 }).others.stale).toBe(0);
+    expect(verdictOf(acks, [[quietMs + 1, 0]], { calmMs: 100 }).late).toMatchObject({ stale: 1, maxAgeMs: QUIET_AFTER_MS + 1 });
+    expect(verdictOf(acks, [[quietMs + 1, 1]], { calmMs: 100 }).late.stale).toBe(0);
+  });
+
+  it('waits with a read for acknowledgements that are told later', () => {
+    const checker = new Checker(2);
+
+    checker.add(READER, batch(160, [[150, 0]]));
+    checker.add(WRITER, batch(120, []));
+    checker.add(WRITER, batch(200, [], [[130, 1]]));
+
+    expect(checker.finish().others).toMatchObject({ stale: 1, maxAgeMs: 20 });
+  });
+
+  it('tells the age that one read in a hundred exceeds', () => {
+    const reads = Array.from({ length: 200 }, (_, i): Read => [101 + i, 0]);
+
+    expect(verdictOf([[100, 1]], reads).others).toMatchObject({ stale: 200, p99AgeMs: 199, maxAgeMs: 200 });
+  });
+
+  it('refuses keys that two processes write', () => {
+    const checker = new Checker(2);
+    checker.add(WRITER, batch(0, [], [[1, 1]]));
+
+    expect(() => checker.add(READER, batch(0, [], [[2, 2]]))).toThrow('two writers');
+  });
+});
