@@ -76,6 +76,12 @@ export class Checker {
     this.#pairs = Array.from({ length: processes }, () => new Array<number>(processes).fill(0));
   }
 
+  /** For who cannot wait for the end. */
+  get staleSoFar(): string {
+    const { own, others } = this.#ages;
+    return `${own.count} stale in the own process, ${others.count} in others, by ${Math.round(others.maxMs)} ms at most`;
+  }
+
   /** The faults and the writes are over as of now. */
   calm(atUs: number): void {
     this.#calmUs = atUs;
@@ -134,23 +140,23 @@ export class Checker {
 }
 
 class Ages {
-  #count = 0;
-  #maxMs = 0;
+  count = 0;
+  maxMs = 0;
   #worst = '';
   /** Enough of them to tell the share of the old ones. */
   readonly #ages: number[] = [];
 
   add(ageMs: number, tell: () => string): void {
-    this.#count++;
+    this.count++;
     if (this.#ages.length < MAX_AGES) this.#ages.push(ageMs);
-    if (ageMs <= this.#maxMs) return;
-    this.#maxMs = ageMs;
+    if (ageMs <= this.maxMs) return;
+    this.maxMs = ageMs;
     this.#worst = tell();
   }
 
   summary(): Staleness {
     const sorted = Float64Array.from(this.#ages).sort();
-    return { stale: this.#count, maxAgeMs: this.#maxMs, p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0, worst: this.#worst };
+    return { stale: this.count, maxAgeMs: this.maxMs, p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0, worst: this.#worst };
   }
 }
 

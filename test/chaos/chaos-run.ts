@@ -1,0 +1,241 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheKitOptions } from '../../src/cache-kit.options.js';
+import { randomFrom } from '../../src/testing/seeded-random.js';
+import { startRedis } from '../support/redis-servers.js';
+import { type Batch, Checker, type Verdict } from './checker.js';
+import { between, type Fault, rounds } from './faults.js';
+import { type Healing, isNear, isUp, recoveriesMs, type Sample } from './recovery.js';
+import { MAX_STALENESS_MS } from './settings.js';
+import { startTopology, type TopologyName } from './topology.js';
+
+/*
+ * One run: processes read and invalidate the same keys through caches of their own (chaos.worker.mjs), faults come one
+ * after the other in an order that the seed says, then all is calm for some seconds. What the processes tell is judged
+ * meanwhile. Nothing outlives a run, however it ends: processes end with the channel to this one, servers with this one.
+ */
+
+export interface RunOptions {
+  readonly topology: TopologyName;
+  readonly backend: 'redis' | 'hybrid';
+  readonly forMs: number;
+  readonly seed: number;
+  readonly processes?: number;
+  /** Only these faults. @default all of the topology */
+  readonly faults?: readonly string[];
+  /** A design with one rule taken out, as mutants.ts names it. */
+  readonly mutant?: string;
+  /** Values are kept in front of the cache, too, where nothing is heard of invalidations. */
+  readonly isBehindAMap?: boolean;
+  readonly onProgress?: (line: string) => void;
+}
+
+/** What a process tells in the end. */
+interface Done {
+  readonly missed: number;
+  /** Times that `onError` was told of an unavailable server. */
+  readonly unavailable: number;
+  readonly callerErrorCount: number;
+  readonly callerErrors: readonly string[];
+  readonly slowestGetMs: number;
+  readonly slowestLoadMs: number;
+  readonly closedMs: number;
+  readonly left: readonly string[];
+  readonly unhandled: readonly string[];
+}
+
+export interface Report {
+  readonly verdict: Verdict;
+  readonly processes: readonly Done[];
+  /** How often each fault came. */
+  readonly faults: ReadonlyMap<string, number>;
+  /** After each fault, in each process: how long until most reads were near again; `Infinity` where they never were. */
+  readonly nearAgainMs: readonly number[];
+  /** The same, until Redis answered and had every invalidation. */
+  readonly upAgainMs: readonly number[];
+  readonly nearShare: number;
+  readonly seconds: number;
+}
+
+const KEYS_PER_KIND = 12;
+const READERS = 12;
+const WRITE_PAUSE_MS = 40;
+/** How long all is calm in the end: longer than anything may be late. */
+const CALM_MS = 4_500;
+/** After that a recovery counts as none, though the next fault has begun. */
+const RECOVERED_WITHIN_MS = 2_000;
+const STEP_WITHIN_MS = 20_000;
+const PROGRESS_EVERY_MS = 30_000;
+
+export async function chaosRun(options: RunOptions): Promise<Report> {
+  const { processes = 3, seed, backend } = options;
+  const random = randomFrom(seed);
+  const ends: (() => unknown)[] = [];
+  try {
+    const database = await startRedis();
+    ends.push(() => database.stop());
+    const topology = await startTopology(options.topology, processes, random);
+    ends.push(() => topology.stop());
+    const workers = Array.from({ length: processes }, (_, process) => {
+      const coherence = backend === 'hybrid' ? { coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } : {};
+      const cacheOptions: CacheKitOptions = { backend: backend as 'redis', defaultTtl: '10m', redis: { ...topology.redisOf(process), ...coherence } };
+      const worker = new Worker(options.mutant, { process, processes, options: cacheOptions, database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
+      ends.push(() => worker.end());
+      return worker;
+    });
+    const faults = options.faults === undefined ? topology.faults : topology.faults.filter(({ name }) => options.faults?.includes(name));
+    return await new Run(options, workers, faults, random).run();
+  } finally {
+    for (const end of ends.reverse()) await end();
+  }
+}
+
+class Run {
+  readonly #startedUs = nowUs();
+  readonly #counts = new Map<string, number>();
+  readonly #healings: Healing[] = [];
+  readonly #samples: Sample[][];
+  #checker = new Checker(0);
+  #reads = 0;
+
+  constructor(
+    private readonly options: RunOptions,
+    private readonly workers: readonly Worker[],
+    private readonly faults: readonly Fault[],
+    private readonly random: () => number,
+  ) {
+    this.#samples = workers.map(() => []);
+  }
+
+  async run(): Promise<Report> {
+    const [{ names }] = (await this.#all('ready')) as [{ names: readonly string[] }];
+    this.#checker = new Checker(this.workers.length, (key) => names[key] ?? String(key));
+    this.workers.forEach((worker, process) => (worker.onBatch = (batch) => this.#add(process, batch)));
+    for (const worker of this.workers) worker.send('go');
+    await this.#strike();
+    const calm = this.#all('calm');
+    for (const worker of this.workers) worker.send('calm');
+    await calm;
+    this.#checker.calm(nowUs());
+    await sleep(CALM_MS);
+    const done = this.#all('done');
+    for (const worker of this.workers) worker.send('stop');
+    return this.#report((await done) as Done[]);
+  }
+
+  /** Fault after fault until the time is over. Now and then the next one comes before the last one is forgotten. */
+  async #strike(): Promise<void> {
+    const endUs = nowUs() + this.options.forMs * 1_000;
+    const order = rounds(this.faults, this.random);
+    let toldUs = nowUs();
+    for (;;) {
+      await sleep(this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500));
+      const { value: fault } = order.next() as { value: Fault };
+      if (nowUs() > endUs) return;
+      this.#end(nowUs());
+      await fault.run(this.random);
+      this.#healings.push({ healedUs: nowUs(), untilUs: Infinity });
+      this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
+      if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
+      toldUs = nowUs();
+      this.options.onProgress?.(`${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`);
+    }
+  }
+
+  #end(untilUs: number): void {
+    const last = this.#healings.pop();
+    if (last !== undefined) this.#healings.push({ ...last, untilUs });
+  }
+
+  #add(process: number, batch: Batch & { samples: Sample[] }): void {
+    this.#checker.add(process, batch);
+    this.#samples[process]!.push(...batch.samples);
+    this.#reads += batch.reads.keys.length;
+  }
+
+  #all(type: string): Promise<unknown[]> {
+    return Promise.all(this.workers.map((worker) => worker.said(type)));
+  }
+
+  #report(processes: readonly Done[]): Report {
+    const last = this.#samples.map((samples) => samples.at(-1)!);
+    const [hits, misses] = [1, 2].map((field) => last.reduce((sum, sample) => sum + sample[field]!, 0)) as [number, number];
+    const after = (isGood: (sample: Sample, before: Sample) => boolean): number[] => this.#samples.flatMap((samples) => recoveriesMs(this.#healings, samples, isGood, RECOVERED_WITHIN_MS));
+    return {
+      verdict: this.#checker.finish(),
+      processes,
+      faults: this.#counts,
+      nearAgainMs: this.options.backend === 'hybrid' ? after(isNear) : [],
+      upAgainMs: after(isUp),
+      nearShare: hits + misses === 0 ? 0 : hits / (hits + misses),
+      seconds: (nowUs() - this.#startedUs) / 1e6,
+    };
+  }
+}
+
+interface Said {
+  readonly type: string;
+}
+
+/** A process, and what it says. */
+class Worker {
+  onBatch: (batch: Batch & { samples: Sample[] }) => void = () => undefined;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<never>;
+  readonly #said = new Map<string, PromiseWithResolver>();
+
+  constructor(mutant: string | undefined, order: object) {
+    const execArgv = mutant === undefined ? [] : ['--import', join(import.meta.dirname, 'mutate.mjs')];
+    const env = { ...process.env, CHAOS_MUTANT: mutant };
+    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced', execArgv, env });
+    this.#exit = once(this.#child, 'exit').then(([code, signal]) => Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)));
+    this.#exit.catch(() => undefined);
+    this.#child.on('message', (message: Said & Batch & { samples: Sample[] }) => {
+      if (message.type === 'batch') this.onBatch(message);
+      else this.#of(message.type).resolve(message);
+    });
+  }
+
+  send(order: 'go' | 'calm' | 'stop'): void {
+    this.#child.send(order);
+  }
+
+  async said(type: string): Promise<unknown> {
+    const late = new AbortController();
+    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: late.signal }).then(() => Promise.reject(new Error(`A process did not tell that it is ${type}.`)));
+    timeout.catch(() => undefined);
+    try {
+      return await Promise.race([this.#of(type).promise, this.#exit, timeout]);
+    } finally {
+      late.abort();
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill('SIGKILL');
+    await this.#exit.catch(() => undefined);
+  }
+
+  #of(type: string): PromiseWithResolver {
+    const known = this.#said.get(type);
+    if (known !== undefined) return known;
+    let resolve: (message: unknown) => void = () => undefined;
+    const promise = new Promise<unknown>((settle) => (resolve = settle));
+    const made = { promise, resolve };
+    this.#said.set(type, made);
+    return made;
+  }
+}
+
+interface PromiseWithResolver {
+  readonly promise: Promise<unknown>;
+  readonly resolve: (message: unknown) => void;
+}
+
+/** The clock of the processes. */
+function nowUs(): number {
+  return Number(process.hrtime.bigint()) / 1_000;
+}

@@ -1,0 +1,76 @@
+import type { Report } from './chaos-run.js';
+import type { Staleness } from './checker.js';
+
+/*
+ * What a run must have held (reliability.md, section 6). There is slack in what is about speed, since the machine may be
+ * busy, and none in what is about old values.
+ */
+
+export interface Gates {
+  /** How old what another process invalidated may be: 0 where there are no near copies. */
+  readonly maxAgeMs: number;
+  readonly hasNear: boolean;
+}
+
+/** What one call may wait for Redis in all, as it is by default. */
+const LIMIT_MS = 250;
+/** What loads add: the factory, twice where a first one was not to be used. */
+const FACTORIES_MS = 50;
+/** What a busy machine may add. */
+const SLACK_MS = 400;
+const NEAR_WITHIN_MS = 2_000;
+const UP_WITHIN_MS = 2_000;
+const CLOSED_WITHIN_MS = 500 + SLACK_MS;
+
+/** What was broken, in words. */
+export function broken({ verdict, processes, nearAgainMs, upAgainMs }: Report, { maxAgeMs, hasNear }: Gates): string[] {
+  const { own, others, late } = verdict;
+  const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
+  const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
+  const checks: readonly (readonly [isBroken: boolean, what: string])[] = [
+    [own.stale > 0, `a process read what it had invalidated itself: ${shown(own)}`],
+    [others.maxAgeMs > maxAgeMs, `a process read what another had invalidated more than ${maxAgeMs} ms before: ${shown(others)}`],
+    [late.stale > 0, `old values were left when the faults were over: ${shown(late)}`],
+    [verdict.reads === 0 || verdict.acks === 0, 'nothing was read, or nothing written'],
+    ...processes.flatMap(({ callerErrorCount, callerErrors, unhandled, left, closedMs }, process): [boolean, string][] => [
+      [callerErrorCount > 0, `${callerErrorCount} errors reached callers of process ${process}: ${callerErrors.join('; ')}`],
+      [unhandled.length > 0, `process ${process}: ${unhandled.join('; ')}`],
+      [left.length > 0, `process ${process} has left ${left.join()} behind`],
+      [closedMs > CLOSED_WITHIN_MS, `process ${process} took ${Math.round(closedMs)} ms to close`],
+    ]),
+    [slowestGetMs > LIMIT_MS + SLACK_MS, `a get took ${Math.round(slowestGetMs)} ms`],
+    [slowestLoadMs > LIMIT_MS + FACTORIES_MS + SLACK_MS, `a getOrSet took ${Math.round(slowestLoadMs)} ms`],
+    [most(upAgainMs) > UP_WITHIN_MS, `it took ${Math.round(most(upAgainMs))} ms until Redis had every invalidation`],
+    [hasNear && most(nearAgainMs) > NEAR_WITHIN_MS, `it took ${Math.round(most(nearAgainMs))} ms until most reads were near again`],
+  ];
+  return checks.filter(([isBroken]) => isBroken).map(([, what]) => what);
+}
+
+/** One line of figures. */
+export function figures({ verdict, processes, faults, nearAgainMs, upAgainMs, nearShare, seconds }: Report): string {
+  const { reads, acks, unsent, own, others, late } = verdict;
+  const sum = (of: (process: Report['processes'][number]) => number): number => processes.reduce((total, each) => total + of(each), 0);
+  const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
+  return [
+    `${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
+    `${reads} reads, ${acks} invalidations (${unsent} unsent at first)`,
+    `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms), late ${late.stale}`,
+    `near ${(nearShare * 100).toFixed(1)} %, near again within ${Math.round(most(nearAgainMs))} ms, up again within ${Math.round(most(upAgainMs))} ms`,
+    `slowest get ${highest((each) => each.slowestGetMs)} ms, getOrSet ${highest((each) => each.slowestLoadMs)} ms, close ${highest((each) => each.closedMs)} ms`,
+    `${sum((each) => each.callerErrorCount)} errors, ${sum((each) => each.unhandled.length)} unhandled, ${sum((each) => each.left.length)} left`,
+  ].join('; ');
+}
+
+/** Each fault and how often it came. */
+export function tally({ faults }: Report): string {
+  return [...faults].map(([name, count]) => `${name} ${count}`).join(', ');
+}
+
+function shown({ stale, maxAgeMs, worst }: Staleness): string {
+  return `${stale} times, by ${maxAgeMs.toFixed(1)} ms at most (${worst})`;
+}
+
+/** 0 where there is none. */
+function most(values: readonly number[]): number {
+  return Math.max(0, ...values);
+}

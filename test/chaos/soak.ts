@@ -1,0 +1,45 @@
+/*
+ * The long run, by hand:
+ *
+ *   npm run chaos -- --minutes 30 --topology cluster --seed 7
+ *
+ * `--backend`, `--faults 'reset,black hole'` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where a gate was broken.
+ */
+import { parseArgs } from 'node:util';
+import { chaosRun } from './chaos-run.js';
+import { broken, figures, tally } from './gates.js';
+import { BACKEND, GATES } from './settings.js';
+import { TOPOLOGIES, type TopologyName } from './topology.js';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '30' },
+    topology: { type: 'string', default: 'standalone' },
+    backend: { type: 'string', default: BACKEND },
+    processes: { type: 'string', default: '3' },
+    seed: { type: 'string', default: '1' },
+    faults: { type: 'string' },
+    mutant: { type: 'string' },
+    'behind-a-map': { type: 'boolean', default: false },
+  },
+});
+const topology = values.topology as TopologyName;
+const backend = values.backend as keyof typeof GATES;
+if (!TOPOLOGIES.includes(topology)) throw new Error(`Expected a topology of ${TOPOLOGIES.join(', ')}, got ${topology}.`);
+if (!Object.hasOwn(GATES, backend)) throw new Error(`Expected a backend of ${Object.keys(GATES).join(', ')}, got ${backend}.`);
+
+const report = await chaosRun({
+  topology,
+  backend,
+  forMs: Number(values.minutes) * 60_000,
+  seed: Number(values.seed),
+  processes: Number(values.processes),
+  isBehindAMap: values['behind-a-map'],
+  onProgress: (line) => console.log(line),
+  ...(values.faults === undefined ? {} : { faults: values.faults.split(',') }),
+  ...(values.mutant === undefined ? {} : { mutant: values.mutant }),
+});
+console.log(`${topology}, ${backend}, seed ${values.seed}: ${figures(report)}\n${tally(report)}`);
+const complaints = broken(report, GATES[backend]);
+for (const complaint of complaints) console.log(`BROKEN: ${complaint}`);
+process.exitCode = complaints.length === 0 ? 0 : 1;
