@@ -7,8 +7,8 @@ import { randomFrom } from '../../src/testing/seeded-random.js';
 import { startRedis } from '../support/redis-servers.js';
 import { type Batch, Checker, type Verdict } from './checker.js';
 import { between, type Fault, rounds } from './faults.js';
-import { type Healing, isNear, isUp, recoveriesMs, type Sample } from './recovery.js';
-import { MAX_STALENESS_MS } from './settings.js';
+import { type Healing, isNear, isUp, type Recovery, recoveries, type Sample } from './recovery.js';
+import { MAX_STALENESS_MS, RECOVERED_WITHIN_MS } from './settings.js';
 import { startTopology, type TopologyName } from './topology.js';
 
 /*
@@ -47,14 +47,15 @@ interface Done {
 }
 
 export interface Report {
+  readonly options: RunOptions;
   readonly verdict: Verdict;
   readonly processes: readonly Done[];
   /** How often each fault came. */
   readonly faults: ReadonlyMap<string, number>;
-  /** After each fault, in each process: how long until most reads were near again; `Infinity` where they never were. */
-  readonly nearAgainMs: readonly number[];
+  /** After each fault, in each process: until most reads were near again. */
+  readonly nearAgain: readonly Recovery[];
   /** The same, until Redis answered and had every invalidation. */
-  readonly upAgainMs: readonly number[];
+  readonly upAgain: readonly Recovery[];
   readonly nearShare: number;
   readonly seconds: number;
 }
@@ -63,9 +64,7 @@ const KEYS_PER_KIND = 12;
 const READERS = 12;
 const WRITE_PAUSE_MS = 40;
 /** How long all is calm in the end: longer than anything may be late. */
-const CALM_MS = 4_500;
-/** After that a recovery counts as none, though the next fault has begun. */
-const RECOVERED_WITHIN_MS = 2_000;
+const CALM_MS = 5_000;
 const STEP_WITHIN_MS = 20_000;
 const PROGRESS_EVERY_MS = 30_000;
 
@@ -85,11 +84,18 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
       ends.push(() => worker.end());
       return worker;
     });
-    const faults = options.faults === undefined ? topology.faults : topology.faults.filter(({ name }) => options.faults?.includes(name));
-    return await new Run(options, workers, faults, random).run();
+    return await new Run(options, workers, chosen(topology.faults, options.faults), random).run();
   } finally {
     for (const end of ends.reverse()) await end();
   }
+}
+
+function chosen(faults: readonly Fault[], names: readonly string[] = faults.map(({ name }) => name)): Fault[] {
+  return names.map((name) => {
+    const fault = faults.find((each) => each.name === name);
+    if (fault === undefined) throw new Error(`There is no fault ${name}; there are ${faults.map((each) => each.name).join(', ')}.`);
+    return fault;
+  });
 }
 
 class Run {
@@ -132,11 +138,12 @@ class Run {
     let toldUs = nowUs();
     for (;;) {
       await sleep(this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500));
-      const { value: fault } = order.next() as { value: Fault };
       if (nowUs() > endUs) return;
+      const { value: fault } = order.next();
+      if (fault === undefined) continue;
       this.#end(nowUs());
       await fault.run(this.random);
-      this.#healings.push({ healedUs: nowUs(), untilUs: Infinity });
+      this.#healings.push({ fault: fault.name, healedUs: nowUs(), untilUs: Infinity });
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
       toldUs = nowUs();
@@ -162,13 +169,14 @@ class Run {
   #report(processes: readonly Done[]): Report {
     const last = this.#samples.map((samples) => samples.at(-1)!);
     const [hits, misses] = [1, 2].map((field) => last.reduce((sum, sample) => sum + sample[field]!, 0)) as [number, number];
-    const after = (isGood: (sample: Sample, before: Sample) => boolean): number[] => this.#samples.flatMap((samples) => recoveriesMs(this.#healings, samples, isGood, RECOVERED_WITHIN_MS));
+    const after = (isGood: (sample: Sample, before: Sample) => boolean): Recovery[] => this.#samples.flatMap((samples) => recoveries(this.#healings, samples, isGood, RECOVERED_WITHIN_MS[this.options.topology]));
     return {
+      options: this.options,
       verdict: this.#checker.finish(),
       processes,
       faults: this.#counts,
-      nearAgainMs: this.options.backend === 'hybrid' ? after(isNear) : [],
-      upAgainMs: after(isUp),
+      nearAgain: this.options.backend === 'hybrid' ? after(isNear) : [],
+      upAgain: after(isUp),
       nearShare: hits + misses === 0 ? 0 : hits / (hits + misses),
       seconds: (nowUs() - this.#startedUs) / 1e6,
     };

@@ -25,12 +25,13 @@ export function oneOf<T>(random: () => number, items: readonly T[]): T {
   return items[Math.floor(random() * items.length)] as T;
 }
 
-/** Faults without end: in each round every one comes once, in an order of its own. */
-export function* rounds(faults: readonly Fault[], random: () => number): Generator<Fault> {
-  for (;;) {
+/** Faults without end, if there are any: in each round every one comes once, in an order of its own. */
+export function* rounds(faults: readonly Fault[], random: () => number): Generator<Fault, undefined> {
+  while (faults.length > 0) {
     const left = [...faults];
     while (left.length > 0) yield left.splice(Math.floor(random() * left.length), 1)[0] as Fault;
   }
+  return undefined;
 }
 
 /** Faults of the network that hit one process alone. @param proxies those of each process, one to each server */

@@ -1,29 +1,25 @@
+import { LEASE_MS } from '../../src/adapters/redis/lease-keeper.js';
 import type { Report } from './chaos-run.js';
 import type { Staleness } from './checker.js';
+import { type Recovery, slowest } from './recovery.js';
+import { MAX_STALENESS_MS, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
 
 /*
  * What a run must have held (reliability.md, section 6). There is slack in what is about speed, since the machine may be
  * busy, and none in what is about old values.
  */
 
-export interface Gates {
-  /** How old what another process invalidated may be: 0 where there are no near copies. */
-  readonly maxAgeMs: number;
-  readonly hasNear: boolean;
-}
-
 /** What one call may wait for Redis in all, as it is by default. */
 const LIMIT_MS = 250;
-/** What loads add: the factory, twice where a first one was not to be used. */
-const FACTORIES_MS = 50;
-/** What a busy machine may add. */
-const SLACK_MS = 400;
-const NEAR_WITHIN_MS = 2_000;
-const UP_WITHIN_MS = 2_000;
+/** What loads add: the lease of a process that was cut off, and the factory. */
+const LOAD_MS = LEASE_MS + 50;
 const CLOSED_WITHIN_MS = 500 + SLACK_MS;
 
 /** What was broken, in words. */
-export function broken({ verdict, processes, nearAgainMs, upAgainMs }: Report, { maxAgeMs, hasNear }: Gates): string[] {
+export function broken({ options, verdict, processes, nearAgain, upAgain }: Report): string[] {
+  // Where there are no near copies nothing is ever behind.
+  const maxAgeMs = options.backend === 'hybrid' ? MAX_STALENESS_MS : 0;
+  const withinMs = RECOVERED_WITHIN_MS[options.topology];
   const { own, others, late } = verdict;
   const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
   const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
@@ -39,23 +35,23 @@ export function broken({ verdict, processes, nearAgainMs, upAgainMs }: Report, {
       [closedMs > CLOSED_WITHIN_MS, `process ${process} took ${Math.round(closedMs)} ms to close`],
     ]),
     [slowestGetMs > LIMIT_MS + SLACK_MS, `a get took ${Math.round(slowestGetMs)} ms`],
-    [slowestLoadMs > LIMIT_MS + FACTORIES_MS + SLACK_MS, `a getOrSet took ${Math.round(slowestLoadMs)} ms`],
-    [most(upAgainMs) > UP_WITHIN_MS, `it took ${Math.round(most(upAgainMs))} ms until Redis had every invalidation`],
-    [hasNear && most(nearAgainMs) > NEAR_WITHIN_MS, `it took ${Math.round(most(nearAgainMs))} ms until most reads were near again`],
+    [slowestLoadMs > LIMIT_MS + LOAD_MS + SLACK_MS, `a getOrSet took ${Math.round(slowestLoadMs)} ms`],
+    [slowest(upAgain).afterMs > withinMs, `it took ${told(upAgain)} until Redis had every invalidation`],
+    [slowest(nearAgain).afterMs > withinMs, `it took ${told(nearAgain)} until most reads were near again`],
   ];
   return checks.filter(([isBroken]) => isBroken).map(([, what]) => what);
 }
 
 /** One line of figures. */
-export function figures({ verdict, processes, faults, nearAgainMs, upAgainMs, nearShare, seconds }: Report): string {
+export function figures({ options, verdict, processes, faults, nearAgain, upAgain, nearShare, seconds }: Report): string {
   const { reads, acks, unsent, own, others, late } = verdict;
   const sum = (of: (process: Report['processes'][number]) => number): number => processes.reduce((total, each) => total + of(each), 0);
   const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
   return [
-    `${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
+    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, ${options.mutant}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
     `${reads} reads, ${acks} invalidations (${unsent} unsent at first)`,
     `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms), late ${late.stale}`,
-    `near ${(nearShare * 100).toFixed(1)} %, near again within ${Math.round(most(nearAgainMs))} ms, up again within ${Math.round(most(upAgainMs))} ms`,
+    `near ${(nearShare * 100).toFixed(1)} %, near again within ${told(nearAgain)}, up again within ${told(upAgain)}`,
     `slowest get ${highest((each) => each.slowestGetMs)} ms, getOrSet ${highest((each) => each.slowestLoadMs)} ms, close ${highest((each) => each.closedMs)} ms`,
     `${sum((each) => each.callerErrorCount)} errors, ${sum((each) => each.unhandled.length)} unhandled, ${sum((each) => each.left.length)} left`,
   ].join('; ');
@@ -70,7 +66,7 @@ function shown({ stale, maxAgeMs, worst }: Staleness): string {
   return `${stale} times, by ${maxAgeMs.toFixed(1)} ms at most (${worst})`;
 }
 
-/** 0 where there is none. */
-function most(values: readonly number[]): number {
-  return Math.max(0, ...values);
+function told(recoveries: readonly Recovery[]): string {
+  const { fault, afterMs } = slowest(recoveries);
+  return `${Math.round(afterMs)} ms (${fault})`;
 }

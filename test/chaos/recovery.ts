@@ -6,6 +6,7 @@
 export type Sample = readonly [atUs: number, nearHits: number, nearMisses: number, isUp: 0 | 1];
 
 export interface Healing {
+  readonly fault: string;
   readonly healedUs: number;
   /** When the next fault began. */
   readonly untilUs: number;
@@ -15,14 +16,24 @@ export interface Healing {
 const FEWEST_READS = 20;
 const GOOD_SHARE = 0.8;
 
-/** For each healing after how many milliseconds a sample was `isGood`; those are left out that the next fault overtook. */
-export function recoveriesMs(healings: readonly Healing[], samples: readonly Sample[], isGood: (sample: Sample, before: Sample) => boolean, withinMs: number): number[] {
-  return healings.flatMap(({ healedUs, untilUs }) => {
+export interface Recovery {
+  readonly fault: string;
+  /** `Infinity` where it did not come before the next fault, though there was time. */
+  readonly afterMs: number;
+}
+
+/** For each healing, how long until a sample was `isGood`; those are left out that the next fault soon overtook. */
+export function recoveries(healings: readonly Healing[], samples: readonly Sample[], isGood: (sample: Sample, before: Sample) => boolean, withinMs: number): Recovery[] {
+  return healings.flatMap(({ fault, healedUs, untilUs }) => {
     const good = samples.findIndex((sample, i) => i > 0 && sample[0] >= healedUs && isGood(sample, samples[i - 1]!));
     const goodUs = samples[good]?.[0] ?? Infinity;
-    if (goodUs <= untilUs) return [(goodUs - healedUs) / 1_000];
-    return untilUs - healedUs < withinMs * 1_000 ? [] : [Infinity];
+    if (goodUs <= untilUs) return [{ fault, afterMs: (goodUs - healedUs) / 1_000 }];
+    return untilUs - healedUs < withinMs * 1_000 ? [] : [{ fault, afterMs: Infinity }];
   });
+}
+
+export function slowest(all: readonly Recovery[]): Recovery {
+  return all.reduce((worst, each) => (each.afterMs > worst.afterMs ? each : worst), { fault: 'no fault', afterMs: 0 });
 }
 
 export function isUp([, , , up]: Sample): boolean {

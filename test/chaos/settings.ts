@@ -1,12 +1,18 @@
 import type { RunOptions } from './chaos-run.js';
-import type { Gates } from './gates.js';
+import type { TopologyName } from './topology.js';
 
 /** The backend that the chaos is for, unless said otherwise: CHAOS_BACKEND=hybrid. */
 export const BACKEND = (process.env['CHAOS_BACKEND'] ?? 'redis') as RunOptions['backend'];
+export const BACKENDS: readonly RunOptions['backend'][] = ['redis', 'hybrid'];
 
 export const MAX_STALENESS_MS = 1_000;
 
-export const GATES: Readonly<Record<RunOptions['backend'], Gates>> = {
-  redis: { maxAgeMs: 0, hasNear: false },
-  hybrid: { maxAgeMs: MAX_STALENESS_MS, hasNear: true },
+/** What a busy machine may add to a time. Nothing is added to the age of a value. */
+export const SLACK_MS = 400;
+
+/** How soon all must be as before when a fault is over. ioredis looks for a lost node of a cluster when it reads the slots again, which is every two seconds. */
+export const RECOVERED_WITHIN_MS: Readonly<Record<TopologyName, number>> = {
+  standalone: 2_000 + SLACK_MS,
+  sentinel: 2_000 + SLACK_MS,
+  cluster: 4_000 + SLACK_MS,
 };
