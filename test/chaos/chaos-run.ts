@@ -2,13 +2,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { startRedis } from '../support/redis-servers.js';
 import { type Batch, Checker, type Verdict } from './checker.js';
 import { between, type Fault, rounds } from './faults.js';
 import { type Healing, isNear, isUp, type Recovery, recoveries, type Sample } from './recovery.js';
-import { MAX_STALENESS_MS, RECOVERED_WITHIN_MS } from './settings.js';
+import type { Mutant } from './mutants.js';
+import { maxAgeMsOf, MAX_STALENESS_MS, RECOVERED_WITHIN_MS } from './settings.js';
 import { startTopology, type TopologyName } from './topology.js';
 
 /*
@@ -25,8 +27,8 @@ export interface RunOptions {
   readonly processes?: number;
   /** Only these faults. @default all of the topology */
   readonly faults?: readonly string[];
-  /** A design with one rule taken out, as mutants.ts names it. */
-  readonly mutant?: string;
+  /** A design with one rule taken out. It is run until that shows. */
+  readonly mutant?: Mutant;
   /** Values are kept in front of the cache, too, where nothing is heard of invalidations. */
   readonly isBehindAMap?: boolean;
   readonly onProgress?: (line: string) => void;
@@ -78,8 +80,8 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
     const topology = await startTopology(options.topology, processes, random);
     ends.push(() => topology.stop());
     const workers = Array.from({ length: processes }, (_, process) => {
-      const coherence = backend === 'hybrid' ? { coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } : {};
-      const cacheOptions: CacheKitOptions = { backend: backend as 'redis', defaultTtl: '10m', redis: { ...topology.redisOf(process), ...coherence } };
+      const coherence = backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
+      const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redisOf(process), ...coherence } };
       const worker = new Worker(options.mutant, { process, processes, options: cacheOptions, database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
       ends.push(() => worker.end());
       return worker;
@@ -125,7 +127,7 @@ class Run {
     for (const worker of this.workers) worker.send('calm');
     await calm;
     this.#checker.calm(nowUs());
-    await sleep(CALM_MS);
+    if (!this.#isFoundOut()) await sleep(CALM_MS);
     const done = this.#all('done');
     for (const worker of this.workers) worker.send('stop');
     return this.#report((await done) as Done[]);
@@ -138,7 +140,7 @@ class Run {
     let toldUs = nowUs();
     for (;;) {
       await sleep(this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500));
-      if (nowUs() > endUs) return;
+      if (nowUs() > endUs || this.#isFoundOut()) return;
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());
@@ -149,6 +151,10 @@ class Run {
       toldUs = nowUs();
       this.options.onProgress?.(`${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`);
     }
+  }
+
+  #isFoundOut(): boolean {
+    return this.options.mutant !== undefined && this.#checker.isStale(maxAgeMsOf(this.options.backend));
   }
 
   #end(untilUs: number): void {
@@ -194,9 +200,9 @@ class Worker {
   readonly #exit: Promise<never>;
   readonly #said = new Map<string, PromiseWithResolver>();
 
-  constructor(mutant: string | undefined, order: object) {
-    const execArgv = mutant === undefined ? [] : ['--import', join(import.meta.dirname, 'mutate.mjs')];
-    const env = { ...process.env, CHAOS_MUTANT: mutant };
+  constructor(mutant: Mutant | undefined, order: object) {
+    const execArgv = mutant === undefined ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'mutate.mjs')).href];
+    const env = { ...process.env, CHAOS_EDITS: JSON.stringify(mutant?.edits ?? []) };
     this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced', execArgv, env });
     this.#exit = once(this.#child, 'exit').then(([code, signal]) => Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)));
     this.#exit.catch(() => undefined);

@@ -82,6 +82,12 @@ export class Checker {
     return `${own.count} stale in the own process, ${others.count} in others, by ${Math.round(others.maxMs)} ms at most`;
   }
 
+  /** Whether it is known already that more was stale than may be. */
+  isStale(maxAgeMs: number): boolean {
+    const { own, others, late } = this.#ages;
+    return own.count > 0 || others.maxMs > maxAgeMs || late.count > 0;
+  }
+
   /** The faults and the writes are over as of now. */
   calm(atUs: number): void {
     this.#calmUs = atUs;

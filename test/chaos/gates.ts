@@ -2,7 +2,7 @@ import { LEASE_MS } from '../../src/adapters/redis/lease-keeper.js';
 import type { Report } from './chaos-run.js';
 import type { Staleness } from './checker.js';
 import { type Recovery, slowest } from './recovery.js';
-import { MAX_STALENESS_MS, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
+import { maxAgeMsOf, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
 
 /*
  * What a run must have held (reliability.md, section 6). There is slack in what is about speed, since the machine may be
@@ -15,20 +15,30 @@ const LIMIT_MS = 250;
 const LOAD_MS = LEASE_MS + 50;
 const CLOSED_WITHIN_MS = 500 + SLACK_MS;
 
+type Check = readonly [isBroken: boolean, what: string];
+
 /** What was broken, in words. */
-export function broken({ options, verdict, processes, nearAgain, upAgain }: Report): string[] {
-  // Where there are no near copies nothing is ever behind.
-  const maxAgeMs = options.backend === 'hybrid' ? MAX_STALENESS_MS : 0;
-  const withinMs = RECOVERED_WITHIN_MS[options.topology];
-  const { own, others, late } = verdict;
-  const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
-  const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
-  const checks: readonly (readonly [isBroken: boolean, what: string])[] = [
+export function broken(report: Report): string[] {
+  return [...staleness(report), ...brokenElse(report)];
+}
+
+/** What was served that was too old. */
+export function staleness({ options, verdict: { own, others, late } }: Report): string[] {
+  const maxAgeMs = maxAgeMsOf(options.backend);
+  return failed([
     [own.stale > 0, `a process read what it had invalidated itself: ${shown(own)}`],
     [others.maxAgeMs > maxAgeMs, `a process read what another had invalidated more than ${maxAgeMs} ms before: ${shown(others)}`],
     [late.stale > 0, `old values were left when the faults were over: ${shown(late)}`],
+  ]);
+}
+
+function brokenElse({ options, verdict, processes, nearAgain, upAgain }: Report): string[] {
+  const withinMs = RECOVERED_WITHIN_MS[options.topology];
+  const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
+  const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
+  return failed([
     [verdict.reads === 0 || verdict.acks === 0, 'nothing was read, or nothing written'],
-    ...processes.flatMap(({ callerErrorCount, callerErrors, unhandled, left, closedMs }, process): [boolean, string][] => [
+    ...processes.flatMap(({ callerErrorCount, callerErrors, unhandled, left, closedMs }, process): Check[] => [
       [callerErrorCount > 0, `${callerErrorCount} errors reached callers of process ${process}: ${callerErrors.join('; ')}`],
       [unhandled.length > 0, `process ${process}: ${unhandled.join('; ')}`],
       [left.length > 0, `process ${process} has left ${left.join()} behind`],
@@ -38,7 +48,10 @@ export function broken({ options, verdict, processes, nearAgain, upAgain }: Repo
     [slowestLoadMs > LIMIT_MS + LOAD_MS + SLACK_MS, `a getOrSet took ${Math.round(slowestLoadMs)} ms`],
     [slowest(upAgain).afterMs > withinMs, `it took ${told(upAgain)} until Redis had every invalidation`],
     [slowest(nearAgain).afterMs > withinMs, `it took ${told(nearAgain)} until most reads were near again`],
-  ];
+  ]);
+}
+
+function failed(checks: readonly Check[]): string[] {
   return checks.filter(([isBroken]) => isBroken).map(([, what]) => what);
 }
 
@@ -48,7 +61,7 @@ export function figures({ options, verdict, processes, faults, nearAgain, upAgai
   const sum = (of: (process: Report['processes'][number]) => number): number => processes.reduce((total, each) => total + of(each), 0);
   const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
   return [
-    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, ${options.mutant}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
+    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
     `${reads} reads, ${acks} invalidations (${unsent} unsent at first)`,
     `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms), late ${late.stale}`,
     `near ${(nearShare * 100).toFixed(1)} %, near again within ${told(nearAgain)}, up again within ${told(upAgain)}`,

@@ -1,11 +1,16 @@
 import type { RunOptions } from './chaos-run.js';
 import type { TopologyName } from './topology.js';
 
-/** The backend that the chaos is for, unless said otherwise: CHAOS_BACKEND=hybrid. */
-export const BACKEND = (process.env['CHAOS_BACKEND'] ?? 'redis') as RunOptions['backend'];
+/** The backend that the chaos is for, unless said otherwise: CHAOS_BACKEND=redis. */
+export const BACKEND = (process.env['CHAOS_BACKEND'] ?? 'hybrid') as RunOptions['backend'];
 export const BACKENDS: readonly RunOptions['backend'][] = ['redis', 'hybrid'];
 
 export const MAX_STALENESS_MS = 1_000;
+
+/** How long ago another process may have invalidated what is read: where there are no near copies, nothing is ever behind. */
+export function maxAgeMsOf(backend: RunOptions['backend']): number {
+  return backend === 'hybrid' ? MAX_STALENESS_MS : 0;
+}
 
 /** What a busy machine may add to a time. Nothing is added to the age of a value. */
 export const SLACK_MS = 400;

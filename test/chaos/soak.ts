@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util';
 import { chaosRun, type RunOptions } from './chaos-run.js';
 import { broken, figures, tally } from './gates.js';
+import { mutantNamed } from './mutants.js';
 import { BACKEND, BACKENDS } from './settings.js';
 import { TOPOLOGIES, type TopologyName } from './topology.js';
 
@@ -36,8 +37,8 @@ const report = await chaosRun({
   processes: Number(values.processes),
   isBehindAMap: values['behind-a-map'],
   onProgress: (line) => console.log(line),
+  ...(values.mutant === undefined ? {} : { mutant: mutantNamed(values.mutant), faults: mutantNamed(values.mutant).faults }),
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',').filter(Boolean) }),
-  ...(values.mutant === undefined ? {} : { mutant: values.mutant }),
 });
 console.log(`${figures(report)}\n${tally(report)}`);
 const complaints = broken(report);
