@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { ask } from './commands.js';
 
 /**
  * What is measured in one process.
@@ -23,35 +24,20 @@ export class CaseProcess {
 
   /** @param {Case} which */
   async open({ subject, workload, settings }) {
-    await this.#ask({ command: 'open', subject, workload, settings });
+    await ask(this.#child, { command: 'open', subject, workload, settings });
   }
 
   /** @param {string} operation @param {number} calls @returns {Promise<Sample>} */
   measure(operation, calls) {
-    return this.#ask({ command: 'measure', operation, calls });
+    return ask(this.#child, { command: 'measure', operation, calls });
   }
 
   async close() {
-    await this.#ask({ command: 'close' });
+    await ask(this.#child, { command: 'close' });
     const exited = once(this.#child, 'exit');
     this.#child.disconnect();
     // Not every cache lets go of its timers.
     this.#child.kill();
     await exited;
-  }
-
-  /** @param {Record<string, unknown>} message @returns {Promise<any>} */
-  #ask(message) {
-    return new Promise((resolve, reject) => {
-      const child = this.#child;
-      const onExit = (/** @type {number | null} */ code) => reject(new Error(`The process of the case ended with ${code}.`));
-      child.once('exit', onExit);
-      child.once('message', (/** @type {{ answer?: unknown, error?: string }} */ { answer, error }) => {
-        child.off('exit', onExit);
-        if (error === undefined) resolve(answer);
-        else reject(new Error(error));
-      });
-      child.send(message);
-    });
   }
 }

@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { answerCommands } from './commands.js';
 
 /*
  * A process that asks a server for one path over kept connections, and counts what comes back. It reads no more of an
@@ -11,8 +12,7 @@ const BEGIN = Buffer.from('HTTP/1.1 200 OK\r\n');
 /** @type {{ request: Buffer, sockets: import('node:net').Socket[] } | undefined} */
 let server;
 
-/** @type {Record<string, (message: any) => unknown>} */
-const commands = {
+answerCommands({
   async open({ port, path }) {
     const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAccept: application/json\r\n\r\n`);
     server = { request, sockets: await Promise.all(Array.from({ length: CONNECTIONS }, () => open(port))) };
@@ -22,7 +22,7 @@ const commands = {
     await Promise.all((server?.sockets ?? []).map((socket) => askInTurn(socket, perSocket)));
     return perSocket * CONNECTIONS;
   },
-};
+});
 
 /** @param {number} port @returns {Promise<import('node:net').Socket>} */
 function open(port) {
@@ -63,11 +63,3 @@ function lengthOf(chunk) {
   if (end < 0 || length === undefined) throw new Error('Expected the head of an answer with its length in one piece.');
   return end + 4 + Number(length);
 }
-
-process.on('message', async (/** @type {{ command: string }} */ message) => {
-  try {
-    process.send?.({ answer: await commands[message.command](message) });
-  } catch (error) {
-    process.send?.({ error: error instanceof Error ? error.stack : String(error) });
-  }
-});

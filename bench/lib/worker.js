@@ -1,3 +1,5 @@
+import { answerCommands } from './commands.js';
+
 /*
  * The process of one case: opens a cache, prepares a workload on it, and measures an operation whenever it is told to.
  * Each case has a process of its own, so that what the compiler learns about one cache does not slow down the next.
@@ -8,8 +10,7 @@ let operations = {};
 /** @type {import('../subjects/subject.js').Subject | undefined} */
 let cache;
 
-/** @type {Record<string, (message: any) => unknown>} */
-const commands = {
+answerCommands({
   async open({ subject, workload, settings }) {
     const { open } = await import(`../subjects/${subject}.js`);
     const { prepare } = await import(`../workloads/${workload}.js`);
@@ -27,12 +28,4 @@ const commands = {
   async close() {
     await cache?.close?.();
   },
-};
-
-process.on('message', async (/** @type {{ command: string }} */ message) => {
-  try {
-    process.send?.({ answer: await commands[message.command](message) });
-  } catch (error) {
-    process.send?.({ error: error instanceof Error ? error.stack : String(error) });
-  }
 });

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { ask } from '../lib/commands.js';
 
 /*
  * Requests for one path that is stored, from a process of its own: the processor time that is measured is the server's
@@ -18,12 +19,4 @@ export async function prepare({ port, path }) {
       await ask(client, { command: 'run', requests: calls });
     },
   };
-}
-
-/** @param {import('node:child_process').ChildProcess} client @param {Record<string, unknown>} message @returns {Promise<any>} */
-function ask(client, message) {
-  return new Promise((resolve, reject) => {
-    client.once('message', (/** @type {{ answer?: unknown, error?: string }} */ { answer, error }) => (error === undefined ? resolve(answer) : reject(new Error(error))));
-    client.send(message);
-  });
 }
