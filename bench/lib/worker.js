@@ -5,7 +5,10 @@ import { answerCommands } from './commands.js';
  * Each case has a process of its own, so that what the compiler learns about one cache does not slow down the next.
  */
 
-/** @type {Record<string, (calls: number) => unknown>} */
+/**
+ * By name. Two are no operations: `before` and `after` run around each sample, outside of what is measured.
+ * @type {Record<string, (calls: number) => unknown>}
+ */
 let operations = {};
 /** @type {import('../subjects/subject.js').Subject | undefined} */
 let cache;
@@ -18,11 +21,13 @@ answerCommands({
     operations = await prepare(cache, settings);
   },
   async measure({ operation, calls }) {
+    await operations.before?.(calls);
     const cpu = process.cpuUsage();
     const startedMs = performance.now();
     const figures = await operations[operation](calls);
     const wallMs = performance.now() - startedMs;
     const { user, system } = process.cpuUsage(cpu);
+    await operations.after?.(calls);
     return { wallNs: (wallMs * 1e6) / calls, cpuNs: ((user + system) * 1e3) / calls, figures };
   },
   async close() {

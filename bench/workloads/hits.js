@@ -6,7 +6,7 @@ import { product } from './product.js';
  * no two of them share what the compiler learns about the calls inside.
  */
 
-const ENTRIES = 1024;
+export const ENTRIES = 1024;
 const MASK = ENTRIES - 1;
 
 /** @param {import('../subjects/subject.js').Subject} cache */
