@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { formatTable, formatTarget } from './lib/report.js';
 import { httpHits } from './suites/http-hits.js';
 import { hybridHits } from './suites/hybrid-hits.js';
+import { hybridInvalidation } from './suites/hybrid-invalidation.js';
 import { memoryGrowth } from './suites/memory-growth.js';
 import { memoryHits } from './suites/memory-hits.js';
 import { memoryTurns } from './suites/memory-turns.js';
@@ -20,7 +21,7 @@ const HELP = `Measures the kit side by side with its peers. See docs/performance
   --kit FILE     measures another build: the path of its index.js`;
 
 /** @type {import('./suites/suite.js').Suite[]} */
-const SUITES = [httpHits, memoryHits, memoryTurns, memoryGrowth, memoryZipf, redisHits, hybridHits];
+const SUITES = [httpHits, memoryHits, memoryTurns, memoryGrowth, memoryZipf, redisHits, hybridHits, hybridInvalidation];
 
 const { values: options } = parseArgs({
   options: {

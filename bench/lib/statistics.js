@@ -9,7 +9,7 @@ export function spread(values) {
 }
 
 /** @param {readonly number[]} values @param {number} share 0..1 */
-function quantile(values, share) {
+export function quantile(values, share) {
   const sorted = [...values].sort((a, b) => a - b);
   const place = (sorted.length - 1) * share;
   const below = Math.floor(place);

@@ -1,0 +1,48 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { answerCommands } from './commands.js';
+
+/*
+ * A process with several caches that listen, each over connections of its own. On demand one of them says when its copy
+ * of a key is gone: it asks in every turn of the event loop, and a copy is answered at once, where Redis is by a promise.
+ */
+
+/** Long enough for everything to be heard that was done before. */
+const SETTLED_MS = 5;
+
+/** @type {import('nestjs-cache-kit').CacheService[]} */
+const caches = [];
+/** @type {Promise<number> | undefined} */
+let gone;
+
+answerCommands({
+  async open({ kit, options, count }) {
+    const { createCache } = await import(kit);
+    caches.push(...(await Promise.all(Array.from({ length: count }, () => createCache(options)))));
+  },
+  /** Answers when the last cache has a copy, and keeps an eye on it. */
+  async watch({ key }) {
+    const cache = caches[caches.length - 1];
+    do {
+      while (!isNear(cache, key)) await cache.get(key);
+      await sleep(SETTLED_MS);
+    } while (!isNear(cache, key));
+    gone = untilGone(cache, key);
+  },
+  /** When the copy was gone, on the clock that all processes share. */
+  gone: () => gone,
+});
+process.once('disconnect', () => process.exit());
+
+/** @param {import('nestjs-cache-kit').CacheService} cache @param {string} key */
+async function untilGone(cache, key) {
+  while (isNear(cache, key)) await nextTurn();
+  return Number(process.hrtime.bigint());
+}
+
+/** @param {import('nestjs-cache-kit').CacheService} cache @param {string} key */
+function isNear(cache, key) {
+  const found = cache.find(key);
+  if (!(found instanceof Promise)) return found !== undefined;
+  found.catch(() => undefined);
+  return false;
+}

@@ -1,0 +1,5 @@
+/** The kit with all its methods. @param {{ kit: string, options: object }} settings @returns {Promise<import('nestjs-cache-kit').CacheService>} */
+export async function open({ kit, options }) {
+  const { createCache } = await import(kit);
+  return createCache(options);
+}
