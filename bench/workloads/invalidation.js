@@ -6,8 +6,8 @@ import { quantile } from '../lib/statistics.js';
 import { product } from './product.js';
 
 /*
- * Changes to what is stored, one after the other, while other caches listen. What a change costs the server is asked of the
- * server; the time limits of this process only decide how many changes make a sample.
+ * Changes to what is stored, one after the other, while other caches listen. What a change costs is asked of the server; the
+ * processor time of this process only decides how many changes make a sample.
  */
 
 const LISTENER = new URL('../lib/near-listener.js', import.meta.url);
