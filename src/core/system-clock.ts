@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from './ports/clock.port.js';
 
 /** In a chain of promises the event loop never turns; after so many reads the coarse time is read anew all the same. */

@@ -59,7 +59,7 @@ describe('CacheKitModule.forRoot', () => {
     [{ writeBehind: true }, /Unknown option `writeBehind`/],
     [{ requestScope: true }, /Unknown option `requestScope`/],
     [{ file: {} }, /Unknown option `file`/],
-    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', got `file`/],
+    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
     [{ http: { honourRequestDirectives: 'yes' } }, /Expected `http.honourRequestDirectives`/],
     [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
     [{ admin: {} }, /Expected `admin.guards` to be an array of guard classes/],
