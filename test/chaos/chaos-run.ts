@@ -1,16 +1,14 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { startRedis } from '../support/redis-servers.js';
-import { type Batch, Checker, type Verdict } from './checker.js';
+import { ChaosProcess, type Done } from './chaos-process.js';
+import { Checker, type Verdict } from './checker.js';
 import { between, type Fault, rounds } from './faults.js';
 import { type Healing, isNear, isUp, type Recovery, recoveries, type Sample } from './recovery.js';
 import type { Mutant } from './mutants.js';
 import { maxAgeMsOf, MAX_STALENESS_MS, RECOVERED_WITHIN_MS } from './settings.js';
+import { Telling, type Told } from './telling.js';
 import { startTopology, type TopologyName } from './topology.js';
 
 /*
@@ -34,20 +32,6 @@ export interface RunOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** What a process tells in the end. */
-interface Done {
-  readonly missed: number;
-  /** Times that `onError` was told of an unavailable server. */
-  readonly unavailable: number;
-  readonly callerErrorCount: number;
-  readonly callerErrors: readonly string[];
-  readonly slowestGetMs: number;
-  readonly slowestLoadMs: number;
-  readonly closedMs: number;
-  readonly left: readonly string[];
-  readonly unhandled: readonly string[];
-}
-
 export interface Report {
   readonly options: RunOptions;
   readonly verdict: Verdict;
@@ -67,7 +51,6 @@ const READERS = 12;
 const WRITE_PAUSE_MS = 40;
 /** How long all is calm in the end: longer than anything may be late. */
 const CALM_MS = 5_000;
-const STEP_WITHIN_MS = 20_000;
 const PROGRESS_EVERY_MS = 30_000;
 
 export async function chaosRun(options: RunOptions): Promise<Report> {
@@ -82,7 +65,7 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
     const workers = Array.from({ length: processes }, (_, process) => {
       const coherence = backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
       const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redisOf(process), ...coherence } };
-      const worker = new Worker(options.mutant, { process, processes, options: cacheOptions, database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
+      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
       ends.push(() => worker.end());
       return worker;
     });
@@ -106,11 +89,12 @@ class Run {
   readonly #healings: Healing[] = [];
   readonly #samples: Sample[][];
   #checker = new Checker(0);
+  #telling = new Telling(this.#checker);
   #reads = 0;
 
   constructor(
     private readonly options: RunOptions,
-    private readonly workers: readonly Worker[],
+    private readonly workers: readonly ChaosProcess[],
     private readonly faults: readonly Fault[],
     private readonly random: () => number,
   ) {
@@ -120,6 +104,7 @@ class Run {
   async run(): Promise<Report> {
     const [{ names }] = (await this.#all('ready')) as [{ names: readonly string[] }];
     this.#checker = new Checker(this.workers.length, (key) => names[key] ?? String(key));
+    this.#telling = new Telling(this.#checker);
     this.workers.forEach((worker, process) => (worker.onBatch = (batch) => this.#add(process, batch)));
     for (const worker of this.workers) worker.send('go');
     await this.#strike();
@@ -144,7 +129,9 @@ class Run {
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());
+      const settled = fault.isFailover === true ? this.#telling.doubt(nowUs()) : () => undefined;
       await fault.run(this.random);
+      settled(nowUs());
       this.#healings.push({ fault: fault.name, healedUs: nowUs(), untilUs: Infinity });
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
@@ -162,8 +149,8 @@ class Run {
     if (last !== undefined) this.#healings.push({ ...last, untilUs });
   }
 
-  #add(process: number, batch: Batch & { samples: Sample[] }): void {
-    this.#checker.add(process, batch);
+  #add(process: number, batch: Told): void {
+    this.#telling.add(process, batch, nowUs());
     this.#samples[process]!.push(...batch.samples);
     this.#reads += batch.reads.keys.length;
   }
@@ -176,6 +163,7 @@ class Run {
     const last = this.#samples.map((samples) => samples.at(-1)!);
     const [hits, misses] = [1, 2].map((field) => last.reduce((sum, sample) => sum + sample[field]!, 0)) as [number, number];
     const after = (isGood: (sample: Sample, before: Sample) => boolean): Recovery[] => this.#samples.flatMap((samples) => recoveries(this.#healings, samples, isGood, RECOVERED_WITHIN_MS[this.options.topology]));
+    this.#telling.finish();
     return {
       options: this.options,
       verdict: this.#checker.finish(),
@@ -187,66 +175,6 @@ class Run {
       seconds: (nowUs() - this.#startedUs) / 1e6,
     };
   }
-}
-
-interface Said {
-  readonly type: string;
-}
-
-/** A process, and what it says. */
-class Worker {
-  onBatch: (batch: Batch & { samples: Sample[] }) => void = () => undefined;
-  readonly #child: ChildProcess;
-  readonly #exit: Promise<never>;
-  readonly #said = new Map<string, PromiseWithResolver>();
-
-  constructor(mutant: Mutant | undefined, order: object) {
-    const execArgv = mutant === undefined ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'mutate.mjs')).href];
-    const env = { ...process.env, CHAOS_EDITS: JSON.stringify(mutant?.edits ?? []) };
-    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced', execArgv, env });
-    this.#exit = once(this.#child, 'exit').then(([code, signal]) => Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)));
-    this.#exit.catch(() => undefined);
-    this.#child.on('message', (message: Said & Batch & { samples: Sample[] }) => {
-      if (message.type === 'batch') this.onBatch(message);
-      else this.#of(message.type).resolve(message);
-    });
-  }
-
-  send(order: 'go' | 'calm' | 'stop'): void {
-    this.#child.send(order);
-  }
-
-  async said(type: string): Promise<unknown> {
-    const late = new AbortController();
-    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: late.signal }).then(() => Promise.reject(new Error(`A process did not tell that it is ${type}.`)));
-    timeout.catch(() => undefined);
-    try {
-      return await Promise.race([this.#of(type).promise, this.#exit, timeout]);
-    } finally {
-      late.abort();
-    }
-  }
-
-  async end(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill('SIGKILL');
-    await this.#exit.catch(() => undefined);
-  }
-
-  #of(type: string): PromiseWithResolver {
-    const known = this.#said.get(type);
-    if (known !== undefined) return known;
-    let resolve: (message: unknown) => void = () => undefined;
-    const promise = new Promise<unknown>((settle) => (resolve = settle));
-    const made = { promise, resolve };
-    this.#said.set(type, made);
-    return made;
-  }
-}
-
-interface PromiseWithResolver {
-  readonly promise: Promise<unknown>;
-  readonly resolve: (message: unknown) => void;
 }
 
 /** The clock of the processes. */

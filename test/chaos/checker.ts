@@ -31,7 +31,7 @@ export interface Staleness {
 export interface Verdict {
   readonly reads: number;
   readonly acks: number;
-  /** Acknowledgements that the server did not have when they were given. */
+  /** Acknowledgements that the server did not have when they were given, as far as is known. */
   readonly unsent: number;
   /** What processes read of their own invalidations. */
   readonly own: Staleness;

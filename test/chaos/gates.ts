@@ -62,7 +62,7 @@ export function figures({ options, verdict, processes, faults, nearAgain, upAgai
   const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
   return [
     `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
-    `${reads} reads, ${acks} invalidations (${unsent} unsent at first)`,
+    `${reads} reads, ${acks} invalidations (${unsent} unsent or in doubt at first)`,
     `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms), late ${late.stale}`,
     `near ${(nearShare * 100).toFixed(1)} %, near again within ${told(nearAgain)}, up again within ${told(upAgain)}`,
     `slowest get ${highest((each) => each.slowestGetMs)} ms, getOrSet ${highest((each) => each.slowestLoadMs)} ms, close ${highest((each) => each.closedMs)} ms`,
