@@ -33,7 +33,7 @@ export const MUTANTS: readonly Mutant[] = [
   { name: 'counts generations instead of drawing ids', patch: countGenerations, tampering: { rewrite: (command) => (command.name === 'SET' ? withArgs(command, { 0: FIRST }) : command) } },
   { name: 'reads the generations after the factory', patch: readGenerationsLate },
   { name: 'stores without a lease', tampering: { rewrite: (command) => (isLoad(command) ? withArgs(command, { [STORE.token]: '', [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
-  { name: 'enters whatever the generation is', tampering: { rewrite: (command) => (command.name === 'enter' ? withArgs(command, { [ENTER.expected]: '' }) : command) } },
+  { name: 'puts a generation back that was ended during a load', tampering: { rewrite: putBack } },
   { name: 'stores however late', bias: { isClean: false, isCluster: false, spikes: 0.1, faults: ['drop', 'drop', 'drop', 'drop', 'drop', 'drop'] }, tampering: { rewrite: (command) => (command.name === 'store' ? withArgs(command, { [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
   { name: 'ends the epoch after the generation', bias: { isCluster: false, gaps: 0.9, baseMs: 0.1, spreadMs: 40, pauseMs: 10 }, tampering: { order: epochsLast } },
   { name: 'never ends an epoch', tampering: { rewrite: (command) => (command.name === 'HDEL' ? { ...command, args: ['none'] } : command) } },
@@ -45,6 +45,11 @@ export const MUTANTS: readonly Mutant[] = [
 
 function isLoad({ name, args }: Command): boolean {
   return name === 'store' && args[STORE.token] !== '';
+}
+
+function putBack(command: Command): Command {
+  const expected = command.args[ENTER.expected];
+  return command.name === 'enter' && typeof expected === 'string' && expected !== '' ? withArgs(command, { [ENTER.expected]: '', [ENTER.fallback]: expected }) : command;
 }
 
 function withArgs(command: Command, changes: Readonly<Record<number, string | number>>): Command {
@@ -68,6 +73,9 @@ function joinRunningFlights(): void {
     if (known !== undefined) return { flight: known, isNew: false };
     const joined = join.call(this, key, namespace, tags);
     flights.set(id, joined.flight);
+    // Who finds no value for its key in a batch asks again: not for what has ended, or it would ask for ever.
+    const forget = (): boolean => flights.delete(id);
+    joined.flight.result.then(forget, forget);
     return joined;
   };
   FlightTable.prototype.remove = function (flight) {
