@@ -68,6 +68,8 @@ function clientFor(connection: RedisConnection, label: string): Redis | Cluster 
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
     disconnectTimeout: DISCONNECT_LIMIT_MS,
+    // How often a server that loads its data is asked again. What it says of the time it will take is a guess.
+    maxLoadingRetryTime: 1_000,
     // Its name in CLIENT LIST; spaces are not allowed there.
     connectionName: label.replace(/\s/g, '_'),
     ...connection.options,
