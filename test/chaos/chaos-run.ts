@@ -129,15 +129,18 @@ class Run {
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());
-      const settled = fault.isFailover === true ? this.#telling.doubt(nowUs()) : () => undefined;
-      await fault.run(this.random);
-      settled(nowUs());
+      await fault.run(this.random, () => this.#doubt());
       this.#healings.push({ fault: fault.name, healedUs: nowUs(), untilUs: Infinity });
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
       toldUs = nowUs();
       this.options.onProgress?.(`${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`);
     }
+  }
+
+  #doubt(): () => void {
+    const settled = this.#telling.doubt(nowUs());
+    return () => settled(nowUs());
   }
 
   #isFoundOut(): boolean {

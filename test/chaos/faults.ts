@@ -11,16 +11,20 @@ import type { TcpProxy } from './tcp-proxy.js';
 
 export interface Fault {
   readonly name: string;
-  /**
-   * Whether a replica takes the place of a master. What the master had acknowledged last may be lost with it, and until it
-   * gives in, a master that is back may acknowledge what nobody else hears of: replication is asynchronous.
-   */
-  readonly isFailover?: true;
-  run(random: () => number): Promise<void>;
+  run(random: () => number, doubt: Doubt): Promise<void>;
 }
+
+/**
+ * To be called when a replica is about to take the place of a master, and what it gives when that is over. What the master
+ * had acknowledged last may be lost with it, and where it comes back it may for a while acknowledge what nobody else hears
+ * of: replication is asynchronous.
+ */
+export type Doubt = () => () => void;
 
 /** Two seconds until a cluster gives a node up, or one until sentinels do, and an election, which may have to wait. */
 const FAILOVER_WITHIN_MS = 30_000;
+
+const GAVE_IN_MS = 1_000;
 
 export function between(random: () => number, least: number, most: number): number {
   return least + random() * (most - least);
@@ -85,23 +89,26 @@ export function serverFaults(server: RedisServer): Fault[] {
 }
 
 export function clusterFaults(cluster: RedisCluster): Fault[] {
-  const failOver = async (random: () => number, begin: (master: RedisServer) => void, heal: (master: RedisServer) => Promise<void> | void): Promise<void> => {
+  const failOver = async (random: () => number, doubt: Doubt, how: How): Promise<void> => {
     const masters = await cluster.masters();
     const master = oneOf(random, masters);
-    begin(master);
+    const settled = doubt();
+    begin(master, how);
     const isReplaced = async (): Promise<boolean> => {
       const others = (await cluster.masters()).filter((each) => each !== master);
       return others.length === masters.length && (await areWell(others));
     };
     await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of its master.');
-    await heal(master);
+    if (how === 'killed') settled();
+    await heal(master, how);
+    if (how === 'paused') await gaveIn(settled);
     await cluster.ready();
   };
   return [
     { name: 'clients killed', run: () => killClients(cluster.nodes) },
     { name: 'a master paused for a moment', run: async (random) => paused(oneOf(random, await cluster.masters()), between(random, 300, 1_000)) },
-    { name: 'a master killed', isFailover: true, run: (random) => failOver(random, (master) => master.kill('SIGKILL'), (master) => master.restart()) },
-    { name: 'a master paused until it was replaced', isFailover: true, run: (random) => failOver(random, (master) => master.pause(), (master) => master.resume()) },
+    { name: 'a master killed', run: (random, doubt) => failOver(random, doubt, 'killed') },
+    { name: 'a master paused until it was replaced', run: (random, doubt) => failOver(random, doubt, 'paused') },
   ];
 }
 
@@ -118,26 +125,44 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
     const infos = await Promise.all(servers.map(({ port }) => askOrNothing(port, 'INFO replication')));
     return infos.every((info, i) => (servers[i] === master ? info.includes('role:master') : info.includes(`master_port:${master?.port ?? 0}\r\nmaster_link_status:up`)));
   };
-  const failOver = async (begin: (master: RedisServer) => void, heal: (master: RedisServer, successor: RedisServer) => Promise<unknown>): Promise<void> => {
+  const failOver = async (doubt: Doubt, how: How): Promise<void> => {
     const master = await current();
-    begin(master);
+    const settled = doubt();
+    begin(master, how);
     const isReplaced = async (): Promise<boolean> => ![undefined, master].includes(await trio.currentMaster());
     await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of the master.');
-    await heal(master, await current());
+    if (how === 'killed') settled();
+    await heal(master, how);
+    // An operator would have it start as a replica: by itself it takes itself for a master, and empty, until a sentinel comes by.
+    if (how === 'killed') await ask(master.port, `REPLICAOF 127.0.0.1 ${(await current()).port}`);
+    if (how === 'paused') await gaveIn(settled);
     await until(isWhole, FAILOVER_WITHIN_MS, () => 'The servers did not follow the new master.');
     await trio.ready();
-  };
-  const restartedBehind = async (master: RedisServer, successor: RedisServer): Promise<void> => {
-    await master.restart();
-    // An operator would have it start as one: by itself it takes itself for a master, and empty, until a sentinel comes by.
-    await ask(master.port, `REPLICAOF 127.0.0.1 ${successor.port}`);
   };
   return [
     { name: 'clients killed', run: async () => killClients([await current()]) },
     { name: 'the master paused for a moment', run: async (random) => paused(await current(), between(random, 300, 600)) },
-    { name: 'the master killed', isFailover: true, run: () => failOver((master) => master.kill('SIGKILL'), restartedBehind) },
-    { name: 'the master paused until it was replaced', isFailover: true, run: () => failOver((master) => master.pause(), async (master) => master.resume()) },
+    { name: 'the master killed', run: (_, doubt) => failOver(doubt, 'killed') },
+    { name: 'the master paused until it was replaced', run: (_, doubt) => failOver(doubt, 'paused') },
   ];
+}
+
+/** Long after everybody was told, nobody may be with the old master any more, though it may not know yet. */
+async function gaveIn(settled: () => void): Promise<void> {
+  await sleep(GAVE_IN_MS);
+  settled();
+}
+
+type How = 'killed' | 'paused';
+
+function begin(master: RedisServer, how: How): void {
+  if (how === 'killed') master.kill('SIGKILL');
+  else master.pause();
+}
+
+async function heal(master: RedisServer, how: How): Promise<void> {
+  if (how === 'killed') await master.restart();
+  else master.resume();
 }
 
 async function paused(server: RedisServer, forMs: number): Promise<void> {
