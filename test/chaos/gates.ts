@@ -5,7 +5,7 @@ import { type Recovery, slowest } from './recovery.js';
 import { maxAgeMsOf, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
 
 /*
- * What a run must have held (reliability.md, section 6). There is slack in what is about speed, since the machine may be
+ * What a run must have held. There is slack in what is about speed, since the machine may be
  * busy, and none in what is about old values.
  */
 
