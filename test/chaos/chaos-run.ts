@@ -64,8 +64,8 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
     ends.push(() => topology.stop());
     const workers = Array.from({ length: processes }, (_, process) => {
       const coherence = backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
-      const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redisOf(process), ...coherence } };
-      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
+      const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redis, ...coherence } };
+      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, routes: topology.routesOf(process), database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
       ends.push(() => worker.end());
       return worker;
     });

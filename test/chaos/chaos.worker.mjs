@@ -1,5 +1,6 @@
 // One process of a chaos run: readers of all keys, and one writer of its own, through a cache of its own. It judges
 // nothing. What it saw is told in batches, with the time of process.hrtime, which is one clock for all processes.
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { createCache } from 'nestjs-cache-kit';
@@ -14,7 +15,7 @@ const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise'
 /** ioredis gives the connections of its own, to nodes and sentinels, two seconds to end. */
 const ENDED_WITHIN_MS = 2_500;
 
-const { process: own, processes, options, database, keysPerKind, readers, writePauseMs, seed, isBehindAMap } = JSON.parse(process.argv[2]);
+const { process: own, processes, options, routes, database, keysPerKind, readers, writePauseMs, seed, isBehindAMap } = JSON.parse(process.argv[2]);
 // Whoever started it may be gone before it is done.
 process.once('disconnect', () => process.exit());
 
@@ -39,6 +40,10 @@ let samples = [];
 let stoodMs = 0;
 let isReading = true;
 let isWriting = true;
+
+// As a router would: connections to a server lead to this process's own proxy of it.
+const { createConnection } = net;
+net.createConnection = ({ port, ...rest }) => createConnection({ ...rest, port: routes[port] ?? port });
 
 const db = new Redis(database);
 const onError = ({ code }) => {

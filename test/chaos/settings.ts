@@ -19,5 +19,5 @@ export const SLACK_MS = 400;
 export const RECOVERED_WITHIN_MS: Readonly<Record<TopologyName, number>> = {
   standalone: 2_000 + SLACK_MS,
   sentinel: 2_000 + SLACK_MS,
-  cluster: 4_000 + SLACK_MS,
+  cluster: 3_000 + SLACK_MS,
 };

@@ -4,17 +4,19 @@ import { clusterFaults, type Fault, networkFaults, sentinelFaults, serverFaults 
 import { TcpProxy } from './tcp-proxy.js';
 
 /*
- * Servers, and for each process its own proxy to each of them. The nodes of a cluster and the sentinels tell clients
- * where the servers are; `natMap` of ioredis turns these addresses into those of the process's own proxies. Sentinels
- * themselves are asked without a proxy.
+ * Servers, and for each process its own proxy to each of them. A process is told the real addresses, as nodes of a cluster
+ * and sentinels tell them, too, and leads what it connects to them to its proxies, as a router would. (`natMap` of ioredis
+ * is no way to do this: a MOVED puts the address that was not mapped into its slots.) Sentinels are asked without a proxy.
  */
 
 export type TopologyName = 'standalone' | 'cluster' | 'sentinel';
 export const TOPOLOGIES: readonly TopologyName[] = ['standalone', 'cluster', 'sentinel'];
 
 export interface Topology {
-  /** How a process reaches the servers. Can be told to another process. */
-  redisOf(process: number): RedisOptions;
+  /** Can be told to another process. */
+  readonly redis: RedisOptions;
+  /** The port of a process's proxy by that of the server. */
+  routesOf(process: number): Readonly<Record<number, number>>;
   readonly faults: readonly Fault[];
   stop(): Promise<void>;
 }
@@ -22,11 +24,9 @@ export interface Topology {
 interface Parts {
   readonly servers: readonly RedisServer[];
   readonly ownFaults: readonly Fault[];
-  redisFor(proxies: readonly TcpProxy[], natMap: NatMap): RedisOptions;
+  readonly redis: RedisOptions;
   stop(): Promise<void>;
 }
-
-type NatMap = Readonly<Record<string, { host: string; port: number }>>;
 
 const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
   async standalone() {
@@ -34,7 +34,7 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
     return {
       servers: [server],
       ownFaults: serverFaults(server),
-      redisFor: ([proxy]) => ({ url: `redis://127.0.0.1:${proxy!.port}` }),
+      redis: { url: server.url },
       stop: () => server.stop(),
     };
   },
@@ -43,7 +43,7 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
     return {
       servers: cluster.nodes,
       ownFaults: clusterFaults(cluster),
-      redisFor: (proxies, natMap) => ({ cluster: { nodes: proxies.map(({ host, port }) => ({ host, port })), options: { natMap } } }),
+      redis: { cluster: { nodes: cluster.urls } },
       stop: () => cluster.stop(),
     };
   },
@@ -53,7 +53,7 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
     return {
       servers: [trio.master, ...trio.replicas],
       ownFaults: sentinelFaults(trio),
-      redisFor: (_, natMap) => ({ sentinel: { name: trio.name, sentinels }, options: { natMap } }),
+      redis: { sentinel: { name: trio.name, sentinels } },
       stop: () => trio.stop(),
     };
   },
@@ -76,10 +76,8 @@ export async function startTopology(name: TopologyName, processes: number, rando
     throw error;
   }
   return {
-    redisOf: (process) => {
-      const own = proxies[process]!;
-      return parts.redisFor(own, Object.fromEntries(own.map(({ host, port }, i) => [`127.0.0.1:${parts.servers[i]!.port}`, { host, port }])));
-    },
+    redis: parts.redis,
+    routesOf: (process) => Object.fromEntries(parts.servers.map((server, i) => [server.port, proxies[process]![i]!.port])),
     faults: [...networkFaults(proxies), ...parts.ownFaults],
     stop,
   };
