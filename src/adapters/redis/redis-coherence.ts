@@ -32,6 +32,7 @@ export interface RedisCoherenceOptions {
 /** Proofs are asked for so often within the bound, so that one or two may be slow. */
 const BEATS_PER_BOUND = 4;
 const MAX_BEAT_MS = 1_000;
+const ASK_AGAIN_AFTER_MS = 1_500;
 
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
@@ -45,6 +46,8 @@ export class RedisCoherence implements Coherence {
   #beat: Timer | undefined;
   /** When the youngest look at all masters was sent that found them in their places. */
   #placesProvenMs = -Infinity;
+  /** When they were last asked for; not answered yet. */
+  #askedMs = -Infinity;
   #isClosed = false;
   #tellFirstProof!: () => void;
   #noticed: CoherenceMode | undefined;
@@ -151,7 +154,7 @@ export class RedisCoherence implements Coherence {
     }
   }
 
-  /** Something may have been missed: all copies go, and those that are being read, and nothing is proven until all sinks have answered anew. */
+  /** Something may have been missed: all copies go, also those that are being read, and nothing is proven until it is proven anew. */
   #distrust(): void {
     this.provenUntilMs = -Infinity;
     this.#placesProvenMs = -Infinity;
@@ -200,7 +203,11 @@ export class RedisCoherence implements Coherence {
   /** Asks each master of a cluster for a key of its own: one that was replaced, or has lost the others, does not answer. */
   #provePlaces(): void {
     const sentMs = this.#options.clock.nowMs();
+    // A frozen server answers nothing for as long as it likes: questions must not pile up before it.
+    if (sentMs - this.#askedMs < ASK_AGAIN_AFTER_MS) return;
+    this.#askedMs = sentMs;
     void this.#wire.areInPlace(this.#options.keys.beat).then((areThey) => {
+      this.#askedMs = -Infinity;
       if (!areThey || this.#isClosed) return;
       this.#placesProvenMs = sentMs;
       this.#prove();
