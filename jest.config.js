@@ -6,6 +6,7 @@ export const TIMED = [
   '<rootDir>/test/redis/',
   '<rootDir>/test/chaos/',
   '<rootDir>/test/contract/redis.spec.ts',
+  '<rootDir>/test/contract/hybrid.spec.ts',
   '<rootDir>/test/simulation/simulated-redis.spec.ts',
 ];
 

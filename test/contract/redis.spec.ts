@@ -6,7 +6,7 @@ import { readRedis } from '../../src/core/redis-options.js';
 import { readCompression, readEncryption } from '../../src/core/sealing-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
-import { type Deployment, DEPLOYMENTS, startDeployment } from '../support/deployments.js';
+import { type Deployment, DEPLOYMENTS, startDeployment, upAtLast } from '../support/deployments.js';
 
 // An interleaving is some hundred round trips, and another worker may have the machine.
 jest.setTimeout(30_000);
@@ -26,7 +26,7 @@ function describeRedis(name: string, start: () => Promise<Deployment>, codec = c
       const clock = new SystemClock();
       // Every test has a cache of its own, on one server.
       const options = readRedis({ ...deployment.redis, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
-      return { adapter: await openRedisAdapter(options, codec, { ...context, clock }), clock, pass: (ms) => sleep(ms) };
+      return { adapter: await upAtLast(await openRedisAdapter(options, codec, { ...context, clock })), clock, pass: (ms) => sleep(ms) };
     },
     { usageLagMs: 100 },
   );

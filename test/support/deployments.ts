@@ -1,4 +1,6 @@
 import type { RedisOptions } from '../../src/core/redis-options.js';
+import type { CacheAdapter } from '../../src/core/ports/cache-adapter.port.js';
+import { until } from './redis/until.js';
 import { startCluster, startRedis, startSentinels } from './redis-servers.js';
 
 /** Where Redis is, and how to end it. */
@@ -26,3 +28,9 @@ export const startDeployment = {
 } as const satisfies Record<string, Start>;
 
 export const DEPLOYMENTS = Object.entries(startDeployment) as [name: string, start: Start][];
+
+/** The adapter, when it answers from Redis: it is opened after a second in any case, which a busy machine may exceed. */
+export async function upAtLast<T extends CacheAdapter>(adapter: T): Promise<T> {
+  await until(async () => (await adapter.usage()).status === 'up', 20_000, () => 'The adapter never came up.');
+  return adapter;
+}
