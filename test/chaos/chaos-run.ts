@@ -65,7 +65,7 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
     const workers = Array.from({ length: processes }, (_, process) => {
       const coherence = backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
       const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redis, ...coherence } };
-      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, routes: topology.routesOf(process), database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap });
+      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, routes: topology.routesOf(process), database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap, standsStill: options.faults?.length !== 0 });
       ends.push(() => worker.end());
       return worker;
     });
@@ -118,14 +118,14 @@ class Run {
     return this.#report((await done) as Done[]);
   }
 
-  /** Fault after fault until the time is over. Now and then the next one comes before the last one is forgotten. */
+  /** Fault after fault, until each came once and the time is over. Now and then the next one comes before the last one is forgotten. */
   async #strike(): Promise<void> {
     const endUs = nowUs() + this.options.forMs * 1_000;
     const order = rounds(this.faults, this.random);
     let toldUs = nowUs();
     for (;;) {
       await sleep(this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500));
-      if (nowUs() > endUs || this.#isFoundOut()) return;
+      if (this.#isFoundOut() || (nowUs() > endUs && this.#counts.size === this.faults.length)) return;
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());

@@ -12,20 +12,33 @@ import type { TopologyName } from './topology.js';
 jest.setTimeout(150_000);
 
 const SEED = Number(process.env['CHAOS_SEED'] ?? 1);
+/** Of 99 invalidations in 100. */
+const USUAL_LAG_MS = 10;
 const MUTANT_FOR_MS = 25_000;
 
-const RUNS: readonly (readonly [topology: TopologyName, forMs: number])[] = [
+/** Each of the faults comes at least once; of the standalone server all. */
+const RUNS: readonly (readonly [topology: TopologyName, forMs: number, faults?: readonly string[]])[] = [
   ['standalone', 25_000],
-  ['cluster', 15_000],
-  ['sentinel', 15_000],
+  ['cluster', 15_000, ['a master killed', 'a master paused for a moment', 'clients killed', 'black hole', 'reset']],
+  ['sentinel', 15_000, ['the master killed', 'the master paused for a moment', 'clients killed', 'black hole']],
 ];
 
-describe.each(RUNS)(`the ${BACKEND} backend under faults (%s)`, (topology, forMs) => {
+describe.each(RUNS)(`the ${BACKEND} backend under faults (%s)`, (topology, forMs, faults) => {
   it('serves nothing that is too old, fails no call, and is soon as before', async () => {
-    const report = await chaosRun({ topology, backend: BACKEND, forMs, seed: SEED });
+    const report = await chaosRun({ topology, backend: BACKEND, forMs, seed: SEED, ...(faults === undefined ? {} : { faults }) });
 
     console.info(`${figures(report)}\n${tally(report)}`);
     expect(broken(report)).toEqual([]);
+  });
+});
+
+describe(`the ${BACKEND} backend`, () => {
+  it('is behind for milliseconds where nothing is wrong', async () => {
+    const report = await chaosRun({ topology: 'standalone', backend: BACKEND, forMs: 5_000, seed: SEED, faults: [] });
+
+    console.info(figures(report));
+    expect(broken(report)).toEqual([]);
+    expect(report.verdict.lagP99Ms).toBeLessThan(USUAL_LAG_MS);
   });
 });
 

@@ -15,7 +15,7 @@ const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise'
 /** ioredis gives the connections of its own, to nodes and sentinels, two seconds to end. */
 const ENDED_WITHIN_MS = 2_500;
 
-const { process: own, processes, options, routes, database, keysPerKind, readers, writePauseMs, seed, isBehindAMap } = JSON.parse(process.argv[2]);
+const { process: own, processes, options, routes, database, keysPerKind, readers, writePauseMs, seed, isBehindAMap, standsStill } = JSON.parse(process.argv[2]);
 // Whoever started it may be gone before it is done.
 process.once('disconnect', () => process.exit());
 
@@ -194,7 +194,7 @@ let telling;
 process.on('message', async (order) => {
   if (order === 'go') {
     telling = setInterval(tell, BATCH_EVERY_MS);
-    writing = Promise.all([write(), standStill()]);
+    writing = Promise.all([write(), standsStill ? standStill() : undefined]);
     reading = Promise.all([...Array.from({ length: readers }, read), sample(), watch()]);
   } else if (order === 'calm') {
     isWriting = false;

@@ -87,6 +87,13 @@ describe('the checker', () => {
     expect(verdictOf([[100, 1]], reads).others).toMatchObject({ stale: 200, p99AgeMs: 199, maxAgeMs: 200 });
   });
 
+  it('tells how long one acknowledgement in a hundred goes unseen, of those that are seen at once, too', () => {
+    const acks = Array.from({ length: 100 }, (_, i): Ack => [100 * (i + 1), i + 1]);
+
+    expect(verdictOf(acks, [[130, 0], [150, 0]]).lagP99Ms).toBe(0);
+    expect(verdictOf(acks, [[130, 0], [150, 0], [220, 1]]).lagP99Ms).toBe(20);
+  });
+
   it('refuses keys that two processes write', () => {
     const checker = new Checker(2);
     checker.add(WRITER, batch(0, [], [[1, 1]]));

@@ -36,6 +36,8 @@ export interface Verdict {
   /** What processes read of their own invalidations. */
   readonly own: Staleness;
   readonly others: Staleness;
+  /** How long it took, 99 times in 100, until another process read nothing older any more than what was acknowledged. */
+  readonly lagP99Ms: number;
   /** Of both, what began when the faults had been over for a while. */
   readonly late: Staleness;
   /** Stale reads, by reader and then by writer. */
@@ -66,6 +68,8 @@ export class Checker {
   readonly #waiting: { readonly reader: number; readonly reads: Batch['reads'] }[] = [];
   readonly #ages = { own: new Ages(), others: new Ages(), late: new Ages() };
   readonly #pairs: number[][];
+  /** Of each acknowledgement that another process did not see at once, the age of the last read that did not show it. */
+  readonly #lagsMs = new Map<string, number>();
   #reads = 0;
   #acks = 0;
   #unsent = 0;
@@ -104,7 +108,8 @@ export class Checker {
   finish(): Verdict {
     this.#judgeUntil(Infinity);
     const { own, others, late } = this.#ages;
-    return { reads: this.#reads, acks: this.#acks, unsent: this.#unsent, own: own.summary(), others: others.summary(), late: late.summary(), pairs: this.#pairs };
+    const lagP99Ms = [...this.#lagsMs.values()].sort((one, other) => other - one)[Math.floor((this.#acks * (this.#pairs.length - 1)) / 100)] ?? 0;
+    return { reads: this.#reads, acks: this.#acks, unsent: this.#unsent, own: own.summary(), others: others.summary(), lagP99Ms, late: late.summary(), pairs: this.#pairs };
   }
 
   #addAck(writer: number, key: number, atUs: number, version: number, isSent: boolean): void {
@@ -140,8 +145,13 @@ export class Checker {
     const ageMs = (startUs - missedUs) / 1_000;
     const tell = (): string => `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms after process ${history.writer} had acknowledged ${versions[missed]!}`;
     this.#ages[isOwn ? 'own' : 'others'].add(ageMs, tell);
+    if (!isOwn) this.#noteLag(`${reader} ${key} ${versions[missed]!}`, ageMs);
     if (isLate) this.#ages.late.add(ageMs, tell);
     this.#pairs[reader]![history.writer]!++;
+  }
+
+  #noteLag(ack: string, ageMs: number): void {
+    if (this.#lagsMs.size < MAX_AGES) this.#lagsMs.set(ack, Math.max(ageMs, this.#lagsMs.get(ack) ?? 0));
   }
 }
 
