@@ -36,8 +36,7 @@ export interface Report {
   readonly options: RunOptions;
   readonly verdict: Verdict;
   readonly processes: readonly Done[];
-  /** How often each fault came. */
-  readonly faults: ReadonlyMap<string, number>;
+  readonly healings: readonly Healing[];
   /** After each fault, in each process: until most reads were near again. */
   readonly nearAgain: readonly Recovery[];
   /** The same, until Redis answered and had every invalidation. */
@@ -129,8 +128,9 @@ class Run {
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());
+      const beganUs = nowUs();
       await fault.run(this.random, () => this.#doubt());
-      this.#healings.push({ fault: fault.name, healedUs: nowUs(), untilUs: Infinity });
+      this.#healings.push({ fault: fault.name, beganUs, healedUs: nowUs(), untilUs: Infinity });
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
       toldUs = nowUs();
@@ -171,7 +171,7 @@ class Run {
       options: this.options,
       verdict: this.#checker.finish(),
       processes,
-      faults: this.#counts,
+      healings: this.#healings,
       nearAgain: this.options.backend === 'hybrid' ? after(isNear) : [],
       upAgain: after(isUp),
       nearShare: hits + misses === 0 ? 0 : hits / (hits + misses),

@@ -24,8 +24,9 @@ export interface Staleness {
   /** 0 where nothing was stale. */
   readonly maxAgeMs: number;
   readonly p99AgeMs: number;
-  /** The oldest one, in words. */
+  /** The oldest one, in words, and when it was read. */
   readonly worst: string;
+  readonly worstUs: number;
 }
 
 export interface Verdict {
@@ -144,9 +145,9 @@ export class Checker {
     if (missedUs >= startUs) return;
     const ageMs = (startUs - missedUs) / 1_000;
     const tell = (): string => `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms after process ${history.writer} had acknowledged ${versions[missed]!}`;
-    this.#ages[isOwn ? 'own' : 'others'].add(ageMs, tell);
+    this.#ages[isOwn ? 'own' : 'others'].add(ageMs, startUs, tell);
     if (!isOwn) this.#noteLag(`${reader} ${key} ${versions[missed]!}`, ageMs);
-    if (isLate) this.#ages.late.add(ageMs, tell);
+    if (isLate) this.#ages.late.add(ageMs, startUs, tell);
     this.#pairs[reader]![history.writer]!++;
   }
 
@@ -159,20 +160,22 @@ class Ages {
   count = 0;
   maxMs = 0;
   #worst = '';
+  #worstUs = 0;
   /** Enough of them to tell the share of the old ones. */
   readonly #ages: number[] = [];
 
-  add(ageMs: number, tell: () => string): void {
+  add(ageMs: number, atUs: number, tell: () => string): void {
     this.count++;
     if (this.#ages.length < MAX_AGES) this.#ages.push(ageMs);
     if (ageMs <= this.maxMs) return;
     this.maxMs = ageMs;
     this.#worst = tell();
+    this.#worstUs = atUs;
   }
 
   summary(): Staleness {
     const sorted = Float64Array.from(this.#ages).sort();
-    return { stale: this.count, maxAgeMs: this.maxMs, p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0, worst: this.#worst };
+    return { stale: this.count, maxAgeMs: this.maxMs, p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0, worst: this.#worst, worstUs: this.#worstUs };
   }
 }
 

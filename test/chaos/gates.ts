@@ -1,7 +1,7 @@
 import { LEASE_MS } from '../../src/adapters/redis/lease-keeper.js';
 import type { Report } from './chaos-run.js';
 import type { Staleness } from './checker.js';
-import { type Recovery, slowest } from './recovery.js';
+import { matterAt, type Recovery, slowest } from './recovery.js';
 import { maxAgeMsOf, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
 
 /*
@@ -25,7 +25,8 @@ export function broken(report: Report): string[] {
 }
 
 /** What was served that was too old. */
-export function staleness({ options, verdict: { own, others, late } }: Report): string[] {
+export function staleness({ options, verdict: { own, others, late }, healings }: Report): string[] {
+  const shown = ({ stale, maxAgeMs: ageMs, worst, worstUs }: Staleness): string => `${stale} times, by ${ageMs.toFixed(1)} ms at most (${worst}; that was ${matterAt(healings, worstUs)})`;
   const maxAgeMs = maxAgeMsOf(options.backend);
   return failed([
     [own.stale > 0, `a process read what it had invalidated itself: ${shown(own)}`],
@@ -58,12 +59,12 @@ function failed(checks: readonly Check[]): string[] {
 }
 
 /** One line of figures. */
-export function figures({ options, verdict, processes, faults, nearAgain, upAgain, nearShare, seconds }: Report): string {
+export function figures({ options, verdict, processes, healings, nearAgain, upAgain, nearShare, seconds }: Report): string {
   const { reads, acks, unsent, own, others, lagP99Ms, late } = verdict;
   const sum = (of: (process: Report['processes'][number]) => number): number => processes.reduce((total, each) => total + of(each), 0);
   const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
   return [
-    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${[...faults.values()].reduce((total, count) => total + count, 0)} faults`,
+    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${healings.length} faults`,
     `${reads} reads, ${acks} invalidations (${unsent} unsent or in doubt at first)`,
     `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms; of all invalidations ${lagP99Ms.toFixed(1)} ms), late ${late.stale}`,
     `near ${(nearShare * 100).toFixed(1)} %, near again within ${told(nearAgain)}, up again within ${told(upAgain)}`,
@@ -73,12 +74,9 @@ export function figures({ options, verdict, processes, faults, nearAgain, upAgai
 }
 
 /** Each fault and how often it came. */
-export function tally({ faults }: Report): string {
-  return [...faults].map(([name, count]) => `${name} ${count}`).join(', ');
-}
-
-function shown({ stale, maxAgeMs, worst }: Staleness): string {
-  return `${stale} times, by ${maxAgeMs.toFixed(1)} ms at most (${worst})`;
+export function tally({ healings }: Report): string {
+  const names = [...new Set(healings.map(({ fault }) => fault))].sort();
+  return names.map((name) => `${name} ${healings.filter(({ fault }) => fault === name).length}`).join(', ');
 }
 
 function told(recoveries: readonly Recovery[]): string {

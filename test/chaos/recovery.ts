@@ -7,6 +7,7 @@ export type Sample = readonly [atUs: number, nearHits: number, nearMisses: numbe
 
 export interface Healing {
   readonly fault: string;
+  readonly beganUs: number;
   readonly healedUs: number;
   /** When the next fault began. */
   readonly untilUs: number;
@@ -34,6 +35,14 @@ export function recoveries(healings: readonly Healing[], samples: readonly Sampl
 
 export function slowest(all: readonly Recovery[]): Recovery {
   return all.reduce((worst, each) => (each.afterMs > worst.afterMs ? each : worst), { fault: 'no fault', afterMs: 0 });
+}
+
+/** What was the matter, in words. */
+export function matterAt(healings: readonly Healing[], atUs: number): string {
+  const last = healings.findLast(({ beganUs }) => beganUs <= atUs);
+  if (last === undefined) return 'before any fault';
+  const { fault, beganUs, healedUs } = last;
+  return atUs < healedUs ? `${Math.round((atUs - beganUs) / 1_000)} ms into ${fault}` : `${Math.round((atUs - healedUs) / 1_000)} ms after ${fault}`;
 }
 
 export function isUp([, , , up]: Sample): boolean {
