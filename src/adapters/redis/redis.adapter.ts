@@ -235,9 +235,10 @@ export class RedisAdapter implements CacheAdapter {
     await this.#wire.close();
   }
 
-  /** Ends when Redis has heard of everything that was to be stored or invalidated, or cannot be told in time. */
+  /** Ends when Redis has heard of everything that was to be stored or invalidated, and has freed it, or cannot do so in time. */
   async #drain(): Promise<void> {
-    const done = Promise.allSettled(this.#underWay).then(() => (this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined));
+    const told = Promise.allSettled(this.#underWay).then(() => (this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined));
+    const done = told.then(() => this.#sweeper.done());
     await new Promise<void>((resolve) => {
       const timer = this.#context.clock.schedule(this.#limitMs, resolve);
       void done.finally(() => {

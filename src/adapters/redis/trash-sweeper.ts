@@ -41,6 +41,11 @@ export class TrashSweeper {
     });
   }
 
+  /** Resolves when nothing waits to be freed, however long that takes. */
+  async done(): Promise<void> {
+    await this.#sweeping;
+  }
+
   /** Whether entries of groups that this process made invalid may still be named in the indexes of others. */
   isAtWork(): boolean {
     return this.#queue.size > 0;
