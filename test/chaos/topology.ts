@@ -1,4 +1,5 @@
 import type { RedisOptions } from '../../src/core/redis-options.js';
+import { ask } from '../support/redis/ask.js';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
 import { clusterFaults, type Fault, networkFaults, sentinelFaults, serverFaults } from './faults.js';
 import { TcpProxy } from './tcp-proxy.js';
@@ -50,6 +51,8 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
   async sentinel() {
     const trio = await startSentinels();
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
+    // They look often, and give a server up only after several looks: a failover that nobody meant would be one fault too many.
+    await Promise.all(sentinels.flatMap(({ port }) => [ask(port, 'SENTINEL DEBUG PING-PERIOD 200 INFO-PERIOD 1000'), ask(port, `SENTINEL SET ${trio.name} down-after-milliseconds 1500`)]));
     return {
       servers: [trio.master, ...trio.replicas],
       ownFaults: sentinelFaults(trio),
