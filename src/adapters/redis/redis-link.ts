@@ -145,6 +145,12 @@ export class RedisLink {
     this.#probe();
   }
 
+  /** Of several probes that are under way each one that ends comes here. */
+  #probeIn(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.clock.schedule(delayMs, () => this.#probe());
+  }
+
   #probe(): void {
     this.#timer?.cancel();
     const sentMs = this.clock.nowMs();
@@ -166,7 +172,7 @@ export class RedisLink {
   #proved(serverMs: number, sentMs: number): void {
     if (this.#state !== 'probing' && this.#state !== 'up') return;
     this.time.sync(serverMs, sentMs);
-    this.#timer = this.clock.schedule(SYNC_EVERY_MS, () => this.#probe());
+    this.#probeIn(SYNC_EVERY_MS);
     if (this.#state === 'up') return;
     this.#state = 'up';
     this.#tellFirstUp();
@@ -183,7 +189,7 @@ export class RedisLink {
       this.#silentSinceMs = this.clock.nowMs();
       this.wire.reconnect();
     }
-    this.#timer = this.clock.schedule(this.#delayMs, () => this.#probe());
+    this.#probeIn(this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 2, PROBE_EVERY_MS.most);
   }
 
