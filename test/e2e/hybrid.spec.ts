@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Get, Injectable, Logger, Param, UseInterceptors } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { Cached, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CacheRoute, CacheService, createCache } from '../../src/index.js';
-import { type RunningApp, startApp } from '../support/nest-app.js';
+import { type CacheKitOptions, CacheService, createCache } from '../../src/index.js';
+import type { RunningApp } from '../support/nest-app.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import { database, Prices, startPrices } from './prices.fixture.js';
 
 let server: RedisServer;
 let caches = 0;
@@ -20,45 +21,14 @@ beforeEach(() => {
   options = { backend: 'hybrid', redis: { url: server.url, keyPrefix: `hybrid-${++caches}` } };
 });
 
-const rows = new Map<string, number>();
-
-@Injectable()
-class Prices {
-  @Cached({ key: (id: string) => `price:${id}`, tags: ['prices'] })
-  async find(id: string): Promise<{ id: string; cents: number | undefined }> {
-    return { id, cents: rows.get(id) };
-  }
-
-  @CacheInvalidate({ tags: ['prices', 'pages'] })
-  async change(id: string, cents: number): Promise<void> {
-    rows.set(id, cents);
-  }
-}
-
-@Controller('prices')
-@UseInterceptors(CacheInterceptor)
-class PriceController {
-  constructor(private readonly prices: Prices) {}
-
-  @Get(':id')
-  @CacheRoute({ ttl: '60s', tags: ['pages'] })
-  find(@Param('id') id: string): Promise<unknown> {
-    return this.prices.find(id);
-  }
-}
-
-function start(): Promise<RunningApp> {
-  return startApp({ imports: [CacheKitModule.forRoot(options)], providers: [Prices], controllers: [PriceController] });
-}
-
 async function nearHits({ app }: RunningApp): Promise<number> {
   return (await app.get(CacheService).getStats()).tiers[0]?.hits ?? 0;
 }
 
 describe('two applications with backend: hybrid', () => {
   it('answer from their own memory, and never twice from before an invalidation of the other that they have heard of', async () => {
-    rows.set('1', 100);
-    const [a, b] = await Promise.all([start(), start()]);
+    database.rows.set('1', 100);
+    const [a, b] = await Promise.all([startPrices(options), startPrices(options)]);
     const fromMemory = async (): Promise<boolean> => {
       const before = await nearHits(a);
       await fetch(`${a.url}/prices/1`);
@@ -75,7 +45,7 @@ describe('two applications with backend: hybrid', () => {
   });
 
   it('see what they have changed themselves at once', async () => {
-    const { app, url } = await start();
+    const { app, url } = await startPrices(options);
     for (let cents = 1; cents <= 30; cents++) {
       await app.get(Prices).change('2', cents);
 

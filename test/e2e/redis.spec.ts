@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Injectable, Param, UseInterceptors } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { Redis } from 'ioredis';
 import { cacheKitConfig } from '../../src/config.js';
-import { Cached, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CacheRoute, CacheService, createCache } from '../../src/index.js';
+import { CacheKitModule, type CacheKitOptions, CacheService, createCache } from '../../src/index.js';
 import { hybridAdapter, redisAdapter } from '../../src/redis.js';
-import { resolve, type RunningApp, startApp } from '../support/nest-app.js';
+import { resolve } from '../support/nest-app.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import { database, Prices, startPrices } from './prices.fixture.js';
 
 let server: RedisServer;
 let admin: Redis;
@@ -27,44 +27,11 @@ beforeEach(() => {
   options = { backend: 'redis', redis: { url: server.url, keyPrefix: `e2e-${++caches}` } };
 });
 
-const rows = new Map<string, number>();
-let reads = 0;
-
-@Injectable()
-class Prices {
-  @Cached({ key: (id: string) => `price:${id}`, tags: ['prices'] })
-  async find(id: string): Promise<{ id: string; cents: number | undefined }> {
-    reads++;
-    return { id, cents: rows.get(id) };
-  }
-
-  @CacheInvalidate({ tags: ['prices', 'pages'] })
-  async change(id: string, cents: number): Promise<void> {
-    rows.set(id, cents);
-  }
-}
-
-@Controller('prices')
-@UseInterceptors(CacheInterceptor)
-class PriceController {
-  constructor(private readonly prices: Prices) {}
-
-  @Get(':id')
-  @CacheRoute({ ttl: '60s', tags: ['pages'] })
-  find(@Param('id') id: string): Promise<unknown> {
-    return this.prices.find(id);
-  }
-}
-
-function start(): Promise<RunningApp> {
-  return startApp({ imports: [CacheKitModule.forRoot(options)], providers: [Prices], controllers: [PriceController] });
-}
-
 describe('two applications on one Redis', () => {
   it('answer from what the other has loaded, and never from what the other has invalidated', async () => {
-    rows.set('1', 100);
-    reads = 0;
-    const [a, b] = await Promise.all([start(), start()]);
+    database.rows.set('1', 100);
+    database.reads = 0;
+    const [a, b] = await Promise.all([startPrices(options), startPrices(options)]);
 
     const [first, second] = [await fetch(`${a.url}/prices/1`), await fetch(`${a.url}/prices/1`)];
     const fromOther = await b.app.get(Prices).find('1');
@@ -76,7 +43,7 @@ describe('two applications on one Redis', () => {
       { id: '1', cents: 100 },
       { id: '1', cents: 200 },
     ]);
-    expect(reads).toBe(2);
+    expect(database.reads).toBe(2);
     await Promise.all([a.app.close(), b.app.close()]);
   });
 });

@@ -1,24 +1,13 @@
-import type { RedisOptions } from '../../src/core/redis-options.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
-import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { type Deployment, startDeployment } from '../support/deployments.js';
+import type { RedisServer } from '../support/redis-servers.js';
 import { kept, rawClient, timed } from './faults.fixture.js';
 
-/** Where Redis is, and the servers that hold what is stored. */
-export interface Deployment {
-  readonly redis: RedisOptions;
-  readonly masters: readonly RedisServer[];
-}
-
+/** What differs where many keys are concerned; each ends with the test that has started it. */
 export const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
-  ['standalone', async () => {
-    const server = await kept(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
-    return { redis: { url: server.url }, masters: [server] };
-  }],
-  ['Cluster', async () => {
-    const cluster = await kept(startCluster());
-    return { redis: { cluster: { nodes: cluster.urls } }, masters: cluster.nodes.slice(0, 3) };
-  }],
+  ['standalone', () => kept(startDeployment.standalone())],
+  ['Cluster', () => kept(startDeployment.Cluster())],
 ];
 
 /** How many keys there are in all. */

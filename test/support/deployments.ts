@@ -1,11 +1,12 @@
 import type { RedisOptions } from '../../src/core/redis-options.js';
 import type { CacheAdapter } from '../../src/core/ports/cache-adapter.port.js';
 import { until } from './redis/until.js';
-import { startCluster, startRedis, startSentinels } from './redis-servers.js';
+import { type RedisServer, startCluster, startRedis, startSentinels } from './redis-servers.js';
 
-/** Where Redis is, and how to end it. */
+/** Where Redis is, the servers that hold what is stored, and how to end it. */
 export interface Deployment {
   readonly redis: RedisOptions;
+  readonly masters: readonly RedisServer[];
   stop(): Promise<void>;
 }
 
@@ -15,15 +16,16 @@ type Start = () => Promise<Deployment>;
 export const startDeployment = {
   standalone: async () => {
     const server = await startRedis();
-    return { redis: { url: server.url }, stop: () => server.stop() };
+    return { redis: { url: server.url }, masters: [server], stop: () => server.stop() };
   },
   Cluster: async () => {
     const cluster = await startCluster();
-    return { redis: { cluster: { nodes: cluster.urls } }, stop: () => cluster.stop() };
+    return { redis: { cluster: { nodes: cluster.urls } }, masters: cluster.nodes.slice(0, 3), stop: () => cluster.stop() };
   },
   Sentinel: async () => {
     const trio = await startSentinels();
-    return { redis: { sentinel: { name: trio.name, sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) } }, stop: () => trio.stop() };
+    const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
+    return { redis: { sentinel: { name: trio.name, sentinels } }, masters: [trio.master], stop: () => trio.stop() };
   },
 } as const satisfies Record<string, Start>;
 
