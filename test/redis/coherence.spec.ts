@@ -52,9 +52,14 @@ const RIGHTS = '+@read +@write +@scripting +@connection +publish +subscribe +inf
 /** A user who has these rights, but for `denied`. */
 async function withUser(denied: string): Promise<{ server: RedisServer; options: object }> {
   const server = await kept(startRedis());
-  const admin = rawClient(server);
-  await admin.call('ACL', 'SETUSER', 'kit', 'on', '>pw', '~cache-kit:*', ...RIGHTS.split(' '), ...denied.split(' ').filter(Boolean));
-  return { server, options: { username: 'kit', password: 'pw' } };
+  await addUser(server, `${RIGHTS} ${denied}`);
+  return { server, options: AS_USER };
+}
+
+const AS_USER = { username: 'kit', password: 'pw' };
+
+async function addUser(server: RedisServer, rights: string): Promise<void> {
+  await rawClient(server).call('ACL', 'SETUSER', 'kit', 'on', '>pw', '~cache-kit:*', ...rights.split(' ').filter(Boolean));
 }
 
 describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => {
@@ -204,6 +209,23 @@ describe('the way that is taken', () => {
 
     expect(await untilSeen(mine, 'k', 'new')).toBeLessThan(500);
     expect(await coherenceOf(mine)).toMatchObject({ mode: 'bus', reason: expect.stringMatching(/^The server allows no tracking: NOPERM/) });
+  });
+
+  it('is the bus in every process where each master of a cluster refuses tracking (fault 24)', async () => {
+    const cluster = await kept(startCluster());
+    for (const node of cluster.nodes) await addUser(node, `${RIGHTS} +cluster +spublish +ssubscribe +readonly -client|tracking`);
+    const redis = { cluster: { nodes: cluster.urls }, options: AS_USER };
+    const caches = (await Promise.all(times(12, () => openHybrid(redis)))).map(({ cache }) => cache);
+    const [mine, other] = caches as [CacheService, CacheService];
+    const modes = async (): Promise<unknown[]> => Promise.all(caches.map(async (cache) => (await coherenceOf(cache))?.mode));
+
+    const keys = times(40, (i) => `k${i}`);
+    await mine.setMany(keys.map((key) => [key, 'old'] as const));
+    for (const key of keys) await untilNear(mine, key);
+    await other.setMany(keys.map((key) => [key, 'new'] as const));
+
+    for (const key of keys) await untilSeen(mine, key, 'new');
+    await until(async () => (await modes()).every((mode) => mode === 'bus'), SOON_MS, () => 'Some process takes another way.');
   });
 
   it.each(['-client|tracking -subscribe', '-client|tracking -publish'])('is a time limit where neither is allowed: %s', async (denied) => {

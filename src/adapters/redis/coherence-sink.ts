@@ -83,6 +83,8 @@ export class CoherenceSink implements Sink {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#isOpen = false;
+    // Answers that are on their way belong to nobody.
+    this.#connection++;
     return ended(this.client);
   }
 

@@ -66,7 +66,7 @@ export class RedisCoherence implements Coherence {
     this.#wire.watchPlaces({
       onMasters: () => this.#join(),
       onStrayed: () => this.#distrust(),
-      onMute: (error) => this.#fallBack(error),
+      onMute: (error) => this.#mode === 'bus' && this.#fallBack(error),
     });
     this.#enter(this.#mode);
   }
@@ -115,7 +115,7 @@ export class RedisCoherence implements Coherence {
     if (gone.length === 0 && added.length === 0) return;
     this.#leave(gone);
     for (const [id, { master, feed }] of added) {
-      const sink = this.#wire.openSink(master, feed, this.#options.clock, this.#listenerOf());
+      const sink: Sink | undefined = this.#wire.openSink(master, feed, this.#options.clock, this.#listenerWhile(() => this.#sinks.get(id) === sink));
       if (sink !== undefined) this.#sinks.set(id, sink);
     }
   }
@@ -136,13 +136,14 @@ export class RedisCoherence implements Coherence {
     return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
   }
 
-  #listenerOf(): SinkListener {
+  /** A sink that was left may speak once more: what several masters refuse at once is refused once. */
+  #listenerWhile(isCurrent: () => boolean): SinkListener {
     return {
-      onOpen: () => this.#distrust(),
-      onLost: () => this.#distrust(),
-      onNames: (names) => this.#heard(names),
-      onProof: () => this.#prove(),
-      onRefused: (error) => this.#fallBack(error),
+      onOpen: () => isCurrent() && this.#distrust(),
+      onLost: () => isCurrent() && this.#distrust(),
+      onNames: (names) => isCurrent() && this.#heard(names),
+      onProof: () => isCurrent() && this.#prove(),
+      onRefused: (error) => isCurrent() && this.#fallBack(error),
     };
   }
 
