@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -12,8 +12,17 @@ const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
 
+/** What stands under a condition of an entry. */
+interface Target {
+  types: string;
+  default: string;
+}
 interface Manifest {
-  exports: Record<string, string | Record<string, string>>;
+  version: string;
+  main: string;
+  types: string;
+  typesVersions: Record<string, Record<string, string[]>>;
+  exports: Record<string, string | Record<'module-sync' | 'import' | 'require', Target>>;
   peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 }
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
@@ -140,6 +149,17 @@ const rootTypes = [
   'WriteThroughOptions',
 ];
 
+/** Tells the names of an entry, whether `require` gives the same objects, and the names of its CommonJS form. */
+const COMPARE = `
+  import 'reflect-metadata';
+  import { createRequire } from 'node:module';
+  const require = createRequire(process.cwd() + '/package.json');
+  const imported = await import(process.env.ENTRY);
+  const required = require(process.env.ENTRY);
+  const names = Object.keys(imported).sort();
+  console.log(JSON.stringify({ names, required: names.map((name) => required[name] === imported[name]), ofCommonJs: Object.keys(require(process.env.CJS)).sort() }));
+`;
+
 /** Imports an entry in a process of its own; tells its names and every specifier that the kit's own files imported. */
 async function importEntry(file: string): Promise<{ names: string[]; imported: string[] }> {
   // Hooks live in a thread whose console is lost when the process ends: they write to the descriptor.
@@ -192,11 +212,56 @@ describe('the built package', () => {
     rootEntry = await importEntry(join(dist, 'index.js'));
   });
 
-  const targets = Object.entries(manifest.exports).flatMap(([entry, target]) =>
-    (typeof target === 'string' ? [target] : Object.values(target)).map((path) => ({ entry, path })),
-  );
-  it.each(targets)('has $path for the entry $entry', ({ path }) => {
-    expect(existsSync(join(root, path))).toBe(true);
+  const entries = Object.entries(manifest.exports).flatMap(([entry, target]) => (typeof target === 'string' ? [] : [{ entry, target }]));
+  const inOrder = (target: object): string => JSON.stringify(target);
+
+  it.each(entries)('offers $entry as an ES module, to `require` as well, and in CommonJS', ({ target }) => {
+    const cjs = (path: string): string => path.replace('./dist/', './dist/cjs/');
+    const esm = { types: target.import.types, default: target.import.default };
+
+    // The first condition that fits is taken, so the order is part of it.
+    expect(inOrder(target)).toBe(inOrder({ 'module-sync': esm, import: esm, require: { types: cjs(esm.types), default: cjs(esm.default) } }));
+    expect([target.import.types, target.import.default, target.require.types, target.require.default].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('names each entry for tools that know no `exports`', () => {
+    const declared = Object.fromEntries(entries.map(({ entry, target }) => [entry.replace(/^\.\/?/, ''), target.require]));
+    const { '': index, ...others } = declared;
+
+    expect([manifest.main, manifest.types]).toEqual([index?.default, index?.types]);
+    expect(manifest.typesVersions).toEqual({ '*': Object.fromEntries(Object.entries(others).map(([name, { types }]) => [name, [types]])) });
+  });
+
+  it.each(entries)('gives the same names, and in Node the very same objects, to `import` and to `require` of $entry', async ({ entry, target }) => {
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', COMPARE], {
+      cwd: root,
+      env: { ...process.env, ENTRY: entry.replace('.', 'nestjs-cache-kit'), CJS: join(root, target.require.default) },
+    });
+
+    const { names, required, ofCommonJs } = JSON.parse(stdout) as { names: string[]; required: boolean[]; ofCommonJs: string[] };
+    expect(names.length).toBeGreaterThan(0);
+    expect(required).toEqual(names.map(() => true));
+    expect(ofCommonJs).toEqual(names);
+  });
+
+  it.each(entries)('has one set of declarations for $entry', ({ target }) => {
+    expect(readFileSync(join(root, target.import.types), 'utf8')).toMatch(/^export \* from '\.{1,2}\/cjs\/\S+';\n$/);
+  });
+
+  it('holds no maps of sources that it does not hold', () => {
+    const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
+
+    expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+    expect(files.filter((file) => file.endsWith('.js') && readFileSync(join(dist, file), 'utf8').includes('sourceMappingURL'))).toEqual([]);
+  });
+
+  it('loads no optional peer with the CommonJS form of its root entry', async () => {
+    const script = `require('reflect-metadata'); require('./dist/cjs/index.js'); for (const file of Object.keys(require.cache)) console.log(file);`;
+    const { stdout } = await run(process.execPath, ['--eval', script], { cwd: root });
+    const loaded = stdout.split('\n').map((file) => packageOf(relative(join(root, 'node_modules'), file)));
+
+    expect(loaded).toContain('rxjs');
+    expect(loaded.filter((name) => optionalPeers.has(name))).toEqual([]);
   });
 
   it('loads no optional peer with its root entry', () => {
