@@ -23,6 +23,7 @@ import { getAdminOptionsToken } from './nest/admin/admin-options.js';
 import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
 import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
+import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
 /** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
 export type CacheKitFactoryOptions = Omit<CacheKitOptions, 'name' | 'isGlobal'>;
@@ -101,21 +102,36 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     inject: [optionsToken],
     useFactory: (resolved: ResolvedCacheKitOptions) => resolved[part],
   });
+  const own: Provider[] = [
+    ...providers,
+    { provide: optionsToken, ...options } as FactoryProvider,
+    makerOf(name),
+    {
+      provide: cacheToken,
+      inject: [ModulesContainer, optionsToken],
+      useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions) => {
+        refuseSecondMaker(name, modules);
+        return composeCache(resolved.cache);
+      },
+    },
+    partOf(getAdminOptionsToken(name), 'admin'),
+    partOf(getHttpOptionsToken(name), 'http'),
+    { provide: `CACHE_KIT_CLOSER:${name}`, inject: [cacheToken], useFactory: (cache: CacheService) => new CacheCloser(cache) },
+    DecoratorExplorer,
+  ];
+  const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
   return {
     module: CacheKitModule,
     global: isGlobal,
     imports,
     controllers,
-    providers: [
-      ...providers,
-      { provide: optionsToken, ...options } as FactoryProvider,
-      { provide: cacheToken, inject: [optionsToken], useFactory: (resolved: ResolvedCacheKitOptions) => composeCache(resolved.cache) },
-      partOf(getAdminOptionsToken(name), 'admin'),
-      partOf(getHttpOptionsToken(name), 'http'),
-      { provide: `CACHE_KIT_CLOSER:${name}`, inject: [cacheToken], useFactory: (cache: CacheService) => new CacheCloser(cache) },
-      DecoratorExplorer,
-    ],
-    exports: [cacheToken, getHttpOptionsToken(name)],
+    // Nest reads these when it starts, and by then all files of the application have loaded their copies of the kit.
+    get providers() {
+      return [...own, ...forOthers()];
+    },
+    get exports() {
+      return [cacheToken, getHttpOptionsToken(name), ...forOthers().map(({ provide }) => provide)];
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import { recognizeInAllCopies } from './copies.js';
+
 /** Every error of the kit. `code` is stable, `message` says what to do, `cause` is the original where there was one. */
 export class CacheError extends Error {
   /** @param code one of the codes of docs/errors.md */
@@ -56,6 +58,14 @@ export class CacheUnavailableError extends CacheError {
     super('CACHE_BACKEND_UNAVAILABLE', message, options);
   }
 }
+
+// `instanceof` must hold for who imports the kit and gets its errors from another copy of it.
+recognizeInAllCopies(CacheError, 'CacheError');
+recognizeInAllCopies(CacheConfigError, 'CacheConfigError');
+recognizeInAllCopies(CacheKeyError, 'CacheKeyError');
+recognizeInAllCopies(CacheSerializationError, 'CacheSerializationError');
+recognizeInAllCopies(CacheTimeoutError, 'CacheTimeoutError');
+recognizeInAllCopies(CacheUnavailableError, 'CacheUnavailableError');
 
 /** Whether the call itself was wrong, rather than the backend. */
 export function isCallersFault(error: unknown): boolean {

@@ -3,20 +3,13 @@ import { type CacheEntry, type LoadOutcome, StoredOutcome, toCacheEntry } from '
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
 import { type CacheExplanation, explainEntry } from './cache-explanation.js';
 import { checkedTags, checkKey, checkKeys, storedKey } from './cache-key.js';
-import type {
-  CacheOperations,
-  EntryPage,
-  InvalidateOptions,
-  InvalidatePatternOptions,
-  InvalidateTagsOptions,
-  ListOptions,
-  ManyFactory,
-} from './cache-operations.js';
+import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions, ManyFactory } from './cache-operations.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { type CacheStats, StatsRecorder } from './cache-stats.js';
 import { CacheConfigError, isCallersFault } from './cache.errors.js';
 import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
+import { enterCopy, recognizeInAllCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
@@ -473,3 +466,6 @@ export class CacheService implements CacheOperations {
     return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry.shared));
   }
 }
+
+recognizeInAllCopies(CacheService, 'CacheService');
+enterCopy(CacheService);

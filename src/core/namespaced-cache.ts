@@ -3,6 +3,7 @@ import type { CacheExplanation } from './cache-explanation.js';
 import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions, ManyFactory } from './cache-operations.js';
 import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions } from './call-options.js';
 import type { Ttl } from './duration.js';
+import { recognizeInAllCopies } from './copies.js';
 import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load-policy.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
@@ -117,3 +118,5 @@ export class NamespacedCache {
     return options === undefined ? this.#setDefaults : { ...this.#setDefaults, ...options, ...this.#here };
   }
 }
+
+recognizeInAllCopies(NamespacedCache, 'NamespacedCache');

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { Inject } from '@nestjs/common';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
+import { sharedByCopies } from '../../core/copies.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 
@@ -49,8 +50,9 @@ export interface DecoratedMethod extends MethodSite, MethodTraits {
 
 type Slots = Record<symbol, CacheService | undefined>;
 
-const methodsOf = new WeakMap<object, DecoratedMethod[]>();
-const frozenInstances = new WeakMap<object, Map<symbol, CacheService>>();
+// Shared, because the explorer of one copy of the kit also serves classes that were decorated by another.
+const methodsOf = sharedByCopies('decorated-methods', () => new WeakMap<object, DecoratedMethod[]>());
+const frozenInstances = sharedByCopies('frozen-instances', () => new WeakMap<object, Map<symbol, CacheService>>());
 
 /**
  * Checks where a decorator stands.

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, Server } from 'node:http';
+import { sharedByCopies } from '../../core/copies.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { CacheRequest, Exchange } from './exchange.js';
 import { requestInProcess } from './in-process-request.js';
@@ -13,7 +14,7 @@ const MAX_PAUSED = 1_000;
 const MAX_RUNNING = 32;
 
 /** The requests of refreshes that are under way. */
-const refreshing = new WeakSet();
+const refreshing = sharedByCopies('refreshing-requests', () => new WeakSet());
 
 /** Whether a request was made by a refresh. */
 export function isRefreshing({ raw }: Exchange): boolean {

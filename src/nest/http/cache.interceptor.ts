@@ -69,7 +69,8 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   }
 }
 
-const TAKEN = Symbol('taken by CacheInterceptor');
+// One request passes the interceptor of one copy of the kit only.
+const TAKEN = Symbol.for('taken by CacheInterceptor');
 
 /** Whether no interceptor has taken this request yet. */
 function isFirst({ raw }: Exchange): boolean {

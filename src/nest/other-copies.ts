@@ -1,0 +1,48 @@
+import { type ExistingProvider, type FactoryProvider, Scope, type ValueProvider } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheService } from '../core/cache.service.js';
+import { type Copy, otherCopies, THIS_COPY } from '../core/copies.js';
+
+/** Provided beside each cache: the copy of the kit that has made it. */
+export function makerOf(name: string): ValueProvider<Copy> {
+  return { provide: makerToken(name), useValue: THIS_COPY };
+}
+
+/**
+ * Provides the default cache for classes that import `CacheService` from another copy of the kit. Where the copy is of
+ * another version, the start fails as soon as such a class is there, and only then.
+ */
+export function providersForOtherCopies(): (ExistingProvider | FactoryProvider)[] {
+  return otherCopies(CacheService).map(({ copy, service }) =>
+    copy.version === THIS_COPY.version
+      ? { provide: service, useExisting: CacheService }
+      : {
+          provide: service,
+          // Nest makes what is transient for who injects it, and otherwise never.
+          scope: Scope.TRANSIENT,
+          useFactory: () => {
+            throw new CacheConfigError(`A class injects the CacheService of ${show(copy)}, but the cache is made by CacheKitModule.forRoot() of ${show(THIS_COPY)}. ${ONE_COPY}`);
+          },
+        },
+  );
+}
+
+/** @throws CacheConfigError when another copy of the kit makes a cache of this name for the same application */
+export function refuseSecondMaker(name: string, modules: ModulesContainer): void {
+  for (const { providers } of modules.values()) {
+    const maker = providers.get(makerToken(name))?.instance as Copy | undefined;
+    if (maker === undefined || maker === THIS_COPY) continue;
+    throw new CacheConfigError(`The cache '${name}' is made twice, by CacheKitModule.forRoot() of ${show(THIS_COPY)} and of ${show(maker)}: what one stores, the other would not invalidate. ${ONE_COPY}`);
+  }
+}
+
+const ONE_COPY = 'Make all of the application load one copy: see docs/formats.md, "One copy".';
+
+function makerToken(name: string): symbol {
+  return Symbol.for(`the copy of nestjs-cache-kit that makes the cache '${name}'`);
+}
+
+function show({ version, place }: Copy): string {
+  return `nestjs-cache-kit ${version} at ${place}`;
+}
