@@ -33,4 +33,19 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
     expect([large, dry, small]).toEqual([5_020, 4, 4]);
     expect(errors).toEqual([]);
   });
+
+  it.each(SMALL)('by %s leaves out what another process has just removed from view (fault 30)', async (_, invalidate) => {
+    const { redis } = await start();
+    const [{ cache, errors }, { cache: other }] = [await open(redis), await open(redis)];
+    const tags = ['small', 'smaller'];
+    await cache.setMany(times(2, (i) => [`both-${i}`, i] as const), { tags: [...tags, 'other'], namespace: 'n' });
+    await cache.setMany(times(2, (i) => [`mine-${i}`, i] as const), { tags, namespace: 'n' });
+
+    const theirs = await other.invalidateTags(['other']);
+    const dry = await invalidate(cache, { dryRun: true });
+    const mine = await invalidate(cache);
+
+    expect([theirs, dry, mine]).toEqual([2, 2, 2]);
+    expect(errors).toEqual([]);
+  });
 });

@@ -177,6 +177,32 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     expect(watching.seen).toEqual([]);
     expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
   });
+
+  it('what was written through or refreshed does not give way to what was there before (fault 21, fault 30)', async () => {
+    const deployment = await start();
+    const [cache, other] = [await deployment.open(), await deployment.open()];
+    // In one slot, and replicated.
+    const keys = ['{one}written', '{one}refreshed'];
+    await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 'old'])));
+    const first = await other.getMany(keys);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const master = await deployment.masterOf((await cache.explain('{one}written')).storedKey);
+    await cutReplicasOff(master);
+
+    await cache.writeThrough('{one}written', async () => 'new');
+    await cache.refresh('{one}refreshed', () => 'new');
+    const before = await other.getMany(keys);
+    master.kill('SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilAllStore(cache);
+    await untilAllStore(other);
+    // What is stored on the new master is read in the same breath: a cache that is away finds nothing, either.
+    const isGone = async (): Promise<boolean> => [...(await other.getMany([...keys, '{one}mark']))].join() === '{one}mark,1';
+    await until(async () => (await other.set('{one}mark', 1), isGone()), 3_000, () => 'The old values are served by the new master.');
+
+    expect([first, before].map((values) => [...values.values()])).toEqual([['old', 'old'], ['new', 'new']]);
+    expect(await other.getMany(keys)).toEqual(new Map());
+  });
 });
 
 describe('when slots move from one master to another', () => {

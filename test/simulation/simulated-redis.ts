@@ -74,6 +74,8 @@ function plainReply(store: SimulatedStore, name: string, key: string, args: read
       return setReply(store, key, args);
     case 'UNLINK':
       return store.unlink(key);
+    case 'EXISTS':
+      return store.exists(key) ? 1 : 0;
     case 'HMGET':
       return args.map((field) => bufferOrNull(store.hget(key, field)));
     case 'HDEL':

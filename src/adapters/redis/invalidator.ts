@@ -22,8 +22,8 @@ import type { TrashSweeper } from './trash-sweeper.js';
  *               What is left over is freed by and by (see trash-sweeper.ts).
  *
  * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
- * entry in several of the groups is counted once. An index may still name what another invalidation of this process took
- * out of view a moment ago: then the heads of a small group are looked at, too.
+ * entry in several of the groups is counted once. An index may still name what another invalidation, of any process, took
+ * out of view a moment ago: while there is trash the heads of a small group are looked at, too.
  */
 
 export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
@@ -38,6 +38,8 @@ interface Ended extends CountedIndex {
 
 /** So many entries are looked at in one round trip. */
 const NAMES_AT_ONCE = 200;
+/** The members of a larger group are counted by its index, though that may name some that are out of view already. */
+const COUNTED_BY_HEADS = 1_000;
 const FORGOTTEN_AT_ONCE = 1_000;
 
 export class Invalidator {
@@ -137,11 +139,13 @@ export class Invalidator {
     const commands = ends.map(({ group, trash }) => call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], dryRun ? 1 : 0));
     // Told before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
     // A server that is full refuses it; then only this process knows.
-    const isSweeping = this.sweeper.isAtWork();
+    const isAtWork = this.sweeper.isAtWork();
+    const look = plain('EXISTS', this.parts.keys.trash);
     const register = dryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
-    const answers = await this.parts.link.run([...first, ...register, ...commands], this.parts.limitMs);
+    const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
     checkForgotten(answers.slice(0, first.length));
-    const replies = answers.slice(first.length + register.length);
+    const isSweeping = isAtWork || answers[first.length] === 1;
+    const replies = answers.slice(first.length + 1 + register.length);
     const ended = ends.map(({ group, trash }, i): Ended => {
       const [live, isTrash, text] = replyOf(replies[i]) as [number, number, Buffer];
       return { group, index: dryRun ? group.index : trash, live, isTrash: isTrash === 1, generation: readGeneration(text.toString('latin1')) };
@@ -159,7 +163,7 @@ export class Invalidator {
 
   async #countEnded(ended: readonly Ended[], isSweeping: boolean): Promise<number> {
     const atMost = ended.reduce((sum, { live }) => sum + live, 0);
-    if (isSweeping && atMost <= NAMES_AT_ONCE) return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
+    if (isSweeping && atMost <= COUNTED_BY_HEADS) return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
     // Parts of everything have no member in common.
     return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.parts.walk.union(ended);
   }

@@ -13,7 +13,11 @@ import { epochPartOf } from './tag-epochs.js';
 
 /** Ends loads: stores what they bring where nothing was invalidated since they began. */
 export class LoadCommitter {
-  constructor(private readonly parts: RedisParts) {}
+  /** @param onReplaced told of keys whose fresh entries have given way to others, however late the server says so: what was there before must not come back */
+  constructor(
+    private readonly parts: RedisParts,
+    private readonly onReplaced: (keys: readonly string[], namespace: string | undefined) => void,
+  ) {}
 
   /**
    * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait; what
@@ -51,6 +55,9 @@ export class LoadCommitter {
     if (failed !== undefined) this.parts.onError(failed.reason);
     const refused = storable.filter((_, i) => ends[i]?.state !== 'stored');
     this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
+    // What a load of something missing has stored may be lost with a server: it is loaded again.
+    const replaced = grant.purpose === 'load' ? [] : storable.filter((_, i) => ends[i]?.state === 'stored').map(({ draft }) => draft.key);
+    if (replaced.length > 0) this.onReplaced(replaced, grant.namespace);
     const isStored = new Set(storable.filter(({ draft }, i) => ends[i]?.state === 'stored' && draft.ttlMs > 0));
     return Promise.all(prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)));
   }

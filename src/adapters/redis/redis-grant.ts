@@ -1,4 +1,4 @@
-import type { EntryDraft, LoadGrant, LoadTicket, StoredEntry } from '../../core/ports/cache-adapter.port.js';
+import type { EntryDraft, LoadGrant, LoadRequest, LoadTicket, StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import type { Held } from './lease-keeper.js';
 import type { Opening } from './load-opener.js';
 
@@ -10,6 +10,7 @@ export interface OwnLease {
 
 export interface GrantParts {
   readonly namespace: string | undefined;
+  readonly purpose: LoadRequest['purpose'];
   readonly opening: Opening;
   /** In the order of `opening.leases`, as are `names`. */
   readonly keys: readonly string[];
@@ -29,6 +30,7 @@ export class RedisGrant implements LoadGrant, Held {
   readonly tickets: readonly LoadTicket[];
   readonly opening: Opening;
   readonly namespace: string | undefined;
+  readonly purpose: LoadRequest['purpose'];
   /** Grows as the caller waits on. */
   spentMs: number;
   /** By key: what must still stand where a result is stored. */
@@ -43,6 +45,7 @@ export class RedisGrant implements LoadGrant, Held {
     this.tickets = parts.tickets;
     this.opening = parts.opening;
     this.namespace = parts.namespace;
+    this.purpose = parts.purpose;
     this.spentMs = parts.spentMs;
     const tokens = new Map<string, string>();
     const leases: OwnLease[] = [];

@@ -112,7 +112,7 @@ export class RedisAdapter implements CacheAdapter {
       onError: (error) => context.onError(error),
     };
     this.#opener = new LoadOpener(this.#keys, this.#link, this.#reader, () => clock.nowMs());
-    this.#committer = new LoadCommitter(parts);
+    this.#committer = new LoadCommitter(parts, (keys, namespace) => this.#outbox.acknowledged({ kind: 'keys', keys, namespace }, false));
     this.#leases = new LeaseKeeper(this.#link, clock);
     this.#room = new WakeRoom(clock, () => wire.isListening());
     this.#sweeper = new TrashSweeper(parts);
@@ -157,6 +157,7 @@ export class RedisAdapter implements CacheAdapter {
       const tickets = new Map(asked.map((key, i) => [key, ticketOf(shownLease(opening.leases[i], hides), watches[i])]));
       const grant = new RedisGrant({
         namespace,
+        purpose: request.purpose,
         opening,
         keys: asked,
         names,
