@@ -120,6 +120,12 @@ export class EntryWriter {
 
   /** Takes what was removed, as the heads tell, out of its groups; but not out of `kept`. Nobody waits for it. */
   forget(heads: readonly Reply[], kept: readonly Group[] = []): void {
+    const commands = this.forgetCommands(heads, kept);
+    if (commands.length > 0) this.link.post(commands);
+  }
+
+  /** What takes removed entries out of their groups, for who waits for it. */
+  forgetCommands(heads: readonly Reply[], kept: readonly Group[] = []): Command[] {
     const leaving = new Map<Group, string[]>();
     for (const head of heads) {
       const was = Buffer.isBuffer(head) && head.length > 0 ? readHead(head) : undefined;
@@ -132,7 +138,7 @@ export class EntryWriter {
       }
     }
     for (const group of kept) leaving.delete(group);
-    if (leaving.size > 0) this.link.post([...leaving].map(([group, members]) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, ...members)));
+    return [...leaving].map(([group, members]) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, ...members));
   }
 
   /** Lets the generation of a group go, if nothing is in it. */

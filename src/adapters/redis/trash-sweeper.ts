@@ -1,7 +1,7 @@
 import type { Timer } from '../../core/ports/clock.port.js';
 import { readHeads } from './head-reader.js';
 import type { RedisParts } from './redis-parts.js';
-import { call, plain, type Reply } from './redis-wire.js';
+import { call, type Command, plain, type Reply } from './redis-wire.js';
 import { REMOVE } from './scripts.js';
 
 /** So many entries are freed in one go. */
@@ -103,8 +103,9 @@ export class TrashSweeper {
   async #sweepOne(name: string): Promise<void> {
     for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
       if (this.#isClosed) return;
-      await this.#free(members);
-      await this.parts.link.run([plain('ZREM', name, ...members)], this.parts.limitMs);
+      // While a name is among the trash, the members of other groups are counted with care: so it stays until these have heard of it.
+      const leave = await this.#free(members);
+      await this.parts.link.run([plain('ZREM', name, ...members), ...leave], this.parts.limitMs);
     }
     this.parts.link.post([plain('SREM', this.parts.keys.trash, name), ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name))]);
   }
@@ -115,7 +116,8 @@ export class TrashSweeper {
     return (members as Reply[]).map(String);
   }
 
-  async #free(members: readonly string[]): Promise<void> {
+  /** @returns what takes the removed entries out of their groups */
+  async #free(members: readonly string[]): Promise<Command[]> {
     const names = members.map((member) => this.parts.keys.entryPrefix + member);
     const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
     const states = await this.parts.reader.statesOf(heads, this.parts.limitMs);
@@ -123,7 +125,6 @@ export class TrashSweeper {
       const head = heads[i];
       return head !== undefined && states[i] === 'invalid' ? [call(REMOVE, [entry], head.revision, this.parts.keys.wake)] : [];
     });
-    if (removals.length === 0) return;
-    this.parts.writer.forget(await this.parts.link.run(removals, this.parts.limitMs));
+    return removals.length === 0 ? [] : this.parts.writer.forgetCommands(await this.parts.link.run(removals, this.parts.limitMs));
   }
 }
