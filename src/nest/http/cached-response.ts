@@ -19,7 +19,7 @@ export interface CachedResponse {
   /** What was there before the handler and not after it. */
   readonly removed: readonly string[];
   readonly contentType: string | null;
-  /** The names that the handler has added to `Vary`. */
+  /** The names in `Vary` that select among variants. */
   readonly vary: readonly string[];
   readonly etag: string | null;
   /** The tag is the handler's: it may be asked whether it still holds. */

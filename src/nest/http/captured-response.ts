@@ -1,7 +1,7 @@
 import { cacheControlFor, type HeaderRules } from './answer-headers.js';
 import { cachedResponse, type CachedResponse } from './cached-response.js';
 import { weakEtag } from './conditional-request.js';
-import { EMPTY_BODY, type HeaderMap } from './exchange.js';
+import { EMPTY_BODY } from './exchange.js';
 import { changedHeaders, removedHeaders } from './response-headers.js';
 import { type Answer, judge, type Refusal, type StorageRules } from './storability.js';
 
@@ -9,8 +9,6 @@ import { type Answer, judge, type Refusal, type StorageRules } from './storabili
 export interface Capture extends Answer {
   readonly method: string;
   readonly reason: string | undefined;
-  /** The headers as the handler and the interceptors inside have left them; `headers` are those that are sent. */
-  readonly own: HeaderMap;
 }
 
 /** What can be stored of an answer, or why nothing can. */

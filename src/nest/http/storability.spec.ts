@@ -3,7 +3,7 @@ import { type Answer, judge, type StorageRules } from './storability.js';
 
 const rules: StorageRules = { ttlMs: 60_000, statusTtlsMs: new Map(), scope: 'public', varyBy: [], maxBodyBytes: 10, headerNames: [], staleWhileRevalidateMs: 0, staleIfErrorMs: 0 };
 const accept = { name: 'accept', normalize: undefined };
-const answer: Answer = { status: 200, before: {}, headers: {}, hasPendingCookie: false, body: Buffer.from('0123456789'), tags: [], isThrown: false, hasOwnValidator: false, isComplete: true };
+const answer: Answer = { status: 200, before: {}, own: {}, headers: {}, hasPendingCookie: false, body: Buffer.from('0123456789'), tags: [], isThrown: false, hasOwnValidator: false, isComplete: true };
 
 describe('judge', () => {
   it('stores a plain 200 for the TTL of the route', () => {
@@ -45,7 +45,7 @@ describe('judge', () => {
     ['#107: a content encoding', { headers: { 'content-encoding': 'gzip' } }, {}, 'encoding'],
     ['#105: a body over the limit', { body: Buffer.from('0123456789a') }, {}, 'too-large'],
   ])('refuses %s', (_, parts, options, refusal) => {
-    expect(judge({ ...answer, ...parts }, { ...rules, ...options }, 0)).toEqual({ refusal });
+    expect(judge({ ...answer, own: parts.headers ?? {}, ...parts }, { ...rules, ...options }, 0)).toEqual({ refusal });
   });
 
   it.each<[string, Partial<Answer>, Partial<StorageRules>, object]>([
@@ -54,6 +54,9 @@ describe('judge', () => {
     ['#18: what is declared', { headers: { 'cache-control': 's-maxage=5' } }, { ttlMs: 0 }, { freshMs: 5_000, isDeclared: true, mayBeStale: false }],
     ['#30: a cookie of middleware', { before: { 'set-cookie': 'a=1' }, headers: { 'set-cookie': 'a=1' } }, {}, {}],
     ['#32: Vary of middleware', { before: { vary: 'Origin' }, headers: { vary: 'Origin' } }, {}, { vary: [] }],
+    ['a member of Vary that middleware has named (fault 8)', { before: { vary: 'Accept-Language' }, headers: { vary: 'Accept-Language' } }, {}, { vary: ['accept-language'] }],
+    ['what compression outside has added to Vary', { own: {}, headers: { vary: 'Accept-Encoding, X-Tier' } }, {}, { vary: ['x-tier'] }],
+    ['Accept-Encoding that the handler has named', { headers: { vary: 'Accept-Encoding' } }, {}, { vary: ['accept-encoding'] }],
     ['#32: Vary that is added', { before: { vary: 'Origin' }, headers: { vary: 'Origin, Accept' } }, { varyBy: [accept] }, { vary: ['accept'] }],
     ['#54: Vary: Authorization for a scope', { headers: { vary: 'authorization' } }, { scope: 'user' }, {}],
     ['#10: public of the handler', { headers: { 'cache-control': 'public' } }, {}, { sharing: 'anybody' }],
@@ -69,6 +72,6 @@ describe('judge', () => {
     ['#101: the windows that the answer declares', { headers: { 'cache-control': 'max-age=1, stale-while-revalidate=2, stale-if-error=3' } }, { staleIfErrorMs: 9 }, { staleWhileRevalidateMs: 2_000, staleIfErrorMs: 3_000 }],
     ['#107: an encoding that it varies by', { headers: { 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }, {}, { vary: ['accept-encoding'] }],
   ])('stores %s', (_, parts, options, expected) => {
-    expect(judge({ ...answer, ...parts }, { ...rules, ...options }, 0)).toMatchObject({ freshMs: expect.any(Number), ...expected });
+    expect(judge({ ...answer, own: parts.headers ?? {}, ...parts }, { ...rules, ...options }, 0)).toMatchObject({ freshMs: expect.any(Number), ...expected });
   });
 });

@@ -10,6 +10,9 @@ import { areStorable } from './response-tags.js';
 export interface Answer {
   readonly status: number;
   readonly before: HeaderMap;
+  /** The headers as the handler and the interceptors inside have left them. */
+  readonly own: HeaderMap;
+  /** Those that are sent. */
   readonly headers: HeaderMap;
   readonly hasPendingCookie: boolean;
   readonly body: Buffer;
@@ -61,7 +64,7 @@ const NEVER_STORED_STATUSES = new Set([206, 304]);
 
 /**
  * Whether an answer may be stored, and for how long (RFC 9111 section 3). The answer's own directives go before the
- * route's options, whoever has set them; cookies and `Vary` count when the handler has set them.
+ * route's options, whoever has set them, and so does `Vary`; cookies count when the handler has set them.
  */
 export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judgement {
   const response = responseDirectives(answer.headers);
@@ -141,10 +144,15 @@ function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: St
   return directives.has('s-maxage') || directives.has('must-revalidate') ? 'authorized' : 'unidentified';
 }
 
-/** The members of `Vary` that middleware has not put there: CORS and compression do their work anew for every request. */
-function varyOf({ before, headers }: Answer, rules: StorageRules): string[] {
-  const earlier = rules.headerNames.includes('vary') ? [] : listOf(before.vary);
-  return listOf(headers.vary).filter((name) => !earlier.includes(name));
+/** What CORS and compression do outside the handler, they do again for every request. */
+const LEFT_TO_OTHERS = new Set(['origin', 'access-control-request-method', 'access-control-request-headers', 'access-control-request-private-network', 'accept-encoding']);
+
+/** Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten. */
+function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[] {
+  const earlier = listOf(before.vary);
+  const handlers = rules.headerNames.includes('vary') ? listOf(own.vary) : listOf(own.vary).filter((name) => !earlier.includes(name));
+  const others = [...earlier, ...listOf(headers.vary)].filter((name) => !LEFT_TO_OTHERS.has(name));
+  return [...new Set([...handlers, ...others])];
 }
 
 /** Whether a header is the handler's: set while it ran, or by `@Header()`. */
