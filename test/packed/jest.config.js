@@ -5,7 +5,9 @@ import base from '../../jest.config.js';
 export default {
   ...base,
   rootDir: '../..',
-  testMatch: ['<rootDir>/test/packed/**/*.spec.ts'],
+  globalSetup: '<rootDir>/test/packed/workspace.mjs',
+  globalTeardown: '<rootDir>/test/packed/workspace-teardown.mjs',
+  testMatch: ['<rootDir>/test/packed/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/'],
-  testTimeout: 300_000,
+  testTimeout: 180_000,
 };

@@ -1,54 +1,23 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
+import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { emptyHome, end, serve, type Served } from './application.js';
 
 const run = promisify(execFile);
-const root = resolve(import.meta.dirname, '../..');
-const work = mkdtempSync(join(tmpdir(), 'cache-kit-packed-'));
-
-interface Packed {
-  filename: string;
-  files: { path: string }[];
-}
-let packed: Packed;
-
-beforeAll(async () => {
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], { cwd: root });
-  packed = (JSON.parse(stdout) as Packed[])[0]!;
-});
-
-afterAll(() => {
-  rmSync(work, { recursive: true });
-});
-
-describe('the tarball', () => {
-  it('holds what runs and what users read, and nothing else', () => {
-    const strangers = packed.files.map(({ path }) => path).filter((path) => !/^(dist\/|docs\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path));
-
-    expect(strangers).toEqual([]);
-  });
-
-  it('holds no specs and none of their fixtures', () => {
-    expect(packed.files.filter(({ path }) => /\.(spec|fixture)\./.test(path))).toEqual([]);
-  });
-});
 
 describe.each([
   { nest: '12', platforms: ['express'] },
   { nest: '11', platforms: ['express', 'fastify'] },
-])('an application with Nest $nest that installed the tarball', ({ nest, platforms }) => {
-  const home = join(work, `nest-${nest}`);
+] as const)('an application in ES modules with Nest $nest', ({ nest, platforms }) => {
+  let home: string;
 
-  beforeAll(async () => {
-    cpSync(join(import.meta.dirname, 'fixture'), home, { recursive: true });
-    if (!platforms.includes('fastify')) rmSync(join(home, 'src/fastify.ts'));
-    writeFileSync(join(home, 'package.json'), JSON.stringify(consumer(nest, platforms), null, 2));
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: home });
+  beforeAll(() => {
+    home = emptyHome(nest, 'es-modules');
+    cpSync(join(import.meta.dirname, 'fixture/es-modules'), home, { recursive: true });
+    writeFileSync(join(home, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
   });
 
   it('has none of the optional peers', () => {
@@ -62,26 +31,24 @@ describe.each([
     const complaints = await compile(home);
 
     // Declarations of other packages may name types that nobody installed: that is theirs.
-    expect(complaints.filter((line) => !line.startsWith('node_modules/') || line.startsWith('node_modules/nestjs-cache-kit/'))).toEqual([]);
+    expect(complaints.filter((line) => !line.includes('node_modules/') || line.includes('node_modules/nestjs-cache-kit/'))).toEqual([]);
     expect(existsSync(join(home, 'out/app.module.js'))).toBe(true);
   });
 
   describe.each(platforms)('on %s', (platform) => {
-    let app: ChildProcess;
+    let app: Served;
     let url: string;
 
     beforeAll(async () => {
-      app = spawn(process.execPath, [`out/${platform}.js`], { cwd: home, stdio: ['ignore', 'pipe', 'inherit'] });
-      url = await addressOf(app);
+      app = await serve(home, `out/${platform}.js`);
+      ({ url } = app);
     });
 
     beforeEach(async () => {
       await fetch(`${url}/admin/cache/clear`, { method: 'POST', headers: { 'x-admin': 'yes' } });
     });
 
-    afterAll(() => {
-      app.kill('SIGKILL');
-    });
+    afterAll(() => end(app));
 
     it('answers a route from the cache', async () => {
       const first = await fetch(`${url}/pages/1`);
@@ -119,42 +86,17 @@ describe.each([
     });
 
     it('ends by itself when it is told to', async () => {
-      const ended = once(app, 'exit');
+      const ended = once(app.process, 'exit');
 
-      app.kill('SIGTERM');
+      app.process.kill('SIGTERM');
 
       expect(await ended).toEqual([null, 'SIGTERM']);
     });
   });
 });
 
-function consumer(nest: string, platforms: string[]): object {
-  return {
-    name: 'consumer',
-    private: true,
-    type: 'module',
-    dependencies: {
-      '@nestjs/common': `^${nest}`,
-      '@nestjs/core': `^${nest}`,
-      ...Object.fromEntries(platforms.map((platform) => [`@nestjs/platform-${platform}`, `^${nest}`])),
-      'nestjs-cache-kit': `file:${join(work, packed.filename)}`,
-      'reflect-metadata': '^0.2.2',
-      rxjs: '^7.8.2',
-    },
-    devDependencies: { '@types/node': '^20.19.43', typescript: '^6.0.3' },
-  };
-}
-
 /** Compiles what is in `home` and gives the compiler's complaints. */
 async function compile(home: string): Promise<string[]> {
   const answer = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], { cwd: home }).catch((error: unknown) => error);
   return (answer as { stdout: string }).stdout.split('\n').filter((line) => line.includes('error TS'));
-}
-
-async function addressOf(app: ChildProcess): Promise<string> {
-  for await (const line of createInterface(app.stdout!)) {
-    const [, url] = /^listening on (\S+)/.exec(line) ?? [];
-    if (url !== undefined) return url;
-  }
-  throw new Error('The application ended before it listened.');
 }
