@@ -11,7 +11,7 @@ import { type HiddenHeaders, hideHeaders } from './hidden-headers.js';
 import { putBack } from './replay.js';
 import { restoreHeaders } from './response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
-import type { RouteAccess } from './route-access.js';
+import { accessAfterRun, type RouteAccess } from './route-access.js';
 import { hostOf } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 import type { Refusal } from './storability.js';
@@ -42,6 +42,8 @@ export interface RunResult {
   readonly response?: CachedResponse;
   readonly refusal?: Refusal;
   readonly status: number;
+  /** The answer is about this request alone, and says nothing about what is stored. */
+  readonly isOwn?: boolean;
 }
 
 /** For this cache alone. */
@@ -155,8 +157,10 @@ export class HandlerRun {
       return;
     }
     this.#stopWatching();
-    this.#reject(error);
-    const stale = isRescuable(status) ? await this.parts.rescue() : undefined;
+    // The error of somebody who was found out inside is not for those who wait.
+    if (this.#accessNow() === this.parts.access) this.#reject(error);
+    else this.#resolve({ status, isOwn: true });
+    const stale = isRescuable(status) ? this.#acceptable(await this.parts.rescue()) : undefined;
     if (stale === undefined) {
       showBypass(exchange, policy, reason, 'error');
       subscriber.error(error);
@@ -177,8 +181,21 @@ export class HandlerRun {
     const { validating } = this.parts;
     if (status === 304 && validating !== undefined && this.#after?.status === 304) return this.#confirm(validating);
     const stale = status >= 500 && isRescuable(status) ? this.parts.rescue() : undefined;
-    if (stale instanceof Promise) return stale.then((found) => (found === undefined ? this.#finish(body) : this.#replace(found, status)));
-    return stale === undefined ? this.#finish(body) : this.#replace(stale, status);
+    return stale instanceof Promise ? stale.then((found) => this.#replaceOrFinish(found, body)) : this.#replaceOrFinish(stale, body);
+  }
+
+  #replaceOrFinish(found: Replacement | undefined, body: Buffer): Reply {
+    const stale = this.#acceptable(found);
+    return stale === undefined ? this.#finish(body) : this.#replace(stale, this.parts.exchange.status());
+  }
+
+  #acceptable(stale: Replacement | undefined): Replacement | undefined {
+    return stale !== undefined && this.#accessNow().accepts(stale.response) ? stale : undefined;
+  }
+
+  #accessNow(): RouteAccess {
+    const { access, policy, exchange } = this.parts;
+    return accessAfterRun(access, policy, exchange.request);
   }
 
   #finish(body: Buffer): Reply {
@@ -187,7 +204,7 @@ export class HandlerRun {
     for (const name of NOT_SENT) exchange.removeHeader(name);
     if ('refusal' in captured) return this.#pass(body, captured.refusal);
     const { response } = captured;
-    if (!access.accepts(response)) return this.#pass(body, 'private');
+    if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
     this.#resolve({ status: response.status, response });
     const status = { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key };
     const reply = finishAnswer(exchange, response, policy, { state: 'MISS', ...(access.stores ? { leftMs: response.freshMs } : {}), status });
@@ -197,7 +214,7 @@ export class HandlerRun {
   /** An answer that is nobody else's. */
   #pass(body: Buffer, refusal: Refusal | undefined): Reply {
     const { exchange, policy, reason } = this.parts;
-    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }) });
+    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }), isOwn: this.#accessNow() !== this.parts.access });
     showBypass(exchange, policy, reason, refusal ?? 'stream');
     if (refusal === undefined) return 'own';
     const reply = answerFor(exchange, body);
@@ -227,7 +244,7 @@ export class HandlerRun {
     restoreHeaders(exchange, this.#before);
     const confirmed = { ...this.#capture(stored.body, headers), status: stored.status, reason: stored.reason ?? undefined, own: headers, tags: stored.tags, isComplete: true };
     const captured = captureResponse(confirmed, policy, clock.wallMs());
-    const isStored = 'response' in captured && access.stores && access.accepts(captured.response);
+    const isStored = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
     this.#resolve({ status: 304, ...('refusal' in captured || isStored ? captured : {}) });
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);

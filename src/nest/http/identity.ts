@@ -9,9 +9,20 @@ import type { RouteScope } from './http-cache-options.js';
  */
 export type RequestIdentity = 'none' | 'authorization' | 'user';
 
-export function identityOf({ headers, user }: CacheRequest): RequestIdentity {
-  if (headers.cookie !== undefined || (user !== undefined && user !== null)) return 'user';
+export function identityOf(request: CacheRequest): RequestIdentity {
+  const { headers } = request;
+  if (headers.cookie !== undefined || hasUser(request)) return 'user';
   return headers.authorization === undefined ? 'none' : 'authorization';
+}
+
+function hasUser(request: CacheRequest): boolean {
+  const user = userOf(request);
+  return user !== undefined && user !== null;
+}
+
+/** Guards have the platform's request; middleware of Nest has the raw one under Fastify. */
+function userOf(request: CacheRequest): unknown {
+  return request.user ?? (request as { raw?: { user?: unknown } }).raw?.user;
 }
 
 /**
@@ -24,9 +35,10 @@ export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | u
     const name: unknown = scope(request);
     return typeof name === 'string' && name !== '' ? `scope:${digest(name)}` : undefined;
   }
-  const tenant = principalOf(request.user, TENANT_FIELDS);
+  const asker = userOf(request);
+  const tenant = principalOf(asker, TENANT_FIELDS);
   if (scope === 'tenant') return tenant === undefined ? undefined : `tenant:${digest(tenant)}`;
-  const user = principalOf(request.user, USER_FIELDS);
+  const user = principalOf(asker, USER_FIELDS);
   // The ids of users may be unique in a tenant only.
   return user === undefined ? undefined : `user:${digest(tenant === undefined ? user : `${tenant.length}:${tenant}${user}`)}`;
 }

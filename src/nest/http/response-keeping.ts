@@ -24,7 +24,8 @@ export async function keepResult(result: RunResult, found: Found, passage: Route
 }
 
 /** Whether an answer that is not stored takes back the one that is. */
-function withdraws({ response, refusal, status }: RunResult, found: Found, { exchange, isRefresh }: RoutePassage): boolean {
+function withdraws({ response, refusal, status, isOwn = false }: RunResult, found: Found, { exchange, isRefresh }: RoutePassage): boolean {
+  if (isOwn) return false;
   if (response === undefined && (status === 404 || status === 410 || (isRefresh && WITHDRAWN.has(refusal)))) return true;
   return exchange.request.method === 'HEAD' && response !== undefined && found.response !== undefined && differs(response, found.response);
 }

@@ -11,6 +11,8 @@ import type { RoutePolicy } from './route-policy.js';
 /** What a request may do with the cache. */
 export interface RouteAccess extends RouteKey {
   readonly identity: RequestIdentity;
+  /** What `scopeKeyOf` has answered. */
+  readonly scope: string;
   readonly directives: RequestDirectives;
   /** Whether this request's answer may be stored. */
   readonly stores: boolean;
@@ -37,7 +39,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
   const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
-  return { key, dropped, url, identity, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
+  return { key, dropped, url, identity, scope, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
 }
 
 /** RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's only if it says so. */
@@ -46,6 +48,26 @@ const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
   authorization: ({ sharing }) => sharing !== ('unidentified' satisfies Sharing),
   user: ({ sharing }) => sharing === ('anybody' satisfies Sharing),
 };
+
+/**
+ * The access of a request whose handler has run, the same object unless it has changed: an interceptor inside, a pipe or
+ * the handler may have found out who asks. Who was known before stays known.
+ */
+export function accessAfterRun(access: RouteAccess, policy: RoutePolicy, request: CacheRequest): RouteAccess {
+  if (policy.isScopeDeclared) return isStillOf(access, policy, request) ? access : { ...access, accepts: () => false };
+  const identity = identityOf(request);
+  if (identity === access.identity || identity === 'none' || access.identity === 'user') return access;
+  return { ...access, identity, accepts: ACCEPTS[identity] };
+}
+
+function isStillOf({ scope }: RouteAccess, policy: RoutePolicy, request: CacheRequest): boolean {
+  if (policy.scope === 'public') return true;
+  try {
+    return scopeKeyOf(policy.scope, request) === scope;
+  } catch {
+    return false;
+  }
+}
 
 /** The cache answers a GET or HEAD that asks for something and nothing else. */
 function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefined {
