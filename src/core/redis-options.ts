@@ -1,4 +1,5 @@
 import { CacheConfigError } from './cache.errors.js';
+import { checkClientOptions, checkClusterOptions, checkDatabase } from './redis-client-options.js';
 import { checkNames, readDuration, readOneOf } from './option-checks.js';
 import type { Duration } from './duration.js';
 import { show } from './show.js';
@@ -117,7 +118,7 @@ function readUrl(url: unknown, options: object): RedisConnection {
   const trimmed = url.trim();
   if (trimmed.startsWith('redis-sentinel://')) return readSentinelUrl(trimmed, options);
   const nodes = trimmed.split(',').map((node) => node.trim());
-  if (nodes.length > 1) return { kind: 'cluster', nodes: nodes.map(checkedNode), clusterOptions: {}, options };
+  if (nodes.length > 1) return clusterOf(nodes.map(checkedNode), {}, options);
   if (!/^rediss?:\/\/./.test(trimmed) || !URL.canParse(trimmed)) {
     throw new CacheConfigError(`Expected \`redis.url\` to begin with redis://, rediss:// or redis-sentinel://, or to be a comma-separated list of cluster nodes, got \`${withoutSecret(trimmed)}\`.`);
   }
@@ -144,7 +145,14 @@ function readCluster(cluster: unknown, options: object): RedisConnection {
   const { nodes, options: clusterOptions } = cluster as { nodes?: unknown; options?: unknown };
   if (!Array.isArray(nodes) || nodes.length === 0) throw new CacheConfigError(`Expected \`redis.cluster.nodes\` to be an array of at least one node, got \`${show(nodes)}\`.`);
   const checked = nodes.map((node: unknown) => (typeof node === 'string' ? checkedNode(node) : checkedAddress(node, 'redis.cluster.nodes')));
-  return { kind: 'cluster', nodes: checked, clusterOptions: readObject(clusterOptions, 'redis.cluster.options'), options };
+  const read = readObject(clusterOptions, 'redis.cluster.options');
+  checkClusterOptions(read, '`redis.cluster.options`');
+  return clusterOf(checked, read, options);
+}
+
+function clusterOf(nodes: readonly (string | RedisAddress)[], clusterOptions: object, options: object): RedisConnection {
+  checkDatabase(options, '`redis.options`');
+  return { kind: 'cluster', nodes, clusterOptions, options };
 }
 
 function readSentinel(sentinel: unknown, options: object): RedisConnection {
@@ -156,23 +164,18 @@ function readSentinel(sentinel: unknown, options: object): RedisConnection {
 }
 
 function readClient(client: unknown): object {
-  const { status, duplicate, options } = (client ?? {}) as { status?: unknown; duplicate?: unknown; options?: { keyPrefix?: unknown } };
+  const { status, duplicate, options } = (client ?? {}) as { status?: unknown; duplicate?: unknown; options?: object };
   if (typeof status !== 'string' || typeof duplicate !== 'function') {
     throw new CacheConfigError(`Expected \`redis.client\` to be a Redis or Cluster of ioredis 6, got \`${show(client)}\`.`);
   }
-  refuseKeyPrefix(options?.keyPrefix, 'the options of `redis.client`');
+  checkClusterOptions(options, 'the options of `redis.client`');
   return client as object;
 }
 
 function readClientOptions(options: unknown): object {
   const read = readObject(options, 'redis.options');
-  refuseKeyPrefix((read as { keyPrefix?: unknown }).keyPrefix, '`redis.options`');
+  checkClientOptions(read, '`redis.options`');
   return read;
-}
-
-/** ioredis puts its prefix before keys, but not before patterns, and does not take it off what comes back. */
-function refuseKeyPrefix(keyPrefix: unknown, where: string): void {
-  if (keyPrefix !== undefined && keyPrefix !== '') throw new CacheConfigError(`Expected no \`keyPrefix\` in ${where}. Set \`redis.keyPrefix\` instead.`);
 }
 
 function readObject(value: unknown, option: string): object {

@@ -3,10 +3,11 @@ import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import { announcementOf, changedName } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
+import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
 import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
 import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
-import type { Argument, Command, RedisWire, Reply, WireListener } from './redis-wire.js';
+import type { Command, RedisWire, Reply, WireListener } from './redis-wire.js';
 
 /*
  * The real thing. Commands that belong to one server travel in one pipeline. In a cluster the servers are found by the
@@ -33,13 +34,12 @@ export interface IoredisWireOptions {
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
-type Client = Redis | Cluster;
+/** States of a client that will be connected, or fail to be. */
+const ON_THEIR_WAY = new Set(['connecting', 'connect', 'reconnecting']);
+const OUTCOMES = ['ready', 'close', 'end'];
 
 /** How soon a client that has given up connects anew. */
 const REVIVED_AFTER_MS = 100;
-
-/** A command, its script by name or, where the server does not know it, as text. */
-type Sent = Command & { readonly isText?: boolean };
 
 export class IoredisWire implements RedisWire, ListeningWire {
   readonly isCluster: boolean;
@@ -86,6 +86,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     const { status } = this.#client;
     if (this.#subscriber.status === 'wait') this.#subscriber.connect().catch(() => undefined);
     if (status === 'wait') await this.#client.connect().catch((error: unknown) => this.#lastError ?? this.#note(error));
+    else if (ON_THEIR_WAY.has(status)) await connectedOrNot(this.#client);
   }
 
   async run(commands: readonly Command[]): Promise<readonly Reply[]> {
@@ -101,7 +102,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     if (this.#client instanceof Cluster) return this.#getFromNodes(this.#client, keys);
-    return this.#client.callBuffer('MGET', ...keys) as Promise<(Buffer | null)[]>;
+    return sendTo(this.#client, 'MGET', keys) as Promise<(Buffer | null)[]>;
   }
 
   masters(): readonly string[] {
@@ -318,34 +319,19 @@ export class IoredisWire implements RedisWire, ListeningWire {
   }
 }
 
-async function pipelined(client: Redis, commands: readonly Command[]): Promise<readonly Reply[]> {
-  const [first] = commands;
-  if (commands.length === 1 && first !== undefined) return [await alone(client, first)];
-  const pipeline = client.pipeline();
-  for (const command of commands) pipeline.callBuffer(...words(command));
-  try {
-    const results = (await pipeline.exec()) ?? [];
-    return results.map(([error, reply]) => error ?? (reply as Reply));
-  } catch (error) {
-    return commands.map(() => error as Error);
-  }
-}
-
-async function alone(client: Client, command: Command): Promise<Reply> {
-  try {
-    return (await client.callBuffer(...words(command))) as Reply;
-  } catch (error) {
-    return error as Error;
-  }
+/** Resolves when a client is connected that was connecting already, or when it has failed to. */
+function connectedOrNot(client: Client): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      for (const event of OUTCOMES) client.off(event, settle);
+      resolve();
+    };
+    for (const event of OUTCOMES) client.on(event, settle);
+  });
 }
 
 function announcement(channel: string, names: readonly string[], isSharded: boolean): Sent {
   return { name: isSharded ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf(names)] };
-}
-
-function words({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
-  if (script === undefined) return [name, ...keys, ...args];
-  return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [string, ...Argument[]];
 }
 
 /** Or that nobody was asked. */

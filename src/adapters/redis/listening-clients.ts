@@ -5,7 +5,7 @@ export const DISCONNECT_LIMIT_MS = 100;
 
 /** For messages that may be missed: commands wait for the connection, which comes back for ever. */
 export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
-  const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false };
+  const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false, enableAutoPipelining: false };
   const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
   return client instanceof Cluster ? client.duplicate([], { ...own, redisOptions }) : client.duplicate({ ...own, ...redisOptions });
 }
@@ -16,6 +16,8 @@ export function sinkClientOf(master: Redis): Redis {
     // With RESP3 ioredis drops what tracking tells.
     protocol: 2,
     replyMapping: 'legacy',
+    stringNumbers: false,
+    enableAutoPipelining: false,
     lazyConnect: true,
     enableOfflineQueue: false,
     autoResubscribe: false,

@@ -1,0 +1,56 @@
+import { type Cluster, type ClusterOptions, Command as IoredisCommand, type Redis, type RedisOptions } from 'ioredis';
+import type { Argument, Command, Reply } from './redis-wire.js';
+
+/** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
+
+export type Client = Redis | Cluster;
+
+/** A command, its script by name or, where the server does not know it, as text. */
+export type Sent = Command & { readonly isText?: boolean };
+
+/** Sends commands in one pipeline to one server. Never rejects. */
+export async function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
+  const [first] = commands;
+  if (commands.length === 1 && first !== undefined) return [await alone(client, first)];
+  const pipeline = client.pipeline();
+  for (const command of commands) pipeline.callBuffer(...words(command));
+  try {
+    const results = (await pipeline.exec()) ?? [];
+    const isReadable = !tellsNumbersAsText(client);
+    return results.map(([error, reply]) => error ?? (isReadable ? (reply as Reply) : numbered(reply)));
+  } catch (error) {
+    return commands.map(() => error as Error);
+  }
+}
+
+/** Sends one command, in a cluster to whichever server it belongs. Never rejects. */
+export async function alone(client: Client, command: Sent): Promise<Reply> {
+  try {
+    const [name, ...args] = words(command);
+    const reply = await sendTo(client, name, args);
+    return tellsNumbersAsText(client) ? numbered(reply) : (reply as Reply);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** A command as bytes, past `enableAutoPipelining`: under it `callBuffer` of ioredis sends the arguments without the command. */
+export function sendTo(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
+  return client.sendCommand(new IoredisCommand(name, [...args], { replyEncoding: null })) as Promise<unknown>;
+}
+
+function tellsNumbersAsText({ options }: Client): boolean {
+  const { stringNumbers, redisOptions } = options as RedisOptions & ClusterOptions;
+  return stringNumbers === true || redisOptions?.stringNumbers === true;
+}
+
+/** Numbers that came as text, because of `stringNumbers`: all other text comes as bytes. */
+function numbered(reply: unknown): Reply {
+  if (Array.isArray(reply)) return reply.map(numbered);
+  return typeof reply === 'string' ? Number(reply) : (reply as Reply);
+}
+
+function words({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
+  if (script === undefined) return [name, ...keys, ...args];
+  return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [string, ...Argument[]];
+}

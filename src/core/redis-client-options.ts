@@ -1,0 +1,39 @@
+import { CacheConfigError } from './cache.errors.js';
+import { show } from './show.js';
+
+/*
+ * Options of ioredis under which a client is of no use to a cache. Each is an error at start: nothing would be stored, and
+ * nobody would say why. All others are left to ioredis; the adapter works with whatever form of replies they ask for.
+ */
+
+type Refused = readonly [option: string, isWrong: (value: unknown) => boolean, why: string];
+
+const REFUSED: readonly Refused[] = [
+  // ioredis puts it before keys, but not before patterns, and does not take it off what comes back.
+  ['keyPrefix', (value) => value !== undefined && value !== '' && value !== null, 'Set `redis.keyPrefix` instead.'],
+  ['monitor', (value) => value === true, 'A client that monitors cannot send commands: give the cache another one.'],
+  ['role', (value) => value === 'slave', 'A replica stores nothing: leave it out, so that Sentinel leads to the master.'],
+];
+
+/** @throws CacheConfigError naming the option, where a client with these options could not be used */
+export function checkClientOptions(options: unknown, where: string): void {
+  for (const [option, isWrong, why] of REFUSED) {
+    const value = (options as Record<string, unknown> | undefined)?.[option];
+    if (isWrong(value)) throw new CacheConfigError(`Expected no \`${option}\` in ${where}. ${why}`);
+  }
+}
+
+/** The same for the options of a `Cluster`, and for those of its connections. */
+export function checkClusterOptions(options: unknown, where: string): void {
+  const { redisOptions } = (options ?? {}) as { redisOptions?: unknown };
+  checkClientOptions(options, where);
+  checkClientOptions(redisOptions, `\`redisOptions\` in ${where}`);
+  checkDatabase(redisOptions, `\`redisOptions\` in ${where}`);
+}
+
+/** A cluster has one database; ioredis goes on without a word. @throws CacheConfigError */
+export function checkDatabase(options: unknown, where: string): void {
+  const { db } = (options ?? {}) as { db?: unknown };
+  if (db === undefined || db === null || Number(db) === 0) return;
+  throw new CacheConfigError(`Expected no \`db\` in ${where}, got \`${show(db)}\`: a cluster has database 0 alone. Tell caches apart by \`redis.keyPrefix\`.`);
+}

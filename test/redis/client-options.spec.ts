@@ -1,0 +1,114 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { Cluster, Redis } from 'ioredis';
+import { createCache } from '../../src/compose-cache.js';
+import type { CacheService } from '../../src/core/cache.service.js';
+import { redisAdapter } from '../../src/redis.js';
+import { startCluster, startRedis } from '../support/redis-servers.js';
+import { endWhatTestsOpened, kept, onEnd, open, openHybrid } from './faults.fixture.js';
+
+/** The options that ioredis has, on connections of the kit's own and on clients that are handed over. */
+
+jest.setTimeout(60_000);
+endWhatTestsOpened();
+
+/** What each kind of call answers. */
+async function answersOf(cache: CacheService): Promise<object> {
+  await cache.setMany([['a', 1], ['b', 2]], { ttl: '1m', tags: ['t', 'u'], namespace: 'n' });
+  await cache.set('c', 3, { ttl: '1m', tags: ['u'] });
+  return {
+    read: [...(await cache.getMany(['a', 'b'], { namespace: 'n' })).values(), await cache.get('c')],
+    loaded: [await cache.getOrSet('d', () => 4), await cache.getOrSet('d', () => 5)],
+    entries: (await cache.getStats()).totalEntries,
+    touched: await cache.touch('c', '2m'),
+    invalidated: [await cache.invalidateTags(['t', 'u']), await cache.invalidatePattern('*')],
+    after: [await cache.get('a', { namespace: 'n' }), await cache.get('c')],
+  };
+}
+
+const RIGHT = { read: [1, 2, 3], loaded: [4, 4], entries: 4, touched: true, invalidated: [3, 1], after: [undefined, undefined] };
+
+const OPTIONS: readonly object[] = [
+  {},
+  { enableAutoPipelining: true },
+  { stringNumbers: true },
+  { stringNumbers: true, enableAutoPipelining: true, showFriendlyErrorStack: true },
+  { protocol: 2 },
+  { protocol: 3, replyMapping: 'resp3', stringNumbers: true },
+  { readOnly: true },
+  { lazyConnect: true },
+  { lazyConnect: false },
+  { enableOfflineQueue: false, autoResendUnfulfilledCommands: false },
+  { enableOfflineQueue: true, autoResendUnfulfilledCommands: true, maxRetriesPerRequest: null },
+  { enableReadyCheck: false, autoResubscribe: true },
+  { commandTimeout: 5_000, socketTimeout: 5_000 },
+  { db: 3, connectionName: 'a name', disableClientInfo: true },
+];
+
+const CLUSTER_OPTIONS: readonly object[] = [
+  { enableAutoPipelining: true },
+  { redisOptions: { enableAutoPipelining: true, stringNumbers: true } },
+  { redisOptions: { replyMapping: 'resp3' } },
+  { scaleReads: 'slave' },
+  { scaleReads: 'all', shardedSubscribers: true },
+  { lazyConnect: true, enableOfflineQueue: false },
+];
+
+function handed<Client extends Redis | Cluster>(client: Client): { client: Client } {
+  client.on('error', () => undefined);
+  onEnd(() => client.disconnect());
+  return { client };
+}
+
+describe.each([['redis', open], ['hybrid', openHybrid]] as const)('%s', (_, opened) => {
+  it.each(OPTIONS)('works with the options %j of ioredis, its own and those of a handed client (fault 16)', async (options) => {
+    const [first, second] = await Promise.all([kept(startRedis()), kept(startRedis())]);
+
+    const own = await opened({ url: first.url, options });
+    const theirs = await opened(handed(new Redis(second.url, options)));
+
+    expect(await answersOf(own.cache)).toEqual(RIGHT);
+    expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+  });
+});
+
+describe('in a cluster', () => {
+  it.each(CLUSTER_OPTIONS)('works with the options %j of ioredis, its own and those of a handed client (fault 16)', async (options) => {
+    const { urls } = await kept(startCluster());
+
+    const own = await openHybrid({ cluster: { nodes: urls, options }, commandTimeout: '5s' });
+    const answers = await answersOf(own.cache);
+    const theirs = await openHybrid({ ...handed(new Cluster(urls, options)), commandTimeout: '5s' });
+
+    expect(answers).toEqual(RIGHT);
+    expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+  });
+});
+
+describe('a handed client', () => {
+  it('that is still connecting is waited for: the first value is stored (fault 16)', async () => {
+    const { url } = await kept(startRedis());
+    const cache = await createCache({ adapter: redisAdapter(handed(new Redis(url))), singleFlight: 'cluster' });
+    onEnd(() => cache.close());
+
+    await cache.set('first', 1);
+
+    expect(await cache.get('first')).toBe(1);
+    expect((await cache.getStats()).status).toBe('up');
+  });
+
+  it('that cannot connect is not waited for longer than a connection of the kit (fault 16)', async () => {
+    const client = new Redis({ host: '127.0.0.1', port: 1, maxRetriesPerRequest: 0 });
+    const startedMs = performance.now();
+
+    const { cache } = await open(handed(client));
+
+    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    expect(await cache.getOrSet('k', () => 1)).toBe(1);
+  });
+
+  it('that monitors is refused at start (fault 16)', async () => {
+    const { url } = await kept(startRedis());
+
+    await expect(open(handed(new Redis(url, { monitor: true })))).rejects.toThrow(/Expected no `monitor` in the options of `redis.client`/);
+  });
+});
