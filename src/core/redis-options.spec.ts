@@ -53,8 +53,31 @@ describe('readRedis', () => {
     expect(() => readRedis(redis)).toThrow(message);
   });
 
-  it('shows no password', () => {
-    expect(() => readRedis({ url: 'http://user:secret@host' })).toThrow(/http:\/\/\*\*\*@host/);
+  it.each<[unknown, object, object]>([
+    [{ url: 'redis://user:s%40cret@a:1,b:2' }, { nodes: ['redis://a:1', 'redis://b:2'] }, { username: 'user', password: 's@cret' }],
+    [{ url: 'rediss://:pw@a:1,b:2,rediss://:pw@c:3/0' }, { nodes: ['rediss://a:1', 'redis://b:2', 'rediss://c:3/0'] }, { password: 'pw', tls: {} }],
+    [{ cluster: { nodes: ['u:pw@a:1', { host: 'b', port: 2 }] } }, { nodes: ['redis://a:1', { host: 'b', port: 2 }] }, { username: 'u', password: 'pw' }],
+    [{ cluster: { nodes: ['rediss://a:1'] }, options: { password: 'pw', tls: { ca: 'c' } } }, { options: { password: 'pw', tls: { ca: 'c' } } }, { tls: { ca: 'c' } }],
+    [{ cluster: { nodes: ['rediss://:pw@a:1'], options: { scaleReads: 'master', redisOptions: { password: 'pw', tls: undefined, family: 4 } } } }, {}, { family: 4, password: 'pw', tls: {} }],
+  ])('gives what one node of %j is given to every connection (fault 33)', (redis, connection, redisOptions) => {
+    expect(readRedis(redis).connection).toMatchObject({ kind: 'cluster', ...connection, clusterOptions: { redisOptions } });
+  });
+
+  it.each<[unknown, RegExp]>([
+    [{ url: 'redis://:one@a:1,redis://:other@b:2' }, /Expected one password for all nodes of the cluster, got several/],
+    [{ url: 'redis://u:pw@a:1,redis://v:pw@b:2' }, /Expected one user name for all nodes of the cluster, got several/],
+    [{ url: 'redis://a:1,rediss://b:2' }, /Expected one scheme \(redis:\/\/ or rediss:\/\/\) for all nodes/],
+    [{ url: 'redis://:one@a:1,b:2', options: { password: 'other' } }, /Expected one password for all nodes of the cluster in their URLs and in the options/],
+    [{ cluster: { nodes: ['redis://:one@a:1'], options: { redisOptions: { password: 'other' } } } }, /Expected one password for all nodes/],
+    [{ url: 'redis://a:1/3,b:2' }, /Expected no `db` in the URL of a cluster node, got `3`/],
+    [{ cluster: { nodes: [{ host: 'a', port: 1, password: 'pw' }] } }, /Unknown option `redis.cluster.nodes\[\].password`/],
+  ])('refuses nodes that contradict each other: %j (fault 33)', (redis, message) => {
+    expect(() => readRedis(redis)).toThrow(message);
+  });
+
+  it.each(['http://user:secret@host', 'redis://user:secret@a:1,user:secret@b:x', 'redis://:secret@a:1,redis://:other@b:1'])('shows no password of %s', (url) => {
+    expect(() => readRedis({ url })).toThrow(CacheConfigError);
+    expect(() => readRedis({ url })).not.toThrow(/secret/);
   });
 });
 

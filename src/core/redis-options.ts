@@ -1,4 +1,5 @@
 import { CacheConfigError } from './cache.errors.js';
+import { readClusterNodes } from './cluster-nodes.js';
 import { checkClientOptions, checkClusterOptions, checkDatabase } from './redis-client-options.js';
 import { checkNames, readDuration, readOneOf } from './option-checks.js';
 import type { Duration } from './duration.js';
@@ -150,9 +151,12 @@ function readCluster(cluster: unknown, options: object): RedisConnection {
   return clusterOf(checked, read, options);
 }
 
-function clusterOf(nodes: readonly (string | RedisAddress)[], clusterOptions: object, options: object): RedisConnection {
+function clusterOf(given: readonly (string | RedisAddress)[], clusterOptions: { readonly redisOptions?: object }, options: object): RedisConnection {
   checkDatabase(options, '`redis.options`');
-  return { kind: 'cluster', nodes, clusterOptions, options };
+  const { redisOptions } = clusterOptions;
+  const { nodes, credentials } = readClusterNodes(given, { ...options, ...redisOptions });
+  const isOpen = Object.keys(credentials).length === 0;
+  return { kind: 'cluster', nodes, clusterOptions: isOpen ? clusterOptions : { ...clusterOptions, redisOptions: { ...redisOptions, ...credentials } }, options };
 }
 
 function readSentinel(sentinel: unknown, options: object): RedisConnection {
@@ -186,11 +190,12 @@ function readObject(value: unknown, option: string): object {
 
 function checkedNode(node: string): string {
   const url = /^rediss?:\/\//.test(node) ? node : `redis://${node}`;
-  if (URL.canParse(url) && new URL(url).hostname !== '') return url;
+  if (URL.canParse(url) && new URL(url).hostname !== '') return node;
   throw new CacheConfigError(`Expected cluster nodes such as 'redis://host:7000' or 'host:7000', got \`${withoutSecret(node)}\`.`);
 }
 
 function checkedAddress(address: unknown, option: string): RedisAddress {
+  if (typeof address === 'object' && address !== null) checkNames(address, ['host', 'port'], `${option}[].`);
   const { host, port } = (address ?? {}) as Partial<RedisAddress>;
   if (typeof host === 'string' && host !== '' && Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536) return { host, port: port as number };
   throw new CacheConfigError(`Expected every address of \`${option}\` to be { host, port }, got \`${show(address)}\`.`);
@@ -215,5 +220,5 @@ function readTimeout(value: unknown): number {
 }
 
 function withoutSecret(url: string): string {
-  return show(url.replace(/\/\/[^@/]*@/, '//***@'));
+  return show(url.replace(/^(\w+:\/\/)?[^@/]*@/, '$1***@'));
 }
