@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
+  status(code: number): unknown;
   send(body?: unknown): unknown;
   json(body?: unknown): unknown;
 }
@@ -95,18 +96,24 @@ export class ExpressExchange implements Exchange {
     return end(bytes, callback);
   }
 
-  replaceReply(answer: () => Buffer | undefined): void {
+  replaceReply(answer: Substitute): void {
     const { response } = this;
+    const setStatus = response.status.bind(response);
     let isAnswered = false;
+    let hasStatus = false;
     const inPlaceOf =
       (reply: ExpressResponse['send']): ExpressResponse['send'] =>
       (body) => {
-        const bytes = isAnswered ? undefined : answer();
+        const bytes = isAnswered ? undefined : answer(body, hasStatus);
         isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
         return response.end(writable(bytes));
       };
+    response.status = (code) => {
+      hasStatus = true;
+      return setStatus(code);
+    };
     response.json = inPlaceOf(response.json.bind(response));
     response.send = inPlaceOf(response.send.bind(response));
   }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -13,6 +13,7 @@ export interface FastifyReply {
   readonly sent: boolean;
   send(payload?: unknown): unknown;
   code(status: number): unknown;
+  status(status: number): unknown;
   header(name: string, value: HeaderValue): unknown;
   getHeader(name: string): HeaderValue | undefined;
   getHeaders(): HeaderMap;
@@ -117,12 +118,18 @@ export class FastifyExchange implements Exchange {
     return stop;
   }
 
-  replaceReply(answer: () => Buffer | undefined): void {
+  replaceReply(answer: Substitute): void {
     const { reply } = this;
+    const setStatus = reply.code.bind(reply);
     const send = reply.send.bind(reply);
     let isAnswered = false;
+    let hasStatus = false;
+    reply.code = reply.status = (status) => {
+      hasStatus = true;
+      return setStatus(status);
+    };
     reply.send = (payload) => {
-      const bytes = isAnswered ? undefined : answer();
+      const bytes = isAnswered ? undefined : answer(payload, hasStatus);
       isAnswered = true;
       return bytes === undefined ? send(payload) : this.#send(send, bytes);
     };

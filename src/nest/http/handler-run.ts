@@ -8,7 +8,7 @@ import type { CachedResponse } from './cached-response.js';
 import { type Capture, captureResponse } from './captured-response.js';
 import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from './exchange.js';
 import { type HiddenHeaders, hideHeaders } from './hidden-headers.js';
-import { putBack } from './replay.js';
+import { putBack, replay } from './replay.js';
 import { restoreHeaders } from './response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
 import { accessAfterRun, type RouteAccess } from './route-access.js';
@@ -167,10 +167,7 @@ export class HandlerRun {
       return;
     }
     restoreHeaders(exchange, this.#before);
-    putBack(exchange, stale.response);
-    exchange.replaceReply(() => finishAnswer(exchange, stale.response, policy, stale.how));
-    subscriber.next(undefined);
-    subscriber.complete();
+    replay(exchange, stale.response, policy, stale.how).subscribe(subscriber);
   }
 
   #reply(body: Buffer | undefined): Reply | Promise<Reply> {
@@ -180,7 +177,8 @@ export class HandlerRun {
     const status = exchange.status();
     const { validating } = this.parts;
     if (status === 304 && validating !== undefined && this.#after?.status === 304) return this.#confirm(validating);
-    const stale = status >= 500 && isRescuable(status) ? this.parts.rescue() : undefined;
+    // A status that an interceptor outside or its exception has set is a refusal of the request.
+    const stale = status === this.#after?.status && isRescuable(status) ? this.parts.rescue() : undefined;
     return stale instanceof Promise ? stale.then((found) => this.#replaceOrFinish(found, body)) : this.#replaceOrFinish(stale, body);
   }
 

@@ -1,6 +1,6 @@
 import { HttpException } from '@nestjs/common';
 import { Observable, of } from 'rxjs';
-import { finishAnswer, type HeaderRules, type Provenance } from './answer-headers.js';
+import { finishAnswer, type HeaderRules, type Provenance, showBypass } from './answer-headers.js';
 import type { CachedResponse } from './cached-response.js';
 import type { Exchange } from './exchange.js';
 import { standInFor } from './stand-in.js';
@@ -10,30 +10,41 @@ import { standInFor } from './stand-in.js';
  * headers, and refuse the request by an exception; the body is the stored one, which they had their part in when it was
  * made. A response that was an exception is thrown again, and passes the filters.
  *
- * The handler's headers are set at once, where the handler would have set them; the rest when Nest replies. A reply
- * with another status than the stored one is an exception filter's and passes, except a 5xx: that is an interceptor
- * which could not cope with the stand-in.
+ * The handler's headers are set at once, where the handler would have set them; the rest when Nest replies. The reply
+ * of an exception filter passes, whatever the reason: an interceptor outside has refused the request or has failed.
  */
 export function replay(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Observable<unknown> {
-  let isRefused = false;
+  const standIn = standInFor(response);
+  let isCut = false;
   putBackHeaders(exchange, response);
-  exchange.replaceReply(() => {
-    const status = exchange.status();
-    if (status < 500 && (isRefused || status !== response.status)) return undefined;
-    exchange.setStatus(response.status);
+  exchange.replaceReply((body, hasStatus) => {
+    const isAsStored = exchange.status() === response.status;
+    if (!isAsStored || (!response.isThrown && (isCut || hasStatus) && !holds(body, standIn))) {
+      showBypass(exchange, rules, 'bypass', 'refused');
+      return undefined;
+    }
     putBackContent(exchange, response);
     return finishAnswer(exchange, response, rules, how);
   });
   return new Observable((subscriber) => {
     if (response.isThrown) {
-      subscriber.error(new HttpException((standInFor(response) ?? ''), response.status));
+      subscriber.error(new HttpException((standIn ?? '') as string | Record<string, unknown>, response.status));
       return;
     }
-    subscriber.next(standInFor(response));
-    // An operator that throws ends the subscription before the value has come back.
-    isRefused = subscriber.closed;
+    subscriber.next(standIn);
+    // An operator that throws ends the subscription before the value has come back, as does one that wants one value.
+    isCut = subscriber.closed;
     subscriber.complete();
   });
+}
+
+/**
+ * Whether a reply is made of the value that interceptors were given. Nest sets no status for such a reply: where
+ * somebody has set one, or has ended the subscription, the reply may be an exception filter's as well.
+ */
+function holds(body: unknown, standIn: unknown): boolean {
+  if (body === standIn || body === String(standIn)) return true;
+  return typeof body === 'object' && body !== null && Object.values(body).includes(standIn);
 }
 
 const ANSWERED = of(undefined);
