@@ -66,6 +66,9 @@ export interface Exchange {
   /** Makes the handler see `query` and `url` in the place of the request's own. @returns puts them back */
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void;
 
+  /** Keeps the platform from judging the client's conditions by itself, which would take the body away. @returns lets it again */
+  ignoreConditions(): () => void;
+
   isClosed(): boolean;
   /** Calls `listener` when the response is over: sent, or its client gone. */
   onClose(listener: () => void): void;

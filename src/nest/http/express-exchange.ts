@@ -137,6 +137,15 @@ export class ExpressExchange implements Exchange {
     };
   }
 
+  ignoreConditions(): () => void {
+    const { request } = this;
+    const { 'if-none-match': noneMatch, 'if-modified-since': since } = request.headers;
+    if (noneMatch === undefined && since === undefined) return nothing;
+    // `send` answers 304 where this is true.
+    Object.defineProperty(request, 'fresh', { value: false, configurable: true });
+    return () => void Reflect.deleteProperty(request, 'fresh');
+  }
+
   isClosed(): boolean {
     return this.response.closed || this.response.destroyed;
   }
@@ -147,7 +156,7 @@ export class ExpressExchange implements Exchange {
 }
 
 function nothing(): void {
-  // Nest's reply to an answer that is sent.
+  // Nest's reply to an answer that is sent, and what there is to undo where nothing was done.
 }
 
 /** A method that tells before it is called. */

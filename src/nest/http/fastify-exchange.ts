@@ -158,6 +158,11 @@ export class FastifyExchange implements Exchange {
     };
   }
 
+  ignoreConditions(): () => void {
+    // Fastify judges none. A hook that does comes after the reply was seen.
+    return () => undefined;
+  }
+
   isClosed(): boolean {
     return this.reply.raw.closed || this.reply.raw.destroyed;
   }

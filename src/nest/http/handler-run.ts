@@ -7,7 +7,7 @@ import { OWN_FIELD } from './cache-control.js';
 import type { CachedResponse } from './cached-response.js';
 import { type Capture, captureResponse } from './captured-response.js';
 import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from './exchange.js';
-import { type HiddenHeaders, hideHeaders } from './hidden-headers.js';
+import { maskOf, type MaskedRequest } from './masked-request.js';
 import { putBack, replay } from './replay.js';
 import { restoreHeaders } from './response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
@@ -44,6 +44,8 @@ export interface RunResult {
   readonly status: number;
   /** The answer is about this request alone, and says nothing about what is stored. */
   readonly isOwn?: boolean;
+  /** A run for the cache would have had an answer to be stored. */
+  readonly isStorable?: boolean;
 }
 
 /** For this cache alone. */
@@ -70,7 +72,8 @@ export interface RunParts {
   readonly reason: ForwardReason;
   /** The expired response that the handler is asked about. */
   readonly validating: CachedResponse | undefined;
-  readonly keepsRange: boolean;
+  /** Otherwise it runs for its client alone. */
+  readonly isForCache: boolean;
   readonly rescue: Rescue;
 }
 
@@ -82,8 +85,10 @@ export class HandlerRun {
   readonly #before: HeaderMap;
   #after: { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean } | undefined;
   #stage: 'waiting' | 'running' | 'done' = 'waiting';
-  #hidden: HiddenHeaders | undefined;
-  #restoreRequest: () => void = () => undefined;
+  readonly #mask: MaskedRequest;
+  /** The handler sees something that a run for the cache would not show it. */
+  readonly #isOwn: boolean;
+  #judgeConditions: (() => void) | undefined;
   #stopWatching: () => void = () => undefined;
 
   constructor(private readonly parts: RunParts) {
@@ -93,6 +98,8 @@ export class HandlerRun {
     });
     this.result.catch(() => undefined);
     this.#before = parts.exchange.headers();
+    this.#mask = maskOf(parts);
+    this.#isOwn = !parts.isForCache && this.#mask.isNeeded;
     parts.exchange.onClose(() => this.#abandonUnlessRunning());
     if (parts.exchange.isClosed()) this.#abandonLater();
   }
@@ -105,10 +112,11 @@ export class HandlerRun {
       const running = this.parts.next.handle().subscribe({
         next: (value) => {
           this.#see(value, this.parts.exchange.status(), false);
-          if (this.parts.validating !== undefined) this.#hidden?.answered();
+          this.#unmask();
           subscriber.next(value);
           // An operator outside that throws ends the subscription: what is answered then is not the handler's.
           if (subscriber.closed) this.#after = undefined;
+          else this.#maskAgain();
         },
         error: (error: unknown) => void this.#fail(error, subscriber),
         complete: () => {
@@ -124,16 +132,26 @@ export class HandlerRun {
   }
 
   #begin(): void {
-    const { exchange, access, policy, validating, keepsRange } = this.parts;
     this.#stage = 'running';
-    this.#hidden = hideHeaders(exchange.request, policy, validating, keepsRange);
-    const restoreQuery = hideParameters(exchange, access);
-    this.#restoreRequest = () => {
-      this.#restoreRequest = () => undefined;
-      restoreQuery();
-      this.#hidden?.restore();
-    };
-    this.#stopWatching = exchange.watchReply((body) => this.#reply(body));
+    if (!this.#isOwn) this.#mask.hide();
+    this.#stopWatching = this.parts.exchange.watchReply((body) => this.#reply(body));
+  }
+
+  /** Interceptors outside see the request as it is. The whole answer is wanted all the same, to be judged afterwards. */
+  #unmask(): void {
+    this.#mask.show();
+    this.#judgeConditions ??= this.parts.exchange.ignoreConditions();
+  }
+
+  /** The handler may go on after a first value. */
+  #maskAgain(): void {
+    if (!this.#isOwn) this.#mask.hide();
+  }
+
+  #restoreRequest(): void {
+    this.#mask.show();
+    this.#judgeConditions?.();
+    this.#judgeConditions = undefined;
   }
 
   #see(value: unknown, status: number, isThrown: boolean): void {
@@ -142,6 +160,7 @@ export class HandlerRun {
 
   #complete(): void {
     this.#stage = 'done';
+    this.#mask.show();
     if (this.parts.exchange.isClosed()) this.#abandonLater();
   }
 
@@ -157,8 +176,8 @@ export class HandlerRun {
       return;
     }
     this.#stopWatching();
-    // The error of somebody who was found out inside is not for those who wait.
-    if (this.#accessNow() === this.parts.access) this.#reject(error);
+    // Nor is the error of somebody who was found out inside for those who wait.
+    if (!this.#isAlone()) this.#reject(error);
     else this.#resolve({ status, isOwn: true });
     const stale = isRescuable(status) ? this.#acceptable(await this.parts.rescue()) : undefined;
     if (stale === undefined) {
@@ -187,6 +206,11 @@ export class HandlerRun {
     return stale === undefined ? this.#finish(body) : this.#replace(stale, this.parts.exchange.status());
   }
 
+  /** The answer is about this request alone. */
+  #isAlone(): boolean {
+    return this.#isOwn || this.#accessNow() !== this.parts.access;
+  }
+
   #acceptable(stale: Replacement | undefined): Replacement | undefined {
     return stale !== undefined && this.#accessNow().accepts(stale.response) ? stale : undefined;
   }
@@ -203,7 +227,8 @@ export class HandlerRun {
     if ('refusal' in captured) return this.#pass(body, captured.refusal);
     const { response } = captured;
     if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
-    this.#resolve({ status: response.status, response });
+    if (this.#isOwn && access.stores) return this.#pass(body, 'own-request');
+    this.#resolve({ status: response.status, response, isOwn: this.#isOwn });
     const status = { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key };
     const reply = finishAnswer(exchange, response, policy, { state: 'MISS', ...(access.stores ? { leftMs: response.freshMs } : {}), status });
     return reply === response.body ? 'own' : reply;
@@ -212,7 +237,7 @@ export class HandlerRun {
   /** An answer that is nobody else's. */
   #pass(body: Buffer, refusal: Refusal | undefined): Reply {
     const { exchange, policy, reason } = this.parts;
-    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }), isOwn: this.#accessNow() !== this.parts.access });
+    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }), isOwn: this.#isAlone(), isStorable: refusal === 'own-request' });
     showBypass(exchange, policy, reason, refusal ?? 'stream');
     if (refusal === undefined) return 'own';
     const reply = answerFor(exchange, body);
@@ -297,12 +322,6 @@ export class HandlerRun {
   #abandonLater(): void {
     this.parts.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
   }
-}
-
-function hideParameters(exchange: Exchange, { dropped, url }: RouteAccess): () => void {
-  if (dropped.length === 0) return () => undefined;
-  const query = Object.entries(exchange.request.query).filter(([name]) => !dropped.includes(name));
-  return exchange.replaceQuery(Object.fromEntries(query), url);
 }
 
 /** The status that Nest's filters make of an error; 500 for one that has none. */

@@ -11,6 +11,7 @@ import { replay, sendStored } from './replay.js';
 import { keepResult, removeEntry } from './response-keeping.js';
 import type { RoutePassage } from './route-passage.js';
 import type { RouteLoadOptions, Stored } from './route-policy.js';
+import { runsForCache } from './run-purpose.js';
 import { isVaryMarker } from './vary-marker.js';
 
 /*
@@ -91,8 +92,7 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
       // This request has not waited for its turn; another one is to lead.
       if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
       const validating = access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
-      const keepsRange = traffic.isUnshared(found.key, cache.clock.coarseNowMs());
-      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, keepsRange, rescue: () => rescue(passage) });
+      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, isForCache: runsForCache(found, passage), rescue: () => rescue(passage) });
       traffic.begin(found.key);
       settle(handler.answer());
       try {

@@ -4,6 +4,7 @@ import type { Found } from './lookup.js';
 import { variantKey } from './route-key.js';
 import type { RoutePassage } from './route-passage.js';
 import type { RoutePolicy, Stored } from './route-policy.js';
+import { learn } from './run-purpose.js';
 import type { Refusal } from './storability.js';
 import { varyMarker } from './vary-marker.js';
 
@@ -14,7 +15,7 @@ const WITHDRAWN = new Set<Refusal | undefined>(['no-store', 'private', 'set-cook
 export async function keepResult(result: RunResult, found: Found, passage: RoutePassage): Promise<Stored | undefined> {
   const { access, policy, traffic } = passage;
   const { response } = result;
-  if (access.isShared) learn(result, found.key, passage);
+  learn(result, found.key, passage);
   if (withdraws(result, found, passage)) await removeEntry(found.key, policy);
   if (response === undefined || !access.stores) return undefined;
   const names = response.vary.filter((name) => !policy.varyBy.some((header) => header.name === name));
@@ -34,12 +35,6 @@ function withdraws({ response, refusal, status, isOwn = false }: RunResult, foun
 function differs(head: CachedResponse, stored: CachedResponse): boolean {
   const lastModified = ({ headers }: CachedResponse): unknown => headers.find(([name]) => name === 'last-modified')?.[1];
   return (head.etag !== null && head.etag !== stored.etag) || lastModified(head) !== lastModified(stored);
-}
-
-/** A fault of the handler says nothing about the answers that come after it. */
-function learn({ response, status }: RunResult, key: string, { traffic, policy }: RoutePassage): void {
-  if (response === undefined && status >= 500) return;
-  traffic.learn(key, response !== undefined && response.freshMs > 0, policy.cache.clock.coarseNowMs());
 }
 
 /**

@@ -4,10 +4,12 @@ const MAX_KEYS = 1_000;
 /** How many variants of one URL this process stores; the oldest goes first. */
 const MAX_VARIANTS = 50;
 
-/** What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain, what they vary by. */
+/** What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain, whose answers are not stored, what they vary by. */
 export class RouteTraffic {
   readonly #running = new Map<string, number>();
   readonly #unsharedUntilMs = new Map<string, number>();
+  /** Until when the answers of a kind are taken for stored, or not stored, against what is usual. */
+  readonly #exceptions = new Map<string, number>();
   readonly #variants = new Map<string, Variants>();
 
   isRunning(key: string): boolean {
@@ -35,6 +37,19 @@ export class RouteTraffic {
     if (isShared) return;
     this.#unsharedUntilMs.set(key, nowMs + UNSHARED_MS);
     dropOldest(this.#unsharedUntilMs, MAX_KEYS);
+  }
+
+  /** Whether answers of a kind are stored, as far as it was learnt lately. */
+  isKept(kind: string, byDefault: boolean, nowMs: number): boolean {
+    if (this.#exceptions.size === 0) return byDefault;
+    return nowMs < (this.#exceptions.get(kind) ?? -Infinity) ? !byDefault : byDefault;
+  }
+
+  learnKept(kind: string, isKept: boolean, byDefault: boolean, nowMs: number): void {
+    this.#exceptions.delete(kind);
+    if (isKept === byDefault) return;
+    this.#exceptions.set(kind, nowMs + UNSHARED_MS);
+    dropOldest(this.#exceptions, MAX_KEYS);
   }
 
   /** All names that responses under `key` have varied by: responses that name different headers then find the same variants. */

@@ -38,7 +38,7 @@ export interface StorageRules {
 }
 
 /** Why an answer is not stored. */
-export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'encoding' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh';
+export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'encoding' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh' | 'own-request';
 
 /** What the answer's headers make of it in the store. */
 export interface Verdict {
