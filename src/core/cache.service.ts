@@ -14,7 +14,7 @@ import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore } from './guarded-store.js';
-import { basePlan, draftOf, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load-policy.js';
+import { basePlan, draftOf, isDue, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load-policy.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
@@ -151,11 +151,13 @@ export class CacheService implements CacheOperations {
 
   /**
    * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At once
-   * where the store answers at once. What is served of it is told to `countServed`.
+   * where the store answers at once. A fault of the store is a miss. What is served of it is told to `countServed`.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined> {
     const namespace = this.#namespaceOf(options);
-    return --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.get(key, namespace);
+    if (--this.#readsToSample !== 0) return this.#store.get(key, namespace);
+    const found = this.#findMeasured(key, namespace);
+    return found instanceof Promise ? this.#store.orMiss(found) : found;
   }
 
   /** Counts an entry that `find` has given and that a caller was answered with. */
@@ -321,7 +323,7 @@ export class CacheService implements CacheOperations {
     this.#reporter.stream.complete();
   }
 
-  /** Finds an entry, and measures for the statistics how long that takes. */
+  /** Finds an entry, and measures for the statistics how long that takes. A promise may reject, as that of `GuardedStore.find`. */
   #findMeasured(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const { stats } = this.#reporter;
     if (stats === undefined) return this.#store.find(key, namespace);
@@ -376,7 +378,7 @@ export class CacheService implements CacheOperations {
         invalid.push(key);
       }
     }
-    const due = [...outcomes.values()].flatMap(({ entry }) => (entry !== undefined && this.#isDue(entry, plan) ? [entry] : []));
+    const due = [...outcomes.values()].flatMap(({ entry }) => (entry !== undefined && isDue(entry, plan, this.clock.nowMs()) ? [entry] : []));
     if (due.length > 0) this.#loader.renewInBackground(due, plan, factory);
     const missing = keys.filter((key) => !outcomes.has(key) && !invalid.includes(key));
     try {
@@ -389,15 +391,6 @@ export class CacheService implements CacheOperations {
       for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));
     }
     return outcomes;
-  }
-
-  /** Whether a fresh entry should be refreshed ahead of its expiry. */
-  #isDue(entry: StoredEntry, plan: LoadPlan): boolean {
-    if (entry.ttlMs === Infinity) return false;
-    const leftMs = entry.freshUntilMs - this.clock.nowMs();
-    if (leftMs < entry.ttlMs * (1 - plan.refreshAhead)) return true;
-    // XFetch: now - delta * beta * ln(rand) >= expiry, with rand in (0, 1].
-    return plan.earlyExpiration > 0 && -entry.loadMs * plan.earlyExpiration * Math.log(1 - Math.random()) >= leftMs;
   }
 
   /** @returns whether what `make` makes is stored now; a fault of either is told and means that it is not */

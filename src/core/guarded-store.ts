@@ -17,10 +17,10 @@ export class GuardedStore {
 
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const found = this.find(key, namespace);
-    return found instanceof Promise ? this.go(found, (entry) => entry) : found;
+    return found instanceof Promise ? this.orMiss(found) : found;
   }
 
-  /** As `get`, but a promise may reject: it is for `go`. A chain of promises that is one shorter is felt by every read. */
+  /** As `get`, but a promise may reject: it is for `go` or `orMiss`. A chain of promises that is one shorter is felt by every read. */
   find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
       return this.adapter.get(key, namespace);
@@ -28,6 +28,11 @@ export class GuardedStore {
       this.#asMiss(error);
       return undefined;
     }
+  }
+
+  /** What `find` brings, or a miss. Never rejects. */
+  orMiss(found: Promise<StoredEntry | undefined>): Promise<StoredEntry | undefined> {
+    return found.catch((error: unknown) => this.#asMiss(error));
   }
 
   /** Goes on with what `find` brings, or with a miss. */
@@ -87,7 +92,7 @@ export class GuardedStore {
     }
   }
 
-  #asMiss(error: unknown): void {
+  #asMiss(error: unknown): undefined {
     this.onFault(error, 'read an entry');
     return undefined;
   }

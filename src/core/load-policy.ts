@@ -3,7 +3,7 @@ import { CacheConfigError } from './cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
-import type { EntryDraft } from './ports/cache-adapter.port.js';
+import type { EntryDraft, StoredEntry } from './ports/cache-adapter.port.js';
 import { show } from './show.js';
 
 /** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
@@ -147,4 +147,13 @@ export function draftOf({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadM
 /** Whether a fresh entry may be served without a further look at the plan. */
 export function isPlainPlan({ validate, refreshAhead, earlyExpiration }: LoadPlan): boolean {
   return validate === undefined && refreshAhead === 1 && earlyExpiration === 0;
+}
+
+/** Whether a fresh entry should be refreshed ahead of its expiry. */
+export function isDue({ ttlMs, freshUntilMs, loadMs }: StoredEntry, { refreshAhead, earlyExpiration }: LoadPolicy, nowMs: number): boolean {
+  if (ttlMs === Infinity) return false;
+  const leftMs = freshUntilMs - nowMs;
+  if (leftMs < ttlMs * (1 - refreshAhead)) return true;
+  // XFetch: now - delta * beta * ln(rand) >= expiry, with rand in (0, 1].
+  return earlyExpiration > 0 && -loadMs * earlyExpiration * Math.log(1 - Math.random()) >= leftMs;
 }

@@ -45,10 +45,11 @@ function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRe
 async function untilStarted(started: Promise<unknown>, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.schedule(START_LIMIT_MS, resolve);
-    void started.finally(() => {
+    const goOn = (): void => {
       timer.cancel();
       resolve();
-    });
+    };
+    started.then(goOn, goOn);
   });
 }
 

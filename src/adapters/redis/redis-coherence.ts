@@ -207,12 +207,13 @@ export class RedisCoherence implements Coherence {
     // A frozen server answers nothing for as long as it likes: questions must not pile up before it.
     if (sentMs - this.#askedMs < ASK_AGAIN_AFTER_MS) return;
     this.#askedMs = sentMs;
-    void this.#wire.areInPlace(this.#options.keys.beat).then((areThey) => {
+    const answered = (areThey: boolean): void => {
       this.#askedMs = -Infinity;
       if (!areThey || this.#isClosed) return;
       this.#placesProvenMs = sentMs;
       this.#prove();
-    });
+    };
+    this.#wire.areInPlace(this.#options.keys.beat).then(answered, () => answered(false));
   }
 
   #fallBack(error: Error): void {

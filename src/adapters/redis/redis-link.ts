@@ -100,7 +100,7 @@ export class RedisLink {
 
   /** Sends commands that nobody waits for. What they were for must come right without them, if later. */
   post(commands: readonly Command[]): void {
-    if (this.#state === 'up' || this.#state === 'probing') void this.wire.run(commands);
+    if (this.#state === 'up' || this.#state === 'probing') this.wire.run(commands).catch(() => undefined);
   }
 
   /** The time of the server after which a command that is sent now, by who waits for so long, must not be run any more. */

@@ -242,10 +242,11 @@ export class RedisAdapter implements CacheAdapter {
     const done = told.then(() => this.#sweeper.done());
     await new Promise<void>((resolve) => {
       const timer = this.#context.clock.schedule(this.#limitMs, resolve);
-      void done.finally(() => {
+      const end = (): void => {
         timer.cancel();
         resolve();
-      });
+      };
+      done.then(end, end);
     });
   }
 

@@ -54,7 +54,7 @@ const NOT_SENT = [OWN_FIELD, ...TAG_FIELDS];
 /** How long a reply may take after the handler is done and the response is closed. */
 const LATE_REPLY_MS = 1_000;
 
-/** A stored response in the place of a failure; `undefined` where there is none that may be served. */
+/** A stored response in the place of a failure; `undefined` where there is none that may be served. Never rejects. */
 export type Rescue = () => Replacement | undefined | Promise<Replacement | undefined>;
 
 export interface Replacement {
@@ -118,7 +118,9 @@ export class HandlerRun {
           if (subscriber.closed) this.#after = undefined;
           else this.#maskAgain();
         },
-        error: (error: unknown) => void this.#fail(error, subscriber),
+        error: (error: unknown) => {
+          this.#fail(error, subscriber).catch(() => subscriber.error(error));
+        },
         complete: () => {
           this.#complete();
           subscriber.complete();
@@ -180,6 +182,8 @@ export class HandlerRun {
     if (!this.#isAlone()) this.#reject(error);
     else this.#resolve({ status, isOwn: true });
     const stale = isRescuable(status) ? this.#acceptable(await this.parts.rescue()) : undefined;
+    // An interceptor outside has answered meanwhile.
+    if (subscriber.closed) return;
     if (stale === undefined) {
       showBypass(exchange, policy, reason, 'error');
       subscriber.error(error);
