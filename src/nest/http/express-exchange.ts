@@ -81,7 +81,8 @@ export class ExpressExchange implements Exchange {
           const reply = onReply(bytesOf(sent[0], sent[1]));
           const send = (form: Reply): unknown => (form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent)));
           if (!(reply instanceof Promise)) return send(reply);
-          void reply.then(send);
+          // Nobody awaits this: what fails here must end one answer, and not the process.
+          reply.then(send).catch(() => this.response.destroy());
           return this.response;
         },
       write: before(onStream),
@@ -120,9 +121,11 @@ export class ExpressExchange implements Exchange {
 
   sendNow(body: Buffer): void {
     const { response } = this;
+    response.send = nothing;
+    // Middleware that limits the time of a request may have answered it meanwhile.
+    if (response.headersSent) return;
     if (body.length > 0) response.setHeader('content-length', body.length);
     response.end(writable(body));
-    response.send = nothing;
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {

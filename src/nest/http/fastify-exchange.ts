@@ -107,7 +107,8 @@ export class FastifyExchange implements Exchange {
         if (rendered === undefined) return send(payload);
         const sendForm = (bytes: Reply): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
         if (!(form instanceof Promise)) return sendForm(form);
-        void form.then(sendForm);
+        // Nobody awaits this: what fails here must end one answer, and not the process.
+        form.then(sendForm).catch(() => reply.raw.destroy());
         return reply;
       },
     });

@@ -44,13 +44,24 @@ function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeo
   return lookUp({ cache: policy.cache, access, request: exchange.request, load: policy.load });
 }
 
+/** The store answers, or the time for it ends: whichever is second changes nothing. */
 function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: number): Promise<Observable<unknown>> {
-  return new Promise((resolve) => {
-    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => resolve(unshared(passage, 'store-slow')));
-    void found.then((one) => {
-      timer.cancel();
-      resolve(answer(one, passage, followed));
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => {
+      isLate = true;
+      resolve(unshared(passage, 'store-slow'));
     });
+    const inTime = (answerNow: () => Answer): void => {
+      timer.cancel();
+      if (!isLate) resolve(answerNow());
+    };
+    found
+      .then(
+        (one) => inTime(() => answer(one, passage, followed)),
+        () => inTime(() => unshared(passage, 'store-error')),
+      )
+      .catch(reject);
   });
 }
 
@@ -165,11 +176,24 @@ function unshared({ exchange, policy, next }: RoutePassage, why: string): Observ
   return next.handle();
 }
 
-/** An expired response in the place of an error. It is looked up now: had it been invalidated, it would be gone. */
+/**
+ * An expired response in the place of an error. It is looked up now: had it been invalidated, it would be gone. Never
+ * rejects, and waits for the store no longer than a look-up may.
+ */
 function rescue(passage: RoutePassage): Replacement | undefined | Promise<Replacement | undefined> {
   if (passage.isRefresh) return undefined;
   const found = lookUpFor(passage);
-  return found instanceof Promise ? found.then((one) => replacementOf(one, passage)) : replacementOf(found, passage);
+  return found instanceof Promise ? rescueInTime(found, passage) : replacementOf(found, passage);
+}
+
+function rescueInTime(found: Promise<Found>, passage: RoutePassage): Promise<Replacement | undefined> {
+  return new Promise((resolve) => {
+    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => resolve(undefined));
+    found
+      .then((one) => resolve(replacementOf(one, passage)))
+      .catch(() => resolve(undefined))
+      .finally(() => timer.cancel());
+  });
 }
 
 function replacementOf(found: Found, { access, policy }: RoutePassage): Replacement | undefined {
