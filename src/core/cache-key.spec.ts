@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { checkKey, MAX_KEY_BYTES, storedKey } from './cache-key.js';
+import { checkedTags, checkKey, MAX_KEY_BYTES, MAX_TAGS, storedKey } from './cache-key.js';
 
 describe('checkKey', () => {
   it.each(['a', ' ', ':', '\n', '\0', '__proto__', '*', '𝒳', 'x'.repeat(MAX_KEY_BYTES), 'é'.repeat(MAX_KEY_BYTES / 2)])('accepts %j', (key) => {
@@ -18,6 +18,18 @@ describe('checkKey', () => {
   ])('refuses %j and says what is wrong', (key, message) => {
     expect(() => checkKey(key, 'tag')).toThrow(message);
     expect(() => checkKey(key, 'tag')).toThrow(/Expected the tag to be/);
+  });
+});
+
+describe('checkedTags', () => {
+  const tags = (count: number): string[] => Array.from({ length: count }, (_, i) => `t${i}`);
+
+  it('accepts as many different tags as an entry can carry (fault 34)', () => {
+    expect(checkedTags([...tags(MAX_TAGS), 't0'])).toHaveLength(MAX_TAGS + 1);
+  });
+
+  it('refuses one more (fault 34)', () => {
+    expect(() => checkedTags(tags(MAX_TAGS + 1))).toThrow(/Expected at most 997 different tags on one entry, got 998/);
   });
 });
 

@@ -34,10 +34,16 @@ function keyError(key: unknown, what: string): CacheKeyError {
   );
 }
 
-/** Tags that a user's function has made. @throws CacheKeyError */
+/** How many different tags one entry may carry, on every backend. */
+export const MAX_TAGS = 997;
+
+/** The tags of an entry. @throws CacheKeyError */
 export function checkedTags(tags: unknown): readonly string[] {
   checkKeys(tags, 'tag');
-  return tags;
+  if (tags.length <= MAX_TAGS) return tags;
+  const count = new Set(tags).size;
+  if (count <= MAX_TAGS) return tags;
+  throw new CacheKeyError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${count}. Give what belongs together one tag.`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { checkedTags, checkKey, checkKeys } from './cache-key.js';
+import { checkedTags, checkKey } from './cache-key.js';
 import { CacheConfigError } from './cache.errors.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
@@ -134,7 +134,7 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
   checkNames(options, ['ttl', 'namespace', 'tags']);
   const { namespace = defaults.namespace, tags = [] } = options;
   if (namespace !== undefined) checkKey(namespace, 'namespace');
-  checkKeys(tags, 'tag');
+  checkedTags(tags);
   const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
   return { namespace, ttlMs, staleMs: staleWindowMs(defaults, ttlMs), tags };
 }

@@ -46,6 +46,7 @@ describe('readRedis', () => {
     [{ url: 'a:1,b:1', options: { db: 3 } }, /Expected no `db` in `redis.options`, got `3`/],
     [{ url: 'redis://a', keyPrefix: '' }, /`redis.keyPrefix` to be a non-empty string/],
     [{ url: 'redis://a', keyPrefix: 'a{b' }, /Expected braces in `redis.keyPrefix`/],
+    [{ url: 'redis://a', keyPrefix: 'shop:default:e' }, /Expected `redis.keyPrefix` to have no part `e` behind its second colon/],
     [{ url: 'redis://a', commandTimeout: 0 }, /`redis.commandTimeout` to be more than 0/],
     [{ url: 'redis://a', commandTimeout: 'soon' }, /`redis.commandTimeout`/],
   ])('refuses %j', (redis, message) => {

@@ -67,6 +67,8 @@ export type RedisConnection =
 const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250, coherence: 'tracking', maxStalenessMs: 1_000 } as const;
 /** Proofs are asked for several times within it, and have to come back. */
 const LEAST_STALENESS_MS = 50;
+/** What the names of keys say behind the prefix and the name of the cache, between colons. */
+export const RESERVED_PARTS: ReadonlySet<string> = new Set(['e', 'g', 'i', 'c', 'x', 'trash', 'epochs', 'wake', 'bus', 'beat']);
 const PLACES = ['url', 'cluster', 'sentinel', 'client'] as const;
 
 /** @throws CacheConfigError naming what is missing, unknown or contradictory; it shows no password */
@@ -209,6 +211,11 @@ function readKeyPrefix(keyPrefix: unknown): string {
   // Half a pair would be closed by a brace of the kit's own, and keys that belong together would part.
   if (/[{}]/.test(keyPrefix) && !/^[^{}]*\{[^{}]+\}[^{}]*$/.test(keyPrefix)) {
     throw new CacheConfigError(`Expected braces in \`redis.keyPrefix\` to be one pair with something between them (a hash tag), got \`${show(keyPrefix)}\`.`);
+  }
+  // The keys of a cache whose prefix and name stand before that part would be taken for those of this one.
+  const reserved = keyPrefix.split(':').slice(2).find((part) => RESERVED_PARTS.has(part));
+  if (reserved !== undefined) {
+    throw new CacheConfigError(`Expected \`redis.keyPrefix\` to have no part \`${reserved}\` behind its second colon, where the kit's own names have one, got \`${show(keyPrefix)}\`.`);
   }
   return keyPrefix;
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CacheKeyError } from '../core/cache.errors.js';
+import { MAX_TAGS } from '../core/cache-key.js';
 import type { InvalidationTarget } from '../core/ports/cache-adapter.port.js';
 import { type AdapterFixture, type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './adapter-fixture.js';
 
@@ -117,6 +118,18 @@ function describeSoft(test: ContractTest): void {
 }
 
 function describeCounts(test: ContractTest): void {
+  test('keeps an entry that carries as many tags as an entry may, and finds it by each', async (fixture) => {
+    const tags = Array.from({ length: MAX_TAGS }, (_, i) => `t${i}`);
+    await fixture.set('set', { tags });
+    await fixture.commit(await fixture.begin('loaded'), 'loaded', { tags });
+    assert.deepEqual((await fixture.get('loaded'))?.tags, tags);
+
+    for (const tag of ['t0', `t${MAX_TAGS - 1}`]) assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: [tag], mode: 'any' }, { dryRun: true }), 2);
+    assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: ['t500'], mode: 'any' }), 2);
+
+    assert.equal(await fixture.get('set'), undefined);
+  });
+
   test('counts an expired entry that is kept as a stale one, and none that is past that', async (fixture) => {
     await fixture.set('stale', { ttlMs: SHORT_MS, staleMs: LONG_MS, tags: ['t'] });
     await fixture.set('gone', { ttlMs: SHORT_MS, tags: ['t'] });

@@ -24,8 +24,6 @@ const KIND = { entry: 0x56, softened: 0x53 } as const;
 const NO_LEASE = `V-0${'0'.repeat(25)}`;
 /** For ever, where 13 digits are wanted. */
 const FOREVER_DIGITS = '9999999999999';
-/** How many groups an entry can be in. */
-export const MAX_MARKS = 999;
 /** So much of an entry holds its head nearly always. */
 export const USUAL_HEAD_BYTES = 1024;
 

@@ -1,9 +1,10 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { MAX_TAGS } from '../../core/cache-key.js';
 import type { EntryCodec, Envelope } from '../../core/codec.js';
 import type { EntryDraft } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import { type EntryReader, seen } from './entry-reader.js';
-import { entryRecord, MAX_MARKS, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
+import { entryRecord, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
 import { type Generation, newGeneration, randomId } from './generation.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from './redis-keys.js';
@@ -157,7 +158,7 @@ export class EntryWriter {
     if (bytes.length > MAX_ENTRY_BYTES) {
       throw new CacheConfigError(`Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`);
     }
-    if (groups.length > MAX_MARKS) throw new CacheConfigError(`Expected at most ${MAX_MARKS - 2} tags on an entry, got ${tags.length}.`);
+    if (tags.length > MAX_TAGS) throw new CacheConfigError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${tags.length}.`);
     return { draft, member, name: this.keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
   }
 

@@ -1,4 +1,5 @@
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
+import { RESERVED_PARTS } from '../../core/redis-options.js';
 import { BoundedMap } from './bounded-map.js';
 import type { Generation } from './generation.js';
 
@@ -53,7 +54,10 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:trash, <root>:epochs, <root>:wake
  *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
- * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet.
+ * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet. The
+ * prefix is not: it stands as it was given. So that the keys of two caches with different prefixes cannot meet, a name
+ * that could be taken for what follows a root is escaped as well, and a prefix must not hold such a part behind a root
+ * (see RESERVED_PARTS).
  */
 export class RedisKeys {
   readonly root: string;
@@ -78,7 +82,7 @@ export class RedisKeys {
   readonly #noScope: Scope;
 
   constructor({ keyPrefix, name, version, parts }: KeySpace) {
-    this.root = `${keyPrefix}:${escapeName(name)}${version === undefined ? '' : `@${escapeName(version)}`}`;
+    this.root = `${keyPrefix}:${RESERVED_PARTS.has(name) ? escaped(name.charAt(0)) + name.slice(1) : escapeName(name)}${version === undefined ? '' : `@${escapeName(version)}`}`;
     this.entryPrefix = `${this.root}:e:`;
     this.generationPrefix = `${this.root}:g:`;
     this.trash = `${this.root}:trash`;
@@ -169,7 +173,11 @@ export class RedisKeys {
 
 /** `%` too, or an escaped name and one that looks like it would meet. */
 function escapeName(name: string): string {
-  return name.replace(/[%:{}@]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return name.replace(/[%:{}@]/g, escaped);
+}
+
+function escaped(character: string): string {
+  return `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
 }
 
 function unescapeName(name: string): string {

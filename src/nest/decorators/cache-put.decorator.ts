@@ -1,5 +1,5 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
-import { checkKey, checkKeys } from '../../core/cache-key.js';
+import { checkedTags, checkKey } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
 import { parseTtl, type Ttl } from '../../core/duration.js';
 import { show } from '../../core/show.js';
@@ -56,7 +56,7 @@ function readPut(options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags', u
   checkOptions(options, ['key', 'ttl', 'tags']);
   const { key, namespace, ttl, tags } = options;
   if (ttl !== undefined) parseTtl(ttl, 'ttl');
-  if (tags !== undefined && typeof tags !== 'function') checkKeys(tags, 'tag');
+  if (tags !== undefined && typeof tags !== 'function') checkedTags(tags);
   const given = Object.entries({ namespace, ttl, tags }).filter(([, value]) => value !== undefined);
   const set: LoadCallOptions = Object.freeze(Object.fromEntries(given));
   return { keyOf: readKey(key), set, bound: functionsAmong(set) };

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { applyDecorators, SetMetadata } from '@nestjs/common';
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkKey, checkKeys } from '../../core/cache-key.js';
+import { checkedTags, checkKey } from '../../core/cache-key.js';
 import { checkNames } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
@@ -62,7 +62,7 @@ function checkRouteOptions(options: CacheRouteOptions): void {
   checkName(cache, `${where}cache`);
   checkName(namespace, `${where}namespace`);
   if (typeof key !== 'function') checkName(key, `${where}key`);
-  if (tags !== undefined && typeof tags !== 'function') checkKeys(tags, 'tag');
+  if (tags !== undefined && typeof tags !== 'function') checkedTags(tags);
 }
 
 function checkName(name: unknown, option: string): void {
