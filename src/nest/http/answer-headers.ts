@@ -2,7 +2,8 @@ import { requestedRange } from './byte-range.js';
 import { cacheStatusLine, type CacheStatus, type ForwardReason } from './cache-status.js';
 import type { CachedResponse } from './cached-response.js';
 import { isNotModified } from './conditional-request.js';
-import { EMPTY_BODY, type Exchange } from './exchange.js';
+import { etagFor, mayBeEncoded } from './content-coding.js';
+import { EMPTY_BODY, type Exchange, type HeaderValue } from './exchange.js';
 import type { ShownHeaders, VaryHeader } from './http-cache-options.js';
 import { mergeVary } from './response-headers.js';
 import { emittedTags, TAG_FIELDS } from './response-tags.js';
@@ -38,7 +39,7 @@ const LONGEST_MAX_AGE_S = 31_536_000;
  */
 export function finishAnswer(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Buffer {
   exchange.setHeader('date', response.date);
-  if (response.etag !== null) exchange.setHeader('etag', response.etag);
+  if (response.etag !== null) exchange.setHeader('etag', etagFor(exchange, response.etag));
   if (response.vary.length > 0) mergeVary(exchange, response.vary);
   if (rules.varyBy.length > 0) mergeVary(exchange, rules.varyBy.map(({ name }) => name));
   if (response.cacheControl !== null && exchange.header('cache-control') === undefined) exchange.setHeader('cache-control', response.cacheControl);
@@ -59,10 +60,16 @@ export function answerFor(exchange: Exchange, body: Buffer): Buffer {
   if (exchange.status() !== 200 || !asksForOther(headers)) return body;
   const validators = { etag: exchange.header('etag'), lastModified: exchange.header('last-modified') };
   if (isNotModified(headers, validators)) return notModified(exchange);
-  if (method !== 'GET') return body;
-  const range = requestedRange(headers, { size: body.length, ...validators });
+  // The bytes of a range are those of the content as it is sent (RFC 9110 section 14).
+  if (method !== 'GET' || headers.range === undefined || mayBeEncoded(exchange)) return body;
+  const range = requestedRange(headers, { size: body.length, etag: validators.etag, lastModified: strongDate(exchange) });
   if (range === undefined) return body;
   return range === 'none' ? notSatisfiable(exchange, body.length) : partOf(exchange, body, range);
+}
+
+/** A date that two codings of the content share is no strong validator (RFC 9110 section 8.8.2.2). */
+function strongDate(exchange: Exchange): HeaderValue | undefined {
+  return exchange.hasBodyFilter() ? undefined : exchange.header('last-modified');
 }
 
 function asksForOther(headers: Exchange['request']['headers']): boolean {

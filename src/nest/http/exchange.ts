@@ -69,6 +69,9 @@ export interface Exchange {
   /** Keeps the platform from judging the client's conditions by itself, which would take the body away. @returns lets it again */
   ignoreConditions(): () => void;
 
+  /** Whether middleware or a hook sees the body after the cache has sent it, and may send another, such as a compressed one. */
+  hasBodyFilter(): boolean;
+
   isClosed(): boolean;
   /** Calls `listener` when the response is over: sent, or its client gone. */
   onClose(listener: () => void): void;
@@ -92,6 +95,11 @@ const MAX_JOINED_BYTES = 16 * 1024;
  */
 export function writable(body: Buffer): Buffer | string {
   return body.length > 0 && body.length <= MAX_JOINED_BYTES && isAscii(body) ? body.toString('latin1') : body;
+}
+
+/** Whether somebody has put methods of their own before those by which the body of a response leaves. */
+export function hasOwnOutput(response: object): boolean {
+  return Object.hasOwn(response, 'end') || Object.hasOwn(response, 'write');
 }
 
 type Methods<T> = { [Name in keyof T]?: (original: T[Name]) => T[Name] };

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -147,6 +147,10 @@ export class ExpressExchange implements Exchange {
     // `send` answers 304 where this is true.
     Object.defineProperty(request, 'fresh', { value: false, configurable: true });
     return () => void Reflect.deleteProperty(request, 'fresh');
+  }
+
+  hasBodyFilter(): boolean {
+    return hasOwnOutput(this.response);
   }
 
   isClosed(): boolean {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -164,6 +164,10 @@ export class FastifyExchange implements Exchange {
     return () => undefined;
   }
 
+  hasBodyFilter(): boolean {
+    return hasHook(this.request, 'onSend') || hasOwnOutput(this.reply.raw);
+  }
+
   isClosed(): boolean {
     return this.reply.raw.closed || this.reply.raw.destroyed;
   }
@@ -196,7 +200,8 @@ export class FastifyExchange implements Exchange {
   }
 
   #renderJson(payload: unknown, type: string): Rendered | undefined {
-    if (!type.includes('json') || hasSerializationHook(this.request)) return undefined;
+    // A `preSerialization` hook runs inside `send` and may be asynchronous: its result cannot be had before.
+    if (!type.includes('json') || hasHook(this.request, 'preSerialization')) return undefined;
     try {
       return { body: Buffer.from(this.reply.serialize(payload)), contentType: withCharset(type) };
     } catch {
@@ -231,9 +236,9 @@ function withCharset(type: string): string {
   return !type.includes('json') || /;\s*charset=/i.test(type) ? type : `${type}; charset=utf-8`;
 }
 
-/** A `preSerialization` hook runs inside `send` and may be asynchronous: its result cannot be had before. */
-function hasSerializationHook(request: object): boolean {
+/** Whether the route of a request has such a hook, which Fastify tells nobody. */
+function hasHook(request: object, name: 'preSerialization' | 'onSend'): boolean {
   const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
-  const context = symbol === undefined ? undefined : (request as Record<symbol, { preSerialization?: unknown } | undefined>)[symbol];
-  return (context?.preSerialization ?? null) !== null;
+  const context = symbol === undefined ? undefined : (request as Record<symbol, Partial<Record<typeof name, unknown>> | undefined>)[symbol];
+  return (context?.[name] ?? null) !== null;
 }
