@@ -1,6 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { hashSlot } from '../../src/adapters/redis/hash-slot.js';
+import { RedisKeys } from '../../src/adapters/redis/redis-keys.js';
 import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
@@ -202,6 +203,38 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 
     expect([first, before].map((values) => [...values.values()])).toEqual([['old', 'old'], ['new', 'new']]);
     expect(await other.getMany(keys)).toEqual(new Map());
+  });
+});
+
+describe('when one master of a cluster is frozen', () => {
+  it('what another master has not heard of is sent to that one without waiting for the frozen one (fault 25)', async () => {
+    const cluster = await kept(startCluster());
+    const [{ cache }, { cache: other }] = [await open({ cluster: { nodes: cluster.urls } }), await open({ cluster: { nodes: cluster.urls } })];
+    await untilAllStore(other);
+    const ownerOf = (name: string): number => Math.min(2, Math.floor((hashSlot(name) * 3) / 16_384));
+    // Not the one that is asked whether Redis answers.
+    const frozen = (ownerOf('cache-kit:default:g:{all:0}') + 1) % 3;
+    const stored = new RedisKeys({ keyPrefix: 'cache-kit', name: 'default', version: undefined, parts: 16 });
+    const placesOf = (key: string): number[] => [stored.entry(key, undefined), stored.partOf(stored.member(key, undefined)).key].map(ownerOf);
+    const keys = times(300, (i) => `key-${i}`);
+    const there = keys.filter((key) => placesOf(key)[0] === frozen).slice(0, 20);
+    const elsewhere = keys.filter((key) => !placesOf(key).includes(frozen)).slice(0, 20);
+    await other.setMany(keys.map((key) => [key, 'old'] as const));
+
+    cluster.nodes[frozen]!.kill('SIGSTOP');
+    onEnd(() => cluster.nodes[frozen]!.kill('SIGCONT'));
+    await cache.deleteMany([...there, ...elsewhere]);
+    // What waits to be sent is hidden, and what is stored before it is sent goes with it.
+    const areTold = async (): Promise<boolean> => {
+      await other.setMany(elsewhere.map((key) => [key, 'new'] as const));
+      return (await cache.getMany(elsewhere)).size === elsewhere.length;
+    };
+    // A cluster gives the frozen one up after two seconds.
+    const { tookMs } = await timed(() => until(areTold, 1_500, () => 'The other masters were not told.'));
+    const { status } = await cache.getStats();
+
+    console.info(`told after ${Math.round(tookMs)} ms`);
+    expect([there.length, elsewhere.length, status]).toEqual([20, 20, 'degraded']);
   });
 });
 

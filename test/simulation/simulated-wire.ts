@@ -94,6 +94,10 @@ export class SimulatedWire implements RedisWire {
     return values as (Buffer | null)[];
   }
 
+  placeOf(name: string): string {
+    return this.#connectionOf({ name: 'GET', keys: [name], args: [] }).server.name;
+  }
+
   masters(): readonly string[] {
     return this.#connections.map(({ server }) => server.name);
   }

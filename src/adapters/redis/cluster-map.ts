@@ -30,11 +30,16 @@ export class ClusterMap {
     return [...new Set(this.cluster.slots.map((nodes) => nodes[0] as string))].sort();
   }
 
+  /** The address of the server of a key. */
+  ownerOf(key: string): string | undefined {
+    return this.cluster.slots[hashSlot(key)]?.[0];
+  }
+
   /** Which keys are on which server; under `undefined` those whose server is not known. */
   byNode(keys: readonly string[]): Map<Redis | undefined, number[]> {
     const groups = new Map<Redis | undefined, number[]>();
     keys.forEach((key, i) => {
-      const owner = this.#ownerOf(key);
+      const owner = this.ownerOf(key);
       const node = owner === undefined ? undefined : this.masters().get(owner);
       const group = groups.get(node);
       if (group === undefined) groups.set(node, [i]);
@@ -53,13 +58,9 @@ export class ClusterMap {
   #find(master: string, prefix: string): string | undefined {
     for (let n = 0; n < NAMES_TRIED; n++) {
       const name = `${prefix}:{${n}}`;
-      if (this.#ownerOf(name) === master) return name;
+      if (this.ownerOf(name) === master) return name;
     }
     return undefined;
-  }
-
-  #ownerOf(key: string): string | undefined {
-    return this.cluster.slots[hashSlot(key)]?.[0];
   }
 }
 

@@ -2,15 +2,13 @@ import { compileGlob } from '../../core/glob.js';
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
 import { type Generations, seen } from './entry-reader.js';
 import { type EntryHead, readHead } from './entry-record.js';
-import type { CountedIndex } from './entry-walk.js';
-import { type Generation, randomId, readGeneration } from './generation.js';
+import { checkForgotten, type Ended, type GroupEnding } from './group-ending.js';
 import { readHeads } from './head-reader.js';
 import type { Group } from './redis-keys.js';
 import type { How, RedisParts } from './redis-parts.js';
 import { call, type Command, plain, type Reply } from './redis-wire.js';
-import { END, REMOVE, SOFTEN, SOFTEN_ALL, SURVEY } from './scripts.js';
+import { REMOVE, SOFTEN, SOFTEN_ALL, SURVEY } from './scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
-import { epochPartOf } from './tag-epochs.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
 /*
@@ -28,14 +26,6 @@ import type { TrashSweeper } from './trash-sweeper.js';
 
 export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
 
-/** A group that an invalidation has ended, or would have. */
-interface Ended extends CountedIndex {
-  readonly group: Group;
-  /** What its entries were valid by. */
-  readonly generation: Generation | undefined;
-  readonly isTrash: boolean;
-}
-
 /** So many entries are looked at in one round trip. */
 const NAMES_AT_ONCE = 200;
 /** The members of a larger group are counted by its index, though that may name some that are out of view already. */
@@ -46,6 +36,7 @@ export class Invalidator {
   constructor(
     private readonly parts: RedisParts,
     private readonly conjunctions: TagConjunction,
+    private readonly ending: GroupEnding,
     private readonly sweeper: TrashSweeper,
   ) {}
 
@@ -126,38 +117,18 @@ export class Invalidator {
     if (tags.length === 0) return 0;
     const groups = tags.map((tag) => this.parts.keys.tag(tag));
     await this.sweeper.settled();
-    const epochs = plain('HDEL', this.parts.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
-    // Before the generations, see tag-epochs.ts. On one server the order of the commands is enough.
-    if (!how.dryRun && this.parts.isCluster) checkForgotten(await this.parts.link.run([epochs], this.parts.limitMs));
-    const first = how.dryRun || this.parts.isCluster ? [] : [epochs];
+    const first = how.dryRun ? [] : await this.ending.forgetEpochs(tags);
     return mode === 'all' && groups.length > 1 ? this.#conjunction(tags, groups, how, first) : this.#groups(groups, how, first);
   }
 
   async #groups(groups: readonly Group[], { soft, dryRun }: How, first: readonly Command[] = []): Promise<number> {
     if (soft) return this.#softenGroups(groups, dryRun, first);
-    const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
-    const commands = ends.map(({ group, trash }) => call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], dryRun ? 1 : 0));
-    // Told before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
-    // A server that is full refuses it; then only this process knows.
-    const isAtWork = this.sweeper.isAtWork();
-    const look = plain('EXISTS', this.parts.keys.trash);
-    const register = dryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
-    const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
-    checkForgotten(answers.slice(0, first.length));
-    const isSweeping = isAtWork || answers[first.length] === 1;
-    const replies = answers.slice(first.length + 1 + register.length);
-    const ended = ends.map(({ group, trash }, i): Ended => {
-      const [live, isTrash, text] = replyOf(replies[i]) as [number, number, Buffer];
-      return { group, index: dryRun ? group.index : trash, live, isTrash: isTrash === 1, generation: readGeneration(text.toString('latin1')) };
-    });
-    if (!dryRun) for (const group of groups) group.known = undefined;
+    const ending = await this.ending.end(groups, dryRun, first);
+    const { ended, isSweeping } = ending;
     try {
-      return await this.#countEnded(ended, isSweeping);
+      return await this.#countEnded(ended.map(checked), isSweeping);
     } finally {
-      if (!dryRun) {
-        this.sweeper.add(ended.filter(({ isTrash }) => isTrash).map(({ index }) => index));
-        this.sweeper.strike(ended.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
-      }
+      if (!dryRun) this.ending.sweep(ending);
     }
   }
 
@@ -220,7 +191,7 @@ function replyOf(reply: Reply | undefined): Reply {
   return reply as Reply;
 }
 
-/** Whether ids of parts of all tags are removed. What is no hash holds none. */
-function checkForgotten(replies: readonly Reply[]): void {
-  for (const reply of replies) if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
+function checked(ended: Ended | Error): Ended {
+  if (ended instanceof Error) throw ended;
+  return ended;
 }

@@ -105,6 +105,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return sendTo(this.#client, 'MGET', keys) as Promise<(Buffer | null)[]>;
   }
 
+  placeOf(name: string): string {
+    return this.#map?.ownerOf(name) ?? '';
+  }
+
   masters(): readonly string[] {
     return [...this.#masterClients().keys()].sort();
   }

@@ -40,6 +40,9 @@ export interface RedisWire {
   /** The strings under the keys, `null` where there is none. Rejects where one could not be read. */
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]>;
 
+  /** The server that a name belongs to, as far as that is known: what is sent to another one does not wait for it. */
+  placeOf(name: string): string;
+
   /** The servers that hold entries. */
   masters(): readonly string[];
 

@@ -19,11 +19,13 @@ import { EntryScan } from './entry-scan.js';
 import { EntryWalk } from './entry-walk.js';
 import { EntryWriter, type Prepared } from './entry-writer.js';
 import { randomId } from './generation.js';
+import { GroupEnding } from './group-ending.js';
 import { Invalidator, type Target } from './invalidator.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoadCommitter } from './load-committer.js';
 import { GIVEN_UP, type Lease, LoadOpener } from './load-opener.js';
 import { type Hides, Outbox } from './outbox.js';
+import { Redelivery } from './redelivery.js';
 import { type OwnLease, RedisGrant } from './redis-grant.js';
 import { RedisKeys } from './redis-keys.js';
 import { RedisLink } from './redis-link.js';
@@ -116,8 +118,9 @@ export class RedisAdapter implements CacheAdapter {
     this.#leases = new LeaseKeeper(this.#link, clock);
     this.#room = new WakeRoom(clock, () => wire.isListening());
     this.#sweeper = new TrashSweeper(parts);
-    this.#invalidator = new Invalidator(parts, new TagConjunction(parts), this.#sweeper);
-    this.#outbox = new Outbox(clock, (target, how) => this.#invalidator.run(target, how));
+    const ending = new GroupEnding(parts, this.#sweeper);
+    this.#invalidator = new Invalidator(parts, new TagConjunction(parts), ending, this.#sweeper);
+    this.#outbox = new Outbox(clock, new Redelivery(parts, this.#invalidator, ending, (name) => wire.placeOf(name)));
     this.#scan = new EntryScan(parts);
     this.#survey = new StoreSurvey(this.#keys, this.#link, limitMs);
     wire.listen({
