@@ -77,11 +77,11 @@ export class BackgroundRefresh {
 
 /** What was about the client's connection, its copy or its body. */
 const DROPPED = /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-.*|if-.*|range|cache-control|pragma|:.*)$/;
-const CREDENTIALS = ['authorization', 'cookie'];
 
 /** The credentials of a client are used for its own entries only. */
-function headersFor({ headers, host }: CacheRequest, { scope, varyBy }: RoutePolicy): IncomingHttpHeaders {
-  const isKept = (name: string): boolean => !DROPPED.test(name) && (scope !== 'public' || !CREDENTIALS.includes(name) || varyBy.some((header) => header.name === name));
+function headersFor({ headers, host }: CacheRequest, { scope, varyBy, identitySigns }: RoutePolicy): IncomingHttpHeaders {
+  const isCredential = (name: string): boolean => name === 'authorization' || identitySigns.headers.includes(name);
+  const isKept = (name: string): boolean => !DROPPED.test(name) && (scope !== 'public' || !isCredential(name) || varyBy.some((header) => header.name === name));
   const kept = Object.entries(headers).filter(([name]) => isKept(name));
   return { ...(host === undefined ? {} : { host }), ...Object.fromEntries(kept) };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { CacheRoute, type CacheRouteOptions } from './cache-route.decorator.js';
 import { resolveHttpCacheOptions } from './http-cache-options.js';
+import { COMMON_SIGNS } from './identity-signs.js';
 
 describe('resolveHttpCacheOptions', () => {
   it('fills in the defaults', () => {
@@ -21,6 +22,7 @@ describe('resolveHttpCacheOptions', () => {
       statusTtlsMs: new Map(),
       honoursRequestDirectives: false,
       hosts: undefined,
+      identitySigns: COMMON_SIGNS,
       showsCacheStatus: true,
       showsSurrogateKey: false,
       isDebugging: false,
@@ -32,7 +34,17 @@ describe('resolveHttpCacheOptions', () => {
     expect(resolveHttpCacheOptions({ varyBy: ['X-B', 'Accept', 'x-b'] }, { ttlMs: 0 }).varyBy.map(({ name }) => name)).toEqual(['accept', 'x-b']);
   });
 
+  it('adds signs of identity to those in common use', () => {
+    const { identitySigns } = resolveHttpCacheOptions({ identity: { headers: ['X-Session'], properties: ['session.member'] } }, { ttlMs: 0 });
+
+    expect(identitySigns).toEqual({ headers: [...COMMON_SIGNS.headers, 'x-session'], properties: [...COMMON_SIGNS.properties, ['session', 'member']] });
+  });
+
   it.each<[unknown, RegExp]>([
+    [{ identity: { headers: 'x-session' } }, /^Expected `http\.identity\.headers` to be an array of names/],
+    [{ identity: { properties: [1] } }, /^Expected `http\.identity\.properties` to be an array of names/],
+    [{ identity: { cookies: [] } }, /^Unknown option `http\.identity\.cookies`/],
+    [{ identity: null }, /^Expected `http\.identity` to be an object/],
     [{ ttl: 'soon' }, /^Expected `http\.ttl` to be a TTL such as 5000, '5s' .* got `soon`\.$/],
     [{ optIn: 1 }, /^Expected `http\.optIn`/],
     [{ scope: 'group' }, /^Expected `http\.scope` to be 'public', 'user', 'tenant' or a function of the request, got `group`\.$/],

@@ -3,6 +3,7 @@ import { type Duration, parseTtl, type Ttl } from '../../core/duration.js';
 import { checkNames, readBoolean, readCount, readDuration, readFunction } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
+import { type IdentitySigns, withCommonSigns } from './identity-signs.js';
 import type { QueryOptions } from './query-parameters.js';
 
 /**
@@ -29,6 +30,13 @@ export interface HttpCacheOptions {
   ttl?: Ttl;
   /** Only routes with `@CacheRoute` take part. @default false */
   optIn?: boolean;
+  /** By what else a request says who asks, beside the headers and properties in common use: see docs/http.md. @default none */
+  identity?: {
+    /** Names of request headers, such as `x-session`. */
+    headers?: string[];
+    /** Properties of the request, such as `member` or `session.member`. */
+    properties?: string[];
+  };
   /** @default 'public', and requests that carry an identity are bypassed unless the route declares its scope */
   scope?: RouteScope;
   /** Request headers whose values are part of the key, and are added to `Vary`; with functions the handler is given what those make of a value. @default none */
@@ -89,10 +97,11 @@ export interface ShownHeaders {
 export interface ResolvedHttpOptions extends ResolvedRouteDefaults, ShownHeaders {
   readonly isOptIn: boolean;
   readonly hosts: readonly string[] | undefined;
+  readonly identitySigns: IdentitySigns;
 }
 
 const ROUTE_OPTION_NAMES = ['ttl', 'scope', 'varyBy', 'query', 'cacheControl', 'honourRequestDirectives', 'maxBodyBytes', 'statusTtl'] as const satisfies (keyof HttpCacheOptions & keyof RouteDefaultOptions)[];
-const OPTION_NAMES = [...ROUTE_OPTION_NAMES, 'optIn', 'headers', 'hosts'] satisfies (keyof HttpCacheOptions)[];
+const OPTION_NAMES = [...ROUTE_OPTION_NAMES, 'optIn', 'identity', 'headers', 'hosts'] satisfies (keyof HttpCacheOptions)[];
 export const ROUTE_DEFAULT_NAMES = [...ROUTE_OPTION_NAMES, 'staleWhileRevalidate', 'staleIfError'] satisfies (keyof RouteDefaultOptions)[];
 
 /** The injection token of the resolved options of the routes of a cache. */
@@ -120,7 +129,14 @@ export function resolveHttpCacheOptions(user: unknown, ofCache: CacheDefaults): 
     ...readShownHeaders(options.headers),
     isOptIn: readBoolean(options.optIn, 'http.optIn', false),
     hosts: readHosts(options.hosts),
+    identitySigns: readIdentity(options.identity),
   });
+}
+
+function readIdentity(identity: HttpCacheOptions['identity'] = {}): IdentitySigns {
+  checkNames(identity, ['headers', 'properties'], 'http.identity.');
+  const headers = readNames(identity.headers, 'http.identity.headers') ?? [];
+  return withCommonSigns(headers, readNames(identity.properties, 'http.identity.properties') ?? []);
 }
 
 function readShownHeaders(headers: NonNullable<HttpCacheOptions['headers']> = {}): ShownHeaders {

@@ -1,23 +1,18 @@
 import { createHash } from 'node:crypto';
 import type { CacheRequest } from './exchange.js';
 import type { RouteScope } from './http-cache-options.js';
+import { hasSign, type IdentitySigns } from './identity-signs.js';
 
 /**
- * By what a request says who asks: such requests are answered past the cache unless the route declares its scope, or the
- * response that it is for others too. A cookie, and the user that a guard has found, weigh more than `Authorization`,
- * for which RFC 9111 section 3.5 has rules of its own.
+ * Who asks, as far as the request says so: such requests are answered past the cache unless the route declares its scope,
+ * or the response that it is for others too. Any other sign weighs more than `Authorization`, for which RFC 9111
+ * section 3.5 has rules of its own.
  */
 export type RequestIdentity = 'none' | 'authorization' | 'user';
 
-export function identityOf(request: CacheRequest): RequestIdentity {
-  const { headers } = request;
-  if (headers.cookie !== undefined || hasUser(request)) return 'user';
-  return headers.authorization === undefined ? 'none' : 'authorization';
-}
-
-function hasUser(request: CacheRequest): boolean {
-  const user = userOf(request);
-  return user !== undefined && user !== null;
+export function identityOf(request: CacheRequest, signs: IdentitySigns): RequestIdentity {
+  if (hasSign(request, request.headers, signs)) return 'user';
+  return request.headers.authorization === undefined ? 'none' : 'authorization';
 }
 
 /** Guards have the platform's request; middleware of Nest has the raw one under Fastify. */

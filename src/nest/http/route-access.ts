@@ -35,7 +35,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   const scope = scopeKeyOf(policy.scope, request);
   if (scope === undefined) return { fwd: 'bypass', why: 'no-principal' };
   const { key, dropped, url } = routeKey(policy, request, scope);
-  const identity = policy.isScopeDeclared ? 'none' : identityOf(request);
+  const identity = policy.isScopeDeclared ? 'none' : identityOf(request, policy.identitySigns);
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
   const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
@@ -54,19 +54,18 @@ const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
  * the handler may have found out who asks. Who was known before stays known.
  */
 export function accessAfterRun(access: RouteAccess, policy: RoutePolicy, request: CacheRequest): RouteAccess {
-  if (policy.isScopeDeclared) return isStillOf(access, policy, request) ? access : { ...access, accepts: () => false };
-  const identity = identityOf(request);
-  if (identity === access.identity || identity === 'none' || access.identity === 'user') return access;
-  return { ...access, identity, accepts: ACCEPTS[identity] };
+  try {
+    if (policy.isScopeDeclared) return scopeKeyOf(policy.scope, request) === access.scope ? access : { ...access, accepts: noResponse };
+    const identity = identityOf(request, policy.identitySigns);
+    if (identity === access.identity || identity === 'none' || access.identity === 'user') return access;
+    return { ...access, identity, accepts: ACCEPTS[identity] };
+  } catch {
+    return { ...access, accepts: noResponse };
+  }
 }
 
-function isStillOf({ scope }: RouteAccess, policy: RoutePolicy, request: CacheRequest): boolean {
-  if (policy.scope === 'public') return true;
-  try {
-    return scopeKeyOf(policy.scope, request) === scope;
-  } catch {
-    return false;
-  }
+function noResponse(): boolean {
+  return false;
 }
 
 /** The cache answers a GET or HEAD that asks for something and nothing else. */

@@ -8,6 +8,7 @@ import { type CachedResponse, keptStaleMs } from './cached-response.js';
 import { type CacheRouteOptions, isDecorated, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
 import { type Class, factsOf, globalInterceptorsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
 import { getHttpOptionsToken, readRouteDefaults, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
+import type { IdentitySigns } from './identity-signs.js';
 import type { KeyRules } from './route-key.js';
 import { warningOf } from './route-warnings.js';
 import { isVaryMarker, markerTtlMs, type VaryMarker } from './vary-marker.js';
@@ -23,6 +24,7 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly tags: readonly string[] | TagsFunction;
   /** The route, not only the module's defaults, says whose answers it gives. */
   readonly isScopeDeclared: boolean;
+  readonly identitySigns: IdentitySigns;
   readonly headerNames: readonly string[];
   readonly hosts: readonly string[] | undefined;
   /** Why the route is never cached: `@NoCache()`, or Nest does not send what the handler returns. */
@@ -105,6 +107,7 @@ export class RoutePolicies {
       key,
       tags,
       identity: facts.identity,
+      identitySigns: http.identitySigns,
       isScopeDeclared: scope !== undefined || http.scope !== 'public',
       headerNames: facts.headerNames,
       hosts: http.hosts,

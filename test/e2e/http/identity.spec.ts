@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, createParamDecorator, type ExecutionContext, ForbiddenException, Get, type INestApplication, type NestInterceptor, Param, type PipeTransform, Req, UseInterceptors } from '@nestjs/common';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
-import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, Runs, settled, travelIn } from '../http.fixture.js';
+import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, Runs, settled, type SiteParts, travelIn } from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -148,5 +148,78 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
     const answers = [await get('/', alice), await get('/')];
 
     expect(answers.map(({ status }) => status)).toEqual([500, 200]);
+  });
+});
+
+describe.each<[Platform]>([['express'], ['fastify']])('by what a request says who asks on %s', (platform) => {
+  const { openController, openRoute, routeOf } = routesOn(platform);
+
+  it.each([['authorization'], ['cookie'], ['x-api-key'], ['api-key'], ['apikey'], ['x-auth-token'], ['x-access-token'], ['proxy-authorization']])('bypasses a request with %s', async (name) => {
+    const { get } = await openRoute(({ headers }) => headers[name] ?? 'nobody');
+
+    const answers = [await get('/', { [name]: 'a' }), await get('/', { [name]: 'b' }), await get('/')];
+
+    expect([bodies(answers), states(answers)]).toEqual([['a', 'b', 'nobody'], ['BYPASS', 'BYPASS', 'MISS']]);
+  });
+
+  /** A route behind a middleware of Nest that puts a property on the request, the raw one under Fastify. */
+  async function openWith(make: (token: string | undefined) => object, cache: SiteParts['cache'] = {}, ...decorators: MethodDecorator[]): Promise<RouteSite> {
+    const { controller, runs } = routeOf(({ headers }) => headers['x-token'] ?? 'nobody', ...decorators);
+    const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
+      Object.assign(request, make(request.headers['x-token']));
+      next();
+    };
+    return { ...(await openController(controller, { cache, prepare: (app: INestApplication) => app.use(middleware) })), runs };
+  }
+
+  it.each<[string, (token: string) => object]>([
+    ['user', (user) => ({ user: { id: user } })],
+    ['auth', (auth) => ({ auth })],
+    ['account', (account) => ({ account })],
+    ['tenant', (tenant) => ({ tenant })],
+    ['tenantId', (tenantId) => ({ tenantId })],
+    ['apiKey', (apiKey) => ({ apiKey })],
+    ['session.user', (user) => ({ session: { user } })],
+  ])('bypasses a request whose %s is set', async (_, make) => {
+    const { get } = await openWith((token) => (token === undefined ? {} : make(token)));
+
+    const answers = [await get('/', alice), await get('/', bob), await get('/'), await get('/')];
+
+    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob', 'nobody', 'nobody'], ['BYPASS', 'BYPASS', 'MISS', 'HIT']]);
+  });
+
+  it('takes values that stand for nobody for nobody', async () => {
+    const { twice } = await openWith(() => ({ user: null, auth: '', account: undefined, tenant: false, session: null }));
+
+    expect(states(await twice('/'))).toEqual(['MISS', 'HIT']);
+  });
+
+  it('bypasses by the headers and properties that `http.identity` adds', async () => {
+    const cache = { http: { identity: { headers: ['X-Session'], properties: ['session.member'] } } };
+    const { get } = await openWith((member) => ({ session: { member } }), cache);
+
+    const answers = [await get('/', alice), await get('/', bob), await get('/', { 'x-session': 'a' }), await get('/', { cookie: 'a=1' }), await get('/')];
+
+    expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'BYPASS', 'BYPASS', 'MISS']);
+  });
+
+  it('bypasses where a sign cannot be read, before the handler or after it', async () => {
+    const broken = (): object => {
+      throw new Error('broken');
+    };
+    const { get } = await openRoute((request) => (Object.defineProperty(request, 'tenant', { get: broken, configurable: true }), 'x'));
+
+    const answers = [await get('/'), await get('/')];
+
+    expect(answers.map(({ status, body }) => [status, body])).toEqual(Array(2).fill([200, 'x']));
+    expect(states(answers)).toEqual(['BYPASS', 'BYPASS']);
+  });
+
+  it('shares what a declared scope says, whatever the signs', async () => {
+    const { get } = await openWith((tenantId) => ({ tenantId }), {}, CacheRoute({ scope: 'public' }));
+
+    const answers = [await get('/', { ...alice, 'x-api-key': 'k' }), await get('/', bob)];
+
+    expect(states(answers)).toEqual(['MISS', 'HIT']);
   });
 });
