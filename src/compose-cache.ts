@@ -5,7 +5,7 @@ import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.option
 import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
-import { CacheConfigError, type CacheError } from './core/cache.errors.js';
+import type { CacheError } from './core/cache.errors.js';
 import { createEntryCodec } from './core/codec.js';
 import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
@@ -42,23 +42,14 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
     case 'memory':
       return new MemoryAdapter(store.memory, context);
     case 'redis': {
-      const { openRedisAdapter } = await ioredis(store.kind);
+      const { openRedisAdapter } = await import('./adapters/redis/open-redis.js');
       return openRedisAdapter(store.redis, createEntryCodec(store), context);
     }
     case 'hybrid': {
-      const { openCoherentRedis } = await ioredis(store.kind);
+      const { openCoherentRedis } = await import('./adapters/redis/open-redis.js');
       const redis = await openCoherentRedis(store.redis, createEntryCodec(store), context);
       return new HybridAdapter({ near: new MemoryAdapter(store.memory, context), ...redis, clock: context.clock });
     }
-  }
-}
-
-/** ioredis is loaded for those who ask for Redis, and nobody else need have it. */
-async function ioredis(backend: string): Promise<typeof import('./adapters/redis/open-redis.js')> {
-  try {
-    return await import('./adapters/redis/open-redis.js');
-  } catch (cause) {
-    throw new CacheConfigError(`The backend '${backend}' needs the package \`ioredis\`. Install it with \`npm install ioredis@6\`.`, { cause });
   }
 }
 

@@ -16,7 +16,7 @@ export type {
   ManyFactory,
 } from './core/cache-operations.js';
 export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
-export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisOptions } from './core/redis-options.js';
+export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';
 export type { CompressionAlgorithm } from './core/sealing-compression.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';

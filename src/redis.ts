@@ -1,4 +1,4 @@
-/** `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 6. */
+/** `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 5.4 or later, or 6. */
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { openCoherentRedis, openRedisAdapter } from './adapters/redis/open-redis.js';
@@ -44,4 +44,4 @@ export function hybridAdapter({ memory, compression, encryption, ...redis }: Hyb
 
 export type { MemoryOptions } from './core/cache-options.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
-export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisOptions } from './core/redis-options.js';
+export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';

@@ -13,8 +13,8 @@ export interface RedisOptions {
   cluster?: { nodes: (string | RedisAddress)[]; options?: object };
   /** The master that Sentinel knows as `name`. */
   sentinel?: { name: string; sentinels: RedisAddress[] };
-  /** A `Redis` or `Cluster` of ioredis 6 that is yours: it is never closed, and its options are left alone. */
-  client?: object;
+  /** A `Redis` or `Cluster` of ioredis 5 or 6 that is yours: it is never closed, and its options are left alone. */
+  client?: RedisClient;
   /** Options of ioredis for connections that the kit makes, such as `tls`, `username`, `db`. */
   options?: object;
   /** What every key begins with that the kit writes. @default 'cache-kit' */
@@ -40,6 +40,22 @@ export type CoherenceMode = (typeof COHERENCE_MODES)[number];
 /** From the best to the one that needs nothing of the server. */
 export const COHERENCE_MODES = ['tracking', 'bus', 'ttl'] as const;
 
+/**
+ * What a `Redis` or `Cluster` of ioredis 5 and 6 has. Named here because the types of one major refuse the clients of the other,
+ * and the kit must be compiled without ioredis, too.
+ */
+export interface RedisClient {
+  readonly status: string;
+  readonly isCluster: boolean;
+  // Methods whose parameters differ between the four classes.
+  duplicate(...parameters: never[]): unknown;
+  call(...parameters: never[]): Promise<unknown>;
+  callBuffer(...parameters: never[]): Promise<unknown>;
+  on(...parameters: never[]): unknown;
+  quit(): Promise<unknown>;
+  disconnect(): void;
+}
+
 export interface RedisAddress {
   host: string;
   port: number;
@@ -62,7 +78,7 @@ export type RedisConnection =
   | { readonly kind: 'single'; readonly url: string; readonly options: object }
   | { readonly kind: 'cluster'; readonly nodes: readonly (string | RedisAddress)[]; readonly clusterOptions: object; readonly options: object }
   | { readonly kind: 'sentinel'; readonly name: string; readonly sentinels: readonly RedisAddress[]; readonly options: object }
-  | { readonly kind: 'client'; readonly client: object };
+  | { readonly kind: 'client'; readonly client: RedisClient };
 
 const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250, coherence: 'tracking', maxStalenessMs: 1_000 } as const;
 /** Proofs are asked for several times within it, and have to come back. */
@@ -169,13 +185,13 @@ function readSentinel(sentinel: unknown, options: object): RedisConnection {
   return { kind: 'sentinel', name, sentinels: sentinels.map((address: unknown) => checkedAddress(address, 'redis.sentinel.sentinels')), options };
 }
 
-function readClient(client: unknown): object {
-  const { status, duplicate, options } = (client ?? {}) as { status?: unknown; duplicate?: unknown; options?: object };
-  if (typeof status !== 'string' || typeof duplicate !== 'function') {
-    throw new CacheConfigError(`Expected \`redis.client\` to be a Redis or Cluster of ioredis 6, got \`${show(client)}\`.`);
+function readClient(client: unknown): RedisClient {
+  const { status, isCluster, duplicate, callBuffer, options } = (client ?? {}) as { [name in keyof RedisClient]?: unknown } & { options?: object };
+  if (typeof status !== 'string' || typeof isCluster !== 'boolean' || typeof duplicate !== 'function' || typeof callBuffer !== 'function') {
+    throw new CacheConfigError(`Expected \`redis.client\` to be a Redis or Cluster of ioredis 5 or 6, got \`${show(client)}\`.`);
   }
   checkClusterOptions(options, 'the options of `redis.client`');
-  return client as object;
+  return client as RedisClient;
 }
 
 function readClientOptions(options: unknown): object {

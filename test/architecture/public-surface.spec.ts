@@ -132,6 +132,7 @@ const rootTypes = [
   'NamespaceOption',
   'OpenEnvelope',
   'RedisAddress',
+  'RedisClient',
   'RedisOptions',
   'ScanPage',
   'ScanQuery',

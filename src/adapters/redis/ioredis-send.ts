@@ -1,4 +1,4 @@
-import { type Cluster, type ClusterOptions, Command as IoredisCommand, type Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Argument, Command, Reply } from './redis-wire.js';
 
 /** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
@@ -34,9 +34,20 @@ export async function alone(client: Client, command: Sent): Promise<Reply> {
   }
 }
 
-/** A command as bytes, past `enableAutoPipelining`: under it `callBuffer` of ioredis sends the arguments without the command. */
+/** A command whose reply comes as bytes. */
 export function sendTo(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
-  return client.sendCommand(new IoredisCommand(name, [...args], { replyEncoding: null })) as Promise<unknown>;
+  return client.options.enableAutoPipelining === true ? sendAsPipeline(client, name, args) : client.callBuffer(name, ...args);
+}
+
+/**
+ * Under `enableAutoPipelining` `callBuffer` of ioredis sends the arguments without the command, but not in a pipeline of one's own.
+ * A `Command` cannot be made here: a client that was handed in may be of another copy or major of ioredis.
+ */
+async function sendAsPipeline(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
+  const results = await client.pipeline().callBuffer(name, ...args).exec();
+  const [error, reply] = results?.[0] ?? [];
+  if (error) throw error;
+  return reply;
 }
 
 function tellsNumbersAsText({ options }: Client): boolean {

@@ -1,8 +1,9 @@
-import { Cluster, type Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import { announcementOf, changedName } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
+import { isCluster } from './ioredis-client.js';
 import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
 import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
 import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
@@ -64,9 +65,9 @@ export class IoredisWire implements RedisWire, ListeningWire {
   constructor(client: Client, options: IoredisWireOptions) {
     this.#client = client;
     this.#options = options;
-    this.isCluster = client instanceof Cluster;
+    this.isCluster = isCluster(client);
     this.#subscriber = subscriberOf(client);
-    this.#map = client instanceof Cluster ? new ClusterMap(client) : undefined;
+    this.#map = isCluster(client) ? new ClusterMap(client) : undefined;
     this.#watch();
     this.#listenForWakes();
     if (!options.isForeign) this.#revive(client);
@@ -101,7 +102,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   }
 
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    if (this.#client instanceof Cluster) return this.#getFromNodes(this.#client, keys);
+    if (isCluster(this.#client)) return this.#getFromNodes(this.#client, keys);
     return sendTo(this.#client, 'MGET', keys) as Promise<(Buffer | null)[]>;
   }
 
@@ -156,7 +157,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   }
 
   reconnect(): void {
-    if (this.#options.isForeign || this.#client instanceof Cluster) return;
+    if (this.#options.isForeign || isCluster(this.#client)) return;
     this.#client.disconnect(true);
   }
 
@@ -176,10 +177,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   #watch(): void {
     let wasUp = this.isUp();
-    if (wasUp && !(this.#client instanceof Cluster)) void this.#noteServer(this.#client);
+    if (wasUp && !isCluster(this.#client)) void this.#noteServer(this.#client);
     this.#on(this.#client, 'ready', () => {
       this.#lastError = undefined;
-      if (this.#client instanceof Cluster) this.#listener?.onUp();
+      if (isCluster(this.#client)) this.#listener?.onUp();
       else void this.#connected(this.#client, wasUp);
       wasUp = true;
     });
@@ -188,7 +189,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
       this.#listener?.onDown();
     });
     this.#on(this.#client, 'error', (error) => this.#note(error));
-    if (!(this.#client instanceof Cluster)) return;
+    if (!isCluster(this.#client)) return;
     const cluster = this.#client;
     this.#on(cluster, 'node error', (error) => this.#note(error));
     this.#on(cluster, 'refresh', () => this.#noticeMasters());
@@ -251,11 +252,11 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   /** The clients of the masters, by address. */
   #masterClients(): ReadonlyMap<string, Redis> {
-    return this.#client instanceof Cluster ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
+    return isCluster(this.#client) ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
   }
 
   async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {
-    if (this.#client instanceof Cluster) return this.#runOnNodes(this.#client, commands);
+    if (isCluster(this.#client)) return this.#runOnNodes(this.#client, commands);
     return this.#toldOf(commands, this.#bus, (sent) => pipelined(this.#client as Redis, sent));
   }
 

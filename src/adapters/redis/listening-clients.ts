@@ -1,4 +1,4 @@
-import { Cluster, type Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, Redis, RedisOptions } from 'ioredis';
 
 /** How long a server that is told of the end of a connection may take to end its own side. */
 export const DISCONNECT_LIMIT_MS = 100;
@@ -7,7 +7,7 @@ export const DISCONNECT_LIMIT_MS = 100;
 export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
   const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false, enableAutoPipelining: false };
   const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
-  return client instanceof Cluster ? client.duplicate([], { ...own, redisOptions }) : client.duplicate({ ...own, ...redisOptions });
+  return client.isCluster ? (client as Cluster).duplicate([], { ...own, redisOptions }) : (client as Redis).duplicate({ ...own, ...redisOptions });
 }
 
 /** For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at once. */
