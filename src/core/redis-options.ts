@@ -1,6 +1,6 @@
 import { CacheConfigError } from './cache.errors.js';
 import { readClusterNodes } from './cluster-nodes.js';
-import { checkClientOptions, checkClusterOptions, checkDatabase } from './redis-client-options.js';
+import { checkClientOptions, checkClusterOptions, checkNodeOptions } from './redis-client-options.js';
 import { checkNames, readDuration, readOneOf } from './option-checks.js';
 import type { Duration } from './duration.js';
 import { show } from './show.js';
@@ -170,7 +170,7 @@ function readCluster(cluster: unknown, options: object): RedisConnection {
 }
 
 function clusterOf(given: readonly (string | RedisAddress)[], clusterOptions: { readonly redisOptions?: object }, options: object): RedisConnection {
-  checkDatabase(options, '`redis.options`');
+  checkNodeOptions(options, '`redis.options`');
   const { redisOptions } = clusterOptions;
   const { nodes, credentials } = readClusterNodes(given, { ...options, ...redisOptions });
   const isOpen = Object.keys(credentials).length === 0;

@@ -46,7 +46,7 @@ const OPTIONS: readonly object[] = [
 
 const CLUSTER_OPTIONS: readonly object[] = [
   { enableAutoPipelining: true },
-  { redisOptions: { enableAutoPipelining: true, stringNumbers: true } },
+  { redisOptions: { enableAutoPipelining: true, showFriendlyErrorStack: true } },
   { redisOptions: { replyMapping: 'resp3' } },
   { scaleReads: 'slave' },
   { scaleReads: 'all', shardedSubscribers: true },
