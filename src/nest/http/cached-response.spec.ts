@@ -55,7 +55,14 @@ describe('keptStaleMs', () => {
     ['as long again as it was fresh', { ...response, freshMs: 7_200_000 }, 7_200_000],
     ['a day at most', response, 86_400_000],
   ])('is %s', (_, one, expected) => {
-    expect(keptStaleMs(one)).toBe(expected);
+    expect(keptStaleMs(one, false)).toBe(expected);
+  });
+
+  it.each<[string, CachedResponse, number]>([
+    ['an hour for who accepts what is stale (fault 18)', { ...without, freshMs: 5 }, 3_600_000],
+    ['nothing where nobody may accept it', { ...without, freshMs: 5, mayBeStale: false }, 0],
+  ])('is %s', (_, one, expected) => {
+    expect(keptStaleMs(one, true)).toBe(expected);
   });
 });
 

@@ -56,11 +56,15 @@ export function ownValidators({ etag, hasOwnEtag, headers }: CachedResponse): { 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** How long a response is kept beyond its freshness: as long as it may be served stale, or is worth validating. */
-export function keptStaleMs(response: CachedResponse): number {
+/**
+ * How long a response is kept beyond its freshness: as long as it may be served stale, is worth validating, or may be asked for.
+ * @param obeysMaxStale whether a client may ask for what is stale
+ */
+export function keptStaleMs(response: CachedResponse, obeysMaxStale: boolean): number {
   const { etag, lastModified } = ownValidators(response);
-  const worthValidatingMs = etag === undefined && lastModified === undefined ? 0 : Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS);
-  return Math.ceil(Math.max(response.staleWhileRevalidateMs, response.staleIfErrorMs, worthValidatingMs));
+  const isOfUse = etag !== undefined || lastModified !== undefined || (obeysMaxStale && response.mayBeStale);
+  const keptMs = isOfUse ? Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS) : 0;
+  return Math.ceil(Math.max(response.staleWhileRevalidateMs, response.staleIfErrorMs, keptMs));
 }
 
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

@@ -1,4 +1,4 @@
-import type { Exchange } from './exchange.js';
+import type { Exchange, HeaderValue } from './exchange.js';
 
 /**
  * Whether the body may get a content coding after the cache has sent it, as by compression in middleware or in a hook.
@@ -6,8 +6,12 @@ import type { Exchange } from './exchange.js';
  */
 export function mayBeEncoded(exchange: Exchange): boolean {
   if (!acceptsCoding(exchange.request.headers['accept-encoding'])) return false;
-  const coding = exchange.header('content-encoding');
-  return (coding === undefined || coding === 'identity') && exchange.hasBodyFilter();
+  return !isEncoded(exchange.header('content-encoding')) && exchange.hasBodyFilter();
+}
+
+/** Whether a `Content-Encoding` names a coding that changes the bytes. */
+export function isEncoded(coding: HeaderValue | undefined): boolean {
+  return coding !== undefined && coding !== 'identity';
 }
 
 /** Whether a client accepts any coding but `identity`: a weight of 0 means that it does not (RFC 9110 section 12.4.2). */

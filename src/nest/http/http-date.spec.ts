@@ -6,6 +6,10 @@ describe('parseHttpDate', () => {
     expect(parseHttpDate(text)).toBe(784_111_777_000);
   });
 
+  it.each([['sun, 06 nov 1994 08:49:37 gmt'], ['SUNDAY, 06-NOV-94 08:49:37 GMT'], ['sUN nOV  6 08:49:37 1994']])('reads %s in whatever case (fault 18)', (text) => {
+    expect(parseHttpDate(text)).toBe(784_111_777_000);
+  });
+
   it.each([
     ['0'],
     ['-1'],

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/ports/clock.port.js';
 import type { Provenance } from './answer-headers.js';
 import { type CachedResponse, isCachedResponse } from './cached-response.js';
 import type { CacheRequest } from './exchange.js';
-import { NO_DIRECTIVES } from './request-directives.js';
+import { NO_DIRECTIVES, type RequestDirectives } from './request-directives.js';
 import type { RouteAccess } from './route-access.js';
 import { variantKey } from './route-key.js';
 import type { RouteLoadOptions } from './route-policy.js';
@@ -55,16 +55,16 @@ export function useOf({ entry, response }: Found, access: RouteAccess, clock: Cl
   const nowMs = clock.coarseNowMs();
   const leftMs = entry.freshUntilMs - nowMs;
   const isFresh = leftMs > 0 && response.freshMs > 0;
-  if (access.directives === NO_DIRECTIVES) return isFresh ? 'fresh' : staleUse(-leftMs, response, 0);
-  const { mustValidate, maxAgeMs, minFreshMs, maxStaleMs } = access.directives;
+  if (access.directives === NO_DIRECTIVES) return isFresh ? 'fresh' : staleUse(-leftMs, response, NO_DIRECTIVES);
+  const { mustValidate, maxAgeMs, minFreshMs } = access.directives;
   if (mustValidate || ageOf(entry, response, nowMs, clock) > maxAgeMs) return 'none';
   if (isFresh) return leftMs >= minFreshMs ? 'fresh' : 'none';
-  return minFreshMs > 0 ? 'none' : staleUse(-leftMs, response, maxStaleMs);
+  return staleUse(-leftMs, response, access.directives);
 }
 
-/** RFC 9111 section 4.2.4 */
-function staleUse(staleMs: number, { mayBeStale, staleWhileRevalidateMs }: CachedResponse, maxStaleMs: number): Use {
-  if (!mayBeStale) return 'none';
+/** RFC 9111 section 4.2.4, and section 5.2.1.1: who names an age, and no staleness, does not want what is stale. */
+function staleUse(staleMs: number, { mayBeStale, staleWhileRevalidateMs }: CachedResponse, { maxAgeMs, minFreshMs, maxStaleMs }: RequestDirectives): Use {
+  if (!mayBeStale || minFreshMs > 0 || (maxAgeMs !== Infinity && maxStaleMs === 0)) return 'none';
   if (staleMs < staleWhileRevalidateMs) return 'stale-while-revalidate';
   return staleMs < maxStaleMs ? 'stale-as-asked' : 'none';
 }

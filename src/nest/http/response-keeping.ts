@@ -43,7 +43,7 @@ function differs(head: CachedResponse, stored: CachedResponse): boolean {
  * key leads to it.
  */
 async function keepFirstVariant(response: CachedResponse, names: readonly string[], found: Found, { access, policy, traffic, exchange }: RoutePassage): Promise<Stored | undefined> {
-  const marker = varyMarker(traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]), response);
+  const marker = varyMarker(traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]), response, policy.honoursRequestDirectives);
   if (found.marker !== undefined) {
     // The variants that are there were told apart by too little: the next request begins anew.
     await removeEntry(access.key, policy);

@@ -74,6 +74,8 @@ function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefine
   if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method', why: 'method' };
   if (policy.bypass !== undefined) return { fwd: 'bypass', why: policy.bypass };
   if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers)) return { fwd: 'request', why: 'more-than-a-get' };
+  // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC 9110 section 13.1).
+  if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return { fwd: 'request', why: 'precondition' };
   return policy.hosts?.includes(hostOf(request)) === false ? { fwd: 'bypass', why: 'unknown-host' } : undefined;
 }
 

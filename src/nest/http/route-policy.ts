@@ -113,7 +113,7 @@ export class RoutePolicies {
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : facts.sendsItself ? 'sends-itself' : undefined,
       isOutermost: facts.outermost === this.interceptor,
-      load: loadOptionsOf(namespace),
+      load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
   }
 
@@ -134,13 +134,13 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
  * When a stored response may be served is decided here and not by the cache, which only keeps it long enough: the
  * response says itself whether and for how long it may be served stale.
  */
-function loadOptionsOf(namespace: string | undefined): RouteLoadOptions {
+function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): RouteLoadOptions {
   return Object.freeze({
     ttl: (stored: Stored | undefined) => {
       const ttlMs = stored === undefined ? 0 : isVaryMarker(stored) ? stored.ttlMs : Math.max(1, Math.ceil(stored.freshMs));
       return ttlMs === Infinity ? 'forever' : ttlMs;
     },
-    keepStale: (stored: Stored | undefined) => (stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : keptStaleMs(stored)),
+    keepStale: (stored: Stored | undefined) => (stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : keptStaleMs(stored, obeysMaxStale)),
     tags: (stored: Stored | undefined) => stored?.tags ?? [],
     staleWhileRevalidate: 0,
     staleIfError: 0,

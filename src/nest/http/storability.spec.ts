@@ -42,7 +42,6 @@ describe('judge', () => {
     ['#27: Vary: *', { headers: { vary: 'accept, *' } }, { varyBy: [accept] }, 'vary'],
     ['#27: Vary: * of @Header()', { before: { vary: '*' }, headers: { vary: '*' } }, { headerNames: ['vary'] }, 'vary'],
     ['#54: Vary: Cookie', { headers: { vary: 'Cookie' } }, {}, 'vary'],
-    ['#107: a content encoding', { headers: { 'content-encoding': 'gzip' } }, {}, 'encoding'],
     ['#105: a body over the limit', { body: Buffer.from('0123456789a') }, {}, 'too-large'],
   ])('refuses %s', (_, parts, options, refusal) => {
     expect(judge({ ...answer, own: parts.headers ?? {}, ...parts }, { ...rules, ...options }, 0)).toEqual({ refusal });
@@ -70,6 +69,9 @@ describe('judge', () => {
     ['#22: an answer with an age that is no number', { headers: { 'cache-control': 'max-age=60', age: '-20' } }, {}, { freshMs: 60_000, initialAgeMs: 0 }],
     ['#24: must-understand of a status it knows, in spite of no-store', { headers: { 'cache-control': 'must-understand, no-store, max-age=60' } }, {}, { freshMs: 60_000 }],
     ['#101: the windows that the answer declares', { headers: { 'cache-control': 'max-age=1, stale-while-revalidate=2, stale-if-error=3' } }, { staleIfErrorMs: 9 }, { staleWhileRevalidateMs: 2_000, staleIfErrorMs: 3_000 }],
+    ['#107: an encoding that it does not say it varies by (fault 18)', { headers: { 'content-encoding': 'gzip', vary: 'Accept' } }, {}, { vary: ['accept', 'accept-encoding'] }],
+    ['#107: an encoding that the route varies by', { headers: { 'content-encoding': 'gzip' } }, { varyBy: [{ name: 'accept-encoding', normalize: undefined }] }, { vary: [] }],
+    ['an encoding that is none', { headers: { 'content-encoding': 'identity' } }, {}, { vary: [] }],
     ['#107: an encoding that it varies by', { headers: { 'content-encoding': 'gzip', vary: 'Accept-Encoding' } }, {}, { vary: ['accept-encoding'] }],
   ])('stores %s', (_, parts, options, expected) => {
     expect(judge({ ...answer, own: parts.headers ?? {}, ...parts }, { ...rules, ...options }, 0)).toMatchObject({ freshMs: expect.any(Number), ...expected });

@@ -1,5 +1,6 @@
 import { type Directives, type ResponseDirectives, responseDirectives, secondsOf } from './cache-control.js';
 import type { Sharing } from './cached-response.js';
+import { isEncoded } from './content-coding.js';
 import type { HeaderMap } from './exchange.js';
 import { declaredLifetimeMs, initialAgeMs } from './freshness.js';
 import type { VaryHeader } from './http-cache-options.js';
@@ -38,7 +39,7 @@ export interface StorageRules {
 }
 
 /** Why an answer is not stored. */
-export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'encoding' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh' | 'own-request';
+export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh' | 'own-request';
 
 /** What the answer's headers make of it in the store. */
 export interface Verdict {
@@ -113,12 +114,10 @@ function refusalByDirectives(directives: Directives, { status }: Answer, { scope
 }
 
 function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
-  const { status, headers } = answer;
+  const { status } = answer;
   if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status))) return 'status';
   if (answer.hasPendingCookie || isHandlers('set-cookie', answer, rules)) return 'set-cookie';
-  if (!vary.every((name) => maySelect(name, rules))) return 'vary';
-  const isEncoded = headers['content-encoding'] !== undefined;
-  return isEncoded && !vary.includes('accept-encoding') && !isKeyed('accept-encoding', rules) ? 'encoding' : undefined;
+  return vary.every((name) => maySelect(name, rules)) ? undefined : 'vary';
 }
 
 function refusalByContent({ body, isComplete, tags }: Answer, { maxBodyBytes }: StorageRules): Refusal | undefined {
@@ -147,12 +146,16 @@ function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: St
 /** What CORS and compression do outside the handler, they do again for every request. */
 const LEFT_TO_OTHERS = new Set(['origin', 'access-control-request-method', 'access-control-request-headers', 'access-control-request-private-network', 'accept-encoding']);
 
-/** Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten. */
+/**
+ * Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten.
+ * What is encoded is taken to vary by the codings that a client accepts, also where it does not say so.
+ */
 function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[] {
   const earlier = listOf(before.vary);
   const handlers = rules.headerNames.includes('vary') ? listOf(own.vary) : listOf(own.vary).filter((name) => !earlier.includes(name));
   const others = [...earlier, ...listOf(headers.vary)].filter((name) => !LEFT_TO_OTHERS.has(name));
-  return [...new Set([...handlers, ...others])];
+  const codings = isEncoded(headers['content-encoding']) && !isKeyed('accept-encoding', rules) ? ['accept-encoding'] : [];
+  return [...new Set([...handlers, ...others, ...codings])];
 }
 
 /** Whether a header is the handler's: set while it ran, or by `@Header()`. */

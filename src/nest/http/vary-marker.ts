@@ -22,9 +22,9 @@ export interface VaryMarker {
   readonly ttlMs: number;
 }
 
-/** @param first the first of its variants */
-export function varyMarker(names: Iterable<string>, first: CachedResponse): VaryMarker {
-  return { format: MARKER_FORMAT, names: [...new Set(names)].sort(), generation: randomUUID(), tags: first.tags, ttlMs: markerTtlMs(first.freshMs + keptStaleMs(first)) };
+/** @param first the first of its variants @param obeysMaxStale as for `keptStaleMs` */
+export function varyMarker(names: Iterable<string>, first: CachedResponse, obeysMaxStale: boolean): VaryMarker {
+  return { format: MARKER_FORMAT, names: [...new Set(names)].sort(), generation: randomUUID(), tags: first.tags, ttlMs: markerTtlMs(first.freshMs + keptStaleMs(first, obeysMaxStale)) };
 }
 
 export function isVaryMarker(value: unknown): value is VaryMarker {

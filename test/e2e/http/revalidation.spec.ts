@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { HttpException, ServiceUnavailableException } from '@nestjs/common';
+import { HttpException, PreconditionFailedException, ServiceUnavailableException } from '@nestjs/common';
 import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
 import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, travelIn } from '../http.fixture.js';
 
@@ -173,13 +173,31 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     expect([seen, alice.body, alice.headers['x-cache']]).toEqual([[undefined, undefined], 'alice', 'BYPASS']);
   });
 
-  it('#64: leaves If-Match and If-Unmodified-Since to the handler', async () => {
+  it.each<[string, Record<string, string>]>([
+    ['If-Match', { 'if-match': '"a"' }],
+    ['If-Unmodified-Since', { 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' }],
+  ])('#64: leaves %s to the handler, whatever is stored (fault 18)', async (name, condition) => {
+    const field = name.toLowerCase();
+    const { get, ask } = await openRoute((request) => {
+      if (request.headers[field] !== undefined) throw new PreconditionFailedException();
+      return 'x';
+    });
+    await get('/');
+
+    const answers = [await get('/', { ...condition, 'if-none-match': '"b"' }), await ask('/', { method: 'HEAD', headers: condition }), await get('/')];
+
+    expect(answers.map(({ status }) => status)).toEqual([412, 412, 200]);
+    expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'HIT']);
+  });
+
+  it('#64: stores nothing of a request with If-Match, and shows it to the handler as it is (fault 18)', async () => {
     const seen: unknown[] = [];
-    const { get } = await openRoute((request) => (seen.push(request.headers['if-match'], request.headers['if-unmodified-since']), 'x'));
+    const { get, cache } = await openRoute((request) => (seen.push(request.headers['if-match'], request.headers['if-none-match']), 'x'));
 
-    await get('/', { 'if-match': '"a"', 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' });
+    await get('/', { 'if-match': '"a"', 'if-none-match': '"b"' });
 
-    expect(seen).toEqual(['"a"', 'Sun, 06 Nov 1994 08:49:37 GMT']);
+    expect(seen).toEqual(['"a"', '"b"']);
+    expect((await cache.getStats()).totalEntries).toBe(0);
   });
 
   it('#5: forgets a GET that a HEAD contradicts', async () => {
@@ -215,18 +233,47 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
       expect((await get('/', headers)).headers['x-cache']).toBe(state);
     });
 
-    it('#8: serves a stale answer to who accepts one, unless the answer forbids it', async () => {
-      const strict = await open((_, response) => (response.header('Cache-Control', 'max-age=60, must-revalidate'), response.header('ETag', '"a"'), 'x'));
-      const lenient = await open((_, response) => (response.header('Cache-Control', 'max-age=60'), response.header('ETag', '"a"'), 'x'));
-      for (const site of [strict, lenient]) {
-        const travel = travelIn(site.cache);
-        await site.get('/');
-        travel(70_000);
-      }
-      const accepting = { 'cache-control': 'max-stale=20' };
+    it.each([[{ 'Cache-Control': 'max-age=60' }], [{ 'Cache-Control': 'max-age=60', ETag: '"a"' }]])('#8: serves a stale answer with %j to who accepts one (fault 18)', async (headers) => {
+      const { get, cache } = await open((_, response) => {
+        for (const [name, value] of Object.entries(headers)) response.header(name, value);
+        return 'x';
+      });
+      const travel = travelIn(cache);
+      await get('/');
+      travel(70_000);
 
-      expect((await lenient.get('/', { 'cache-control': 'max-stale=5' })).headers['x-cache']).toBe('MISS');
-      expect((await strict.get('/', accepting)).headers['x-cache']).toBe('MISS');
+      const answers = [await get('/', { 'cache-control': 'max-stale=20' }), await get('/', { 'cache-control': 'max-stale' }), await get('/', { 'cache-control': 'max-stale=5' })];
+
+      expect(states(answers)).toEqual(['STALE', 'STALE', 'MISS']);
+    });
+
+    it('#8: serves a stale answer that has no validator to who accepts one by the TTL of the route (fault 18)', async () => {
+      const { get, cache } = await openOrigin(() => 'x', { http: { ttl: '1m', honourRequestDirectives: true } });
+      const travel = travelIn(cache);
+      await get('/');
+      travel(70_000);
+
+      const answers = [await get('/', { 'cache-control': 'max-stale=20' }), await get('/')];
+
+      expect(states(answers)).toEqual(['STALE', 'MISS']);
+    });
+
+    it('#8: never serves a stale answer that forbids it', async () => {
+      const { get, cache } = await open((_, response) => (response.header('Cache-Control', 'max-age=60, must-revalidate'), response.header('ETag', '"a"'), 'x'));
+      const travel = travelIn(cache);
+      await get('/');
+      travel(70_000);
+
+      expect((await get('/', { 'cache-control': 'max-stale=20' })).headers['x-cache']).toBe('MISS');
+    });
+
+    it('#8: serves no stale answer to who names an age and no staleness (RFC 9111 section 5.2.1.1)', async () => {
+      const { get, cache } = await open((_, response) => (response.header('Cache-Control', 'max-age=60, stale-while-revalidate=60'), 'x'));
+      const travel = travelIn(cache);
+      await get('/');
+      travel(70_000);
+
+      expect((await get('/', { 'cache-control': 'max-age=600' })).headers['x-cache']).toBe('MISS');
     });
 
     it('#8: marks what it serves stale', async () => {

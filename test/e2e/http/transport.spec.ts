@@ -118,6 +118,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     expect(answers[3]?.headers['content-encoding']).toBeUndefined();
   });
 
+  it('#107: stores what the handler has encoded for each encoding, and says so, where it does not (fault 18)', async () => {
+    const { get } = await openRoute((request, response) => {
+      if (request.headers['accept-encoding'] !== 'gzip') return 'plain';
+      response.header('Content-Encoding', 'gzip');
+      response.header('Content-Type', 'text/plain');
+      return Buffer.from('zipped');
+    });
+    const gzip = { 'accept-encoding': 'gzip' };
+
+    const answers = [await get('/', gzip), await get('/'), await get('/', gzip), await get('/', { 'accept-encoding': 'br' }), await get('/')];
+
+    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT']);
+    expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual(['gzip', undefined, 'gzip', undefined, undefined]);
+    expect([answers[0]?.headers.vary, answers[2]?.headers.vary]).toEqual(['accept-encoding', 'accept-encoding']);
+    expect(answers[2]?.bytes).toEqual(answers[0]?.bytes);
+  });
+
   it('#107, #108: gives a compressed and a plain answer the right length and one weak tag', async () => {
     const { controller } = routeOf(() => 'plain text');
     const site = await openController(controller, platform === 'express' ? { prepare: (app) => app.use(compressing) } : { prepare: (app) => (app.getHttpAdapter().getInstance() as { addHook(name: string, hook: unknown): unknown }).addHook('onSend', zipOnSend) });
