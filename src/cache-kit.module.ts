@@ -22,6 +22,7 @@ import { type CacheAdminController, createAdminController, mountLate } from './n
 import { getAdminOptionsToken } from './nest/admin/admin-options.js';
 import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
 import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
+import { RouteExplorer } from './nest/http/route-explorer.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
@@ -118,6 +119,7 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     partOf(getHttpOptionsToken(name), 'http'),
     { provide: `CACHE_KIT_CLOSER:${name}`, inject: [cacheToken], useFactory: (cache: CacheService) => new CacheCloser(cache) },
     DecoratorExplorer,
+    RouteExplorer,
   ];
   const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
   return {

@@ -350,6 +350,8 @@ describe('@Cached refuses at once', () => {
     ['a bad duration', { staleIfError: -1 }, one, /`staleIfError` to be a duration/],
     ['a bad share', { refreshAhead: 2 }, one, /`refreshAhead`/],
     ['one key for all arguments', { key: 'product' }, one, /With the one `key` 'product' the result for the first arguments/],
+    ['one key for a parameter with a default (fault 9)', { key: 'product' }, (page = 1) => page, /With the one `key` 'product' the result for the first arguments/],
+    ['one key for a rest of parameters (fault 9)', { key: 'product' }, (...ids: string[]) => ids.length, /With the one `key` 'product' the result for the first arguments/],
     ['an empty key', { key: '' }, none, /non-empty string/],
     ['a key that is no string', { key: 1 }, none, /`key` to be a string, or a function/],
     ['an empty cache name', { cache: '' }, none, /`cache` to be the name of a cache/],

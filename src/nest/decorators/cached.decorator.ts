@@ -5,6 +5,7 @@ import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/ca
 import { type Ttl } from '../../core/duration.js';
 import { readFunction } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
+import { hasParameters } from '../method-parameters.js';
 import { callMethod, checkedAt, isKeptByOverride, type KeyOf, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, OneKeyMisfit, UnknownMethod, ValueThenParameters } from './method-types.js';
@@ -96,7 +97,7 @@ function readKey(key: unknown, site: MethodSite): KeyOf {
   if (typeof key === 'function') return (self, args) => (key as OptionFunction).apply(self, args) as string;
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
-  if (site.method.length === 0) return () => key;
+  if (!hasParameters(site.target, site.name, site.method)) return () => key;
   throw new CacheConfigError(
     `With the one \`key\` '${key}' the result for the first arguments would be served for all others. Write a function: \`key: (id: string) => \`${key}:\${id}\`\`, or \`key: () => '${key}'\` where the arguments do not matter.`,
   );

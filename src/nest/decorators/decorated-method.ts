@@ -5,6 +5,7 @@ import type { CacheService } from '../../core/cache.service.js';
 import { sharedByCopies } from '../../core/copies.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
+import { standsFor } from '../method-parameters.js';
 
 /*
  * What all method decorators of the kit share: the wrapper around the method, and how it comes by its cache.
@@ -101,6 +102,7 @@ export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, 
     }
   };
   keepIdentity(wrapper, site.method);
+  standsFor(wrapper, site.method);
   descriptor.value = wrapper;
   ownMethodsOf(site.target).push(decorated);
   return decorated;

@@ -23,6 +23,8 @@ export interface Provenance {
 /** What of a route's policy shows in headers. */
 export interface HeaderRules extends ShownHeaders {
   readonly varyBy: readonly VaryHeader[];
+  /** The request header that chooses the API version: caches in front would take one version for another. */
+  readonly versionHeader: string | undefined;
   readonly scope: unknown;
   readonly cacheControl: string;
 }
@@ -42,6 +44,7 @@ export function finishAnswer(exchange: Exchange, response: CachedResponse, rules
   if (response.etag !== null) exchange.setHeader('etag', etagFor(exchange, response.etag));
   if (response.vary.length > 0) mergeVary(exchange, response.vary);
   if (rules.varyBy.length > 0) mergeVary(exchange, rules.varyBy.map(({ name }) => name));
+  if (rules.versionHeader !== undefined) mergeVary(exchange, [rules.versionHeader]);
   if (response.cacheControl !== null && exchange.header('cache-control') === undefined) exchange.setHeader('cache-control', response.cacheControl);
   if (rules.showsSurrogateKey) showTags(exchange, response.tags);
   showProvenance(exchange, response, rules, how);

@@ -13,7 +13,7 @@ export interface CacheRouteOptions extends RouteDefaultOptions {
   cache?: string;
   /** Default: the cache's `defaultNamespace`, or none. */
   namespace?: string;
-  /** Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. */
+  /** Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. A text on a route with parameters is refused when the application starts. */
   key?: string | RequestFunction<string>;
   /** A function is given the request, and what the handler has answered. */
   tags?: string[] | TagsFunction;

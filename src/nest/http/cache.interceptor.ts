@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { SystemClock } from '../../core/system-clock.js';
@@ -22,7 +22,7 @@ const CLOSE_GRACE_MS = 5_000;
  * too. A fault of the cache never reaches a client: the handler runs instead.
  */
 @Injectable()
-export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeApplicationShutdown {
+export class CacheInterceptor implements NestInterceptor, BeforeApplicationShutdown {
   readonly #policies: RoutePolicies;
   readonly #traffic = new RouteTraffic();
   readonly #refresh: BackgroundRefresh;
@@ -32,10 +32,6 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   constructor(moduleRef: ModuleRef) {
     this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
     this.#refresh = new BackgroundRefresh(() => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined);
-  }
-
-  onModuleInit(): void {
-    for (const warning of this.#policies.check()) this.#logger.warn(warning);
   }
 
   beforeApplicationShutdown(): Promise<void> {

@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import type { VersioningOptions } from '@nestjs/common';
 import type { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { routeVersion, type RouteVersion, type Version } from './route-version.js';
 
 /*
  * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
@@ -20,6 +22,9 @@ const RESPONSE_PARAMETERS = ['1', '2'];
 export interface HandlerFacts {
   /** Module, class, method and API version, without spaces: no two handlers that share a path have the same. */
   readonly identity: string;
+  /** Other handlers have the same: of a class of the same name, or of the same class in another module. */
+  readonly isIdentityShared: boolean;
+  readonly version: RouteVersion;
   /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
   readonly headerNames: readonly string[];
   readonly isStream: boolean;
@@ -32,12 +37,18 @@ export interface HandlerFacts {
 export type Class = abstract new (...args: never[]) => unknown;
 export type Handler = (...args: never[]) => unknown;
 
-/** @param globals what `globalInterceptorsOf` answers */
-export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer, globals: readonly object[] | undefined): HandlerFacts {
+/** @param config what `configOf` answers */
+export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer, config: ApplicationConfig): HandlerFacts {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
   const method = methodNameOf(controller, handler);
+  const place = placeOf(controller, modules);
+  const versioning = config.getVersioning?.();
+  const versions = versionsOf(controller, handler, versioning);
+  const globals = globalInterceptorsOf(config);
   return {
-    identity: `${moduleNameOf(controller, modules)}.${controller.name}.${method}${versionOf(controller, handler)}`.replaceAll(' ', '_'),
+    identity: `${place}.${method}${versions.length === 0 ? '' : `@${versions.map(String).join(',')}`}`.replaceAll(' ', '_'),
+    isIdentityShared: isPlaceShared(place, controller, modules),
+    version: routeVersion(versions, versioning),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
     outermost: globals === undefined ? undefined : classOf([...globals, ...interceptorsOf(controller), ...interceptorsOf(handler)][0]),
     isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
@@ -58,28 +69,46 @@ export function classOf(interceptor: object | undefined): object | undefined {
   return typeof interceptor === 'function' ? interceptor : interceptor?.constructor;
 }
 
-/** What an application's configuration knows of interceptors; Nest hands it out to nobody, but keeps it in the container. */
-interface GlobalInterceptors {
+/** What is read of an application's configuration; Nest hands it out to nobody, but keeps it in the container. */
+export type ApplicationConfig = Partial<{
   getGlobalInterceptors(): readonly object[];
   getGlobalRequestInterceptors(): readonly object[];
+  getGlobalPrefix(): string;
+  getVersioning(): VersioningOptions | undefined;
+}>;
+
+/** Empty where it cannot be found. */
+export function configOf(moduleRef: ModuleRef): ApplicationConfig {
+  const { container } = moduleRef as unknown as { container?: { applicationConfig?: ApplicationConfig } };
+  return container?.applicationConfig ?? {};
 }
 
 /** The interceptors of all routes, before those of controllers; `undefined` when they cannot be told, or differ with each request. */
-export function globalInterceptorsOf(moduleRef: ModuleRef): readonly object[] | undefined {
-  const { container } = moduleRef as unknown as { container?: { applicationConfig?: Partial<GlobalInterceptors> } };
-  const globals = container?.applicationConfig?.getGlobalInterceptors?.();
-  const ofRequests = container?.applicationConfig?.getGlobalRequestInterceptors?.();
-  return globals === undefined || ofRequests?.length !== 0 ? undefined : globals;
+function globalInterceptorsOf(config: ApplicationConfig): readonly object[] | undefined {
+  const globals = config.getGlobalInterceptors?.();
+  return globals === undefined || config.getGlobalRequestInterceptors?.().length !== 0 ? undefined : globals;
 }
 
 function takesResponse(controller: Class, method: string): boolean {
   if (Reflect.getMetadata(PASSTHROUGH_METADATA, controller, method) === true) return false;
-  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as object;
-  return Object.keys(parameters).some((name) => RESPONSE_PARAMETERS.includes(name.split(':', 1)[0] ?? ''));
+  return routeParametersOf(controller, method).some(({ type }) => RESPONSE_PARAMETERS.includes(type));
+}
+
+/** A parameter of a handler that Nest has been told what to give. */
+export interface RouteParameter {
+  /** `RouteParamtypes` in digits, or a text of its own for decorators made with `createParamDecorator`. */
+  readonly type: string;
+  /** What its decorator was given, such as the name of a header. */
+  readonly data: unknown;
+}
+
+export function routeParametersOf(controller: Class, method: string): RouteParameter[] {
+  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<string, { data?: unknown }>;
+  return Object.entries(parameters).map(([name, { data }]) => ({ type: name.split(':', 1)[0] ?? '', data }));
 }
 
 /** The property that holds the handler: a decorator may have put a function of another name there. */
-function methodNameOf(controller: Class, handler: Handler): string {
+export function methodNameOf(controller: Class, handler: Handler): string {
   return methodsOf(controller.prototype as object).find(([, method]) => method === handler)?.[0] ?? handler.name;
 }
 
@@ -96,11 +125,25 @@ function methodsOf(prototype: object | null): [string, object][] {
   return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object | null)];
 }
 
-function moduleNameOf(controller: Class, modules: ModulesContainer): string {
-  return [...modules.values()].find(({ controllers }) => controllers.has(controller))?.name ?? '';
+/** Every controller of the application, once for each module that has it. */
+export function controllersOf(modules: ModulesContainer): { controller: Class; module: Class }[] {
+  return [...modules.values()].flatMap(({ metatype, controllers }) =>
+    [...controllers.values()].flatMap((wrapper) => (typeof wrapper.metatype === 'function' ? [{ controller: wrapper.metatype as Class, module: metatype as Class }] : [])),
+  );
 }
 
-function versionOf(controller: Class, handler: Handler): string {
-  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller)) as string | symbol | (string | symbol)[] | undefined;
-  return version === undefined ? '' : `@${[version].flat().map(String).join(',')}`;
+/** Module and class; all modules, where there are several. */
+function placeOf(controller: Class, modules: ModulesContainer): string {
+  const names = [...modules.values()].filter(({ controllers }) => controllers.has(controller)).map(({ name }) => name);
+  return `${[...new Set(names)].sort().join('+')}.${controller.name}`;
+}
+
+function isPlaceShared(place: string, { name }: Class, modules: ModulesContainer): boolean {
+  const namesakes = controllersOf(modules).filter(({ controller }) => controller.name === name);
+  return namesakes.length > 1 && namesakes.filter(({ controller }) => placeOf(controller, modules) === place).length > 1;
+}
+
+function versionsOf(controller: Class, handler: Handler, options: VersioningOptions | undefined): readonly Version[] {
+  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller) ?? options?.defaultVersion) as Version | Version[] | undefined;
+  return version === undefined ? [] : [version].flat();
 }

@@ -5,7 +5,7 @@ import { CacheKeyError } from '../../core/cache.errors.js';
 import type { CacheRequest } from './exchange.js';
 import { type KeyRules, routeKey } from './route-key.js';
 
-const rules: KeyRules = { identity: 'Shop.Products.list', key: undefined, varyBy: [], query: undefined };
+const rules: KeyRules = { identity: 'Shop.Products.list', distinction: undefined, key: undefined, varyBy: [], query: undefined };
 
 const named = (...names: string[]): KeyRules['varyBy'] => names.map((name) => ({ name, normalize: undefined }));
 

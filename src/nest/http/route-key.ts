@@ -11,6 +11,8 @@ import type { VaryMarker } from './vary-marker.js';
 export interface KeyRules {
   /** Of the handler; without spaces. */
   readonly identity: string;
+  /** What is added to it for a request, where it does not tell apart all that the handler answers. */
+  readonly distinction: RequestFunction<string> | undefined;
   readonly key: string | RequestFunction<string> | undefined;
   readonly varyBy: readonly VaryHeader[];
   readonly query: Readonly<QueryOptions> | undefined;
@@ -41,8 +43,15 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   const ownUrl = query.text === '' ? path : `${path}?${query.text}`;
   const target = rules.key === undefined ? ownUrl : customTarget(rules.key, request);
   const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((header) => varyPart(header, request)).join('&');
-  const key = `GET ${originOf(request)} ${rules.identity} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
+  const identity = rules.distinction === undefined ? rules.identity : `${rules.identity}${encodeSpaces(rules.distinction(request))}`;
+  const key = `GET ${originOf(request)} ${identity} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
+}
+
+/** The path of the route that the platform has found for a request, as it was registered; that of the request where it does not say. */
+export function routePathOf(request: CacheRequest): string {
+  const { route, routeOptions } = request as { route?: { path?: string | RegExp }; routeOptions?: { url?: string } };
+  return String(route?.path ?? routeOptions?.url ?? request.originalUrl.split('?', 1)[0]);
 }
 
 /** The key of the variant that a request selects, among those that a marker stands for. */

@@ -1,16 +1,14 @@
 import type { ExecutionContext, InjectionToken } from '@nestjs/common';
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, keptStaleMs } from './cached-response.js';
-import { type CacheRouteOptions, isDecorated, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
-import { type Class, factsOf, globalInterceptorsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
-import { getHttpOptionsToken, readRouteDefaults, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
+import { type CacheRouteOptions, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
+import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
+import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
 import type { IdentitySigns } from './identity-signs.js';
-import type { KeyRules } from './route-key.js';
-import { warningOf } from './route-warnings.js';
+import { type KeyRules, routePathOf } from './route-key.js';
 import { isVaryMarker, markerTtlMs, type VaryMarker } from './vary-marker.js';
 
 /** What the cache keeps for a route; `undefined` is the outcome of a run whose answer is nobody else's. */
@@ -27,6 +25,8 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly identitySigns: IdentitySigns;
   readonly headerNames: readonly string[];
   readonly hosts: readonly string[] | undefined;
+  /** The request header that chooses the API version, in lower case. */
+  readonly versionHeader: string | undefined;
   /** Why the route is never cached: `@NoCache()`, or Nest does not send what the handler returns. */
   readonly bypass: 'no-cache-decorator' | 'sends-itself' | undefined;
   /** No interceptor stands outside the cache. */
@@ -38,7 +38,7 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
 /** Finds the policy of a handler, `undefined` where the cache leaves it alone. */
 export class RoutePolicies {
   readonly #known = new WeakMap<object, WeakMap<object, RoutePolicy | undefined>>();
-  readonly #caches = new Set<CacheService>();
+  #caches: ReadonlySet<CacheService> | undefined;
 
   /** @param interceptor the class whose routes these are */
   constructor(
@@ -58,32 +58,23 @@ export class RoutePolicies {
     return ofController.get(handler);
   }
 
-  /** The caches that routes use, as far as they are known. */
+  /** The caches that routes use. */
   get caches(): Iterable<CacheService> {
-    return this.#caches;
+    return (this.#caches ??= this.#findCaches());
   }
 
-  /**
-   * @returns what should be told of routes that were meant to be cached and never can be
-   * @throws CacheConfigError for a route that names a cache which does not exist
-   */
-  check(): string[] {
-    const controllers = [...this.#modules().values()].flatMap((module) => [...module.controllers.values()]);
-    return controllers.flatMap(({ metatype }) => (typeof metatype === 'function' ? this.#checkController(metatype as Class) : []));
-  }
-
-  #checkController(controller: Class): string[] {
-    return handlersOf(controller.prototype as object | null).flatMap((handler) => {
-      const route = routeOptionsOf(controller, handler);
-      if (route === false) return [];
-      if (route?.cache !== undefined) this.#caches.add(this.#find<CacheService>(getCacheToken(route.cache), route.cache));
-      const facts = this.#factsOf(controller, handler as Handler);
-      return warningOf({ controller, handler, facts, isDecorated: isDecorated(handler) }, this.interceptor) ?? [];
-    });
+  #findCaches(): Set<CacheService> {
+    const caches = controllersOf(this.#modules()).flatMap(({ controller }) =>
+      handlersOf(controller.prototype as object | null).map((handler) => {
+        const options = routeOptionsOf(controller, handler);
+        return options === false ? undefined : findCache(this.moduleRef, options?.cache ?? 'default')?.cache;
+      }),
+    );
+    return new Set(caches.filter((cache) => cache !== undefined));
   }
 
   #factsOf(controller: Class, handler: Handler): HandlerFacts {
-    return factsOf(controller, handler, this.#modules(), globalInterceptorsOf(this.moduleRef));
+    return factsOf(controller, handler, this.#modules(), configOf(this.moduleRef));
   }
 
   #modules(): ModulesContainer {
@@ -92,10 +83,10 @@ export class RoutePolicies {
 
   #policyOf(route: CacheRouteOptions | false | undefined, facts: HandlerFacts): RoutePolicy | undefined {
     const options = route === false ? {} : (route ?? {});
-    const name = options.cache ?? 'default';
-    const cache = this.#find<CacheService>(getCacheToken(name), name);
-    const http = this.#find<ResolvedHttpOptions>(getHttpOptionsToken(name), name);
-    this.#caches.add(cache);
+    const found = findCache(this.moduleRef, options.cache ?? 'default');
+    // The start has refused every route that was meant to be cached and has no cache.
+    if (found === undefined) return undefined;
+    const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
     const defaults = readRouteDefaults(options, http, '@CacheRoute ');
     const { namespace, key, tags = [], scope } = options;
@@ -107,6 +98,8 @@ export class RoutePolicies {
       key,
       tags,
       identity: facts.identity,
+      distinction: distinctionOf(facts, key),
+      versionHeader: facts.version.header,
       identitySigns: http.identitySigns,
       isScopeDeclared: scope !== undefined || http.scope !== 'public',
       headerNames: facts.headerNames,
@@ -116,14 +109,24 @@ export class RoutePolicies {
       load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
   }
+}
 
-  #find<T>(token: InjectionToken, name: string): T {
-    try {
-      return this.moduleRef.get<T>(token as string, { strict: false });
-    } catch (error) {
-      throw new CacheConfigError(`CacheInterceptor found no cache named \`${name}\`. Import CacheKitModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}).`, { cause: error });
-    }
+/** A cache of the application, and the options of its routes; `undefined` where there is none of that name. */
+export function findCache(moduleRef: ModuleRef, name: string): { cache: CacheService; http: ResolvedHttpOptions } | undefined {
+  const find = <T>(token: InjectionToken): T => moduleRef.get<T>(token as string, { strict: false });
+  try {
+    return { cache: find<CacheService>(getCacheToken(name)), http: find<ResolvedHttpOptions>(getHttpOptionsToken(name)) };
+  } catch {
+    return undefined;
   }
+}
+
+/** One handler may serve several versions, or several paths with one `key`. */
+function distinctionOf({ isIdentityShared, version }: HandlerFacts, key: CacheRouteOptions['key']): RequestFunction<string> | undefined {
+  const { requested, isInPath } = version;
+  const isByPath = key !== undefined && (isIdentityShared || isInPath);
+  if (requested === undefined) return isByPath ? (request) => `:${routePathOf(request)}` : undefined;
+  return isByPath ? (request) => `=${requested(request)}:${routePathOf(request)}` : (request) => `=${requested(request)}`;
 }
 
 function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDebugging }: ShownHeaders): ShownHeaders {

@@ -14,15 +14,31 @@ export interface CheckedRoute {
 }
 
 /** Why a route that was meant to be cached never can be; `undefined` where it can. */
-export function warningOf({ controller, handler, facts, isDecorated }: CheckedRoute, interceptor: object): string | undefined {
+export function warningOf(route: CheckedRoute, interceptor: object): string | undefined {
+  const { controller, handler, facts } = route;
   const method: unknown = Reflect.getMetadata(METHOD_METADATA, handler);
-  const isMeant = isDecorated || isBound(handler, interceptor);
+  const isMeant = route.isDecorated || isBound(handler, interceptor);
   if (method === undefined || (!isMeant && !isBound(controller, interceptor))) return undefined;
   const isCachedMethod = CACHED_METHODS.includes(method);
   if (isMeant && !isCachedMethod) return `${facts.identity} is never cached: it is no GET. Take off its @CacheRoute or interceptor.`;
   if (isMeant && facts.isStream) return `${facts.identity} is never cached: it is a stream of events. Take off its @CacheRoute or interceptor.`;
   if (!isCachedMethod || !facts.sendsItself) return undefined;
   return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
+}
+
+/** Whether a method of a controller has a path. */
+export function isRoute(handler: object): boolean {
+  return Reflect.hasMetadata(METHOD_METADATA, handler);
+}
+
+/** Whether the interceptor is bound to the route or its controller, and not only to the whole application. */
+export function isCovered({ controller, handler }: CheckedRoute, interceptor: object): boolean {
+  return isBound(handler, interceptor) || isBound(controller, interceptor);
+}
+
+/** Whether the answers of a route can be stored at all. */
+export function mayBeCached({ handler, facts }: CheckedRoute): boolean {
+  return CACHED_METHODS.includes(Reflect.getMetadata(METHOD_METADATA, handler)) && !facts.isStream && !facts.sendsItself;
 }
 
 function isBound(target: object, interceptor: object): boolean {

@@ -1,0 +1,74 @@
+import 'reflect-metadata';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheInterceptor } from './cache.interceptor.js';
+import { type CacheRouteOptions, isDecorated, routeOptionsOf } from './cache-route.decorator.js';
+import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, type Handler, handlersOf } from './handler-facts.js';
+import { readRouteDefaults } from './http-cache-options.js';
+import { findCache } from './route-policy.js';
+import { type CheckedRoute, isCovered, isRoute, mayBeCached, warningOf } from './route-warnings.js';
+import { checkTextKey } from './text-key.js';
+
+/** Of the module's class, by `RouterModule`, with the application's id after it, or without. */
+const MODULE_PATH_METADATA = '__module_path__';
+
+/** The applications that were looked through: every cache of one brings an explorer of its own. */
+const explored = new WeakSet<ModulesContainer>();
+
+/** Looks through the routes when the application starts. */
+@Injectable()
+export class RouteExplorer implements OnModuleInit {
+  readonly #logger = new Logger(CacheInterceptor.name);
+
+  constructor(
+    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
+  ) {}
+
+  /** @throws CacheConfigError for a route whose cache does not exist, and for a text `key` that cannot tell requests apart */
+  onModuleInit(): void {
+    if (explored.has(this.modules)) return;
+    const config = configOf(this.moduleRef);
+    const routes = controllersOf(this.modules).flatMap(({ controller, module }) => this.#routesOf(controller, module, config));
+    for (const route of routes) this.#check(route, config);
+    for (const warning of new Set(routes.flatMap((route) => warningOf(route, CacheInterceptor) ?? []))) this.#logger.warn(warning);
+    explored.add(this.modules);
+  }
+
+  #routesOf(controller: Class, module: Class, config: ApplicationConfig): ExploredRoute[] {
+    return handlersOf(controller.prototype as object | null).flatMap((each) => {
+      const handler = each as Handler;
+      const options = routeOptionsOf(controller, handler);
+      if (options === false || !isRoute(handler)) return [];
+      const facts = factsOf(controller, handler, this.modules, config);
+      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler) }];
+    });
+  }
+
+  #check(route: ExploredRoute, config: ApplicationConfig): void {
+    const { controller, handler, module, facts, options } = route;
+    const name = options?.cache ?? 'default';
+    const found = findCache(this.moduleRef, name);
+    if (found === undefined) {
+      if (options === undefined && !isCovered(route, CacheInterceptor)) return;
+      throw new CacheConfigError(`${facts.identity} is to be cached, and there is no cache named \`${name}\`. Import CacheKitModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}).`);
+    }
+    if (typeof options?.key !== 'string' || !mayBeCached(route)) return;
+    const { varyBy } = readRouteDefaults(options, found.http, '@CacheRoute ');
+    const prefixes = [config.getGlobalPrefix?.() ?? '', this.#pathOf(module)];
+    checkTextKey({ controller, handler, identity: facts.identity, key: options.key, varyBy, prefixes });
+  }
+
+  #pathOf(module: Class): string {
+    const path = Reflect.getMetadata(`${MODULE_PATH_METADATA}${this.modules.applicationId}`, module) as unknown;
+    return String(path ?? Reflect.getMetadata(MODULE_PATH_METADATA, module) ?? '');
+  }
+}
+
+interface ExploredRoute extends CheckedRoute {
+  readonly controller: Class;
+  readonly handler: Handler;
+  readonly module: Class;
+  readonly options: CacheRouteOptions | undefined;
+}
