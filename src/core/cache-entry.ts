@@ -1,5 +1,8 @@
 import type { StoredEntry } from './ports/cache-adapter.port.js';
 
+/** No `Date` is later. */
+const LAST_DATE_MS = 8.64e15;
+
 /** An entry as users see it. */
 export interface CacheEntry<T = unknown> {
   key: string;
@@ -66,5 +69,5 @@ export function toCacheEntry<T>(entry: StoredEntry, times: { nowMs: number; wall
 function expiryOf(entry: StoredEntry, times: { nowMs: number; wallMs: number }): Date {
   const nominalMs = entry.createdAtMs + entry.ttlMs;
   const measuredMs = times.wallMs + entry.freshUntilMs - times.nowMs;
-  return new Date(Math.abs(nominalMs - measuredMs) <= 2 ? nominalMs : measuredMs);
+  return new Date(Math.min(Math.abs(nominalMs - measuredMs) <= 2 ? nominalMs : measuredMs, LAST_DATE_MS));
 }

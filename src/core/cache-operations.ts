@@ -25,7 +25,7 @@ export interface CacheOperations {
   /** Whether `get` would answer with a value. Not counted as a read. */
   has(key: string, options?: NamespaceOption): Promise<boolean>;
 
-  /** Gives a fresh value another TTL, counted from now. @returns false when there is none, or it was invalidated meanwhile */
+  /** Gives a fresh value another TTL, counted from now; it is kept beyond that for as long as it was before. @returns false when there is none, or it was invalidated meanwhile */
   touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean>;
 
   /** The entry under `key`, expired or not; `undefined` when absent. Not counted as a read. */

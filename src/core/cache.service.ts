@@ -116,8 +116,8 @@ export class CacheService implements CacheOperations {
       const [ticket] = grant.tickets;
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
       if (entry === undefined || !this.#isFresh(entry)) return false;
-      const { createdAtMs, tags, loadMs, shared } = entry;
-      return await this.#commit(grant, () => ({ key, value: shared, ttlMs, staleMs: staleWindowMs(this.#plan, ttlMs), tags, loadMs, createdAtMs }));
+      const { createdAtMs, tags, loadMs, shared, staleMs } = entry;
+      return await this.#commit(grant, () => ({ key, value: shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
     } finally {
       await grant.release();
     }

@@ -10,11 +10,15 @@ export interface SetOptions extends NamespaceOption {
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
   tags?: readonly string[];
+  /** How long beyond its TTL the value is kept, for later calls with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  keepStale?: Duration;
 }
 
 export interface WriteThroughOptions<T> extends NamespaceOption {
   ttl?: Ttl;
   tags?: readonly string[] | ((written: T) => readonly string[]);
+  /** How long beyond its TTL what was written is kept, for later calls with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  keepStale?: Duration;
 }
 
 /** How a load behaves; each is also an option of the cache, for all of its loads. */

@@ -131,12 +131,12 @@ export interface WritePlan {
 
 /** @throws CacheConfigError or CacheKeyError naming the option */
 export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePlan {
-  checkNames(options, ['ttl', 'namespace', 'tags']);
+  checkNames(options, ['ttl', 'namespace', 'tags', 'keepStale']);
   const { namespace = defaults.namespace, tags = [] } = options;
   if (namespace !== undefined) checkKey(namespace, 'namespace');
   checkedTags(tags);
   const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
-  return { namespace, ttlMs, staleMs: staleWindowMs(defaults, ttlMs), tags };
+  return { namespace, ttlMs, staleMs: Math.max(readDuration(options.keepStale, 'keepStale', 0), staleWindowMs(defaults, ttlMs)), tags };
 }
 
 /** What a write stores. */

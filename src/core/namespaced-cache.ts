@@ -24,11 +24,12 @@ export class NamespacedCache {
     defaults: NamespaceDefaults = {},
   ) {
     // Read for its checks alone: wrong defaults must show at start-up, not with the first call.
-    readLoadPlan(defaults, basePlan(DEFAULT_LOAD_POLICY, name, 0));
+    const plan = readLoadPlan(defaults, basePlan(DEFAULT_LOAD_POLICY, name, 0));
     this.#here = Object.freeze({ namespace: name });
     this.#loadDefaults = Object.freeze({ ...defaults, ...this.#here });
     const { ttl, tags } = defaults;
-    this.#setDefaults = Object.freeze({ ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }), ...this.#here });
+    const keepStale = Math.max(plan.staleWhileRevalidateMs, plan.staleIfErrorMs, typeof plan.keepStale === 'number' ? plan.keepStale : 0);
+    this.#setDefaults = Object.freeze({ ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }), ...(keepStale === 0 ? {} : { keepStale }), ...this.#here });
   }
 
   get<T>(key: string): Promise<T | undefined> {

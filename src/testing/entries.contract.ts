@@ -31,7 +31,7 @@ function describeReading(test: ContractTest): void {
     assert.deepEqual(entry.read(), { a: [1] });
     assert.deepEqual(entry.shared, { a: [1] });
     assert.deepEqual({ key: entry.key, namespace: entry.namespace, tags: [...entry.tags].sort() }, { key: 'k', namespace: 'n', tags: ['s', 't'] });
-    assert.deepEqual({ ttlMs: entry.ttlMs, loadMs: entry.loadMs }, { ttlMs: LONG_MS, loadMs: 12 });
+    assert.deepEqual({ ttlMs: entry.ttlMs, staleMs: entry.staleMs, loadMs: entry.loadMs }, { ttlMs: LONG_MS, staleMs: 500, loadMs: 12 });
     assertWithin(entry.createdAtMs, earliest.wallMs, latest.wallMs);
     assertWithin(entry.freshUntilMs, earliest.nowMs + LONG_MS, latest.nowMs + LONG_MS);
     assertWithin(entry.staleUntilMs - entry.freshUntilMs, 500, 500);
@@ -177,6 +177,34 @@ function describeTime(test: ContractTest): void {
 
     const entry = await fixture.get('k');
     assert.deepEqual([entry?.ttlMs, entry?.freshUntilMs, entry?.staleUntilMs], [Infinity, Infinity, Infinity]);
+  });
+
+  test('keeps an entry for as long as its TTL and its stale time say, up to the longest that there are', async (fixture) => {
+    const durations = [8.2e12, 8.3e12, 1e13 - 1, 1e13, 1e15, Number.MAX_SAFE_INTEGER];
+    for (const [i, ttlMs] of durations.entries()) {
+      const staleMs = durations.at(-1 - i) as number;
+      const earliestMs = fixture.clock.nowMs();
+      await fixture.set('k', { ttlMs, staleMs, value: ttlMs });
+      const latestMs = fixture.clock.nowMs();
+
+      const entry = await fixture.get('k');
+
+      assert.deepEqual([entry?.read(), entry?.ttlMs, entry?.staleMs], [ttlMs, ttlMs, staleMs]);
+      assertWithin(entry?.freshUntilMs as number, earliestMs + ttlMs, latestMs + ttlMs);
+    }
+  });
+
+  test('tells a load for how long the entry that it replaces is kept stale, for ever fresh or not', async (fixture) => {
+    await fixture.set('k', { ttlMs: LONG_MS, staleMs: 500 });
+    await fixture.set('l', { ttlMs: Infinity, staleMs: 500 });
+
+    for (const key of ['k', 'l']) {
+      const grant = await fixture.begin(key, { purpose: 'refresh' });
+      const [ticket] = grant.tickets;
+      await grant.release();
+
+      assert.equal(ticket?.state === 'granted' && ticket.current?.staleMs, 500);
+    }
   });
 
   test('keeps a replaced entry by its new TTL, not by its old one', async (fixture) => {

@@ -69,7 +69,7 @@ export class RandomCommands {
       () => call(scripts.RENEW, [key], token, 40_000),
       () => call(scripts.REMOVE, [key], revision, WAKE),
       () => call(scripts.SOFTEN, [key], WAKE),
-      () => call(scripts.REMARK, [key], revision, this.#pick([76, 92]), this.#pick(IDS), this.#pick(IDS)),
+      () => call(scripts.REMARK, [key], revision, this.#pick([82, 98]), this.#pick(IDS), this.#pick(IDS)),
       () => call(scripts.OUTLIVE, [key], 90_000),
     ])();
   }
@@ -122,9 +122,9 @@ export class RandomCommands {
   }
 
   #entry(lease: string): string {
-    const fresh = digits(this.nowMs + this.#pick([-5_000, 40_000]), 13);
-    const stale = this.#pick([digits(0, 13), digits(30_000, 13), '9999999999999']);
-    return `${this.#pick(['V', 'V', 'S'])}${lease}${this.#pick(['revAAAAAAAAA', 'revBBBBBBBBB'])}${fresh}${stale}0000100001${this.#pick(IDS)}0000 header and value ${'é'.repeat(Math.floor(this.random() * 3))}`;
+    const fresh = digits(this.nowMs + this.#pick([-5_000, 40_000]), 16);
+    const stale = this.#pick([digits(0, 16), digits(30_000, 16), digits(8.2e15, 16), '9'.repeat(16)]);
+    return `${this.#pick(['V', 'V', 'S'])}${lease}${this.#pick(['revAAAAAAAAA', 'revBBBBBBBBB'])}${fresh}${stale}0000106001${this.#pick(IDS)}0000 header and value ${'é'.repeat(Math.floor(this.random() * 3))}`;
   }
 
   #tokenAt(key: string): string {

@@ -109,15 +109,15 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     }
     const head = headAt(store, key, h);
     const now = store.now();
-    const stale = store.getRange(key, 53, 65);
-    const isFresh = h.startsWith('V') && number(store.getRange(key, 40, 52)) > now;
+    const stale = store.getRange(key, 56, 71);
+    const isFresh = h.startsWith('V') && number(store.getRange(key, 40, 55)) > now;
     if (isFresh && Number(stale) === 0) {
       store.unlink(key);
     } else if (protectedly(() => store.setRange(key, 0, `S${NO_LEASE}`)) !== undefined) {
       store.unlink(key);
     } else if (isFresh) {
-      store.setRange(key, 40, digits(now, 13));
-      if (number(stale) < 9_999_999_999_999) store.pexpire(key, Number(stale));
+      store.setRange(key, 40, digits(now, 16));
+      if (number(stale) < Number('9'.repeat(16))) store.pexpire(key, Number(stale));
     }
     wake(h, () => publish(channel, key));
     return [isFresh ? 1 : 0, head];
@@ -265,8 +265,8 @@ function revisionAt(store: SimulatedStore, key: string): string {
 
 function headAt(store: SimulatedStore, key: string, h: string): string {
   if (!isEntry(h)) return '';
-  const length = store.getRange(key, 66, 72);
-  return store.getRange(key, 0, (/^\s*\d+\s*$/.test(length) ? Number(length) : 76) - 1);
+  const length = store.getRange(key, 72, 78);
+  return store.getRange(key, 0, (/^\s*\d+\s*$/.test(length) ? Number(length) : 82) - 1);
 }
 
 function wake(h: string, publish: () => void): void {

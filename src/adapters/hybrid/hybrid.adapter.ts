@@ -164,7 +164,6 @@ export class HybridAdapter implements CacheAdapter {
 }
 
 function copyOf(entry: StoredEntry, nowMs: number, untilMs: number): EntryCopy {
-  const { key, tags, createdAtMs, ttlMs, loadMs, hits, lastReadAtMs, freshUntilMs, staleUntilMs } = entry;
-  const staleMs = freshUntilMs === Infinity ? 0 : staleUntilMs - freshUntilMs;
+  const { key, tags, createdAtMs, ttlMs, loadMs, hits, lastReadAtMs, freshUntilMs, staleMs } = entry;
   return { key, value: entry.read(), tags, createdAtMs, ttlMs, staleMs, loadMs, copied: { freshMs: freshUntilMs - nowMs, limitMs: untilMs - nowMs, hits, lastReadAtMs } };
 }

@@ -11,19 +11,24 @@ import { MARK_LENGTH } from './generation.js';
  *    3  until when it lasts, 13 digits (time of the server, in ms)
  *   16  its token, 12 characters                                          a placeholder ends here
  *   28  revision, 12 characters, another one at each storing
- *   40  until when the entry is fresh, 13 digits
- *   53  how long it is kept beyond, 13 digits
- *   66  how many bytes stand before the value, 7 digits
- *   73  how many marks follow, 3 digits
- *   76  the marks of its generations (see generation.ts), 16 characters each, then the envelope (see codec.ts)
+ *   40  until when the entry is fresh, 16 digits: as many as the longest TTL has
+ *   56  how long it is kept beyond, 16 digits
+ *   72  how many bytes stand before the value, 7 digits
+ *   79  how many marks follow, 3 digits
+ *   82  the marks of its generations (see generation.ts), 16 characters each, then the envelope (see codec.ts)
  */
 
 const LEASE_LENGTH = 28;
-const MARKS_START = 76;
+const TIMES_START = { fresh: 40, stale: 56 } as const;
+const TIME_DIGITS = 16;
+const HEAD_BYTES_START = 72;
+const MARK_COUNT_START = 79;
+const MARKS_START = 82;
 const KIND = { entry: 0x56, softened: 0x53 } as const;
 const NO_LEASE = `V-0${'0'.repeat(25)}`;
-/** For ever, where 13 digits are wanted. */
-const FOREVER_DIGITS = '9999999999999';
+/** For ever, where digits are wanted. */
+const FOREVER_DIGITS = '9'.repeat(TIME_DIGITS);
+const FOREVER = Number(FOREVER_DIGITS);
 /** So much of an entry holds its head nearly always. */
 export const USUAL_HEAD_BYTES = 1024;
 
@@ -58,11 +63,11 @@ export function isEntry(bytes: Buffer): boolean {
 }
 
 export function envelopeStart(bytes: Buffer): number {
-  return MARKS_START + numberAt(bytes, 73, 76) * MARK_LENGTH;
+  return MARKS_START + numberAt(bytes, MARK_COUNT_START, MARKS_START) * MARK_LENGTH;
 }
 
 export function revisionOf(bytes: Buffer): string {
-  return bytes.toString('latin1', LEASE_LENGTH, 40);
+  return bytes.toString('latin1', LEASE_LENGTH, TIMES_START.fresh);
 }
 
 /** The marks of all groups, one after the other. */
@@ -71,7 +76,7 @@ export function marksOf(bytes: Buffer): string {
 }
 
 export function timesOf(bytes: Buffer): EntryTimes {
-  return { freshUntilMs: timeAt(bytes, 40), staleMs: timeAt(bytes, 53), isSoftened: bytes[0] === KIND.softened };
+  return { freshUntilMs: timeAt(bytes, TIMES_START.fresh), staleMs: timeAt(bytes, TIMES_START.stale), isSoftened: bytes[0] === KIND.softened };
 }
 
 /** Where in an entry its mark for the group of this place stands. */
@@ -90,16 +95,16 @@ export function readHead(bytes: Buffer): EntryHead | undefined {
 
 /** How many bytes the head of an entry takes. */
 export function headBytesOf(bytes: Buffer): number {
-  return numberAt(bytes, 66, 73);
+  return numberAt(bytes, HEAD_BYTES_START, MARK_COUNT_START);
 }
 
 function digits(timeMs: number): string {
-  return timeMs === Infinity ? FOREVER_DIGITS : String(Math.max(0, Math.ceil(timeMs))).padStart(13, '0').slice(-13);
+  return timeMs >= FOREVER ? FOREVER_DIGITS : String(Math.max(0, Math.ceil(timeMs))).padStart(TIME_DIGITS, '0');
 }
 
 function timeAt(bytes: Buffer, start: number): number {
-  const time = numberAt(bytes, start, start + 13);
-  return time === 9_999_999_999_999 ? Infinity : time;
+  const time = numberAt(bytes, start, start + TIME_DIGITS);
+  return time === FOREVER ? Infinity : time;
 }
 
 /** Digits as a number, without a string on the way. */

@@ -50,6 +50,10 @@ export class RedisEntry implements StoredEntry {
     return this.envelope.header.ttlMs;
   }
 
+  get staleMs(): number {
+    return this.envelope.header.staleMs;
+  }
+
   get loadMs(): number {
     return this.envelope.header.loadMs;
   }

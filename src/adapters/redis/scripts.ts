@@ -36,7 +36,7 @@ local function revision_at(key) return redis.call('GETRANGE', key, 28, 39) end
 -- All of an entry but its value; '' for a placeholder.
 local function head_at(key, h)
   if not is_entry(h) then return '' end
-  return redis.call('GETRANGE', key, 0, (tonumber(redis.call('GETRANGE', key, 66, 72)) or 76) - 1)
+  return redis.call('GETRANGE', key, 0, (tonumber(redis.call('GETRANGE', key, 72, 78)) or 82) - 1)
 end
 local function wake(h, channel, key)
   if string.sub(h, 3, 3) == '1' then redis.pcall('PUBLISH', channel, key) end
@@ -190,16 +190,16 @@ if string.sub(h, 1, 1) == 'L' then
 end
 local head = head_at(key, h)
 local now = now_ms()
-local stale = tonumber(redis.call('GETRANGE', key, 53, 65))
-local fresh = string.sub(h, 1, 1) == 'V' and tonumber(redis.call('GETRANGE', key, 40, 52)) > now
+local stale = tonumber(redis.call('GETRANGE', key, 56, 71))
+local fresh = string.sub(h, 1, 1) == 'V' and tonumber(redis.call('GETRANGE', key, 40, 55)) > now
 if fresh and stale == 0 then
   redis.call('UNLINK', key)
 else
   local done = redis.pcall('SETRANGE', key, 0, 'S-0' .. string.rep('0', 25))
   if type(done) == 'table' then redis.call('UNLINK', key)
   elseif fresh then
-    redis.call('SETRANGE', key, 40, string.format('%013d', now))
-    if stale < 9999999999999 then redis.call('PEXPIRE', key, stale) end
+    redis.call('SETRANGE', key, 40, string.format('%016d', now))
+    if stale < 9999999999999999 then redis.call('PEXPIRE', key, stale) end
   end
 end
 wake(h, ARGV[1], key)

@@ -96,6 +96,8 @@ export interface StoredEntry {
   readonly ttlMs: number;
   /** Until when it is fresh; `Infinity` for ever. */
   readonly freshUntilMs: number;
+  /** How long beyond being fresh it is kept, as it was stored. */
+  readonly staleMs: number;
   /** Until when it is kept; never before `freshUntilMs`. */
   readonly staleUntilMs: number;
   /** How long computing the value took, 0 where unknown. */

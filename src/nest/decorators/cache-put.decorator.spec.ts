@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { until } from '../../../test/support/redis/until.js';
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { CachePut } from './cache-put.decorator.js';
 import { Cached } from './cached.decorator.js';
@@ -30,6 +31,11 @@ class ProductService {
   @CachePut({ key: 'settings', namespace: 'shop', ttl: 'forever', tags: ['settings'] })
   saveSettings(settings: object): object | Promise<object> {
     return settings;
+  }
+
+  @CachePut({ key: (id: string) => `product:${id}`, ttl: 20, keepStale: '1h' })
+  async setForNow(id: string, price: number): Promise<Product> {
+    return { id, price };
   }
 
   @CachePut({ key: (id: string) => `product:${id}` })
@@ -68,6 +74,16 @@ describe('@CachePut', () => {
     expect(service.calls).toHaveLength(2);
     service.prices.clear();
     expect(await service.find('a')).toEqual({ id: 'a', price: 3 });
+  });
+
+  it('keeps an expired result for as long as `keepStale` says (fault 17)', async () => {
+    const { service, cache } = await startWith(ProductService);
+    await service.setForNow('a', 5);
+    await until(async () => !(await cache.has('product:a')), 10_000, () => 'It never expired.');
+
+    const fallback = await cache.getOrSet('product:a', () => Promise.reject(new Error('The shop is down.')), { staleIfError: '1h' });
+
+    expect(fallback).toEqual({ id: 'a', price: 5 });
   });
 
   it('gives `tags` the value and the arguments', async () => {
@@ -140,6 +156,7 @@ describe('@CachePut', () => {
     ['an unknown option', { key: 'a', storeIf: () => true }, /Unknown option `storeIf`/],
     ['a bad TTL', { key: 'a', ttl: 'soon' }, /`ttl` to be a TTL/],
     ['bad tags', { key: 'a', tags: 'a' }, /tags as an array/],
+    ['a bad `keepStale`', { key: 'a', keepStale: 'long' }, /`keepStale` to be a duration/],
   ])('refuses %s at once, naming the method', (_, options, message) => {
     const put = decorate(CachePut(options as { key: string }), () => 1);
 

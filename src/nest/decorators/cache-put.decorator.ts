@@ -1,7 +1,7 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { checkedTags, checkKey } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
-import { parseTtl, type Ttl } from '../../core/duration.js';
+import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
 import { show } from '../../core/show.js';
 import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
@@ -17,6 +17,8 @@ export interface CachePutOptions<Key extends unknown[] = Parameters<UnknownMetho
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
   tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
+  /** How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  keepStale?: Duration;
 }
 
 export type CachePutDecorator<Key extends unknown[], Tags extends unknown[]> = <M extends Method>(
@@ -52,12 +54,13 @@ export function CachePut<
   };
 }
 
-function readPut(options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags', unknown>> = {}) {
-  checkOptions(options, ['key', 'ttl', 'tags']);
-  const { key, namespace, ttl, tags } = options;
+function readPut(options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {}) {
+  checkOptions(options, ['key', 'ttl', 'tags', 'keepStale']);
+  const { key, namespace, ttl, tags, keepStale } = options;
   if (ttl !== undefined) parseTtl(ttl, 'ttl');
+  if (keepStale !== undefined) parseDuration(keepStale, 'keepStale');
   if (tags !== undefined && typeof tags !== 'function') checkedTags(tags);
-  const given = Object.entries({ namespace, ttl, tags }).filter(([, value]) => value !== undefined);
+  const given = Object.entries({ namespace, ttl, tags, keepStale }).filter(([, value]) => value !== undefined);
   const set: LoadCallOptions = Object.freeze(Object.fromEntries(given));
   return { keyOf: readKey(key), set, bound: functionsAmong(set) };
 }
