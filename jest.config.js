@@ -17,7 +17,9 @@ export const TIMED = [
  * @type {import('jest').Config}
  */
 export default {
-  testEnvironment: 'node',
+  // Whatever would end a process of its own fails the suite: test/architecture/unhandled-rejections.spec.ts.
+  testEnvironment: `${import.meta.dirname}/test/support/strict-environment.mjs`,
+  waitForUnhandledRejections: true,
   // Many of the tests wait for servers and clocks: all cores are worth using, also where there are but two.
   maxWorkers: '100%',
   // A machine that is busy with something else is slow, and a test that hangs is found out all the same.
