@@ -16,11 +16,14 @@ describe('parseDuration', () => {
     ['1h', 3_600_000],
     ['1d', 86_400_000],
     ['2w', 1_209_600_000],
+    ['1h30m', 5_400_000],
+    ['1m500ms', 60_500],
+    ['1w2d3h4m5s6ms', 788_645_006],
   ])('reads %j as %d ms', (duration, ms) => {
     expect(parseDuration(duration, 'x')).toBe(ms);
   });
 
-  it.each([-1, NaN, Infinity, 1.5, '0.5ms', '-5s', '5', '5 s', 's', '', 'soon', '5y', '1e3s', null, undefined, {}, [], 5n, true])(
+  it.each([-1, NaN, Infinity, 1.5, '0.5ms', '-5s', '5', '5 s', 's', '', 'soon', '5y', '1e3s', '30m1h', '1h1h', '1h 30m', '1h30', 'h', null, undefined, {}, [], 5n, true])(
     'refuses %p, and names the option, what it expects and what came',
     (duration) => {
       expect(() => parseDuration(duration, 'memory.x')).toThrow(CacheConfigError);

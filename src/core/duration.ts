@@ -1,14 +1,19 @@
 import { CacheConfigError } from './cache.errors.js';
 import { show } from './show.js';
 
-/** A bare number is milliseconds. */
-export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`;
+type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w';
+type Part = `${number}${Unit}`;
+
+/** A bare number is milliseconds. Text is an amount with its unit, or several of these from the largest unit to the smallest, such as '1h30m'. */
+export type Duration = number | Part | `${number}${Exclude<Unit, 'ms'>}${Part}` | `${number}${Exclude<Unit, 'ms' | 's'>}${number}${Exclude<Unit, 'ms' | 'w'>}${Part}`;
 
 /** How long an entry stays fresh; 0 means: do not store. */
 export type Ttl = Duration | 'forever';
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/;
+/** From the largest to the smallest, as the groups of `DURATION`. */
+const UNITS_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1];
+const AMOUNT = String.raw`(\d+(?:\.\d+)?)`;
+const DURATION = new RegExp(`^${['w', 'd', 'h', 'm', 's', 'ms'].map((unit) => `(?:${AMOUNT}${unit})?`).join('')}$`);
 
 /**
  * Milliseconds, a whole number of 0 or more.
@@ -35,10 +40,10 @@ export function parseTtl(value: unknown, option: string): number {
 }
 
 function readDuration(text: string): number | undefined {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  if (amount === undefined || unit === undefined) return undefined;
+  const amounts = text === '' ? null : DURATION.exec(text);
+  if (amounts === null) return undefined;
   // 1.1 * 1000 is 1100.0000000000002: round away what floating point added, keep what the user wrote.
-  const ms = Number(amount) * (UNIT_MS[unit] ?? NaN);
+  const ms = UNITS_MS.reduce((sum, unitMs, i) => sum + Number(amounts[i + 1] ?? 0) * unitMs, 0);
   const whole = Math.round(ms);
   return Math.abs(ms - whole) < 1e-6 ? whole : ms;
 }
