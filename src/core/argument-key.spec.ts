@@ -9,6 +9,24 @@ import { CacheKeyError } from './cache.errors.js';
 class Money {
   constructor(readonly cents: number) {}
 }
+class Price extends Money {
+  constructor(cents: number, readonly currency: string) {
+    super(cents);
+  }
+}
+class Nothing {}
+class Secret {
+  readonly #code: string;
+  constructor(readonly name: string, code: string) {
+    this.#code = code;
+  }
+  matches(code: string): boolean {
+    return code === this.#code;
+  }
+}
+class Callback {
+  constructor(readonly name: string, readonly run = () => name) {}
+}
 class Tenants extends Map<string, string> {}
 class Bytes extends Uint8Array {}
 
@@ -31,6 +49,9 @@ describe('argumentKey', () => {
     [[Buffer.from('hi')], '[Buffer(aGk)]'],
     [[new Uint16Array([1])], '[Uint16Array(AQA)]'],
     [['\ud800'], '["\\ud800"]'],
+    [[new Money(1)], '[@"Money"{"cents":1}]'],
+    [[{ total: new Price(1, 'EUR') }], '[{"total":@"Price"{"cents":1,"currency":"EUR"}}]'],
+    [[Object.assign(Object.create(Object.create(null)), { page: '1' })], '[{"page":"1"}]'],
   ])('writes %j readably', (args, expected) => {
     const key = argumentKey(args);
 
@@ -56,6 +77,9 @@ describe('argumentKey', () => {
     ['a hole and undefined', [[,]], [[undefined]]], // eslint-disable-line no-sparse-arrays
     ['a hole and nothing', [[,]], [[]]], // eslint-disable-line no-sparse-arrays
     ['flags of an expression', [/a/], [/a/i]],
+    ['an instance and a plain object of the same fields', [new Money(1)], [{ cents: 1 }]],
+    ['an instance and one of its parent', [Object.assign(new Price(1, 'EUR'))], [Object.assign(new Money(1), { currency: 'EUR' })]],
+    ['an instance and the text of its key', [new Money(1)], ['@"Money"{"cents":1}']],
     ['a lone surrogate and its replacement', ['\ud800'], ['\ufffd']],
     ['a long text and its digest', ['x'.repeat(300)], [argumentKey(['x'.repeat(300)])]],
   ])('tells %s apart', (_, one, other) => {
@@ -81,7 +105,17 @@ describe('argumentKey', () => {
   it.each<[string, unknown]>([
     ['a function', () => 1],
     ['a symbol', Symbol('s')],
-    ['a class instance', new Money(1)],
+    ['an instance with a private field', new Secret('a', 'b')],
+    ['an instance of a class that extends one with a private field', new (class Known extends Secret {})('a', 'b')],
+    ['an instance without a field', new Nothing()],
+    ['an instance with a field that is a function', new Callback('a')],
+    ['an instance with a hidden field', Object.defineProperty(new Money(1), 'tax', { value: 2 })],
+    ['an instance with a getter of its own', Object.defineProperty(new Money(1), 'tax', { get: () => 2, enumerable: true })],
+    ['an instance with a symbol for a name', Object.assign(new Money(1), { [Symbol('s')]: 1 })],
+    ['an instance of an unnamed class', new (class { readonly a = 1; })()],
+    ['an object that inherits from another object', Object.assign(Object.create({ tenant: 1 }), { a: 1 })],
+    ['an object whose prototype without a prototype holds something', Object.assign(Object.create(Object.assign(Object.create(null), { tenant: 1 })), { a: 1 })],
+    ['an instance inside an instance that cannot be read', new Price(1, new Secret('a', 'b') as never)],
     ['an instance of a class that extends Map', new Tenants()],
     ['an instance of a class that extends Uint8Array', new Bytes(1)],
     ['a promise', Promise.resolve(1)],

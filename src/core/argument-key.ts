@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { CacheKeyError } from './cache.errors.js';
+import { isParserObject, openInstanceName } from './open-instance.js';
 import { show } from './show.js';
 import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value-kinds.js';
 
@@ -8,7 +9,8 @@ import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value
  * Arguments as a string: the same string exactly for arguments that are equal in the sense of `util.isDeepStrictEqual`,
  * but for objects without a prototype, which equal plain ones. So 1 and '1' differ, as do 0 and -0, `{}` and
  * `{ a: undefined }`, a Buffer and a Uint8Array; the order of properties, of map entries and of set members does not
- * count. Absent trailing arguments equal `undefined` ones, as they do for default parameters.
+ * count. Absent trailing arguments equal `undefined` ones, as they do for default parameters. An instance whose fields
+ * are all that it holds, such as a DTO, is told apart by the name of its class and by its fields.
  *
  * Why two unequal values never meet: a string is written as JSON, so its end is known; every other kind begins with a
  * name or a bracket of its own; lists are closed by their bracket. A digest begins with a letter, an encoding with `[`.
@@ -21,8 +23,8 @@ const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /**
  * A short, readable key for `args`, such as `[42,"x"]`; a SHA-256 digest where that is longer than 200 bytes.
- * @throws CacheKeyError for what has an identity instead of a value: functions, symbols, class instances, streams,
- * requests, promises; and for cycles, or more than 32 levels
+ * @throws CacheKeyError for what has an identity instead of a value: functions, symbols, streams, requests, promises;
+ * for instances that may hold more than their fields show; and for cycles, or more than 32 levels
  */
 export function argumentKey(args: readonly unknown[]): string {
   let count = args.length;
@@ -80,9 +82,16 @@ function encodeKind(value: object, kind: ValueKind | undefined, inner: Encode): 
     case 'regexp':
     case 'url':
       return hasNothingAdded(value) ? encodeBuiltIn(value as BuiltIn, inner) : undefined;
+    case undefined:
+      return isParserObject(value) ? encodeRecord(value, inner) : encodeInstance(value, inner);
     default:
       return undefined;
   }
+}
+
+function encodeInstance(value: object, inner: Encode): string | undefined {
+  const name = openInstanceName(value);
+  return name === undefined ? undefined : `@${quote(name)}${encodeRecord(value, inner)}`;
 }
 
 type BuiltIn = Date | Map<unknown, unknown> | Set<unknown> | RegExp | URL;
