@@ -13,11 +13,12 @@ import { ModulesContainer } from '@nestjs/core';
 import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
 import { composeCache } from './compose-cache.js';
 import { checkKey } from './core/cache-key.js';
-import { DEFAULT_CACHE_NAME } from './core/cache-options.js';
+import { CACHE_OPTION_NAMES, DEFAULT_CACHE_NAME } from './core/cache-options.js';
 import { CacheConfigError } from './core/cache.errors.js';
 import type { CacheService } from './core/cache.service.js';
 import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';
 import { checkNames } from './core/option-checks.js';
+import { show } from './core/show.js';
 import { type CacheAdminController, createAdminController, mountLate } from './nest/admin/cache-admin.controller.js';
 import { getAdminOptionsToken } from './nest/admin/admin-options.js';
 import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
@@ -60,7 +61,7 @@ export class CacheKitModule {
 
   /** A cache whose options are made by a factory, with what it injects. A wrong option fails the start-up. */
   static forRootAsync(options: CacheKitAsyncOptions): DynamicModule {
-    checkNames(options, ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'name', 'isGlobal']);
+    checkNames(options, ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'name', 'isGlobal'], '', NAMES_IN_FACTORY);
     const name = resolveCacheKitOptions(options.name === undefined ? {} : { name: options.name }).cache.name;
     const controller = createAdminController(name, `cache-kit-unmounted-${name}`);
     return cacheModule({
@@ -173,7 +174,13 @@ function optionsSource({ inject = [], useFactory, useClass, useExisting }: Cache
   return { inject: [(useClass ?? useExisting) as InjectionToken], make: (factory) => (factory as CacheKitOptionsFactory).createCacheKitOptions() };
 }
 
-function checkFactoryResult(made: object): void {
+/** Options of `forRoot()` that stood beside the factory would be read and ignored. */
+const NAMES_IN_FACTORY = Object.fromEntries([...CACHE_OPTION_NAMES, 'http', 'admin'].map((name) => [name, `\`useFactory: () => ({ ${name}: ... })\``]));
+
+function checkFactoryResult(made: unknown): void {
+  if (typeof made !== 'object' || made === null) {
+    throw new CacheConfigError(`Expected the factory of CacheKitModule.forRootAsync() to return an object of options, got \`${show(made)}\`. Return \`{}\` for all defaults; \`() => ({ ... })\` needs the parentheses.`);
+  }
   for (const option of ['name', 'isGlobal']) {
     if (option in made) throw new CacheConfigError(`Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest needs it before the factory runs.`);
   }

@@ -1,5 +1,6 @@
 import { CACHE_OPTION_NAMES, type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from './core/cache-options.js';
 import { checkNames, readBoolean } from './core/option-checks.js';
+import { OTHER_ROOT_NAMES } from './core/other-names.js';
 import { type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './nest/admin/admin-options.js';
 import { type HttpCacheOptions, resolveHttpCacheOptions, type ResolvedHttpOptions } from './nest/http/http-cache-options.js';
 
@@ -21,7 +22,7 @@ export interface ResolvedCacheKitOptions {
 
 /** @throws CacheConfigError naming the first option that is wrong */
 export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheKitOptions {
-  checkNames(options, [...CACHE_OPTION_NAMES, 'isGlobal', 'http', 'admin']);
+  checkNames(options, [...CACHE_OPTION_NAMES, 'isGlobal', 'http', 'admin'], '', OTHER_ROOT_NAMES);
   const { isGlobal, http, admin, ...cache } = options;
   readBoolean(isGlobal, 'isGlobal', true);
   const resolved = resolveCacheOptions(cache);

@@ -4,6 +4,7 @@ import type { LoadOptions } from './call-options.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
+import { OTHER_MEMORY_NAMES } from './other-names.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
 import { type HybridRedisOptions, readHybridRedis, readRedis, type ResolvedHybridRedisOptions, type ResolvedRedisOptions } from './redis-options.js';
 import type { ResolvedCompression } from './sealing-compression.js';
@@ -108,7 +109,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
   return Object.freeze({
     name: readName(options.name, 'name') ?? DEFAULT_CACHE_NAME,
     store,
-    defaultTtlMs: parseTtl(options.defaultTtl ?? DEFAULTS.ttl, 'defaultTtl'),
+    defaultTtlMs: parseTtl(options.defaultTtl === undefined ? DEFAULTS.ttl : options.defaultTtl, 'defaultTtl'),
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
@@ -154,7 +155,7 @@ export function checkAdapter(adapter: unknown): CacheAdapter {
 }
 
 export function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> {
-  checkNames(memory, Object.keys(DEFAULTS.memory), 'memory.');
+  checkNames(memory, Object.keys(DEFAULTS.memory), 'memory.', OTHER_MEMORY_NAMES);
   return {
     maxEntries: readCount(memory.maxEntries, 'memory.maxEntries', DEFAULTS.memory.maxEntries),
     maxBytes: readCount(memory.maxBytes, 'memory.maxBytes', DEFAULTS.memory.maxBytes),

@@ -116,6 +116,7 @@ describe('bad calls', () => {
     ['an empty tag of a load, before it loads', (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: [''] }), /Expected the tag to be a non-empty string/],
     ['no factory', (cache) => cache.getOrSet('k', undefined as never), /Expected the factory to be a function/],
     ['a promise for a factory', (cache) => cache.getOrSet('k', Promise.resolve(1) as never), /Expected the factory to be a function/],
+    ['a batch factory that answers with a list', (cache) => cache.getOrSetMany(['0'], (async () => ['a']) as never), /Expected the factory of `getOrSetMany` to answer with a Map or an object, by key, got `an array`/],
     ['a batch factory without an answer', (cache) => cache.getOrSetMany(['k'], (async () => undefined) as never), /Expected the factory of `getOrSetMany`/],
     ['a bad limit', (cache) => cache.list({ limit: 0 }), /Expected `limit`/],
     ['a validator that is none', (cache) => cache.getOrSet('k', () => 1, { validate: {} as never }), /Expected `validate`/],

@@ -22,7 +22,7 @@ export function forMany<T>(factory: ManyFactory<T>): GroupFactory {
   return async (keys) => {
     const values: unknown = await factory([...keys]);
     if (values instanceof Map) return values as Map<string, unknown>;
-    if (typeof values === 'object' && values !== null) return new Map<string, unknown>(Object.entries(values));
+    if (typeof values === 'object' && values !== null && !Array.isArray(values)) return new Map<string, unknown>(Object.entries(values));
     throw new CacheConfigError(`Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`);
   };
 }

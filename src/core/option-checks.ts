@@ -2,14 +2,22 @@ import { CacheConfigError } from './cache.errors.js';
 import { parseDuration } from './duration.js';
 import { show } from './show.js';
 
-/** Checks that `options` is an object with no other properties than `known`. @param where the path before the names, such as `memory.` */
-export function checkNames(options: unknown, known: readonly string[], where = ''): void {
+/** Names that an option has elsewhere, or in other libraries, and what to write here. */
+export type OtherNames = Readonly<Record<string, string>>;
+
+/**
+ * Checks that `options` is an object with no other properties than `known`.
+ * @param where the path before the names, such as `memory.`
+ * @throws CacheConfigError naming the first that is not known, and what to write instead
+ */
+export function checkNames(options: unknown, known: readonly string[], where = '', otherNames: OtherNames = {}): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new CacheConfigError(`Expected \`${where.replace(/\.$/, '') || 'options'}\` to be an object, got \`${show(options)}\`.`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    throw new CacheConfigError(`Unknown option \`${where}${name}\`. ${suggestion(name, known)}`);
+    const instead = Object.hasOwn(otherNames, name) ? `Write ${otherNames[name]} instead.` : suggestion(name, known);
+    throw new CacheConfigError(`Unknown option \`${where}${name}\`. ${instead}`);
   }
 }
 

@@ -2,6 +2,7 @@ import { CacheConfigError } from './cache.errors.js';
 import { readClusterNodes } from './cluster-nodes.js';
 import { checkClientOptions, checkClusterOptions, checkNodeOptions } from './redis-client-options.js';
 import { checkNames, readDuration, readOneOf } from './option-checks.js';
+import { OTHER_REDIS_NAMES } from './other-names.js';
 import type { Duration } from './duration.js';
 import { show } from './show.js';
 
@@ -109,7 +110,7 @@ export function readHybridRedis(redis: unknown): ResolvedHybridRedisOptions {
 
 function readPlace(redis: unknown): ResolvedRedisOptions {
   if (redis === undefined) throw new CacheConfigError(`Expected a \`redis\` section that says where Redis is, got none. Set \`redis: { url: 'redis://localhost:6379' }\`.`);
-  checkNames(redis, [...PLACES, 'options', 'keyPrefix', 'commandTimeout'], 'redis.');
+  checkNames(redis, [...PLACES, 'options', 'keyPrefix', 'commandTimeout'], 'redis.', OTHER_REDIS_NAMES);
   const options = redis as RedisOptions;
   return {
     connection: Object.freeze(readConnection(options)),

@@ -55,7 +55,10 @@ describe('CacheKitModule.forRoot', () => {
   });
 
   it.each([
-    [{ max: 5 }, /Unknown option `max`/],
+    [{ max: 5 }, /Unknown option `max`. Write `memory: { maxEntries }` instead\.$/],
+    [{ host: 'a' }, /Unknown option `host`. Write `redis: { url: 'redis:\/\/localhost:6379' }` instead\.$/],
+    [{ stores: [] }, /Unknown option `stores`. Write `backend: 'memory'`, `'redis'` or `'hybrid'`, or an `adapter`, instead\.$/],
+    [{ ttl: 5 }, /Unknown option `ttl`. Write `defaultTtl` instead\.$/],
     [{ writeBehind: true }, /Unknown option `writeBehind`/],
     [{ requestScope: true }, /Unknown option `requestScope`/],
     [{ file: {} }, /Unknown option `file`/],
@@ -172,6 +175,8 @@ describe('CacheKitModule.forRootAsync', () => {
   it('fails the start-up for a wrong option', async () => {
     await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ defaultTtl: 'soon' as never }) })])).rejects.toThrow(/Expected `defaultTtl`/);
     await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ name: 'x' }) as never })])).rejects.toThrow(/Expected `name` beside the factory/);
+    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => undefined as never })])).rejects.toThrow(/Expected the factory of CacheKitModule.forRootAsync\(\) to return an object of options, got `undefined`/);
+    expect(() => CacheKitModule.forRootAsync({ backend: 'redis', useFactory: () => ({}) } as never)).toThrow(/Unknown option `backend`. Write `useFactory: \(\) => \(\{ backend: ... }\)` instead/);
   });
 
   it.each([[{}], [{ useFactory: () => ({}), useClass: Settings }]])('needs exactly one source of options', (options) => {
