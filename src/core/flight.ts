@@ -33,8 +33,8 @@ export class Flight {
   next: Flight | undefined;
   /** Callers that still want the result. */
   interest = 0;
-  /** Set when the load failed: who gathered meanwhile gets the same error instead of hammering a source that is down. */
-  failure: { readonly error: unknown } | undefined;
+  /** True once there is a result or an error, which nobody who comes later may share. */
+  isSettled = false;
   /** What computes the value. */
   factory: GroupFactory | undefined;
   /** Called when the last caller has lost interest. */
@@ -82,17 +82,13 @@ export class Flight {
   }
 
   land(result: FlightResult): void {
+    this.isSettled = true;
     this.#resolve(result);
   }
 
   fail(error: unknown): void {
-    this.failure = { error };
+    this.isSettled = true;
     this.#reject(error);
-  }
-
-  /** Ends the flight without an outcome that anybody shares. */
-  abandon(reason: unknown): void {
-    this.#reject(reason);
   }
 
   leave(): void {
@@ -124,12 +120,28 @@ export class FlightTable {
     return this.#current.has(flightId(key, namespace));
   }
 
+  /** Ends a flight with what it brought. Callers that come from now on load anew, though its grant may not be given back yet. */
+  land(flight: Flight, result: FlightResult): void {
+    flight.land(result);
+    this.remove(flight);
+  }
+
+  /** Ends a flight with an error. Who gathered meanwhile gets the same one instead of hammering a source that is down. */
+  fail(flight: Flight, error: unknown): void {
+    if (flight.isSettled) return;
+    const { next } = flight;
+    flight.fail(error);
+    this.remove(flight);
+    if (next !== undefined) this.fail(next, error);
+  }
+
   /** Takes a flight out of the way, because it has ended or because what it loads is invalid already. */
   remove(flight: Flight): void {
     const id = flightId(flight.key, flight.namespace);
     if (this.#current.get(id) === flight) {
       if (flight.next === undefined) this.#current.delete(id);
       else this.#current.set(id, flight.next);
+      flight.next = undefined;
     } else if (flight.previous?.next === flight) {
       flight.previous.next = undefined;
     }

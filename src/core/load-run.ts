@@ -43,7 +43,7 @@ export class LoadRun {
     this.#controller.abort(reason);
     this.takeOff();
     this.#tellGivenUp();
-    for (const flight of this.flights) flight.abandon(reason);
+    for (const flight of this.flights) flight.fail(reason);
   }
 
   #giveUpIfUnwanted(): void {

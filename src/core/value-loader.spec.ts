@@ -2,7 +2,24 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { cacheWith, ManualLoad, settle, times } from '../../test/support/cache-with.js';
 import { CacheTimeoutError } from './cache.errors.js';
 import type { GetOrSetOptions } from './call-options.js';
+import type { CacheService } from './cache.service.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
+
+/** A store that never answers who gives a grant back. */
+function withHeldReleases(): (adapter: CacheAdapter) => CacheAdapter {
+  return (adapter) => {
+    const begin = adapter.begin.bind(adapter);
+    adapter.begin = async (...request) => {
+      const grant = await begin(...request);
+      const release = async (): Promise<void> => {
+        await grant.release();
+        await new Promise<void>(() => undefined);
+      };
+      return { tickets: grant.tickets, commit: (drafts) => grant.commit(drafts), release };
+    };
+    return adapter;
+  };
+}
 
 describe('single-flight', () => {
   it('loads once when a hundred callers miss together', async () => {
@@ -253,6 +270,52 @@ describe('a failing factory', () => {
     await cache.getOrSet('k', () => Promise.reject(new Error('once'))).catch(() => undefined);
 
     expect(await cache.getOrSet('k', () => 'v')).toBe('v');
+  });
+
+  describe('whose grant is still being given back', () => {
+    const NEXT: Record<string, (cache: CacheService) => Promise<unknown>> = {
+      getOrSet: (cache) => cache.getOrSet('k', () => 2),
+      getOrSetMany: async (cache) => (await cache.getOrSetMany(['k'], async () => new Map([['k', 2]]))).get('k'),
+      refresh: (cache) => cache.refresh('k', () => 2),
+    };
+
+    it.each(Object.keys(NEXT))('is not what the next %s is answered with (fault 6)', async (name) => {
+      const { cache } = cacheWith({}, withHeldReleases());
+      await cache.getOrSet('k', () => Promise.reject(new Error('once'))).catch(() => undefined);
+
+      expect(await NEXT[name]?.(cache)).toBe(2);
+    });
+
+    it('is tried as often as it is called, with the callers of each time sharing one load (fault 6)', async () => {
+      const { cache } = cacheWith({}, withHeldReleases());
+      const load = jest.fn((): Promise<string> => Promise.reject(new Error(`failure ${load.mock.calls.length}`)));
+      const retry = async (): Promise<string[]> => {
+        const messages: string[] = [];
+        for (let tries = 0; tries < 3; tries++) messages.push(await cache.getOrSet('k', load).catch(String));
+        return messages;
+      };
+
+      expect(await Promise.all([retry(), retry()])).toEqual(times(2, () => times(3, (i) => `Error: failure ${i + 1}`)));
+      expect(load).toHaveBeenCalledTimes(3);
+    });
+
+    it('keeps its error for those who came while it ran, and lets the value of the next be invalidated (fault 6)', async () => {
+      const { cache } = cacheWith({}, withHeldReleases());
+      const [failing, next] = [new ManualLoad<string>(), new ManualLoad<string>()];
+      const first = cache.getOrSet('k', failing.run).catch(String);
+      await settle();
+      const behind = cache.getOrSet('k', () => 'own').catch(String);
+      await settle();
+      await failing.fail(0, new Error('down'));
+      const second = cache.getOrSet('k', next.run);
+      await settle();
+
+      await cache.delete('k');
+      await next.finish(0, 'old');
+
+      expect(await Promise.all([first, behind, second])).toEqual(['Error: down', 'Error: down', 'old']);
+      expect(await cache.get('k')).toBeUndefined();
+    });
   });
 
   it('that throws before it returns a promise is no different', async () => {
@@ -668,6 +731,24 @@ describe('getOrSetMany', () => {
     expect(await late).toBe('B');
     expect(asked).toEqual([['b']]);
     expect(one.count).toBe(1);
+  });
+
+  it('keeps nobody waiting for the keys that another process loads who wants one that is loaded (fault 6)', async () => {
+    const { cache } = cacheWith({}, (adapter) => {
+      const begin = adapter.begin.bind(adapter);
+      adapter.begin = async (keys, ...rest) => {
+        const grant = await begin(keys, ...rest);
+        const tickets = grant.tickets.map((ticket, i) => (keys[i] === 'elsewhere' ? { state: 'held' as const, settled: new Promise<void>(() => undefined) } : ticket));
+        return { tickets, commit: (drafts) => grant.commit(drafts), release: () => grant.release() };
+      };
+      return adapter;
+    });
+    const batch = jest.fn(async (keys: readonly string[]) => new Map(keys.map((key) => [key, 1])));
+    void cache.getOrSetMany(['here', 'elsewhere'], batch, { ttl: 0 });
+    await settle();
+    expect(batch).toHaveBeenCalledTimes(1);
+
+    expect(await cache.getOrSet('here', () => 2)).toBe(2);
   });
 
   it('rejects with the error of the factory', async () => {

@@ -18,7 +18,8 @@ import { isValid } from './value-validation.js';
  * The one load path. Every value that was computed, by getOrSet, a decorator, a route, a batch or a background refresh,
  * comes through here, so that what holds for one holds for all.
  *
- * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is sent
+ * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is gone as
+ * soon as it has a result or an error, even while its grant is being given back. It is sent
  * when `begin` is called on the adapter, which fences the key; from then on its value may be older than an invalidation
  * that a new caller has already seen acknowledged, so new callers gather in its successor. The successor is sent when
  * the flight is gone, and its own `begin` finds the value that was just stored, if no invalidation came between: then
@@ -168,7 +169,7 @@ export class ValueLoader {
     run.waitedMs = waitedMs;
     this.#runs.add(run);
     void this.#fly(run)
-      .catch((error: unknown) => flights.forEach((flight) => flight.fail(error)))
+      .catch((error: unknown) => flights.forEach((flight) => this.#flights.fail(flight, error)))
       .finally(() => {
         this.#runs.delete(run);
         takeOff();
@@ -178,7 +179,8 @@ export class ValueLoader {
 
   async #fly(run: LoadRun): Promise<void> {
     await Promise.all(run.flights.map(async (flight) => flight.previous?.gone));
-    let pending = run.flights.filter((flight) => !sharesFailure(flight));
+    for (const flight of run.flights) flight.previous = undefined;
+    let pending = run.flights.filter(({ isSettled }) => !isSettled);
     while (pending.length > 0 && !run.isGivenUp()) {
       for (const flight of pending) flight.isGathering = false;
       const grant = await this.#begin(run, pending);
@@ -186,7 +188,8 @@ export class ValueLoader {
         await grant.release();
         return;
       }
-      const { granted, held } = sortByTicket(pending, grant, this.#clock.nowMs());
+      const { found, granted, held } = sortByTicket(pending, grant, this.#clock.nowMs());
+      for (const { flight, entry } of found) this.#flights.land(flight, { kind: 'found', entry });
       if (granted.length > 0) await this.#compute(run, granted, grant);
       else await grant.release();
       if (held.length > 0) await Promise.race([Promise.all(held.map(({ settled }) => settled)), run.givenUp]);
@@ -220,7 +223,7 @@ export class ValueLoader {
       if (values !== undefined) await this.#keep(run, granted, grant, values, this.#clock.nowMs() - startedMs);
     } catch (error) {
       this.#reporter.loadFailed(keys, run.plan.namespace, this.#clock.nowMs() - startedMs, error);
-      for (const { flight } of granted) flight.fail(error);
+      for (const { flight } of granted) this.#flights.fail(flight, error);
     } finally {
       await grant.release();
     }
@@ -232,7 +235,7 @@ export class ValueLoader {
     const stored = await this.#commit(grant, drafts);
     this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
     for (const { flight } of granted) {
-      flight.land(values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
+      this.#flights.land(flight, values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
     }
   }
 
@@ -340,13 +343,9 @@ export class ValueLoader {
 /** Told apart by identity; never leaves this file. */
 const SOFT_TIMEOUT = new Error('soft time-out');
 
-/** Fails a flight with the error of the one it gathered behind, if that failed. */
-function sharesFailure(flight: Flight): boolean {
-  const failure = flight.previous?.failure;
-  flight.previous = undefined;
-  if (failure === undefined) return false;
-  flight.fail(failure.error);
-  return true;
+interface FoundFlight {
+  readonly flight: Flight;
+  readonly entry: StoredEntry;
 }
 
 interface GrantedFlight {
@@ -359,18 +358,19 @@ interface HeldFlight {
   readonly settled: Promise<void>;
 }
 
-/** Lands the flights whose value is there already; the others may be loaded, or are being loaded elsewhere. */
-function sortByTicket(flights: readonly Flight[], grant: LoadGrant, nowMs: number): { granted: GrantedFlight[]; held: HeldFlight[] } {
+/** Of some flights the value is there already; the others may be loaded, or are being loaded elsewhere. */
+function sortByTicket(flights: readonly Flight[], grant: LoadGrant, nowMs: number): { found: FoundFlight[]; granted: GrantedFlight[]; held: HeldFlight[] } {
+  const found: FoundFlight[] = [];
   const granted: GrantedFlight[] = [];
   const held: HeldFlight[] = [];
   flights.forEach((flight, i) => {
     const ticket = grant.tickets[i];
-    const found = ticket?.state === 'found' ? ticket.entry : newerEntry(flight, ticket, nowMs);
-    if (found !== undefined) flight.land({ kind: 'found', entry: found });
+    const entry = ticket?.state === 'found' ? ticket.entry : newerEntry(flight, ticket, nowMs);
+    if (entry !== undefined) found.push({ flight, entry });
     else if (ticket?.state === 'held') held.push({ flight, settled: ticket.settled });
     else granted.push({ flight, current: currentOf(ticket) });
   });
-  return { granted, held };
+  return { found, granted, held };
 }
 
 /** What another process has put in place of the entry that the flight was to replace. */

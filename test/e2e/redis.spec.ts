@@ -48,6 +48,29 @@ describe('two applications on one Redis', () => {
   });
 });
 
+describe.each(['redis', 'hybrid'] as const)('a failed load on %s', (backend) => {
+  it('does not answer the call right after it, whose factory runs (fault 6)', async () => {
+    const cache = await createCache({ ...options, backend });
+    const fail = (): Promise<number> => Promise.reject(new Error('once'));
+    const answers: unknown[] = [];
+
+    for (let i = 0; i < 20; i++) {
+      await cache.getOrSet(`one-${i}`, fail).catch(() => undefined);
+      answers.push(await cache.getOrSet(`one-${i}`, async () => 2).catch(String));
+      await cache.getOrSetMany([`many-${i}`], async () => fail() as never).catch(() => undefined);
+      const many = cache.getOrSetMany([`many-${i}`], async ([key]) => new Map([[key as string, 2]]));
+      answers.push(await many.then((values) => values.get(`many-${i}`), String));
+      await cache.refresh(`again-${i}`, fail).catch(() => undefined);
+      answers.push(await cache.refresh(`again-${i}`, async () => 2).catch(String));
+    }
+
+    const stored = await Promise.all([cache.get('one-19'), cache.get('many-19'), cache.get('again-19')]);
+    await cache.close();
+    expect(new Set(answers)).toEqual(new Set([2]));
+    expect(stored).toEqual([2, 2, 2]);
+  });
+});
+
 describe('backend: redis', () => {
   it('says so in its statistics and in its explanation', async () => {
     const cache = await createCache(options);
