@@ -14,7 +14,8 @@ import { standsFor } from '../method-parameters.js';
  * class and the cache, its slot. So every instance gets the cache of its own application and module, however it is
  * scoped, and Nest refuses to start when there is none. A setter on the prototype puts what Nest injects into a
  * property that no loop, no copy and no serializer sees, or, when the instance is frozen, into a WeakMap.
- * Nest injects nothing into what a `useFactory` or a `useValue` gives it: the DecoratorExplorer does it there.
+ * Nest injects nothing into what a `useFactory` or a `useValue` gives it: the DecoratorExplorer does it there when the
+ * application starts, and at the first call where the module is loaded later.
  */
 
 /** Where a decorator was put. */
@@ -49,10 +50,17 @@ export interface DecoratedMethod extends MethodSite, MethodTraits {
   readonly slot: symbol;
 }
 
+/** Looks through one application for an instance that has no cache yet. */
+export interface CacheFinder {
+  /** @returns the cache for the method, or `undefined` where the instance is not of this application */
+  findCacheFor(instance: object, method: DecoratedMethod): Promise<CacheService | undefined>;
+}
+
 type Slots = Record<symbol, CacheService | undefined>;
 
 // Shared, because the explorer of one copy of the kit also serves classes that were decorated by another.
 const methodsOf = sharedByCopies('decorated-methods', () => new WeakMap<object, DecoratedMethod[]>());
+const finders = sharedByCopies('cache-finders', () => new Set<WeakRef<CacheFinder>>());
 const frozenInstances = sharedByCopies('frozen-instances', () => new WeakMap<object, Map<symbol, CacheService>>());
 
 /**
@@ -96,7 +104,7 @@ export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, 
   const wrapper = function (this: object | undefined, ...args: unknown[]): Promise<unknown> {
     try {
       const cache = (this as Slots | undefined)?.[slot];
-      return cache === undefined ? Promise.reject(notBound(decorated, this)) : call(cache, this as object, args);
+      return cache === undefined ? callUnbound(decorated, this, args, call) : call(cache, this as object, args);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -106,6 +114,23 @@ export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, 
   descriptor.value = wrapper;
   ownMethodsOf(site.target).push(decorated);
   return decorated;
+}
+
+async function callUnbound(decorated: DecoratedMethod, self: unknown, args: unknown[], call: DecoratedCall): Promise<unknown> {
+  if (typeof self !== 'object' || self === null) throw notBound(decorated, self);
+  for (const finder of finders) {
+    const cache = await finder.deref()?.findCacheFor(self, decorated);
+    if (cache !== undefined) return call(cache, self, args);
+  }
+  throw notBound(decorated, self);
+}
+
+/** Asks `finder` about instances without a cache, as long as somebody else holds it. @returns ends that */
+export function addCacheFinder(finder: CacheFinder): () => void {
+  for (const known of finders) if (known.deref() === undefined) finders.delete(known);
+  const held = new WeakRef(finder);
+  finders.add(held);
+  return () => void finders.delete(held);
 }
 
 /** The method itself, as a promise: what a sync method throws is a rejection. */

@@ -1,4 +1,5 @@
-import { Injectable, Logger, Module, Scope } from '@nestjs/common';
+import { Injectable, Logger, Module, type Provider, Scope } from '@nestjs/common';
+import { LazyModuleLoader } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheKitModule } from '../../cache-kit.module.js';
@@ -65,6 +66,52 @@ describe('DecoratorExplorer', () => {
     const service = await app.resolve(ProductService);
 
     await expect(service.find('a')).rejects.toThrow(/was called on an object that Nest has not given a cache/);
+  });
+
+  describe('in a module that is loaded later', () => {
+    async function load(provider: Provider): Promise<ProductService> {
+      const app = await start([]);
+      class LazyModule {}
+      Module({ providers: [provider] })(LazyModule);
+      const module = await app.get(LazyModuleLoader).load(() => LazyModule);
+      return module.get(ProductService);
+    }
+
+    it.each<[string, Provider]>([
+      ['a class', ProductService],
+      ['useFactory', { provide: ProductService, useFactory: () => madeByHand() }],
+      ['an asynchronous useFactory', { provide: ProductService, useFactory: async () => madeByHand() }],
+      ['useValue', { provide: ProductService, useValue: madeByHand() }],
+      ['a frozen useValue', { provide: ProductService, useValue: Object.freeze(Object.assign(Object.create(ProductService.prototype) as ProductService, { calls: 0 })) }],
+    ])('gives what comes of %s the cache of the application (fault 20)', async (_, provider) => {
+      const service = await load(provider);
+      const loads = jest.spyOn(CacheService.prototype, 'getOrSet');
+
+      await service.find('a').catch(() => undefined);
+      await service.find('a').catch(() => undefined);
+
+      expect(loads.mock.calls.map(([key]) => key)).toEqual(['ProductService.find:["a"]', 'ProductService.find:["a"]']);
+      loads.mockRestore();
+    });
+
+    it('refuses a class whose keys another class has (fault 20)', async () => {
+      const app = await start([ProductService]);
+      const Namesake = other();
+      const useValue = new Namesake();
+      class LazyModule {}
+      Module({ providers: [{ provide: 'lazy', useValue }] })(LazyModule);
+      await app.get(LazyModuleLoader).load(() => LazyModule);
+
+      await expect(useValue.find('a')).rejects.toThrow(/two classes called ProductService/);
+    });
+
+    it('gives nothing of an application that has ended (fault 20)', async () => {
+      const useValue = madeByHand();
+      await load({ provide: ProductService, useValue });
+      await closeAll();
+
+      await expect(useValue.find('a')).rejects.toThrow(/was called on an object that Nest has not given a cache/);
+    });
   });
 
   it('gives them their cache before other providers are initialized', async () => {

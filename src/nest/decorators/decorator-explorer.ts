@@ -1,9 +1,9 @@
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
-import { bindCache, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';
+import { addCacheFinder, bindCache, type CacheFinder, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';
 
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = NestModule extends { providers: Map<unknown, infer W> } ? W : never;
@@ -21,20 +21,41 @@ interface Decorated {
  * `useValue`), and finds misuse that shows only when all classes are known.
  */
 @Injectable()
-export class DecoratorExplorer implements OnModuleInit {
+export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, CacheFinder {
   readonly #logger = new Logger('CacheKit');
+  readonly #stopFinding: () => void;
 
-  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {}
+  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {
+    this.#stopFinding = addCacheFinder(this);
+  }
 
   /** @throws CacheConfigError for a cache that is not registered, and for classes whose keys would be the same */
   async onModuleInit(): Promise<void> {
-    const all = [...this.modules.values()].flatMap((module) => wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)));
+    const all = this.#decorated();
     refuseSharedKeys(all);
     this.#warnOfSharedAnswers(all);
     const injected = new Set(all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance));
     for (const decorated of all) {
       if (!isConstructedByNest(decorated.wrapper) && !injected.has(decorated.wrapper.instance)) await bindInstance(decorated);
     }
+  }
+
+  /** Nest tells nobody of modules that are loaded after the start: they are looked through when one of their instances needs it. */
+  async findCacheFor(instance: object, { slot }: DecoratedMethod): Promise<CacheService | undefined> {
+    const all = this.#decorated();
+    const found = all.find(({ wrapper }) => wrapper.instance === instance);
+    if (found === undefined) return undefined;
+    refuseSharedKeys(all);
+    await bindInstance(found);
+    return (instance as Record<symbol, CacheService | undefined>)[slot];
+  }
+
+  onApplicationShutdown(): void {
+    this.#stopFinding();
+  }
+
+  #decorated(): Decorated[] {
+    return [...this.modules.values()].flatMap((module) => wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)));
   }
 
   #warnOfSharedAnswers(all: readonly Decorated[]): void {

@@ -1,10 +1,12 @@
 import type { Server } from 'node:http';
-import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
+import { CacheConfigError } from '../../core/cache.errors.js';
 import { SystemClock } from '../../core/system-clock.js';
 import { showBypass } from './answer-headers.js';
 import { BackgroundRefresh, isRefreshing } from './background-refresh.js';
+import { checkThereIsCache, isMadeByNest } from './cache-presence.js';
 import type { Exchange } from './exchange.js';
 import { openExchange } from './open-exchange.js';
 import { passThrough } from './pass-through.js';
@@ -22,16 +24,30 @@ const CLOSE_GRACE_MS = 5_000;
  * too. A fault of the cache never reaches a client: the handler runs instead.
  */
 @Injectable()
-export class CacheInterceptor implements NestInterceptor, BeforeApplicationShutdown {
+export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeApplicationShutdown {
   readonly #policies: RoutePolicies;
   readonly #traffic = new RouteTraffic();
   readonly #refresh: BackgroundRefresh;
   readonly #logger = new Logger(CacheInterceptor.name);
   readonly #warned = new WeakSet<RoutePolicy>();
 
-  constructor(moduleRef: ModuleRef) {
+  /** @throws CacheConfigError where it is made by hand, without a `ModuleRef` or for an application without a cache */
+  constructor(private readonly moduleRef: ModuleRef) {
+    if (typeof (moduleRef as ModuleRef | undefined)?.get !== 'function') {
+      throw new CacheConfigError(
+        'CacheInterceptor finds its caches through Nest, and was made by hand. Bind the class: `@UseInterceptors(CacheInterceptor)` or ' +
+          '`{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }`; in main.ts, `app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef)))`.',
+      );
+    }
+    // Nest starts what it has made itself.
+    if (!isMadeByNest(moduleRef, new.target)) checkThereIsCache(moduleRef);
     this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
     this.#refresh = new BackgroundRefresh(() => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined);
+  }
+
+  /** @throws CacheConfigError for an application without a cache */
+  onModuleInit(): void {
+    checkThereIsCache(this.moduleRef);
   }
 
   beforeApplicationShutdown(): Promise<void> {

@@ -106,9 +106,15 @@ export const ROUTE_DEFAULT_NAMES = [...ROUTE_OPTION_NAMES, 'staleWhileRevalidate
 
 /** The injection token of the resolved options of the routes of a cache. */
 export function getHttpOptionsToken(name = 'default'): string {
-  // A sentence, because Nest prints the token when it cannot resolve it.
-  return `the HTTP options of the cache '${name}'`;
+  return `${HTTP_OPTIONS_OF}'${name}'`;
 }
+
+export function isHttpOptionsToken(token: unknown): boolean {
+  return typeof token === 'string' && token.startsWith(HTTP_OPTIONS_OF);
+}
+
+/** A sentence, because Nest prints the token when it cannot resolve it. */
+const HTTP_OPTIONS_OF = 'the HTTP options of the cache ';
 
 /** What routes take from the cache itself. */
 export interface CacheDefaults {

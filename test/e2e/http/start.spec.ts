@@ -1,13 +1,23 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { All, Controller, createParamDecorator, Get, Headers, HostParam, Logger, Module, Param, Post, Query, Req, Res, type Type, UseInterceptors } from '@nestjs/common';
-import { RouterModule } from '@nestjs/core';
+import { All, Controller, createParamDecorator, Get, Headers, HostParam, type INestApplication, Logger, Module, type ModuleMetadata, Param, Post, Query, Req, Res, type Type, UseInterceptors } from '@nestjs/common';
+import { APP_INTERCEPTOR, ModuleRef, RouterModule } from '@nestjs/core';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { CacheKitModule } from '../../../src/cache-kit.module.js';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { Cached } from '../../../src/nest/decorators/cached.decorator.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/cache-route.decorator.js';
+import { startApp } from '../../support/nest-app.js';
 import { closeSites, type Platform, routesOn, type SiteParts } from '../http.fixture.js';
 
 jest.setTimeout(30_000);
-afterEach(closeSites);
+const apps: INestApplication[] = [];
+afterEach(async () => {
+  await closeSites();
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
 
 const Custom = createParamDecorator(() => 'x');
 type Route = MethodDecorator;
@@ -111,6 +121,76 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       }
 
       expect(await start(Items)).toBe('x');
+    });
+  });
+
+  describe('with an interceptor and no cache', () => {
+    const nothing = (): void => undefined;
+    const found = (error: unknown): string => `${(error as Error).name}: ${(error as Error).message}`;
+
+    async function startBare(metadata: ModuleMetadata, prepare: (app: INestApplication) => void): Promise<string> {
+      const app = (await Test.createTestingModule(metadata).compile()).createNestApplication(platform === 'express' ? new ExpressAdapter() : (new FastifyAdapter() as never), { logger: false });
+      try {
+        prepare(app);
+        await app.init();
+        return 'started';
+      } catch (error) {
+        return found(error);
+      } finally {
+        await app.close();
+      }
+    }
+
+    it.each<[string, ModuleMetadata, (app: INestApplication) => void]>([
+      ['bound to a controller', { controllers: [controllerOf('items', [Get()], none())] }, nothing],
+      ['bound to the application', { providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] }, nothing],
+      ['made by hand', {}, (app) => void app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef)))],
+    ])('fails where it is %s (fault 20)', async (_, metadata, prepare) => {
+      expect(await startBare(metadata, prepare)).toMatch(/^CacheConfigError: CacheInterceptor is bound, and the application has no cache\. Import CacheKitModule\.forRoot\(\)/);
+    });
+
+    it('fails where a route has no cache of its name, and starts where only the application is covered (fault 20)', async () => {
+      const cache = { name: 'sessions' };
+      const covered = openNamed(controllerOf('items', [Get()], none()), cache);
+
+      await expect(covered).rejects.toThrow(/Items\.get is to be cached, and there is no cache named `default`/);
+
+      @Controller('items')
+      class Plain {
+        @Get()
+        get(): string {
+          return 'x';
+        }
+      }
+      const port = await openNamed(Plain, cache, [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }]);
+      expect(await (await fetch(`${port}/items`)).text()).toBe('x');
+    });
+
+    async function openNamed(controller: Type, cache: CacheKitOptions, providers: NonNullable<ModuleMetadata['providers']> = []): Promise<string> {
+      const { app, url } = await startApp({ imports: [CacheKitModule.forRoot(cache)], controllers: [controller], providers }, platform);
+      apps.push(app);
+      return url;
+    }
+
+    it('made by hand without Nest, says how to bind it (fault 20)', () => {
+      const Interceptor = CacheInterceptor as unknown as new () => CacheInterceptor;
+
+      expect(() => new Interceptor()).toThrow(/CacheInterceptor finds its caches through Nest, and was made by hand\. Bind the class: `@UseInterceptors\(CacheInterceptor\)`/);
+    });
+
+    it('made by hand, works where there is a cache (fault 20)', async () => {
+      @Controller('items')
+      class Plain {
+        @Get()
+        get(): string {
+          return 'x';
+        }
+      }
+      const site = await open({ controllers: [Plain], prepare: (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))) });
+
+      const answers = await site.twice('/items');
+
+      expect(answers.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
     });
   });
 
