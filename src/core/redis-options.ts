@@ -85,7 +85,7 @@ const DEFAULTS = { keyPrefix: 'cache-kit', commandTimeoutMs: 250, coherence: 'tr
 /** Proofs are asked for several times within it, and have to come back. */
 const LEAST_STALENESS_MS = 50;
 /** What the names of keys say behind the prefix and the name of the cache, between colons. */
-export const RESERVED_PARTS: ReadonlySet<string> = new Set(['e', 'g', 'i', 'c', 'x', 'trash', 'epochs', 'wake', 'bus', 'beat']);
+export const RESERVED_PARTS: ReadonlySet<string> = new Set(['e', 'g', 'i', 'c', 'x', 'trash', 'sweep', 'epochs', 'wake', 'bus', 'beat']);
 const PLACES = ['url', 'cluster', 'sentinel', 'client'] as const;
 
 /** @throws CacheConfigError naming what is missing, unknown or contradictory; it shows no password */

@@ -82,4 +82,21 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
 
     expect(left.filter(({ ttlMs }) => ttlMs < 0 || ttlMs > 61_000)).toEqual([]);
   });
+
+  it('leave nothing in the indexes of what was kept for ever, once that is invalidated (fault 29)', async () => {
+    const { redis, masters } = await start();
+    const { cache } = await open({ ...redis, commandTimeout: '5s' });
+    const of = { tags: ['t', 'u'], namespace: 'n' };
+    await cache.set('kept', 1, { ...of, ttl: 'forever' });
+    await cache.setMany(times(500, (i) => [`k${i}`, i] as const), { ...of, ttl: 200 });
+    const areExpired = async (): Promise<boolean> => (await Promise.all(masters.map(keysOf))).flat().filter(({ key }) => key.includes(':e:')).length === 1;
+    await until(areExpired, 5_000, () => 'The entries did not expire.');
+
+    const stats = await cache.getStats();
+    await cache.cleanupExpired();
+    const count = await cache.invalidateTags(['t']);
+    await untilEmpty(masters, 20_000);
+
+    expect([stats.totalEntries, count]).toEqual([1, 1]);
+  });
 });

@@ -1,3 +1,4 @@
+import { LASTING_SCORE } from '../../src/adapters/redis/member-time.js';
 import { call, type Command, plain } from '../../src/adapters/redis/redis-wire.js';
 import * as scripts from '../../src/adapters/redis/scripts.js';
 import type { SimulatedStore } from './simulated-store.js';
@@ -82,14 +83,16 @@ export class RandomCommands {
     return this.#pick([
       () => call(scripts.ENTER, keys, this.#pick(['', current, `${this.#pick(IDS)}0000`]), `${this.#pick(IDS)}0000`, this.#pick([20_000, 100_000, '']), ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000])),
       () => call(scripts.ENTER, keys, '', `${this.#pick(IDS)}0000`, 20_000, ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000])),
-      // More than one call forgets.
-      () => call(scripts.ENTER, [key, index, created], '', `${this.#pick(IDS)}0000`, 20_000, ...Array.from({ length: 12 }, (_, i) => [`old${i}`, this.nowMs - 5_000 - i, this.nowMs - 9_000 - i]).flat()),
+      // What nobody has written to since.
+      () => plain('ZADD', index, ...Array.from({ length: this.#pick([3, 40]) }, (_, i) => [this.nowMs - 5_000 - i, `old${i}`]).flat()),
+      () => plain('ZADD', created, ...Array.from({ length: 40 }, (_, i) => [this.nowMs - 9_000 - i, `old${i}`]).flat()),
       () => call(scripts.LEAVE, keys, 5_000, ...this.#pick([members, ['a', 'b', 'c']])),
       () => call(scripts.END, this.#pick([[key, index, trash], [key, index, trash, created]]), this.#pick([0, 0, 1])),
       () => call(scripts.SOFTEN_ALL, [key]),
       () => call(scripts.REPLACE, [key], this.#pick(IDS)),
       () => call(scripts.EPOCHS, ['k:epochs'], 60_000, this.#pick(['startA-', 'startB-']), 4),
-      () => call(scripts.SURVEY, [index, created], this.#pick([1, 500])),
+      () => call(scripts.STRIKE, keys, 5_000, this.#pick([1, 300])),
+      () => call(scripts.SURVEY, [key, index, created], 5_000, this.#pick([1, 300])),
       () => call(scripts.OUTLIVE, [key], 90_000),
       () => call(scripts.TIME, [key]),
     ])();
@@ -118,7 +121,7 @@ export class RandomCommands {
 
   /** Beyond what the clock goes on by while a batch is run. */
   #until(): string | number {
-    return this.#pick(['+inf', this.nowMs - 5_000, this.nowMs + 50_000]);
+    return this.#pick([LASTING_SCORE + this.nowMs, this.nowMs - 5_000, this.nowMs + 50_000]);
   }
 
   #entry(lease: string): string {

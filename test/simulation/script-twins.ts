@@ -1,3 +1,4 @@
+import { LASTING_SCORE } from '../../src/adapters/redis/member-time.js';
 import { RedisError, type SimulatedStore } from './simulated-store.js';
 
 /*
@@ -143,20 +144,23 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
       store.zadd(index, score(members[i + 1]), members[i] as string);
       if (created !== undefined) store.zadd(created, score(members[i + 2]), members[i] as string);
     }
-    const gone = store.zmembers(index).filter(([, until]) => until <= store.now()).slice(0, 8);
-    for (const key of indexes) if (gone.length > 0) store.zrem(key, gone.map(([member]) => member));
+    strikeExpired(store, keys, 8 + (2 * members.length) / 3);
     for (const key of keys) keepAtLeast(store, key, index, keep);
     return [1, g];
   },
 
   leave({ store, keys, args: [after, ...members] }) {
-    const [group = '', index = ''] = keys;
-    for (const key of keys.slice(1)) protectedly(() => store.zrem(key, members));
-    if (!store.exists(index)) {
-      const left = store.pttl(group);
-      if (left === -1 || left > Number(after)) store.pexpire(group, Number(after));
-    }
+    strike(store, keys, members);
+    if (store.type(keys[1] ?? '') === 'zset') strikeExpired(store, keys, 8 + 2 * (members.length + 1));
+    settle(store, keys, Number(after));
     return 1;
+  },
+
+  strike({ store, keys, args: [after, most] }) {
+    if (store.type(keys[1] ?? '') !== 'zset') return 0;
+    const struck = strikeExpired(store, keys, Number(most));
+    if (struck > 0) settle(store, keys, Number(after));
+    return struck;
   },
 
   end({ store, keys: [group = '', index = '', trash = '', created], args: [isDry] }) {
@@ -227,16 +231,14 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
 
   time: ({ store }) => store.now(),
 
-  survey({ store, keys: [index = '', created = ''], args: [limit] }) {
-    const gone = store.zmembers(index).filter(([, until]) => until <= store.now()).slice(0, Number(limit));
-    const names = gone.map(([member]) => member);
-    if (names.length > 0) {
-      store.zrem(index, names);
-      store.zrem(created, names);
-    }
+  survey({ store, keys, args: [after, most] }) {
+    const [, index = '', created = ''] = keys;
+    const struck = strikeExpired(store, keys, Number(most));
+    if (struck > 0) settle(store, keys, Number(after));
+    const live = store.zmembers(index).filter(([, until]) => until > store.now()).length;
     const byCreation = store.zmembers(created);
     const times = [byCreation.at(0), byCreation.at(-1)].map((each) => (each === undefined ? '' : scoreText(each[1])));
-    return [gone.length, store.zmembers(index).length, ...times];
+    return [struck, live, ...times];
   },
 };
 
@@ -282,11 +284,42 @@ function keepAtLeast(store: SimulatedStore, key: string, index: string, keep: st
   const left = store.pttl(key);
   if (keep === '') {
     if (left >= 0) store.persist(key);
-  } else if (left >= 0 && left < Number(keep)) {
-    store.pexpire(key, Math.ceil(Number(keep) * 1.25) + 5_000);
+    return;
+  }
+  const wanted = Math.ceil(Number(keep) * 1.25) + 5_000;
+  if (left >= 0 && left < Number(keep)) {
+    store.pexpire(key, wanted);
   } else if (left === -1) {
-    const isLasting = store.zmembers(index).some(([, until]) => until === Infinity);
-    if (!isLasting) store.pexpire(key, Math.ceil(Number(keep) * 1.25) + 5_000);
+    const needed = neededMs(store, index);
+    if (needed !== undefined) store.pexpire(key, Math.max(needed, wanted));
+  }
+}
+
+function strike(store: SimulatedStore, keys: readonly string[], members: readonly string[]): void {
+  if (members.length > 0) for (const key of keys.slice(1)) protectedly(() => store.zrem(key, members));
+}
+
+function strikeExpired(store: SimulatedStore, keys: readonly string[], most: number): number {
+  const gone = store.zmembers(keys[1] ?? '').filter(([, until]) => until <= store.now()).slice(0, most);
+  strike(store, keys, gone.map(([member]) => member));
+  return gone.length;
+}
+
+/** `undefined` for ever, and where the index is none. */
+function neededMs(store: SimulatedStore, index: string): number | undefined {
+  if (!['zset', 'none'].includes(store.type(index))) return undefined;
+  const last = store.zmembers(index).at(-1);
+  if (last === undefined) return 0;
+  return last[1] >= LASTING_SCORE ? undefined : Math.ceil(Math.max(last[1] - store.now(), 0) * 1.25) + 5_000;
+}
+
+function settle(store: SimulatedStore, keys: readonly string[], emptyMs: number): void {
+  const needed = neededMs(store, keys[1] ?? '');
+  if (needed === undefined) return;
+  for (const key of keys) {
+    const left = store.pttl(key);
+    if (needed === 0 && (left === -1 || left > emptyMs)) store.pexpire(key, emptyMs);
+    else if (needed > 0 && left === -1) store.pexpire(key, needed);
   }
 }
 

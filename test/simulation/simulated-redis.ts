@@ -93,6 +93,8 @@ function plainReply(store: SimulatedStore, name: string, key: string, args: read
 
 function sortedReply(store: SimulatedStore, name: string, key: string, args: readonly string[]): Reply {
   switch (name) {
+    case 'ZADD':
+      return zaddReply(store, key, args);
     case 'ZREM':
       return store.zrem(key, args);
     case 'ZCARD':
@@ -112,6 +114,13 @@ function sortedReply(store: SimulatedStore, name: string, key: string, args: rea
     default:
       throw new Error(`The simulation does not know the command ${name}.`);
   }
+}
+
+/** `ZADD key score member ...`: how many members are new. */
+function zaddReply(store: SimulatedStore, key: string, args: readonly string[]): Reply {
+  const before = store.isFull ? 0 : store.zmembers(key).length;
+  for (let i = 0; i < args.length; i += 2) store.zadd(key, Number(args[i]), args[i + 1] as string);
+  return store.zmembers(key).length - before;
 }
 
 /** `SET key text [PX ms] [NX]`. */

@@ -45,26 +45,30 @@ export class EntryWalk {
     return count;
   }
 
-  /** The names of entries that begin with `scope` and may match a pattern behind it, on all servers. */
-  async *names(scope: string, pattern: string): AsyncGenerator<string[]> {
+  /**
+   * The names of keys that begin with `scope` and may match a pattern behind it, on all servers.
+   * @param rest is waited for after each step
+   */
+  async *names(scope: string, pattern: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
     // The kit's own matching decides: the server's goes by bytes. Only what stands before the first wildcard is left to it.
     const literal = /^[^*?[\]\\]*/.exec(pattern)?.[0] ?? '';
     const match = `${escapeGlob(scope + literal)}*`;
     for (let walks = 0; walks < MAX_WALKS; walks++) {
       const masters = this.wire.masters();
-      for (const master of masters) yield* this.#namesOn(master, match);
+      for (const master of masters) yield* this.#namesOn(master, match, rest);
       if (masters.join() === this.wire.masters().join()) return;
     }
     throw new Error('The masters of the cluster changed while its entries were walked through.');
   }
 
-  async *#namesOn(master: string, match: string): AsyncGenerator<string[]> {
+  async *#namesOn(master: string, match: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
     let cursor = '0';
     do {
       const from = cursor;
       const step = await this.link.within(this.limitMs, () => this.wire.scan(master, from, match, STEP));
       cursor = step.cursor;
       if (step.keys.length > 0) yield [...step.keys];
+      await rest?.();
     } while (cursor !== '0');
   }
 
@@ -76,7 +80,7 @@ export class EntryWalk {
       const [next, flat] = reply as [Buffer, Reply[]];
       cursor = next.toString('latin1');
       const scored: [string, number][] = [];
-      for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), scoreOf(flat[i + 1] as Reply)]);
+      for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), Number(flat[i + 1])]);
       if (scored.length > 0) yield scored;
     } while (cursor !== '0');
   }
@@ -87,9 +91,4 @@ export class EntryWalk {
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
   }
-}
-
-function scoreOf(reply: Reply): number {
-  const text = String(reply);
-  return text === 'inf' ? Infinity : Number(text);
 }

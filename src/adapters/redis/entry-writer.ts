@@ -6,6 +6,7 @@ import type { Clock } from '../../core/ports/clock.port.js';
 import { type EntryReader, seen } from './entry-reader.js';
 import { entryRecord, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
 import { type Generation, newGeneration, randomId } from './generation.js';
+import { memberTime } from './member-time.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
@@ -16,7 +17,7 @@ import { ENTER, LEAVE, REMOVE, STORE } from './scripts.js';
 export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
 
 /** How long the generation of a group that became empty is kept for loads that hold it. */
-const EMPTY_GROUP_MS = 5_000;
+export const EMPTY_GROUP_MS = 5_000;
 /** So many members are entered by one script. */
 const MEMBERS_PER_SCRIPT = 200;
 
@@ -179,7 +180,7 @@ export class EntryWriter {
     const nowMs = this.link.time.nowMs();
     const commands = [];
     for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
-      const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, untilOf(nowMs, draft), envelope.createdAtMs]);
+      const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, memberTime(nowMs, draft.ttlMs + draft.staleMs), envelope.createdAtMs]);
       // Sent once, here: what comes later may come after its end.
       const substitute = marks.unsent.delete(group) ? text : newGeneration().text;
       commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', substitute, keepMs, ...some) });
@@ -227,9 +228,4 @@ export function indexKeys({ key, index, created }: Group): string[] {
 /** As PX takes it; '' for ever. */
 function wholeMs(ms: number): number | '' {
   return ms === Infinity ? '' : Math.max(1, Math.ceil(ms));
-}
-
-function untilOf(nowMs: number, { ttlMs, staleMs }: EntryDraft): string {
-  const untilMs = nowMs + ttlMs + staleMs;
-  return untilMs === Infinity ? '+inf' : String(Math.ceil(untilMs));
 }

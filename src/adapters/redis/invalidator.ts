@@ -7,7 +7,7 @@ import { readHeads } from './head-reader.js';
 import type { Group } from './redis-keys.js';
 import type { How, RedisParts } from './redis-parts.js';
 import { call, type Command, plain, type Reply } from './redis-wire.js';
-import { REMOVE, SOFTEN, SOFTEN_ALL, SURVEY } from './scripts.js';
+import { REMOVE, SOFTEN, SOFTEN_ALL } from './scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
@@ -30,7 +30,6 @@ export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
 const NAMES_AT_ONCE = 200;
 /** The members of a larger group are counted by its index, though that may name some that are out of view already. */
 const COUNTED_BY_HEADS = 1_000;
-const FORGOTTEN_AT_ONCE = 1_000;
 
 export class Invalidator {
   constructor(
@@ -54,28 +53,6 @@ export class Invalidator {
       case 'all':
         return this.sweeper.settled().then(() => this.#groups(this.parts.keys.everything, how));
     }
-  }
-
-  /** Forgets entries whose time is over, in the indexes: the server has dropped them itself. */
-  async forgetExpired(isDryRun: boolean): Promise<number> {
-    const counts = await Promise.all(this.parts.keys.everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#forgetExpiredOf(part))));
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-
-  async #countExpired({ index }: Group): Promise<number> {
-    const [count] = await this.#ask([plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs())))]);
-    return count as number;
-  }
-
-  async #forgetExpiredOf({ index, created = '' }: Group): Promise<number> {
-    let sum = 0;
-    for (let isMore = true; isMore; ) {
-      const [reply] = await this.#ask([call(SURVEY, [index, created], FORGOTTEN_AT_ONCE)]);
-      const [gone] = reply as [number];
-      sum += gone;
-      isMore = gone === FORGOTTEN_AT_ONCE;
-    }
-    return sum;
   }
 
   async #byName(names: readonly string[], how: How): Promise<number> {
@@ -178,11 +155,6 @@ export class Invalidator {
       count += await this.#byName(names.filter((name) => isMatch(name.slice(scope.length))), how);
     }
     return count;
-  }
-
-  async #ask(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const replies = await this.parts.link.run(commands, this.parts.limitMs);
-    return replies.map(replyOf);
   }
 }
 

@@ -51,7 +51,7 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:i:{tag:<tag>}             its members by expiry
  *   <root>:c:{all:<part>}            all members by creation
  *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are still to be freed
- *   <root>:trash, <root>:epochs, <root>:wake
+ *   <root>:trash, <root>:sweep, <root>:epochs, <root>:wake
  *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
  * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet. The
@@ -65,8 +65,12 @@ export class RedisKeys {
   readonly entryPrefix: string;
   /** What the names of all generations begin with. */
   readonly generationPrefix: string;
+  /** What the names of all indexes begin with. */
+  readonly indexPrefix: string;
   /** SET of the trash keys that wait to be freed. */
   readonly trash: string;
+  /** Held by the process that walks through the indexes, and for a while after it. */
+  readonly sweep: string;
   /** HASH of ids that tell whether any tag of a part of all tags was invalidated. */
   readonly epochs: string;
   /** Channel on which ended loads are told of. */
@@ -85,7 +89,9 @@ export class RedisKeys {
     this.root = `${keyPrefix}:${RESERVED_PARTS.has(name) ? escaped(name.charAt(0)) + name.slice(1) : escapeName(name)}${version === undefined ? '' : `@${escapeName(version)}`}`;
     this.entryPrefix = `${this.root}:e:`;
     this.generationPrefix = `${this.root}:g:`;
+    this.indexPrefix = `${this.root}:i:`;
     this.trash = `${this.root}:trash`;
+    this.sweep = `${this.root}:sweep`;
     this.epochs = `${this.root}:epochs`;
     this.wake = `${this.root}:wake`;
     this.bus = `${this.root}:bus`;
@@ -153,7 +159,15 @@ export class RedisKeys {
 
   /** The name of a group from the name of its trash. */
   groupOfTrash(trash: string): Group {
-    const slot = trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1);
+    return this.#groupIn(trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1));
+  }
+
+  /** The group of an index. */
+  groupOfIndex(index: string): Group {
+    return this.#groupIn(index.slice(this.indexPrefix.length));
+  }
+
+  #groupIn(slot: string): Group {
     return this.#group(slot, slot.startsWith('{all:') ? `${this.root}:c:${slot}` : undefined);
   }
 

@@ -20,6 +20,7 @@ import { EntryWalk } from './entry-walk.js';
 import { EntryWriter, type Prepared } from './entry-writer.js';
 import { randomId } from './generation.js';
 import { GroupEnding } from './group-ending.js';
+import { IndexSweeper } from './index-sweeper.js';
 import { Invalidator, type Target } from './invalidator.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { LoadCommitter } from './load-committer.js';
@@ -52,6 +53,7 @@ import { WakeRoom, type Watch } from './wake-room.js';
  *   LoadOpener     leases            LoadCommitter  results           LeaseKeeper   keeps leases alive
  *   EntryWriter    entries and indexes in one round trip
  *   Invalidator    out of view       TrashSweeper   out of memory     Outbox        what Redis has not heard of
+ *   IndexSweeper   out of the indexes what has expired
  *   RedisLink      limits every wait, refuses calls while Redis is away
  */
 
@@ -83,6 +85,7 @@ export class RedisAdapter implements CacheAdapter {
   readonly #room: WakeRoom;
   readonly #invalidator: Invalidator;
   readonly #sweeper: TrashSweeper;
+  readonly #indexes: IndexSweeper;
   readonly #outbox: Outbox;
   readonly #scan: EntryScan;
   readonly #survey: StoreSurvey;
@@ -118,6 +121,7 @@ export class RedisAdapter implements CacheAdapter {
     this.#leases = new LeaseKeeper(this.#link, clock);
     this.#room = new WakeRoom(clock, () => wire.isListening());
     this.#sweeper = new TrashSweeper(parts);
+    this.#indexes = new IndexSweeper(parts);
     const ending = new GroupEnding(parts, this.#sweeper);
     this.#invalidator = new Invalidator(parts, new TagConjunction(parts), ending, this.#sweeper);
     this.#outbox = new Outbox(clock, new Redelivery(parts, this.#invalidator, ending, (name) => wire.placeOf(name)));
@@ -196,7 +200,7 @@ export class RedisAdapter implements CacheAdapter {
   async invalidate(target: InvalidationTarget, { soft = false, dryRun = false }: { soft?: boolean; dryRun?: boolean } = {}): Promise<number> {
     if (target.kind === 'pattern') compileGlob(target.pattern);
     if (this.#isClosed) return 0;
-    if (target.kind === 'expired') return this.#link.isUp() ? this.#invalidator.forgetExpired(dryRun) : 0;
+    if (target.kind === 'expired') return this.#link.isUp() ? this.#indexes.forgetExpired(dryRun) : 0;
     if (dryRun) return this.#invalidator.run(target, { soft, dryRun });
     try {
       const count = await this.#watched(this.#invalidator.run(target, { soft, dryRun }));
@@ -215,7 +219,8 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   async usage(): Promise<AdapterUsage> {
-    const { entries, oldestMs, newestMs } = await this.#survey.take();
+    const { entries, oldestMs, newestMs, areManyExpired } = await this.#survey.take();
+    if (areManyExpired) void this.#indexes.sweep();
     const status = this.#outbox.size > 0 && this.#link.isUp() ? 'degraded' : this.#link.status;
     const tier = { name: 'redis', entries, hits: this.#hits, misses: this.#misses, bytes: null } as const;
     return { entries, bytes: null, evictions: 0, oldestMs, newestMs, status, tiers: [tier] };
@@ -234,6 +239,7 @@ export class RedisAdapter implements CacheAdapter {
     this.#outbox.close();
     this.#leases.close();
     this.#sweeper.close();
+    this.#indexes.close();
     this.#room.wakeAll();
     this.#link.close();
     await this.#wire.close();
@@ -262,6 +268,7 @@ export class RedisAdapter implements CacheAdapter {
     if (isMoved) this.#outbox.repeatRecent();
     void this.#outbox.flush();
     void this.#sweeper.adopt();
+    this.#indexes.start();
   }
 
   /** @param hides what was to be invalidated still when the read began */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LASTING_SCORE } from './member-time.js';
 
 /*
  * What has to happen on the server in one step. Every script touches one hash slot, takes all names as KEYS, and costs
@@ -44,6 +45,42 @@ end
 local function outlive(key, ms)
   local left = redis.call('PTTL', key)
   if left >= 0 and left < ms then redis.call('PEXPIRE', key, ms) end
+end
+`;
+
+/** For scripts of a group. KEYS generation, index, and for a part of everything the index by creation. */
+const GROUP = `
+local function strike(members)
+  for first = 1, #members, 500 do
+    local some = {unpack(members, first, math.min(first + 499, #members))}
+    for i = 2, #KEYS do redis.pcall('ZREM', KEYS[i], unpack(some)) end
+  end
+end
+local function strike_expired(most)
+  local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms(), 'LIMIT', 0, most)
+  strike(gone)
+  return #gone
+end
+-- How long the keys of the group are needed: until its last member goes, and more; nil for ever, 0 where it has none.
+local function needed_ms()
+  local last = redis.pcall('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
+  if last.err then return nil end
+  if #last == 0 then return 0 end
+  local kept_until = tonumber(last[2])
+  if kept_until >= ${LASTING_SCORE} then return nil end
+  return math.ceil(math.max(kept_until - now_ms(), 0) * 1.25) + 5000
+end
+-- Keys that were made to last for ever go with the last member that does. A load that is under way may hold the generation
+-- of an empty group still, so it is not removed at once.
+local function settle(empty_ms)
+  local needed = needed_ms()
+  if not needed then return end
+  for i = 1, #KEYS do
+    local left = redis.call('PTTL', KEYS[i])
+    if needed == 0 then
+      if left == -1 or left > empty_ms then redis.call('PEXPIRE', KEYS[i], empty_ms) end
+    elseif left == -1 then redis.call('PEXPIRE', KEYS[i], needed) end
+  end
 end
 `;
 
@@ -210,12 +247,12 @@ return {fresh and 1 or 0, head}
 /**
  * Enters members of a group. KEYS generation, index, and for a part of everything the index by creation; ARGV expected
  * generation or '' for any, generation to use where there is none, ms that the longest lives or '' for ever, then for
- * each member: name, time until which it is kept or `+inf`, time of creation. Answers `[1 if entered, generation]`.
+ * each member: name, time until which it is kept, time of creation. Answers `[1 if entered, generation]`.
  *
  * They are given more time than they need: each time that a generation is touched, processes that keep copies of what is in
  * the group are told, and forget them.
  */
-export const ENTER = script(
+export const ENTER = groupScript(
   'enter',
   `
 local expected, keep = ARGV[1], ARGV[3]
@@ -236,10 +273,7 @@ for i = 4, #ARGV, 3 do
   redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i])
   if KEYS[3] then redis.call('ZADD', KEYS[3], ARGV[i + 2], ARGV[i]) end
 end
-local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms(), 'LIMIT', 0, 8)
-if #gone > 0 then
-  for i = 2, #KEYS do redis.call('ZREM', KEYS[i], unpack(gone)) end
-end
+strike_expired(8 + 2 * (#ARGV - 3) / 3)
 for i = 1, #KEYS do
   local left = redis.call('PTTL', KEYS[i])
   if keep == '' then
@@ -247,27 +281,33 @@ for i = 1, #KEYS do
   elseif left >= 0 and left < tonumber(keep) then
     redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25) + 5000)
   elseif left == -1 then
-    local lasting = redis.call('ZRANGEBYSCORE', KEYS[2], '+inf', '+inf', 'LIMIT', 0, 1)
-    if #lasting == 0 then redis.call('PEXPIRE', KEYS[i], math.ceil(keep * 1.25) + 5000) end
+    local needed = needed_ms()
+    if needed then redis.call('PEXPIRE', KEYS[i], math.max(needed, math.ceil(keep * 1.25) + 5000)) end
   end
 end
 return {1, g}
 `,
 );
 
-/**
- * Takes members out of a group. KEYS as for ENTER; ARGV ms after which the generation of an empty group may go, members.
- * A load that is under way may hold that generation still, so it is not removed at once.
- */
-export const LEAVE = script(
+/** Takes members out of a group, and some whose time is over. KEYS as for ENTER; ARGV ms after which the generation of an empty group may go, members. */
+export const LEAVE = groupScript(
   'leave',
   `
-for i = 2, #KEYS do redis.pcall('ZREM', KEYS[i], unpack(ARGV, 2)) end
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  local left = redis.call('PTTL', KEYS[1])
-  if left == -1 or left > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-end
+strike({unpack(ARGV, 2)})
+if redis.call('TYPE', KEYS[2]).ok == 'zset' then strike_expired(8 + 2 * #ARGV) end
+settle(tonumber(ARGV[1]))
 return 1
+`,
+);
+
+/** Takes members out of a group whose time is over. KEYS as for ENTER; ARGV as for LEAVE, how many at most. Answers how many. */
+export const STRIKE = groupScript(
+  'strike',
+  `
+if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then return 0 end
+local struck = strike_expired(ARGV[2])
+if struck > 0 then settle(tonumber(ARGV[1])) end
+return struck
 `,
 );
 
@@ -377,21 +417,18 @@ export const OUTLIVE = script('outlive', `if redis.call('PTTL', KEYS[1]) < ARGV[
 export const TIME = script('time', `return now_ms()`);
 
 /**
- * Forgets members whose time is over, so many at most, and counts the others. KEYS index, index by creation; ARGV limit.
- * Answers `[forgotten, live, oldest, newest]`, the last two as times of creation or ''.
+ * Counts the members of a part of everything that are live, and strikes others. KEYS as for ENTER; ARGV as for STRIKE. Answers
+ * `[struck, live, oldest, newest]`, the last two as times of creation or ''.
  */
-export const SURVEY = script(
+export const SURVEY = groupScript(
   'survey',
   `
-local gone = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now_ms(), 'LIMIT', 0, ARGV[1])
-for i = 1, #gone, 500 do
-  local some = {unpack(gone, i, math.min(i + 499, #gone))}
-  redis.call('ZREM', KEYS[1], unpack(some))
-  redis.call('ZREM', KEYS[2], unpack(some))
-end
-local oldest = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-local newest = redis.call('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
-return {#gone, redis.call('ZCARD', KEYS[1]), oldest[2] or '', newest[2] or ''}
+local struck = strike_expired(ARGV[2])
+if struck > 0 then settle(tonumber(ARGV[1])) end
+local live = redis.call('ZCOUNT', KEYS[2], '(' .. string.format('%.0f', now_ms()), '+inf')
+local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+local newest = redis.call('ZRANGE', KEYS[3], -1, -1, 'WITHSCORES')
+return {struck, live, oldest[2] or '', newest[2] or ''}
 `,
 );
 
@@ -424,6 +461,10 @@ until #found > 0 or redis.call('ZCARD', key) <= rank
 return found
 `,
 );
+
+function groupScript(name: string, body: string): Script {
+  return script(name, GROUP + body);
+}
 
 function script(name: string, body: string): Script {
   const lua = SHARED + body;

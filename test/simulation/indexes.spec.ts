@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CacheService } from '../../src/core/cache.service.js';
+import { times } from '../support/cache-with.js';
+import { QuietWorld } from './quiet-world.js';
+
+/** What is left in the indexes of entries that are gone, where nobody writes; hours pass at once. */
+
+const MINUTE_MS = 60_000;
+const SERVERS: readonly (readonly [string, number])[] = [['one server', 1], ['a cluster', 3]];
+
+/** Members of all groups together: those of everything come in parts. */
+function inEverything(world: QuietWorld, kind?: 'i' | 'c'): string[] {
+  return times(16, (part) => world.members(`{all:${part}}`, kind)).flat();
+}
+
+/** Opens processes of one cache, and waits until they have found their servers. */
+async function opened(servers: number, processes: number, onSend?: (name: string, process: number) => void): Promise<{ world: QuietWorld; cache: CacheService }> {
+  const world = new QuietWorld({ servers, processes, onSend: ({ name }, process) => onSend?.(name, process) });
+  await world.pass(100);
+  return { world, cache: world.caches[0] as CacheService };
+}
+
+describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, servers) => {
+  it('are struck beside one entry that is kept for ever (fault 29)', async () => {
+    const { world, cache } = await opened(servers, 3);
+    const of = { tags: ['t'], namespace: 'n' };
+    await world.done(cache.set('kept', 1, { ...of, ttl: 'forever' }));
+    await world.done(cache.setMany(times(2_000, (i) => [`k${i}`, i] as const), { ...of, ttl: '1s' }));
+    const before = world.members('{tag:t}').length;
+
+    await world.pass(3 * MINUTE_MS);
+
+    expect(before).toBe(2_001);
+    expect([world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')]).toEqual(Array(4).fill(['n:kept']));
+    expect(world.errors).toEqual([]);
+  });
+
+  it('are walked through by one process at a time, once a minute at most (fault 29)', async () => {
+    const sweeps: number[] = [];
+    const { world, cache } = await opened(servers, 5, (name, process) => {
+      if (name === 'strike') sweeps.push(process);
+    });
+    await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
+
+    await world.pass(10 * MINUTE_MS);
+
+    // Two indexes, the one of the tag and one of everything.
+    expect(sweeps.length).toBeGreaterThan(2 * 5);
+    expect(sweeps.length).toBeLessThanOrEqual(2 * 10);
+  });
+
+  it('go with the last entry that was kept for ever (fault 29)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.set('kept', 1, { tags: ['t', 'u'], namespace: 'n', ttl: 'forever' }));
+    await world.done(cache.setMany(times(500, (i) => [`k${i}`, i] as const), { tags: ['t', 'u'], namespace: 'n', ttl: '1s' }));
+    await world.pass(2_000);
+
+    const count = await world.done(cache.invalidateTags(['t']));
+    await world.pass(20_000);
+
+    expect(count).toBe(1);
+    expect(world.names()).toEqual([]);
+  });
+
+  it('do not go before an entry that outlives it (fault 29)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
+    await world.done(cache.set('long', 2, { tags: ['t'], ttl: '1h' }));
+    await world.done(cache.delete('kept'));
+    await world.done(cache.set('short', 3, { tags: ['t'], ttl: '1s' }));
+
+    await world.pass(50 * MINUTE_MS);
+
+    expect(await world.done(cache.get('long'))).toBe(2);
+    expect(await world.done(cache.invalidateTags(['t']))).toBe(1);
+  });
+
+  it('are struck at once by cleanupExpired, of tags too, and counted once (fault 29)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
+    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), { tags: ['t', 'u'], ttl: '1s' }));
+    await world.pass(2_000);
+
+    const count = await world.done(cache.cleanupExpired());
+
+    expect(count).toBe(1_000);
+    expect([world.members('{tag:t}'), world.members('{tag:u}'), inEverything(world)]).toEqual([[':kept'], [], [':kept']]);
+  });
+
+  it('are not counted as entries, and struck soon after they were seen (fault 29)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
+    await world.done(cache.setMany(times(3_000, (i) => [`k${i}`, i] as const), { tags: ['t'], ttl: '1s' }));
+    await world.pass(2_000);
+
+    const { totalEntries } = await world.done(cache.getStats());
+    await world.pass(5_000);
+
+    expect(totalEntries).toBe(1);
+    expect([world.members('{tag:t}'), inEverything(world)]).toEqual([[':kept'], [':kept']]);
+  });
+
+  it('are left alone once the cache is closed, and no timer is left (fault 29)', async () => {
+    const sent: string[] = [];
+    const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
+    await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
+    await world.done(cache.setMany(times(2_000, (i) => [`k${i}`, i] as const), { tags: ['t'], ttl: '1s' }));
+    await world.pass(50_000);
+    for (let tries = 0; tries < 10_000 && !sent.includes('strike'); tries++) await world.pass(5);
+    const isUnderWay = sent.includes('strike') && world.members('{tag:t}').length > 300;
+
+    await world.done(cache.close());
+    sent.length = 0;
+    await world.pass(2 * MINUTE_MS);
+
+    expect(isUnderWay).toBe(true);
+    expect([sent, world.timersOf(0)]).toEqual([[], 0]);
+    expect(world.names()).not.toContain('k:default:sweep');
+  });
+});
