@@ -3,6 +3,7 @@ import { sharedByCopies } from '../../core/copies.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { CacheRequest, Exchange } from './exchange.js';
 import { requestInProcess } from './in-process-request.js';
+import type { ClientSocket } from './in-process-socket.js';
 import type { RoutePolicy } from './route-policy.js';
 
 /** How long a refresh may take. */
@@ -47,7 +48,7 @@ export class BackgroundRefresh {
     if (clock.coarseNowMs() < (this.#pausedUntilMs.get(key) ?? -Infinity)) return;
     this.#pausedUntilMs.delete(key);
     const { request } = exchange;
-    const like = { url: request.originalUrl, headers: headersFor(request, policy), ...connectionOf(request) };
+    const like = { url: request.originalUrl, headers: headersFor(request, policy), client: clientOf(request) };
     const { answered, abort } = requestInProcess(server, like, (own) => refreshing.add(own));
     const timer = clock.schedule(MAX_REFRESH_MS, abort);
     const done = answered
@@ -86,13 +87,7 @@ function headersFor({ headers, host }: CacheRequest, { scope, varyBy, identitySi
   return { ...(host === undefined ? {} : { host }), ...Object.fromEntries(kept) };
 }
 
-function connectionOf(request: CacheRequest): { remoteAddress: string | undefined; isEncrypted: boolean } {
+function clientOf(request: CacheRequest): ClientSocket {
   const { socket, raw } = request as { socket?: ClientSocket; raw?: { socket?: ClientSocket } };
-  const client = socket ?? raw?.socket;
-  return { remoteAddress: client?.remoteAddress, isEncrypted: client?.encrypted === true };
-}
-
-interface ClientSocket {
-  readonly remoteAddress?: string;
-  readonly encrypted?: boolean;
+  return socket ?? raw?.socket ?? {};
 }

@@ -91,11 +91,15 @@ const MAX_JOINED_BYTES = 16 * 1024;
 
 /**
  * A body in the form that leaves fastest. Node joins head and body of an answer to one write where the body is text, and
- * makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for.
+ * makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for; the head,
+ * which is joined to it, is `TEXT_ENCODING`.
  */
 export function writable(body: Buffer): Buffer | string {
   return body.length > 0 && body.length <= MAX_JOINED_BYTES && isAscii(body) ? body.toString('latin1') : body;
 }
+
+/** Of headers (RFC 9110 section 5.5), and so of text that is written together with them. */
+export const TEXT_ENCODING = 'latin1';
 
 /** Whether somebody has put methods of their own before those by which the body of a response leaves. */
 export function hasOwnOutput(response: object): boolean {

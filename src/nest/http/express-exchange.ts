@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, TEXT_ENCODING, writable } from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -109,7 +109,7 @@ export class ExpressExchange implements Exchange {
         isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
-        return response.end(writable(bytes));
+        return response.end(writable(bytes), TEXT_ENCODING);
       };
     response.status = (code) => {
       hasStatus = true;
@@ -125,7 +125,7 @@ export class ExpressExchange implements Exchange {
     // Middleware that limits the time of a request may have answered it meanwhile.
     if (response.headersSent) return;
     if (body.length > 0) response.setHeader('content-length', body.length);
-    response.end(writable(body));
+    response.end(writable(body), TEXT_ENCODING);
   }
 
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void {

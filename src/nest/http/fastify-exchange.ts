@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, writable } from './exchange.js';
+import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, TEXT_ENCODING, writable } from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -24,6 +24,7 @@ export interface FastifyReply {
   clearCookie?: CookieMethod;
 }
 
+type RawMethod = (chunk: unknown, encoding: unknown, callback: unknown) => unknown;
 type CookieMethod = (...args: unknown[]) => unknown;
 type CookieMethods = Record<(typeof COOKIE_METHODS)[number], CookieMethod>;
 
@@ -176,11 +177,21 @@ export class FastifyExchange implements Exchange {
     this.reply.raw.once('close', listener);
   }
 
-  /** A Buffer without a content type would get one, and an empty answer has none. */
+  /** A Buffer without a content type would get one, and an empty answer has none; text of a JSON type would get a charset. */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
     if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
-    const hasType = this.reply.getHeader('content-type') !== undefined;
-    return hasType ? send(writable(body)) : body.length === 0 ? send() : send(body);
+    const type = this.reply.getHeader('content-type');
+    if (type === undefined) return body.length === 0 ? send() : send(body);
+    const form = withCharset(String(type)) === type ? writable(body) : body;
+    if (typeof form === 'string') this.#writeWithHead(form);
+    return send(form);
+  }
+
+  /** Fastify names no encoding of the text, and Node would take the headers for UTF-8 as well. A hook may send another text. */
+  #writeWithHead(text: string): void {
+    const raw = this.reply.raw as unknown as { end: RawMethod };
+    const end = raw.end.bind(raw);
+    raw.end = (chunk, encoding, callback) => end(chunk, chunk === text ? TEXT_ENCODING : encoding, callback);
   }
 
   /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */

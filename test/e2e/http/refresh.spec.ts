@@ -1,13 +1,15 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type CanActivate, type ExecutionContext, InternalServerErrorException, ServiceUnavailableException, UseGuards } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/cache-route.decorator.js';
-import { closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, settled, travelIn, until } from '../http.fixture.js';
+import { closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, settled, type Site, travelIn, until } from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
 describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (platform) => {
-  const { openRoute } = routesOn(platform);
+  const { openRoute, openController, routeOf } = routesOn(platform);
 
   type Script = (request: PlatformRequest, response: PassthroughResponse, run: number) => unknown;
   type StaleSite = RouteSite & { travel: (ms: number) => void };
@@ -20,6 +22,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
       return script(request, response, run);
     };
     const site = await openRoute(answer, CacheRoute({ ttl: '1m', ...options }), ...decorators);
+    return { ...site, travel: travelIn(site.cache) };
+  }
+
+  /** A site whose every request passes a middleware. */
+  async function behind(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void): Promise<Site & { travel: (ms: number) => void }> {
+    const { controller } = routeOf(() => 'x', CacheRoute({ ttl: '1m', staleWhileRevalidate: '1h' }));
+    const site = await openController(controller, { prepare: (app) => app.use(middleware) });
     return { ...site, travel: travelIn(site.cache) };
   }
 
@@ -100,6 +109,70 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
 
     expect((await site.get('/', alice)).body).toBe('{"id":"alice","run":2}');
     expect((await site.get('/', { authorization: 'bob' })).body).toBe('{"id":"bob","run":3}');
+  });
+
+  it.each<[string, (request: IncomingMessage, response: ServerResponse) => unknown]>([
+    ['tunes the connection', ({ socket }) => socket.setNoDelay(true).setKeepAlive(true, 1_000).setTimeout(60_000).unref().ref()],
+    ['asks for addresses', ({ socket }) => [(socket.address() as AddressInfo).address.length, socket.remotePort?.toFixed(), socket.localAddress?.length, socket.readyState]],
+    ['sets time-outs on request and response', (request, response) => (request.setTimeout(60_000), response.setTimeout(60_000))],
+    ['counts bytes', ({ socket }) => [socket.bytesRead.toFixed(), socket.bytesWritten.toFixed()]],
+  ])('#99: refreshes a route behind middleware that %s (fault 19)', async (_, use) => {
+    const errors: unknown[] = [];
+    const middleware = (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void): void => {
+      try {
+        use(request, response);
+        next();
+      } catch (error) {
+        errors.push(error);
+        next(error);
+      }
+    };
+    const site = await behind(middleware);
+
+    await site.get('/');
+    site.travel(61_000);
+    await site.get('/');
+    await settled();
+
+    expect(errors).toEqual([]);
+    expect((await site.get('/')).headers).toMatchObject({ 'x-cache': 'HIT', age: '0' });
+  });
+
+  it('#99: makes a request with everything that a client\'s has (fault 19)', async () => {
+    const seen: Map<string, string>[] = [];
+    const site = await behind((request, response, next) => {
+      seen.push(membersOf({ request, response, socket: request.socket }));
+      next();
+    });
+    await site.get('/');
+    site.travel(61_000);
+
+    await site.get('/');
+    await settled();
+
+    const [ofClient, ofRefresh] = [seen[0], seen.at(-1)] as [Map<string, string>, Map<string, string>];
+    expect([...ofClient].filter(([name, kind]) => ofRefresh.get(name) !== kind)).toEqual([]);
+    expect(seen).toHaveLength(3);
+  });
+
+  it('#99: refreshes where middleware reads the request to its end, and tells it that all is over (fault 19)', async () => {
+    const told: string[] = [];
+    const site = await behind((request, response, next) => {
+      request.once('aborted', () => told.push('aborted'));
+      response.once('finish', () => told.push('finish'));
+      response.once('close', () => told.push('close'));
+      request.once('end', () => next()).resume();
+    });
+    await site.get('/');
+    site.travel(61_000);
+    told.length = 0;
+
+    const stale = await site.get('/');
+    await settled();
+
+    expect(stale.headers['x-cache']).toBe('STALE');
+    expect([...told].sort()).toEqual(['close', 'close', 'finish', 'finish']);
+    expect((await site.get('/')).headers).toMatchObject({ 'x-cache': 'HIT', age: '0' });
   });
 
   it('#99: leaves a key alone for a while whose refresh has failed', async () => {
@@ -236,3 +309,20 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     expect([wasClosed, site.runs.count]).toEqual([false, 2]);
   });
 });
+
+/** The kind of each public member. */
+function membersOf(parts: Readonly<Record<string, object>>): Map<string, string> {
+  const members = Object.entries(parts).flatMap(([part, target]) => [...namesOf(target)].map((name): [string, string] => [`${part}.${name}`, typeof (target as Record<string, unknown>)[name]]));
+  return new Map(members.filter(([name]) => !OF_THE_PARSER.includes(name)));
+}
+
+/** What Node's parser of connections has set, and the state it has brought the socket to. */
+const OF_THE_PARSER = ['socket.parser', 'socket.timeout', 'socket.readableFlowing', 'request.joinDuplicateHeaders'];
+
+function namesOf(target: object): Set<string> {
+  const names = new Set<string>();
+  for (let from: object | null = target; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from) as object | null) {
+    for (const name of Object.getOwnPropertyNames(from)) if (!name.startsWith('_')) names.add(name);
+  }
+  return names;
+}

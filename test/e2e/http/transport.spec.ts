@@ -100,6 +100,35 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     expect((await cache.getStats()).totalEntries).toBe(0);
   });
 
+  it.each<[string, () => unknown]>([
+    ['a small text', () => 'a,b'],
+    ['a small JSON', () => ({ a: 1 })],
+    ['bytes that are ASCII', () => new Uint8Array(Buffer.from('a,b'))],
+    ['a text that is not ASCII', () => 'å,b'],
+  ])('#29: sends headers in Latin-1 with %s, on hits too (fault 19)', async (_, body) => {
+    const { twice } = await openRoute((__, response) => (response.header('X-File', 'filename="é.txt"'), body()));
+
+    const answers = await twice('/');
+
+    expect(answers.map(({ headers }) => headers['x-file'])).toEqual(Array(2).fill('filename="é.txt"'));
+    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(lasting(answers[1])).toEqual(lasting(answers[0]));
+  });
+
+  it('#81: gives the type of bytes no charset, on misses and hits (fault 19)', async () => {
+    const { twice } = await openRoute((_, response) => {
+      response.header('Content-Type', 'application/vnd.api+json');
+      // Nest makes JSON of bytes on Express, and Express gives text a charset.
+      return platform === 'express' ? '{"a":1}' : new Uint8Array(Buffer.from('{"a":1}'));
+    });
+
+    const answers = await twice('/');
+
+    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    const expected = platform === 'express' ? 'application/vnd.api+json; charset=utf-8' : 'application/vnd.api+json';
+    expect(answers.map(({ headers, body }) => [headers['content-type'], body])).toEqual(Array(2).fill([expected, '{"a":1}']));
+  });
+
   it('#107: stores what the handler has encoded where it says so, for each encoding', async () => {
     const { get } = await openRoute((request, response) => {
       response.header('Vary', 'Accept-Encoding');
