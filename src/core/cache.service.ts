@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs';
 import { type CacheEntry, type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
 import { type CacheExplanation, explainEntry } from './cache-explanation.js';
-import { checkedTags, checkKey, checkKeys, storedKey } from './cache-key.js';
+import { checkKey, checkKeys, storedKey } from './cache-key.js';
 import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions, ManyFactory } from './cache-operations.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
@@ -17,6 +17,7 @@ import { GuardedStore } from './guarded-store.js';
 import { basePlan, draftOf, isDue, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load-policy.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
+import { answerOf, readComputedTags } from './option-functions.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { show } from './show.js';
@@ -165,6 +166,11 @@ export class CacheService implements CacheOperations {
     this.#reporter[status](entry);
   }
 
+  /** Tells of an option whose function gave nothing that can be used: what it was for is not stored. */
+  reportUnusable(error: CacheConfigError): void {
+    this.#reporter.fault(error, 'store a response');
+  }
+
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
@@ -183,7 +189,7 @@ export class CacheService implements CacheOperations {
       const value = await write();
       const loadMs = this.clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
-      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? checkedTags(tags(value)) : known })));
+      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : known })));
       const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
       if (!isStored) await this.#invalidate(target);
       else this.#loader.detach(target);

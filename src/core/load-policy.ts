@@ -116,9 +116,8 @@ export function staleWindowMs(policy: LoadPolicy, ttlMs: number): number {
 }
 
 /** The same for the result of a load, which may ask to be kept longer. */
-export function keptStaleMs(plan: LoadPlan, value: unknown, ttlMs: number): number {
-  const asked = typeof plan.keepStale === 'function' ? readDuration(plan.keepStale(value), 'keepStale', 0) : plan.keepStale;
-  return Math.max(asked, staleWindowMs(plan, ttlMs));
+export function keptStaleMs(policy: LoadPolicy, askedMs: number, ttlMs: number): number {
+  return Math.max(askedMs, staleWindowMs(policy, ttlMs));
 }
 
 /** `SetOptions`, read once. */

@@ -609,10 +609,91 @@ describe('what is stored', () => {
     expect(errors).toHaveLength(1);
   });
 
-  it('fails the call when a computed TTL cannot be read', async () => {
-    const { cache } = cacheWith();
+  describe('whose options are functions that fail, or answer what cannot be used', () => {
+    const fail = (): never => {
+      throw new Error('of the user');
+    };
+    const UNUSABLE: [what: string, options: GetOrSetOptions<string>, reason: string][] = [
+      ['a TTL below 0', { ttl: () => -5000 }, 'got `-5000`'],
+      ['a TTL of NaN', { ttl: () => NaN }, 'got `NaN`'],
+      ['a TTL without end', { ttl: () => Infinity }, 'got `Infinity`'],
+      ['no TTL', { ttl: () => undefined as never }, 'got `undefined`'],
+      ['a text that is no TTL', { ttl: () => 'soon' as never }, 'got `soon`'],
+      ['a promise of a TTL', { ttl: (async () => 1000) as never }, 'a promise'],
+      ['a TTL that throws', { ttl: fail }, 'of the user'],
+      ['tags of null', { tags: () => [(null as unknown as { id: string }).id] }, 'null'],
+      ['null for tags', { tags: () => null as never }, 'got `null`'],
+      ['a text for tags', { tags: (() => 't') as never }, 'as an array'],
+      ['an empty tag', { tags: () => [''] }, 'non-empty'],
+      ['a promise of tags that fails', { tags: (async () => fail()) as never }, 'a promise'],
+      ['a storeIf that throws', { storeIf: fail }, 'of the user'],
+      ['a promise from storeIf', { storeIf: (async () => false) as never }, 'a promise'],
+      ['a keepStale that throws', { keepStale: fail }, 'of the user'],
+    ];
+    const LOADS: Record<string, (cache: CacheService, options: GetOrSetOptions<string>) => Promise<unknown>> = {
+      getOrSet: (cache, options) => cache.getOrSet('k', () => 'v', options),
+      getOrSetMany: async (cache, options) => (await cache.getOrSetMany(['k'], async () => ({ k: 'v' }), options)).get('k'),
+      refresh: (cache, options) => cache.refresh('k', () => 'v', options),
+    };
 
-    await expect(cache.getOrSet('k', () => 'v', { ttl: () => 'soon' as never })).rejects.toThrow('Expected `ttl` to be a TTL such as');
+    describe.each(Object.entries(LOADS))('is returned by %s, reported and not stored', (_, load) => {
+      it.each(UNUSABLE)('with %s (fault 14)', async (__, options, reason) => {
+        const { cache, errors } = cacheWith();
+
+        expect(await load(cache, options)).toBe('v');
+
+        expect(await cache.getEntry('k')).toBeUndefined();
+        expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+        expect(errors[0]?.message).toContain(reason);
+      });
+    });
+
+    it('leaves the rest of a batch as it is (fault 14)', async () => {
+      const { cache, errors } = cacheWith();
+      const rows = new Map<string, { id: string } | null>([['a', { id: 'a' }], ['none', null], ['b', { id: 'b' }]]);
+
+      const values = await cache.getOrSetMany(['a', 'none', 'b'], async () => rows, { tags: (row) => [(row as { id: string }).id] });
+
+      expect(values).toEqual(rows);
+      expect(await cache.getMany(['a', 'none', 'b'])).toEqual(new Map([['a', { id: 'a' }], ['b', { id: 'b' }]]));
+      expect(errors).toHaveLength(1);
+    });
+
+    it('keeps the expired value where a refresh in the background has one (fault 14)', async () => {
+      const { cache, clock, errors } = cacheWith();
+      await cache.getOrSet('k', () => 'old', { ttl: '1s', staleWhileRevalidate: '1h' });
+      await clock.advance(1_001);
+
+      expect(await cache.getOrSet('k', () => 'new', { ttl: () => NaN, staleWhileRevalidate: '1h' })).toBe('old');
+      await settle();
+
+      expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+      expect((await cache.getEntry('k'))?.value).toBe('old');
+    });
+
+    it.each([
+      [270_900.000_000_000_06, 270_900],
+      [1_499.5, 1_500],
+    ])('is stored with a TTL of %s ms, rounded (fault 14)', async (asked, ttlMs) => {
+      const { cache, clock, errors } = cacheWith();
+      await cache.getOrSet('k', () => 'v', { ttl: () => asked });
+
+      await clock.advance(ttlMs - 1);
+      expect(await cache.get('k')).toBe('v');
+      await clock.advance(1);
+      expect(await cache.get('k')).toBeUndefined();
+      expect(errors).toEqual([]);
+    });
+
+    it('is returned by a write-through whose tags fail, and the value before it is gone (fault 14)', async () => {
+      const { cache, errors } = cacheWith();
+      await cache.set('k', 'old');
+
+      expect(await cache.writeThrough('k', async () => 'written', { tags: fail })).toBe('written');
+
+      expect(await cache.get('k')).toBeUndefined();
+      expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+    });
   });
 });
 

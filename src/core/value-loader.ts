@@ -1,13 +1,12 @@
 import { CacheSerializationError, CacheTimeoutError } from './cache.errors.js';
 import { type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
 import type { LoadContext } from './call-options.js';
-import { checkedTags } from './cache-key.js';
 import type { CacheReporter } from './cache-reporter.js';
-import { parseTtl } from './duration.js';
 import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
-import { keptStaleMs, type LoadPlan } from './load-policy.js';
+import { draftOfLoad } from './load-draft.js';
+import type { LoadPlan } from './load-policy.js';
 import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { LoadRun } from './load-run.js';
@@ -231,11 +230,21 @@ export class ValueLoader {
 
   async #keep(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant, values: ReadonlyMap<string, unknown>, loadMs: number): Promise<void> {
     const keys = granted.map(({ flight }) => flight.key);
-    const drafts = keys.flatMap((key) => draftOf(run.plan, key, values.get(key), loadMs) ?? []);
+    const drafts = keys.flatMap((key) => this.#draftOf(run.plan, key, values.get(key), loadMs) ?? []);
     const stored = await this.#commit(grant, drafts);
     this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
     for (const { flight } of granted) {
       this.#flights.land(flight, values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
+    }
+  }
+
+  /** A plan whose functions fail, or answer what cannot be used, must not cost anybody the value: it is reported and not stored. */
+  #draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {
+    try {
+      return draftOfLoad(plan, key, value, loadMs);
+    } catch (error) {
+      this.#reporter.fault(error, 'store a loaded value');
+      return undefined;
     }
   }
 
@@ -382,15 +391,6 @@ function newerEntry({ purpose, replaced }: Flight, ticket: LoadTicket | undefine
 
 function currentOf(ticket: LoadTicket | undefined): StoredEntry | undefined {
   return ticket?.state === 'granted' ? ticket.current : undefined;
-}
-
-function draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {
-  if (value === undefined || (plan.storeIf !== undefined && !plan.storeIf(value))) return undefined;
-  const tags = typeof plan.tags === 'function' ? checkedTags(plan.tags(value)) : plan.tags;
-  const asked = value === null && plan.negativeTtlMs !== undefined ? plan.negativeTtlMs : typeof plan.ttl === 'function' ? parseTtl(plan.ttl(value), 'ttl') : plan.ttl;
-  if (asked === 0) return undefined;
-  const ttlMs = asked === Infinity || plan.jitter === 0 ? asked : Math.max(1, Math.floor(asked * (1 - Math.random() * plan.jitter)));
-  return { key, value, ttlMs, staleMs: keptStaleMs(plan, value, ttlMs), tags, loadMs };
 }
 
 function isStorable({ value }: EntryDraft): boolean {

@@ -1,5 +1,7 @@
 import { type CallHandler } from '@nestjs/common';
 import { Observable, type Subscriber } from 'rxjs';
+import type { CacheConfigError } from '../../core/cache.errors.js';
+import { answerOf, readComputedTags } from '../../core/option-functions.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import { answerFor, finishAnswer, type Provenance, showBypass } from './answer-headers.js';
 import type { ForwardReason } from './cache-status.js';
@@ -12,7 +14,7 @@ import { putBack, replay } from './replay.js';
 import { restoreHeaders } from './response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
 import { accessAfterRun, type RouteAccess } from './route-access.js';
-import { hostOf } from './route-key.js';
+import { hostOf, routePathOf } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 import type { Refusal } from './storability.js';
 import { mergedHeaders } from './validated-response.js';
@@ -89,6 +91,8 @@ export class HandlerRun {
   /** The handler sees something that a run for the cache would not show it. */
   readonly #isOwn: boolean;
   #judgeConditions: (() => void) | undefined;
+  /** Why the route's `tags` could not be used. */
+  #tagFault: CacheConfigError | undefined;
   #stopWatching: () => void = () => undefined;
 
   constructor(private readonly parts: RunParts) {
@@ -228,7 +232,10 @@ export class HandlerRun {
     const { exchange, policy, access, reason } = this.parts;
     const captured = this.#captured(body);
     for (const name of NOT_SENT) exchange.removeHeader(name);
-    if ('refusal' in captured) return this.#pass(body, captured.refusal);
+    if ('refusal' in captured) {
+      if (captured.refusal === 'tags' && this.#tagFault !== undefined) policy.cache.reportUnusable(this.#tagFault);
+      return this.#pass(body, captured.refusal);
+    }
     const { response } = captured;
     if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
     if (this.#isOwn && access.stores) return this.#pass(body, 'own-request');
@@ -303,10 +310,12 @@ export class HandlerRun {
   /** `undefined` when the route's function fails. */
   #tagsOf(headers: HeaderMap): readonly unknown[] | undefined {
     const { policy, access, exchange } = this.parts;
+    const { tags } = policy;
     try {
-      const named: unknown = typeof policy.tags === 'function' ? policy.tags(exchange.request, this.#after?.value) : policy.tags;
-      return Array.isArray(named) ? [...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...(named as unknown[]), ...declaredTags(headers)])] : undefined;
-    } catch {
+      const named = typeof tags === 'function' ? answerOf('tags', routePathOf(exchange.request), () => tags(exchange.request, this.#after?.value), readComputedTags) : tags;
+      return [...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...named, ...declaredTags(headers)])];
+    } catch (error) {
+      this.#tagFault = error as CacheConfigError;
       return undefined;
     }
   }

@@ -1,0 +1,45 @@
+import { CacheConfigError } from './cache.errors.js';
+import { checkedTags } from './cache-key.js';
+import { parseDuration, parseTtl } from './duration.js';
+
+/**
+ * What a function among the options answers, as `read` understands it.
+ * @param subject what was loaded, for the message
+ * @throws CacheConfigError that names the option; what went wrong is its cause
+ */
+export function answerOf<T>(option: string, subject: string, ask: () => unknown, read: (answer: unknown) => T): T {
+  try {
+    const answer = ask();
+    refusePromise(answer);
+    return read(answer);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CacheConfigError(`The function \`${option}\` gave nothing that can be used for \`${subject}\`, whose value is returned and not stored: ${reason}`, { cause: error });
+  }
+}
+
+/** A promise is true whatever it brings, and one that rejects would end the process. */
+function refusePromise(answer: unknown): void {
+  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return;
+  Promise.resolve(answer).catch(() => undefined);
+  throw new CacheConfigError('it answered with a promise. It has to answer at once.');
+}
+
+export function readComputedTags(answer: unknown): readonly string[] {
+  return checkedTags(answer);
+}
+
+/** As `parseTtl`, and fractions of a millisecond are rounded. */
+export function readComputedTtl(answer: unknown): number {
+  return parseTtl(rounded(answer), 'ttl');
+}
+
+/** As `parseDuration`, and fractions of a millisecond are rounded. */
+export function readComputedKeepStale(answer: unknown): number {
+  return answer === undefined ? 0 : parseDuration(rounded(answer), 'keepStale');
+}
+
+/** What arithmetic has made of whole milliseconds, such as 270900.00000000006. */
+function rounded(answer: unknown): unknown {
+  return typeof answer === 'number' && answer >= 0 ? Math.round(answer) : answer;
+}

@@ -1,0 +1,71 @@
+import { Injectable } from '@nestjs/common';
+import { afterEach, expect, it } from '@jest/globals';
+import type { CacheError } from '../../core/cache.errors.js';
+import type { CacheService } from '../../core/cache.service.js';
+import { CachePut } from './cache-put.decorator.js';
+import { CachedMany } from './cached-many.decorator.js';
+import { Cached } from './cached.decorator.js';
+import { closeAll, startWith } from './decorators.fixture.js';
+
+interface Row {
+  id: string;
+}
+const tagsOf = (row: Row | null): string[] => [(row as Row).id];
+
+/** Functions that are right for a row, and have not thought of the row that is not there. */
+@Injectable()
+class Rows {
+  @Cached({ key: (id: string) => id, tags: tagsOf })
+  async find(id: string): Promise<Row | null> {
+    return rowOf(id);
+  }
+
+  @Cached({ key: (id: string) => id, storeIf: (row: Row | null) => (row as Row).id !== '' })
+  async findSome(id: string): Promise<Row | null> {
+    return rowOf(id);
+  }
+
+  @Cached({ key: (id: string) => id, ttl: (row: Row | null) => (row === null ? -5000 : 270_900.000_000_000_06) })
+  async findFor(id: string): Promise<Row | null> {
+    return rowOf(id);
+  }
+
+  @CachedMany({ key: (id: string) => id, tags: tagsOf })
+  async findMany(ids: string[]): Promise<Map<string, Row | null>> {
+    return new Map(ids.map((id) => [id, rowOf(id)]));
+  }
+
+  @CachePut({ key: (id: string) => id, tags: tagsOf })
+  async put(id: string): Promise<Row | null> {
+    return rowOf(id);
+  }
+}
+
+function rowOf(id: string): Row | null {
+  return id === 'none' ? null : { id };
+}
+
+const CALLS: Record<string, (rows: Rows, id: string) => Promise<unknown>> = {
+  '@Cached with tags': (rows, id) => rows.find(id),
+  '@Cached with storeIf': (rows, id) => rows.findSome(id),
+  '@Cached with a TTL': (rows, id) => rows.findFor(id),
+  '@CachedMany with tags': async (rows, id) => (await rows.findMany(['before', id, 'behind'])).get(id),
+  '@CachePut with tags': (rows, id) => rows.put(id),
+};
+
+afterEach(closeAll);
+
+async function started(): Promise<{ service: Rows; cache: CacheService; errors: CacheError[] }> {
+  const errors: CacheError[] = [];
+  return { ...(await startWith(Rows, { onError: (error) => errors.push(error) })), errors };
+}
+
+it.each(Object.entries(CALLS))('%s answers with the value that its function cannot bear, reports it and stores the others (fault 14)', async (_, call) => {
+  const { service, cache, errors } = await started();
+
+  expect([await call(service, 'none'), await call(service, 'some')]).toEqual([null, { id: 'some' }]);
+
+  expect(await cache.getEntry('none')).toBeUndefined();
+  expect((await cache.getEntry('some'))?.value).toEqual({ id: 'some' });
+  expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+});
