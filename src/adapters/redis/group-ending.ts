@@ -2,8 +2,8 @@ import type { CountedIndex } from './entry-walk.js';
 import { type Generation, randomId, readGeneration } from './generation.js';
 import type { Group } from './redis-keys.js';
 import type { RedisParts } from './redis-parts.js';
-import { call, type Command, plain, type Reply } from './redis-wire.js';
-import { END } from './scripts.js';
+import { call, type Command, isOnItsWay, plain, type Reply, yielding } from './redis-wire.js';
+import { END, REPLACE } from './scripts.js';
 import { epochPartOf } from './tag-epochs.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
@@ -12,6 +12,7 @@ export interface Ended extends CountedIndex {
   readonly group: Group;
   /** What its entries were valid by. */
   readonly generation: Generation | undefined;
+  /** Whether its index, or what became of it, is still to be gone through. */
   readonly isTrash: boolean;
 }
 
@@ -44,7 +45,7 @@ export class GroupEnding {
   /** @param first what `forgetEpochs` has answered */
   async end(groups: readonly Group[], isDryRun: boolean, first: readonly Command[] = []): Promise<Ending> {
     const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
-    const commands = ends.map(({ group, trash }) => call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], isDryRun ? 1 : 0));
+    const commands = ends.map(({ group, trash }) => yielding(call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], isDryRun ? 1 : 0)));
     const isAtWork = this.sweeper.isAtWork();
     const look = plain('EXISTS', this.parts.keys.trash);
     // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
@@ -54,8 +55,24 @@ export class GroupEnding {
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + 1 + register.length);
     const ended = ends.map(({ group, trash }, i) => endedBy(replies[i] as Reply, group, isDryRun ? group.index : trash));
+    if (ended.some(isOnItsWay)) await this.#endOnTheWay(ended, ends, isDryRun);
     if (!isDryRun) for (const group of groups) group.known = undefined;
     return { ended, isSweeping: isAtWork || answers[first.length] === 1 };
+  }
+
+  /**
+   * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets another id,
+   * so that it stays where the index is and entries can be stored; the index cannot be set aside and is gone through where it is.
+   */
+  async #endOnTheWay(ended: (Ended | Error)[], ends: readonly { group: Group; trash: string }[], isDryRun: boolean): Promise<void> {
+    const places = ended.flatMap((each, i) => (isOnItsWay(each) ? [i] : []));
+    const moving = places.map((i) => ends[i] as { group: Group; trash: string });
+    const afterMs = `(${Math.floor(this.parts.link.time.nowMs())}`;
+    const steps = moving.flatMap(({ group: { key, index } }) => [isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()), plain('ZCOUNT', index, afterMs, '+inf')]);
+    const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...moving.map(({ group }) => group.index))];
+    const replies = (await this.parts.link.run([...register, ...steps], this.parts.limitMs)).slice(register.length);
+    places.forEach((place, i) => (ended[place] = endedInSteps(replies[2 * i] as Reply, replies[2 * i + 1] as Reply, (moving[i] as { group: Group }).group)));
+    if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
   }
 
   /** Has freed what ended groups have left. */
@@ -70,6 +87,12 @@ function endedBy(reply: Reply, group: Group, index: string): Ended | Error {
   if (reply instanceof Error) return reply;
   const [live, isTrash, text] = reply as [number, number, Buffer];
   return { group, index, live, isTrash: isTrash === 1, generation: readGeneration(text.toString('latin1')) };
+}
+
+function endedInSteps(text: Reply, live: Reply, group: Group): Ended | Error {
+  if (text instanceof Error) return text;
+  const generation = readGeneration(Buffer.isBuffer(text) ? text.toString('latin1') : undefined);
+  return { group, index: group.index, live: typeof live === 'number' ? live : 0, isTrash: true, generation };
 }
 
 /** Whether ids of parts of all tags are removed. What is no hash holds none. */

@@ -8,7 +8,7 @@ import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send
 import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
 import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
-import type { Command, RedisWire, Reply, WireListener } from './redis-wire.js';
+import { type Command, isOnItsWay, type RedisWire, type Reply, type WireListener } from './redis-wire.js';
 
 /*
  * The real thing. Commands that belong to one server travel in one pipeline. In a cluster the servers are found by the
@@ -267,10 +267,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
       [...map.byNode(commands.map(({ keys }) => keys[0] as string))].map(async ([node, indices]) => {
         const own = indices.map((i) => commands[i] as Sent);
         const answers = node === undefined ? own.map(() => undefined) : await this.#toldOf(own, this.#busOn(node), (sent) => pipelined(node, sent));
-        const strayed = own.filter((_, i) => isRedirection(answers[i]));
+        const strayed = own.filter((command, i) => isToFollow(command, answers[i]));
         const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
         let next = 0;
-        answers.forEach((answer, i) => (replies[indices[i] as number] = isRedirection(answer) ? (late[next++] as Reply) : (answer as Reply)));
+        answers.forEach((answer, i) => (replies[indices[i] as number] = isToFollow(own[i] as Sent, answer) ? (late[next++] as Reply) : (answer as Reply)));
       }),
     );
     return replies;
@@ -339,7 +339,8 @@ function announcement(channel: string, names: readonly string[], isSharded: bool
   return { name: isSharded ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf(names)] };
 }
 
-/** Or that nobody was asked. */
-function isRedirection(reply: Reply | undefined): boolean {
+/** Whether a command is to be sent to another server, or that nobody was asked. */
+function isToFollow({ yieldsToMoves }: Sent, reply: Reply | undefined): boolean {
+  if (yieldsToMoves === true && isOnItsWay(reply)) return false;
   return reply === undefined || (reply instanceof Error && REDIRECTIONS.test(reply.message));
 }

@@ -157,9 +157,14 @@ export class RedisKeys {
     return groups;
   }
 
-  /** The name of a group from the name of its trash. */
+  /** Whether what is among the trash is the index of a group itself, which could not be set aside. */
+  isIndex(trash: string): boolean {
+    return trash.startsWith(this.indexPrefix);
+  }
+
+  /** The group whose index, set aside or not, has this name among the trash. */
   groupOfTrash(trash: string): Group {
-    return this.#groupIn(trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1));
+    return this.isIndex(trash) ? this.groupOfIndex(trash) : this.#groupIn(trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1));
   }
 
   /** The group of an index. */

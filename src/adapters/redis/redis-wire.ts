@@ -11,6 +11,8 @@ export interface Command {
   readonly script?: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
+  /** It is refused, with an error that `isOnItsWay` knows, rather than kept waiting for a slot that moves from one server to another. */
+  readonly yieldsToMoves?: boolean;
 }
 
 export function plain(name: string, key: string, ...args: Argument[]): Command {
@@ -19,6 +21,16 @@ export function plain(name: string, key: string, ...args: Argument[]): Command {
 
 export function call(script: Script, keys: readonly string[], ...args: Argument[]): Command {
   return { name: script.name, script, keys, args };
+}
+
+/** A command of several keys that can be done without, or in steps of one key each: of an open slot no server has all keys for sure. */
+export function yielding(command: Command): Command {
+  return { ...command, yieldsToMoves: true };
+}
+
+/** Whether a command was refused because its slot is on its way from one server to another. */
+export function isOnItsWay(reply: unknown): boolean {
+  return reply instanceof Error && /^(ASK|TRYAGAIN) /.test(reply.message);
 }
 
 /** What the adapter needs of a Redis, whatever its topology. Nothing here waits for a connection, or repeats a command. */

@@ -1,7 +1,9 @@
 import type { Timer } from '../../core/ports/clock.port.js';
+import type { EntryHead } from './entry-record.js';
 import { readHeads } from './head-reader.js';
+import type { Group } from './redis-keys.js';
 import type { RedisParts } from './redis-parts.js';
-import { call, type Command, plain, type Reply } from './redis-wire.js';
+import { call, type Command, plain, type Reply, yielding } from './redis-wire.js';
 import { REMOVE } from './scripts.js';
 
 /** So many entries are freed in one go. */
@@ -101,13 +103,31 @@ export class TrashSweeper {
   }
 
   async #sweepOne(name: string): Promise<void> {
+    if (this.parts.keys.isIndex(name)) return this.#sweepIndex(name);
     for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
       if (this.#isClosed) return;
       // While a name is among the trash, the members of other groups are counted with care: so it stays until these have heard of it.
-      const leave = await this.#free(members);
+      const { leave } = await this.#free(members);
       await this.parts.link.run([plain('ZREM', name, ...members), ...leave], this.parts.limitMs);
     }
     this.parts.link.post([plain('SREM', this.parts.keys.trash, name), ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name))]);
+  }
+
+  /**
+   * An index whose slot was on its way when its group was made invalid, and still serves: only what is gone is struck off. Its name
+   * stays among the trash until the slot has arrived.
+   */
+  async #sweepIndex(index: string): Promise<void> {
+    const { keys, link, limitMs, walk, writer } = this.parts;
+    const group = keys.groupOfTrash(index);
+    for await (const members of walk.members(index)) {
+      if (this.#isClosed) return;
+      const { gone, leave } = await this.#free(members, [group]);
+      const strike = gone.length === 0 ? [] : [index, ...(group.created === undefined ? [] : [group.created])].map((key) => plain('ZREM', key, ...gone));
+      await link.run([...strike, ...leave], limitMs);
+    }
+    const replies = await link.run(writer.retireCommands(group).map(yielding), limitMs);
+    if (replies.every((reply) => !(reply instanceof Error))) this.strike([index]);
   }
 
   async #some(name: string): Promise<string[]> {
@@ -116,15 +136,16 @@ export class TrashSweeper {
     return (members as Reply[]).map(String);
   }
 
-  /** @returns what takes the removed entries out of their groups */
-  async #free(members: readonly string[]): Promise<Command[]> {
+  /** @returns the members under whose names there is nothing any more, and what takes the removed entries out of their groups but `kept` */
+  async #free(members: readonly string[], kept: readonly Group[] = []): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
     const names = members.map((member) => this.parts.keys.entryPrefix + member);
     const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
     const states = await this.parts.reader.statesOf(heads, this.parts.limitMs);
-    const removals = names.flatMap((entry, i) => {
-      const head = heads[i];
-      return head !== undefined && states[i] === 'invalid' ? [call(REMOVE, [entry], head.revision, this.parts.keys.wake)] : [];
-    });
-    return removals.length === 0 ? [] : this.parts.writer.forgetCommands(await this.parts.link.run(removals, this.parts.limitMs));
+    const places = names.flatMap((_, i) => (heads[i] !== undefined && states[i] === 'invalid' ? [i] : []));
+    const removals = places.map((i) => call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.parts.keys.wake));
+    const removed = removals.length === 0 ? [] : await this.parts.link.run(removals, this.parts.limitMs);
+    const isRemoved = new Set(places.filter((_, i) => Buffer.isBuffer(removed[i]) && removed[i].length > 0));
+    const gone = members.filter((_, i) => heads[i] === undefined || isRemoved.has(i));
+    return { gone, leave: this.parts.writer.forgetCommands(removed, kept).map(yielding) };
   }
 }
