@@ -35,7 +35,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'takes a proof for good',
     backend: 'hybrid',
     faults: ['black hole to the client'],
-    edits: [{ file: HYBRID, find: 'return this.#clock.nowMs() < this.#coherence.provenUntilMs;', replace: 'return this.#coherence.provenUntilMs !== -Infinity;' }],
+    edits: [{ file: HYBRID, find: 'return nowMs < this.#coherence.provenUntilMs;', replace: 'return this.#coherence.provenUntilMs !== -Infinity;' }],
   },
   {
     name: 'keeps its copies when a connection is lost and comes back',

@@ -163,6 +163,24 @@ describe('a near copy', () => {
   });
 });
 
+describe('a near copy with a time limit', () => {
+  it('is not used for longer in a process that has been too busy to read its coarse clock (fault 23)', async () => {
+    const { adapter, clock, coherence, far, read, store } = hybrid();
+    coherence.copyLimitMs = 1_000;
+    store('v', { ttlMs: Infinity });
+    await read();
+    const coarseMs = clock.coarseNowMs();
+    clock.coarseNowMs = () => coarseMs;
+
+    await clock.advance(1_000);
+    await read();
+    await clock.advance(1_000);
+    await adapter.getMany(['k'], undefined);
+
+    expect(far.asked).toEqual(['get', 'get', 'getMany']);
+  });
+});
+
 describe('proof', () => {
   it('is needed for every copy that is served, to the millisecond', async () => {
     const { clock, coherence, far, read, store } = hybrid();

@@ -55,13 +55,15 @@ export class HybridAdapter implements CacheAdapter {
   }
 
   get(key: string, namespace: string | undefined): StoredEntry | undefined | Promise<StoredEntry | undefined> {
-    if (!this.#isProven()) return this.#far.get(key, namespace);
-    return this.#near.get(key, namespace) ?? this.#readOne(key, namespace);
+    const nowMs = this.#clock.nowMs();
+    if (!this.#isProven(nowMs)) return this.#far.get(key, namespace);
+    return this.#copyOf(key, namespace, nowMs) ?? this.#readOne(key, namespace);
   }
 
   getMany(keys: readonly string[], namespace: string | undefined): (StoredEntry | undefined)[] | Promise<(StoredEntry | undefined)[]> {
-    if (!this.#isProven()) return this.#far.getMany(keys, namespace);
-    const found = keys.map((key) => this.#near.get(key, namespace));
+    const nowMs = this.#clock.nowMs();
+    if (!this.#isProven(nowMs)) return this.#far.getMany(keys, namespace);
+    const found = keys.map((key) => this.#copyOf(key, namespace, nowMs));
     const missing = keys.filter((_, i) => found[i] === undefined);
     return missing.length === 0 ? found : this.#readMissing(found, missing, namespace);
   }
@@ -102,7 +104,8 @@ export class HybridAdapter implements CacheAdapter {
   }
 
   async look(key: string, namespace: string | undefined): Promise<readonly TierEntry[]> {
-    const copy = this.#isProven() ? this.#near.get(key, namespace) : undefined;
+    const nowMs = this.#clock.nowMs();
+    const copy = this.#isProven(nowMs) ? this.#copyOf(key, namespace, nowMs) : undefined;
     const entry = await this.#far.get(key, namespace);
     return [{ name: this.#near.kind, entry: copy }, { name: this.#far.kind, entry }];
   }
@@ -112,9 +115,15 @@ export class HybridAdapter implements CacheAdapter {
     await this.#near.close();
   }
 
-  /** The clock itself, not the coarse one: a process that was busy for long must not take its copies for proven. */
-  #isProven(): boolean {
-    return this.#clock.nowMs() < this.#coherence.provenUntilMs;
+  /** @param nowMs of the clock itself, not the coarse time: a process that was busy for long must not take its copies for proven */
+  #isProven(nowMs: number): boolean {
+    return nowMs < this.#coherence.provenUntilMs;
+  }
+
+  /** A copy that may be used. @param nowMs as for `#isProven` */
+  #copyOf(key: string, namespace: string | undefined, nowMs: number): StoredEntry | undefined {
+    const copy = this.#near.get(key, namespace);
+    return copy !== undefined && nowMs < copy.keptUntilMs ? copy : undefined;
   }
 
   async #readOne(key: string, namespace: string | undefined): Promise<StoredEntry | undefined> {

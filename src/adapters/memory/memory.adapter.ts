@@ -12,7 +12,7 @@ import type {
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
-import type { NearTier } from '../../core/ports/near-tier.port.js';
+import type { NearEntry, NearTier } from '../../core/ports/near-tier.port.js';
 import { type Isolation, snapshot } from '../../core/value-copier.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { LoadRegistry, type OpenLoad } from './load-registry.js';
@@ -78,7 +78,7 @@ export class MemoryAdapter implements NearTier {
     this.#sweep = new ExpirySweep(this.#store, context.clock);
   }
 
-  get(key: string, namespace: string | undefined): StoredEntry | undefined {
+  get(key: string, namespace: string | undefined): NearEntry | undefined {
     const nowMs = this.#time.coarseNowMs();
     const node = this.#store.findLive(key, namespace, nowMs);
     if (node === undefined) {

@@ -2,10 +2,16 @@ import type { AdapterUsage, CacheAdapter, EntryDraft, InvalidationTarget, LoadGr
 
 /** What the hybrid adapter needs of its near tier: an adapter that answers at once, and stores copies of entries. */
 export interface NearTier extends CacheAdapter {
-  get(key: string, namespace: string | undefined): StoredEntry | undefined;
+  get(key: string, namespace: string | undefined): NearEntry | undefined;
   begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): NearGrant;
   invalidate(target: InvalidationTarget): number;
   usage(): AdapterUsage;
+}
+
+/** A copy. It may be found for a moment after its time, since the near tier judges by the coarse clock. */
+export interface NearEntry extends StoredEntry {
+  /** Until when it may be used, on the scale of `Clock.nowMs()`. */
+  readonly keptUntilMs: number;
 }
 
 export interface NearGrant extends LoadGrant {
