@@ -2,17 +2,27 @@ import type { CacheAdapter, InvalidationTarget, LoadRequest } from '../../src/co
 import type { Clock } from '../../src/core/ports/clock.port.js';
 import { HybridAdapter } from '../../src/adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
+import { Announcer, type Silence } from '../../src/adapters/redis/announcer.js';
+import { namesIn } from '../../src/adapters/redis/changes.js';
 import type { Feed, ListeningWire, Sink, SinkListener } from '../../src/adapters/redis/listening-wire.js';
 import { RedisCoherence } from '../../src/adapters/redis/redis-coherence.js';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.js';
+import { call, type Command, type Reply } from '../../src/adapters/redis/redis-wire.js';
+import { REMOVE } from '../../src/adapters/redis/scripts.js';
+import type { CoherenceMode } from '../../src/core/redis-options.js';
 import { draftOf } from '../../src/testing/adapter-fixture.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
+import { SimulatedStore } from './simulated-store.js';
+import { TWINS } from './script-twins.js';
 import { ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
  * Several processes with near copies of one store, in a time of their own. Real: the hybrid adapter, the memory adapter as near
  * tier, and what decides when a copy may be served. Simulated: the store, which tells of every change on one connection for each
  * process, and the network between, which delays, swallows and cuts. Processes stand still now and then.
+ *
+ * In a mixed world each process learns of changes in a way of its own, which the server refuses now and then, as it refuses to let
+ * it publish, and what the processes tell each other there is evicted.
  *
  * A key holds the version that the database had when its load began. Who writes raises the version, invalidates, and notes when
  * that was acknowledged: how old a read is, is how long before it the first newer version was.
@@ -23,7 +33,17 @@ const KEYS = ['a', 'b', 'c'];
 const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 
 /** A rule taken out of the design. */
-export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter }) => void;
+export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter; wire: ListeningWire }) => void;
+
+export interface Story {
+  readonly forMs: number;
+  readonly isMixed: boolean;
+}
+
+const ALIKE: Story = { forMs: 4_000, isMixed: false };
+export const MIXED: Story = { forMs: 12_000, isMixed: true };
+const WAYS: readonly CoherenceMode[] = ['tracking', 'tracking', 'bus', 'bus', 'ttl'];
+const REFUSAL = 'NOPERM this user has no permissions';
 
 export interface Verdict {
   readonly reads: number;
@@ -48,13 +68,15 @@ class World {
   readonly random: () => number;
   readonly server = { frozenUntilMs: 0, isDead: false };
   readonly store: MemoryAdapter;
+  /** What beats leave on the server. */
+  readonly roll = new SimulatedStore(() => Math.floor(this.time.nowMs));
   readonly processes: Process[] = [];
   readonly versions = new Map(KEYS.map((key) => [key, 0]));
   /** By key: which version was acknowledged when, and by whom. */
   readonly acknowledged: { readonly key: string; readonly version: number; readonly atMs: number; readonly by: Process }[] = [];
   readonly verdict = { reads: 0, nearHits: 0, oldestOwnMs: 0, oldestOthersMs: 0, staleAtLast: 0 };
 
-  constructor(readonly seed: number, mutant: Mutant | undefined) {
+  constructor(readonly seed: number, readonly story: Story, mutant: Mutant | undefined) {
     this.random = randomFrom(seed);
     this.store = memory(new ProcessClock(this.time, this.server, 0));
     for (let i = 0; i < 3; i++) this.processes.push(new Process(this, mutant));
@@ -64,13 +86,15 @@ class World {
     return least + this.random() * (most - least);
   }
 
-  /** What the store has changed is told of on every connection. */
-  changed(target: InvalidationTarget): void {
-    for (const process of this.processes) process.sink?.send((listener) => listener.onNames(namesOf(target)));
+  /** What was changed, or published, is told of on every connection that listens to that. */
+  tell(kind: Feed['kind'], names: readonly string[]): void {
+    for (const process of this.processes) {
+      for (const sink of process.sinks) if (sink.feed.kind === kind) sink.send((listener) => listener.onNames(names));
+    }
   }
 
-  async run(forMs: number): Promise<Verdict> {
-    const endMs = this.time.nowMs + forMs;
+  async run(): Promise<Verdict> {
+    const endMs = this.time.nowMs + this.story.forMs;
     for (const process of this.processes) process.live(endMs);
     await this.time.runUntil(endMs + 1_000);
     for (const process of this.processes) process.heal();
@@ -86,15 +110,20 @@ class Process {
   readonly owner = { frozenUntilMs: 0, isDead: false };
   readonly clock: Clock;
   readonly adapter: HybridAdapter;
-  sink: SimulatedSink | undefined;
+  readonly sinks = new Set<SimulatedSink>();
+  /** What the server lets it do. */
+  readonly rights = { tracking: true, publish: true };
+  #announcer: Announcer | undefined;
   /** Until when nothing passes in either direction. */
   swallowedUntilMs = 0;
 
   constructor(readonly world: World, mutant: Mutant | undefined) {
     this.clock = new ProcessClock(world.time, this.owner, world.between(0, 500));
-    const coherence = new RedisCoherence(this.#wire(), { mode: 'tracking', maxStalenessMs: MAX_STALENESS_MS, keys: names, clock: this.clock, onNotice: () => undefined });
+    const mode = world.story.isMixed ? (WAYS[Math.floor(world.random() * WAYS.length)] as CoherenceMode) : 'tracking';
+    const wire = this.#wire();
+    const coherence = new RedisCoherence(wire, { mode, maxStalenessMs: MAX_STALENESS_MS, keys: names, clock: this.clock, onNotice: () => undefined });
     const near = memory(this.clock);
-    mutant?.({ coherence, near });
+    mutant?.({ coherence, near, wire });
     coherence.start();
     this.adapter = new HybridAdapter({ near, far: this.#far(), coherence, clock: this.clock });
   }
@@ -113,6 +142,7 @@ class Process {
     for (let i = 0; i < 3; i++) often(1, 12, () => this.read(key()));
     often(20, 150, () => void this.#write(key()));
     often(50, 600, () => this.#suffer());
+    if (world.story.isMixed) often(500, 3_000, () => this.#bePutOut());
   }
 
   /** What is answered, or loaded; `onStale` is told of an answer that is older than it may ever be. */
@@ -129,6 +159,7 @@ class Process {
 
   heal(): void {
     this.swallowedUntilMs = 0;
+    Object.assign(this.rights, { tracking: true, publish: true });
   }
 
   /** When something that is sent now arrives; packets that were swallowed are sent again once they may pass. */
@@ -174,9 +205,21 @@ class Process {
   #suffer(): void {
     const { world } = this;
     const choice = world.random();
-    if (choice < 0.3) this.sink?.cut();
+    if (choice < 0.3) for (const sink of this.sinks) sink.cut();
     else if (choice < 0.55) this.swallowedUntilMs = world.time.nowMs + world.between(20, 900);
     else if (choice < 0.8) this.owner.frozenUntilMs = world.time.nowMs + world.between(20, 500);
+  }
+
+  /** What matters only where processes depend on each other. */
+  #bePutOut(): void {
+    const { world } = this;
+    const choice = world.random();
+    if (choice < 0.3) this.rights.tracking = !this.rights.tracking;
+    else if (choice < 0.5) this.rights.publish = !this.rights.publish;
+    else if (choice < 0.6) world.roll.evict(names.roll[Math.floor(world.random() * names.roll.length)] as string);
+    else if (choice < 0.75) this.swallowedUntilMs = world.time.nowMs + world.between(1_000, 3_000);
+    else if (choice < 0.85) this.owner.frozenUntilMs = world.time.nowMs + world.between(1_000, 3_000);
+    if (choice < 0.3) for (const sink of this.sinks) sink.cut();
   }
 
   #judge(key: string, version: number, startMs: number, onStale: (() => void) | undefined): void {
@@ -209,17 +252,48 @@ class Process {
     };
   }
 
-  /** There and back. What the store does, it does at once when the call arrives. */
-  #call<T>(act: () => T, change?: InvalidationTarget): Promise<T> {
+  /** What the store does, it does at once when the call arrives. */
+  async #call<T>(act: () => T, change?: InvalidationTarget): Promise<T> {
+    if (change === undefined || this.#announcer === undefined) return this.#travel(act);
+    let answer: T | undefined;
+    const send = (sent: readonly Command[]): Promise<readonly Reply[]> => this.#travel(() => sent.map((command, i) => {
+      if (command.name === 'PUBLISH') return this.#publish(command);
+      if (i === 0) answer = act();
+      if (i === 0) this.world.tell('tracking', namesOf(change));
+      return 1;
+    }));
+    const commands = namesOf(change).map((name) => call(REMOVE, [name], ''));
+    const replies = await this.#announcer.run(commands, { channels: () => [names.bus], isSharded: false, isOrdered: true, send });
+    const failure = replies.find((reply) => reply instanceof Error);
+    if (failure !== undefined) throw failure;
+    return answer as T;
+  }
+
+  #publish({ args: [message] }: Command): Reply {
+    if (!this.rights.publish) return new Error(REFUSAL);
+    this.world.tell('bus', namesIn(String(message)) ?? []);
+    return 1;
+  }
+
+  /** There and back. */
+  #travel<T>(act: () => T): Promise<T> {
     const { time, server } = this.world;
     return new Promise((resolve, reject) => {
       time.at(this.arrivalMs(), server, () => {
         const answer = act();
-        if (change !== undefined) this.world.changed(change);
         const isCut = this.world.random() < 0.03;
         time.at(this.arrivalMs(), this.owner, () => (isCut ? reject(new Error('The connection was cut.')) : resolve(answer)));
       });
     });
+  }
+
+  async #beat({ keys, args }: Command): Promise<Reply> {
+    const { roll } = this.world;
+    const answer = await this.#travel(() => {
+      roll.hasWritten = false;
+      return TWINS['beat']?.({ store: roll, keys, args: args.map(String), publish: () => undefined });
+    });
+    return (answer as readonly string[]).map((id) => Buffer.from(id));
   }
 
   #wire(): ListeningWire {
@@ -230,8 +304,14 @@ class Process {
       watchPlaces: () => undefined,
       isServedBy: () => true,
       areInPlace: () => Promise.resolve(true),
-      announceChanges: () => undefined,
-      openSink: (_master: string, _feed: Feed, _clock: Clock, listener: SinkListener) => (this.sink = new SimulatedSink(this, listener)),
+      announceChanges: (_prefix: string, silence: Silence) => void (this.#announcer = new Announcer(silence)),
+      mayAnnounce: () => this.#travel(() => this.rights.publish).catch(() => undefined),
+      run: (commands) => Promise.all(commands.map((command) => this.#beat(command).catch((error: unknown) => error as Error))),
+      openSink: (_master: string, feed: Feed, _clock: Clock, listener: SinkListener) => {
+        const sink = new SimulatedSink(this, feed, listener);
+        this.sinks.add(sink);
+        return sink;
+      },
     };
   }
 }
@@ -246,7 +326,7 @@ class SimulatedSink implements Sink {
   #isListenedTo = false;
   #lastArrivalMs = 0;
 
-  constructor(private readonly process: Process, private readonly listener: SinkListener) {
+  constructor(private readonly process: Process, readonly feed: Feed, private readonly listener: SinkListener) {
     this.#connect();
   }
 
@@ -296,6 +376,8 @@ class SimulatedSink implements Sink {
 
   close(): Promise<void> {
     this.#connection++;
+    this.#isListenedTo = false;
+    this.process.sinks.delete(this);
     return Promise.resolve();
   }
 
@@ -304,6 +386,7 @@ class SimulatedSink implements Sink {
     const { world, owner } = this.process;
     world.time.at(this.process.arrivalMs(), world.server, () => {
       if (connection !== this.#connection) return;
+      if (this.feed.kind === 'tracking' && !this.process.rights.tracking) return this.#refuse(connection);
       this.#isListenedTo = true;
       this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.process.arrivalMs());
       world.time.at(this.#lastArrivalMs, owner, () => {
@@ -314,13 +397,19 @@ class SimulatedSink implements Sink {
       });
     });
   }
+
+  #refuse(connection: number): void {
+    this.process.world.time.at(this.process.arrivalMs(), this.process.owner, () => {
+      if (connection === this.#connection) this.listener.onRefused(new Error(REFUSAL));
+    });
+  }
 }
 
 function memory(clock: Clock): MemoryAdapter {
   return new MemoryAdapter({ maxEntries: 100, maxBytes: 1024 ** 2, policy: 'lru', isolation: 'none' }, { name: 'near', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
 }
 
-export function simulate(seed: number, mutant?: Mutant): Promise<Verdict> {
-  return new World(seed, mutant).run(4_000);
+export function simulate(seed: number, mutant?: Mutant, story = ALIKE): Promise<Verdict> {
+  return new World(seed, story, mutant).run();
 }
 

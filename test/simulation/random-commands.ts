@@ -5,6 +5,7 @@ import type { SimulatedStore } from './simulated-store.js';
 
 const ENTRIES = ['k:e::a', 'k:e::b'];
 const GROUP = { key: 'k:g:{x}', index: 'k:i:{x}', created: 'k:c:{x}', trash: 'k:x:1:{x}' };
+const BEAT = ['k:b:{x}:mark', 'k:b:{x}:bus', 'k:b:{x}:mute', 'k:b:{x}:none'];
 const TOKENS = ['tokenAAAAAAA', 'tokenBBBBBBB'];
 const IDS = ['idAAAAAAAAAA', 'idBBBBBBBBBB'];
 const WAKE = 'k:wake';
@@ -32,7 +33,7 @@ export class RandomCommands {
 
   /** Something of another type, or text that nobody can read. */
   #foreign(): Command {
-    const key = this.#pick([...ENTRIES, ...Object.values(GROUP), 'k:epochs', 'k:trash']);
+    const key = this.#pick([...ENTRIES, ...Object.values(GROUP), ...BEAT.slice(0, 3), 'k:epochs', 'k:trash']);
     return this.#pick([
       plain('SET', key, 'foreign'),
       plain('SET', key, ''),
@@ -94,6 +95,8 @@ export class RandomCommands {
       () => call(scripts.STRIKE, keys, 5_000, this.#pick([1, 300])),
       () => call(scripts.SURVEY, [key, index, created], 5_000, this.#pick([1, 300])),
       () => call(scripts.OUTLIVE, [key], 90_000),
+      () => call(scripts.BEAT, BEAT, this.#pick(IDS), this.#pick([20_000, 100_000]), this.#pick([0, 1]), this.#pick([0, 0, 1])),
+      () => plain('UNLINK', this.#pick(BEAT)),
       () => call(scripts.TIME, [key]),
     ])();
   }

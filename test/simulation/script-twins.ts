@@ -229,6 +229,14 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     return 1;
   },
 
+  beat({ store, keys: [mark = '', bus = '', mute = '', absent = ''], args: [id = '', keep, isOnBus, isMute] }) {
+    store.unlink(absent);
+    const marked = standing(store, mark, true, id, Number(keep));
+    const muted = standing(store, mute, isMute === '1', id, Number(keep));
+    if (muted.isNew) store.unlink(bus);
+    return [marked.id, standing(store, bus, isOnBus === '1', id, Number(keep)).id, muted.id];
+  },
+
   time: ({ store }) => store.now(),
 
   survey({ store, keys, args: [after, most] }) {
@@ -245,6 +253,18 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
 /** A score as Redis writes it. */
 export function scoreText(value: number): string {
   return value === Infinity ? 'inf' : String(value);
+}
+
+function standing(store: SimulatedStore, key: string, isWanted: boolean, newId: string, keepMs: number): { id: string; isNew: boolean } {
+  if (store.type(key) !== 'string') store.unlink(key);
+  const known = store.get(key) ?? '';
+  if (!isWanted) return { id: known, isNew: false };
+  if (known === '') {
+    store.set(key, newId, keepMs);
+    return { id: newId, isNew: true };
+  }
+  if (store.pttl(key) < keepMs / 2) store.pexpire(key, keepMs);
+  return { id: known, isNew: false };
 }
 
 function leaseAt(store: SimulatedStore, key: string): string {

@@ -1,6 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
-import { announcementOf, changedName } from './changes.js';
+import { Announcer, type Silence } from './announcer.js';
+import { announcementOf } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
 import { isCluster } from './ioredis-client.js';
@@ -18,8 +19,8 @@ import { type Command, isOnItsWay, type RedisWire, type Reply, type WireListener
  * Wake-ups come over a connection of their own, because a connection that listens cannot send. It subscribes anew
  * whenever it is ready: only then is it known that nothing is missed.
  *
- * Where changes have to be told of, what a pipeline changes is published by the last command of that pipeline: on the same
- * server, and after the change. Nobody is told that it is done before both are.
+ * Where changes have to be published, the last command of a pipeline publishes what the others change: on the same server,
+ * and after the change. Nobody is told that it is done before both are.
  *
  * A client of the kit's own that has given up connects anew: ioredis does so for good, whatever the retry strategy, when
  * sentinels announce a failover while it asks them who the master is.
@@ -58,8 +59,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
   #history: string | undefined;
   readonly #map: ClusterMap | undefined;
   #places: PlacesListener | undefined;
-  /** What the channels begin with on which changes are told of. */
-  #bus: string | undefined;
+  /** What the channels begin with on which changes are published. */
+  #bus = '';
+  /** Only where somebody may keep copies. */
+  #announcer: Announcer | undefined;
   readonly #unlisten: (() => void)[] = [];
 
   constructor(client: Client, options: IoredisWireOptions) {
@@ -143,8 +146,17 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return replies.every((reply) => !(reply instanceof Error));
   }
 
-  announceChanges(prefix: string | undefined): void {
+  announceChanges(prefix: string, silence: Silence): void {
     this.#bus = prefix;
+    this.#announcer = new Announcer(silence);
+  }
+
+  async mayAnnounce(): Promise<boolean | undefined> {
+    const channels = this.#channels();
+    if (channels.length === 0) return undefined;
+    const replies = await this.run(channels.map((channel) => ({ name: this.isCluster ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf([])] })));
+    const failure = replies.find((reply) => reply instanceof Error);
+    return failure === undefined ? true : failure.message.startsWith('NOPERM') ? false : undefined;
   }
 
   openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined {
@@ -186,6 +198,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     });
     this.#on(this.#client, 'close', () => {
       this.#server = undefined;
+      this.#places?.onAway();
       this.#listener?.onDown();
     });
     this.#on(this.#client, 'error', (error) => this.#note(error));
@@ -232,6 +245,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     const masters = map.owners().join();
     const isMoved = this.#mastersSeen !== '' && masters !== this.#mastersSeen;
     this.#mastersSeen = masters;
+    if (isMoved) this.#places?.onAway();
     this.#places?.onMasters();
     if (isMoved) this.#listener?.onMoved();
   }
@@ -257,7 +271,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {
     if (isCluster(this.#client)) return this.#runOnNodes(this.#client, commands);
-    return this.#toldOf(commands, this.#bus, (sent) => pipelined(this.#client as Redis, sent));
+    return this.#toNode(this.#client, commands);
   }
 
   async #runOnNodes(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
@@ -266,7 +280,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     await Promise.all(
       [...map.byNode(commands.map(({ keys }) => keys[0] as string))].map(async ([node, indices]) => {
         const own = indices.map((i) => commands[i] as Sent);
-        const answers = node === undefined ? own.map(() => undefined) : await this.#toldOf(own, this.#busOn(node), (sent) => pipelined(node, sent));
+        const answers = node === undefined ? own.map(() => undefined) : await this.#toNode(node, own);
         const strayed = own.filter((command, i) => isToFollow(command, answers[i]));
         const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
         let next = 0;
@@ -276,32 +290,29 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return replies;
   }
 
-  /** Commands whose server is another one than the map says, or is not known. What they change is told of everywhere. */
+  /** Commands whose server is another one than the map says, or is not known. What they change is published everywhere. */
   async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
-    const replies = await Promise.all(commands.map((command) => alone(cluster, command)));
-    this.#places?.onStrayed();
-    const names = this.#bus === undefined ? [] : commands.flatMap((command) => changedName(command) ?? []);
-    if (names.length === 0) return replies;
-    const channels = (this.#map as ClusterMap).owners().flatMap((master) => this.nameOn(master, this.#bus as string) ?? []);
-    const told = await Promise.all(channels.map((channel) => alone(cluster, announcement(channel, names, true))));
-    const failure = told.find((reply) => reply instanceof Error);
-    return failure === undefined ? replies : replies.map((reply, i) => (changedName(commands[i] as Sent) === undefined ? reply : failure));
+    const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
+      const replies = await Promise.all(sent.map((command) => alone(cluster, command)));
+      this.#places?.onStrayed();
+      return replies;
+    };
+    return this.#announcer === undefined ? send(commands) : this.#announcer.run(commands, { channels: () => this.#channels(), isSharded: true, isOrdered: false, send });
   }
 
-  #busOn(node: Redis): string | undefined {
-    return this.#bus === undefined ? undefined : this.nameOn(addressOf(node), this.#bus);
+  #toNode(node: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
+    if (this.#announcer === undefined) return pipelined(node, commands);
+    return this.#announcer.run(commands, { channels: () => this.#channelOn(node), isSharded: this.isCluster, isOrdered: true, send: (sent) => pipelined(node, sent) });
   }
 
-  /** Sends commands, and on `channel` what they change. A change that could not be told of counts as failed: it has to be repeated. */
-  async #toldOf(commands: readonly Sent[], channel: string | undefined, send: (sent: readonly Sent[]) => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
-    const names = channel === undefined ? [] : commands.flatMap((command) => changedName(command) ?? []);
-    if (channel === undefined || names.length === 0) return send(commands);
-    const replies = await send([...commands, announcement(channel, names, this.isCluster)]);
-    const told = replies.at(-1);
-    if (told instanceof Error && told.message.startsWith('NOPERM')) this.#places?.onMute(told);
-    // Nobody who may do no more than this process listens to what nobody may say.
-    if (!(told instanceof Error) || this.#bus === undefined) return replies.slice(0, -1);
-    return commands.map((command, i) => (changedName(command) === undefined || replies[i] instanceof Error ? (replies[i] as Reply) : told));
+  #channelOn(node: Redis): readonly string[] {
+    const channel = this.nameOn(addressOf(node), this.#bus);
+    return channel === undefined ? [] : [channel];
+  }
+
+  /** One on each master. */
+  #channels(): readonly string[] {
+    return this.#map === undefined ? [this.#bus] : this.#map.owners().flatMap((master) => this.nameOn(master, this.#bus) ?? []);
   }
 
   async #getFromNodes(cluster: Cluster, keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
@@ -333,10 +344,6 @@ function connectedOrNot(client: Client): Promise<void> {
     };
     for (const event of OUTCOMES) client.on(event, settle);
   });
-}
-
-function announcement(channel: string, names: readonly string[], isSharded: boolean): Sent {
-  return { name: isSharded ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf(names)] };
 }
 
 /** Whether a command is to be sent to another server, or that nobody was asked. */

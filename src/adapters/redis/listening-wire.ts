@@ -1,4 +1,6 @@
 import type { Clock } from '../../core/ports/clock.port.js';
+import type { Silence } from './announcer.js';
+import type { Command, Reply } from './redis-wire.js';
 
 /** What coherence needs of a Redis, whatever its topology: to know where things are, and to listen there. */
 export interface ListeningWire {
@@ -19,8 +21,14 @@ export interface ListeningWire {
   /** Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are asked for. */
   areInPlace(prefix: string): Promise<boolean>;
 
-  /** From now on changes are told of, on channels that begin with `prefix`, or no longer. */
-  announceChanges(prefix: string | undefined): void;
+  /** From now on changes are published on channels that begin with `prefix`, where `silence` does not allow to leave it. Called once. */
+  announceChanges(prefix: string, silence: Silence): void;
+
+  /** Whether the server allows to publish on these channels; `undefined` where it did not say. */
+  mayAnnounce(): Promise<boolean | undefined>;
+
+  /** Sends commands as they are. Never rejects, and may never settle. */
+  run(commands: readonly Command[]): Promise<readonly Reply[]>;
 
   /** Begins to listen to a master; `undefined` where it has left. */
   openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined;
@@ -31,8 +39,8 @@ export interface PlacesListener {
   onMasters(): void;
   /** Commands went to another server than the map says, and their answers will arrive from there. */
   onStrayed(): void;
-  /** The server does not let changes be told of. */
-  onMute(error: Error): void;
+  /** From now on commands may go to another server, or nowhere. */
+  onAway(): void;
 }
 
 /** Hears of the changes of one master, over a connection that comes back for ever. */

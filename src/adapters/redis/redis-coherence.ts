@@ -4,6 +4,7 @@ import type { Coherence, CoherenceListener } from '../../core/ports/coherence.po
 import { COHERENCE_MODES, type CoherenceMode } from '../../core/redis-options.js';
 import type { Feed, ListeningWire, Sink, SinkListener } from './listening-wire.js';
 import type { RedisKeys } from './redis-keys.js';
+import { RollCall } from './roll-call.js';
 
 /*
  * Hears of every change in Redis, and knows how much of the past is complete.
@@ -11,14 +12,17 @@ import type { RedisKeys } from './redis-keys.js';
  *   tracking   Every master tells of all keys that change under the prefixes of entries and generations, whoever changes
  *              them: this kit, another client, expiry, eviction, FLUSHALL.
  *   bus        Those who change something say so on a channel of the same master, right behind the change. What is not done
- *              by this kit is not heard of.
+ *              by this kit is not heard of. As long as it is not known that all others publish, copies are used as by ttl.
  *   ttl        Nothing is heard; a copy is used for a limited time.
  *
  * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer says that
- * the sink has heard everything that this master did before it got the PING. Copies are good for the bound, counted from the
- * sending of the oldest of these PINGs. All else errs on the safe side: a sink that was lost and came back, another set of
+ * the sink has heard everything that this master did before it got the PING. Beats say that commands still go to the same
+ * database, and whether all publish (roll-call.ts). Copies are good for the bound, counted from the sending of the oldest of
+ * these PINGs and of the beat. All else errs on the safe side: a sink that was lost and came back, another set of
  * masters, a proof that came too late, an answer from a server that is not known, and commands that go to another server
  * than the one that is listened to, each end the proof and all copies.
+ *
+ * A way that the server has refused is tried again now and then: it may have been refused for a moment only.
  */
 
 export interface RedisCoherenceOptions {
@@ -31,8 +35,11 @@ export interface RedisCoherenceOptions {
 
 /** Proofs are asked for so often within the bound, so that one or two may be slow. */
 const BEATS_PER_BOUND = 4;
-const MAX_BEAT_MS = 1_000;
+const MAX_BEAT_MS = 500;
 const ASK_AGAIN_AFTER_MS = 1_500;
+/** When a way is tried again that was refused; twice as late after each refusal. */
+const RETRY_MS = { least: 1_000, most: 60_000 };
+const UNTRUSTED = 'Not all other processes are known to publish what they change, so that no copy is used for longer than `maxStaleness`.';
 
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
@@ -40,6 +47,8 @@ export class RedisCoherence implements Coherence {
   readonly #wire: ListeningWire;
   readonly #options: RedisCoherenceOptions;
   readonly #sinks = new Map<string, Sink>();
+  readonly #roll: RollCall;
+  readonly #wanted: string;
   #mode: CoherenceMode;
   #reason: string;
   #listener: CoherenceListener | undefined;
@@ -51,6 +60,10 @@ export class RedisCoherence implements Coherence {
   #isClosed = false;
   #tellFirstProof!: () => void;
   #noticed: CoherenceMode | undefined;
+  #retry: Timer | undefined;
+  #retryMs = RETRY_MS.least;
+  /** Listens in a better way, to see whether that is allowed. */
+  #probe: Sink | undefined;
   /** Resolves when copies can be used for the first time. */
   readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
 
@@ -58,7 +71,8 @@ export class RedisCoherence implements Coherence {
     this.#wire = wire;
     this.#options = options;
     this.#mode = options.mode;
-    this.#reason = options.mode === 'tracking' ? 'The server tells of every change by itself.' : `\`redis.coherence\` is '${options.mode}'.`;
+    this.#reason = this.#wanted = options.mode === 'tracking' ? 'The server tells of every change by itself.' : `\`redis.coherence\` is '${options.mode}'.`;
+    this.#roll = new RollCall({ keys: options.keys, clock: options.clock, run: (commands) => wire.run(commands), onAnswer: (isAsBefore) => this.#called(isAsBefore) });
   }
 
   /** From now on it asks for proofs. */
@@ -66,9 +80,18 @@ export class RedisCoherence implements Coherence {
     this.#wire.watchPlaces({
       onMasters: () => this.#join(),
       onStrayed: () => this.#distrust(),
-      onMute: (error) => this.#mode === 'bus' && this.#fallBack(error),
+      onAway: () => this.#roll.reset(),
+    });
+    this.#wire.announceChanges(this.#options.keys.bus, {
+      isAllowed: () => this.#roll.isAllowed(),
+      demand: (refusal) => {
+        if (this.#mode === 'bus') this.#fallBack(refusal);
+        return this.#roll.demand();
+      },
     });
     this.#enter(this.#mode);
+    this.#beat = this.#nextBeat();
+    this.#roll.beat();
   }
 
   listen(listener: CoherenceListener): void {
@@ -76,31 +99,46 @@ export class RedisCoherence implements Coherence {
   }
 
   usage(): CoherenceUsage {
-    return { mode: this.#mode, reason: this.#reason, isProven: this.#options.clock.nowMs() < this.provenUntilMs };
+    const { isTrusted } = this.#roll;
+    return {
+      mode: this.#mode,
+      reason: isTrusted ? this.#reason : `${this.#reason} ${UNTRUSTED}`,
+      isProven: isTrusted && this.#options.clock.nowMs() < this.provenUntilMs,
+    };
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#beat?.cancel();
+    this.#retry?.cancel();
+    this.#roll.reset();
     this.provenUntilMs = -Infinity;
-    const sinks = [...this.#sinks.values()];
+    const sinks = [...this.#sinks.values(), ...(this.#probe === undefined ? [] : [this.#probe])];
     this.#sinks.clear();
     await Promise.all(sinks.map((sink) => sink.close()));
   }
 
   #enter(mode: CoherenceMode): void {
     this.#mode = mode;
-    this.#wire.announceChanges(mode === 'bus' ? this.#options.keys.bus : undefined);
+    this.#roll.take(mode === 'bus');
     this.#leave([...this.#sinks.keys()]);
-    this.#beat?.cancel();
-    if (mode === 'ttl') {
-      this.copyLimitMs = this.#options.maxStalenessMs;
-      this.provenUntilMs = Infinity;
-      this.#proved();
-      return;
-    }
+    if (mode === 'ttl') return this.#limit();
+    this.copyLimitMs = Infinity;
     this.#join();
-    this.#beat = this.#nextBeat();
+  }
+
+  /** A beat was answered. */
+  #called(isAsBefore: boolean): void {
+    if (this.#isClosed) return;
+    if (!isAsBefore) this.#distrust();
+    this.#prove();
+  }
+
+  /** Each copy is used for the bound alone, counted from the read that brought it: nothing else has to be proven. */
+  #limit(): void {
+    this.copyLimitMs = this.#options.maxStalenessMs;
+    this.provenUntilMs = Infinity;
+    this.#proved();
   }
 
   /** Listens to the masters that there are now, and to no others. */
@@ -129,9 +167,9 @@ export class RedisCoherence implements Coherence {
   }
 
   /** `undefined` for a master that nothing can be said on: it has no slots. */
-  #feedOf(master: string): Feed | undefined {
+  #feedOf(master: string, mode = this.#mode): Feed | undefined {
     const { keys } = this.#options;
-    if (this.#mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
+    if (mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
     const channel = this.#wire.nameOn(master, keys.bus);
     return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
   }
@@ -163,6 +201,8 @@ export class RedisCoherence implements Coherence {
   }
 
   #prove(): void {
+    if (this.#mode === 'ttl' || !this.#roll.isTrusted) return this.#limit();
+    this.copyLimitMs = Infinity;
     const oldestMs = this.#oldestProofMs();
     if (oldestMs === -Infinity) return;
     const nowMs = this.#options.clock.nowMs();
@@ -173,6 +213,7 @@ export class RedisCoherence implements Coherence {
   }
 
   #proved(): void {
+    if (this.#mode === this.#options.mode) this.#retryMs = RETRY_MS.least;
     if (this.#noticed === this.#mode) return;
     this.#noticed = this.#mode;
     this.#options.onNotice(`Near copies learn of changes by '${this.#mode}'. ${this.#reason}`);
@@ -181,7 +222,7 @@ export class RedisCoherence implements Coherence {
 
   #oldestProofMs(): number {
     if (this.#sinks.size === 0) return -Infinity;
-    let oldestMs = this.#wire.isCluster ? this.#placesProvenMs : Infinity;
+    let oldestMs = Math.min(this.#roll.provenMs, this.#wire.isCluster ? this.#placesProvenMs : Infinity);
     for (const sink of this.#sinks.values()) {
       const isServed = sink.isOpen ? this.#wire.isServedBy(sink.serverId) : undefined;
       // Commands go to another server than the one that is listened to: one of both has not followed a failover yet.
@@ -196,7 +237,8 @@ export class RedisCoherence implements Coherence {
     const { clock, maxStalenessMs } = this.#options;
     return clock.schedule(Math.min(maxStalenessMs / BEATS_PER_BOUND, MAX_BEAT_MS), () => {
       this.#beat = this.#nextBeat();
-      if (this.#wire.isCluster) this.#provePlaces();
+      this.#roll.beat();
+      if (this.#wire.isCluster && this.#mode !== 'ttl') this.#provePlaces();
       for (const sink of this.#sinks.values()) sink.beat();
     });
   }
@@ -221,5 +263,52 @@ export class RedisCoherence implements Coherence {
     if (next === undefined || this.#isClosed) return;
     this.#reason = `The server allows no ${this.#mode === 'tracking' ? 'tracking' : 'messages'}: ${error.message}`;
     this.#enter(next);
+    this.#tryAgain();
+  }
+
+  /** Some time from now the ways before this one are tried again, from the best one. */
+  #tryAgain(): void {
+    this.#retry?.cancel();
+    const { clock, mode } = this.#options;
+    this.#retry = clock.schedule(this.#retryMs, () => {
+      this.#tryAgain();
+      this.#try(mode);
+    });
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.most);
+  }
+
+  /** Enters a better way than the present one, or one behind it, where the server allows it now. */
+  #try(mode: CoherenceMode): void {
+    this.#endProbe();
+    const [master] = this.#wire.masters();
+    const feed = master === undefined ? undefined : this.#feedOf(master, mode);
+    if (feed === undefined || COHERENCE_MODES.indexOf(mode) >= COHERENCE_MODES.indexOf(this.#mode)) return;
+    const ifCurrent = (act: () => void) => () => probe !== undefined && probe === this.#probe && act();
+    const probe = this.#wire.openSink(master as string, feed, this.#options.clock, {
+      onOpen: ifCurrent(() => void this.#enterIfAllowed(mode)),
+      onRefused: ifCurrent(() => this.#try(COHERENCE_MODES[COHERENCE_MODES.indexOf(mode) + 1] ?? 'ttl')),
+      onLost: () => undefined,
+      onNames: () => undefined,
+      onProof: () => undefined,
+    });
+    this.#probe = probe;
+  }
+
+  async #enterIfAllowed(mode: CoherenceMode): Promise<void> {
+    const before = this.#mode;
+    this.#endProbe();
+    // Who listens has to be able to speak, too.
+    if (mode === 'bus' && (await this.#wire.mayAnnounce()) !== true) return;
+    if (this.#isClosed || this.#mode !== before) return;
+    if (mode === this.#options.mode) {
+      this.#retry?.cancel();
+      this.#reason = this.#wanted;
+    }
+    this.#enter(mode);
+  }
+
+  #endProbe(): void {
+    void this.#probe?.close();
+    this.#probe = undefined;
   }
 }

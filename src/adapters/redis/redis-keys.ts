@@ -52,6 +52,7 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:c:{all:<part>}            all members by creation
  *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are still to be freed
  *   <root>:trash, <root>:sweep, <root>:epochs, <root>:wake
+ *   <root>:beat:{roll}:mark          id of the database, while copies are kept; also :bus and :mute, see roll-call.ts
  *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
  * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet. The
@@ -79,6 +80,8 @@ export class RedisKeys {
   readonly bus: string;
   /** Never stored: what a server is asked for that has to prove that it is the right one. */
   readonly beat: string;
+  /** What the processes that keep copies tell each other, in the order in which the script BEAT takes them. */
+  readonly roll: readonly string[];
   readonly everything: readonly Group[];
   readonly #tags = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
   readonly #namespaces = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
@@ -96,6 +99,7 @@ export class RedisKeys {
     this.wake = `${this.root}:wake`;
     this.bus = `${this.root}:bus`;
     this.beat = `${this.root}:beat`;
+    this.roll = ['mark', 'bus', 'mute', 'none'].map((name) => `${this.beat}:{roll}:${name}`);
     this.everything = Array.from({ length: parts }, (_, part) => this.#group(`{all:${part}}`, `${this.root}:c:{all:${part}}`));
     this.#noScope = { prefix: `${this.entryPrefix}:`, groups: parts === 1 ? this.everything : undefined };
   }

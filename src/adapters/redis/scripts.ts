@@ -413,6 +413,37 @@ return ids
 /** Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly always, see ENTER. */
 export const OUTLIVE = script('outlive', `if redis.call('PTTL', KEYS[1]) < ARGV[1] / 2 then outlive(KEYS[1], tonumber(ARGV[1])) end return 1`);
 
+/**
+ * What the processes of a cache tell each other, see roll-call.ts. KEYS mark, bus, mute, a key that is never stored; ARGV id
+ * for what has to be made, ms to keep it, 1 where the caller listens on the bus, 1 where it changes entries and may not
+ * publish. Answers the values of the first three, '' where there is none.
+ *
+ * Removing what is not there is refused by a replica, changes nothing, and lets the rest be written where the server is full.
+ */
+export const BEAT = script(
+  'beat',
+  `
+local keep = tonumber(ARGV[2])
+local function standing(key, wanted)
+  local id = redis.pcall('GET', key)
+  if type(id) == 'table' then redis.call('UNLINK', key) id = false end
+  if id == '' then id = false end
+  if not wanted then return id or '', false end
+  if not id then
+    redis.call('SET', key, ARGV[1], 'PX', keep)
+    return ARGV[1], true
+  end
+  if redis.call('PTTL', key) < keep / 2 then redis.call('PEXPIRE', key, keep) end
+  return id, false
+end
+redis.call('UNLINK', KEYS[4])
+local mark = standing(KEYS[1], true)
+local mute, is_new = standing(KEYS[3], ARGV[4] == '1')
+if is_new then redis.call('UNLINK', KEYS[2]) end
+return {mark, (standing(KEYS[2], ARGV[3] == '1')), mute}
+`,
+);
+
 /** The time of the server, in ms. KEYS any key of it. */
 export const TIME = script('time', `return now_ms()`);
 

@@ -220,7 +220,7 @@ export interface CoherenceUsage {
   readonly mode: 'tracking' | 'bus' | 'ttl';
   /** A sentence that says why this one. */
   readonly reason: string;
-  /** Whether near copies may be used at this moment. */
+  /** Whether it is certain at this moment that this process hears of every change. By `ttl` always true: nothing has to be heard. */
   readonly isProven: boolean;
 }
 

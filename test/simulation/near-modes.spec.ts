@@ -1,0 +1,74 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import type { ListeningWire } from '../../src/adapters/redis/listening-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/redis-wire.js';
+import { MAX_STALENESS_MS, MIXED, type Mutant, simulate, type Verdict } from './near-world.js';
+
+/** Bounded staleness where the processes of one cache learn of changes in different ways (fault 23). A seed is always the same story. */
+
+jest.setTimeout(240_000);
+
+const SEEDS = 40;
+
+/** Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth that somebody is mute. */
+function withBeats(wire: ListeningWire, place: number): void {
+  const run = wire.run.bind(wire);
+  wire.run = (commands) => run(commands.map((command): Command => ({ ...command, args: command.args.map((arg, i) => (i === place ? 0 : arg)) })));
+}
+
+const MUTANTS: Record<string, Mutant> = {
+  'publishes nothing where another way than the bus is taken': ({ wire }) => {
+    const announce = wire.announceChanges.bind(wire);
+    wire.announceChanges = (prefix, silence) => announce(prefix, { isAllowed: () => true, demand: (error) => silence.demand(error) });
+  },
+  'listens on the bus and says so to nobody': ({ wire }) => {
+    const run = wire.run.bind(wire);
+    withBeats(wire, 2);
+    const quietly = wire.run;
+    wire.run = async (commands) => {
+      if (commands[0]?.args[2] !== 1) return run(commands);
+      return (await quietly(commands)).map((reply) => (Array.isArray(reply) ? [reply[0], Buffer.from('bus'), reply[2]] : reply) as Reply);
+    };
+  },
+  'leaves changes unpublished for long after a beat': ({ wire }) => {
+    const announce = wire.announceChanges.bind(wire);
+    let left = 0;
+    wire.announceChanges = (prefix, silence) => {
+      const isAllowed = (): boolean => {
+        left = silence.isAllowed() ? 200 : left - 1;
+        return left > 0;
+      };
+      announce(prefix, { isAllowed, demand: (error) => silence.demand(error) });
+    };
+  },
+  'tells nobody that it may not publish': ({ wire }) => withBeats(wire, 3),
+};
+
+function isBroken({ oldestOwnMs, oldestOthersMs, staleAtLast }: Verdict): boolean {
+  return oldestOwnMs > 0 || oldestOthersMs > MAX_STALENESS_MS || staleAtLast > 0;
+}
+
+describe('near copies of processes in different ways', () => {
+  it(`are never older than the bound (${SEEDS} seeds) (fault 23)`, async () => {
+    let nearHits = 0;
+    let reads = 0;
+    let oldestMs = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const verdict = await simulate(seed, undefined, MIXED);
+      expect([seed, verdict.oldestOwnMs, verdict.staleAtLast, Math.max(verdict.oldestOthersMs, MAX_STALENESS_MS)]).toEqual([seed, 0, 0, MAX_STALENESS_MS]);
+      nearHits += verdict.nearHits;
+      reads += verdict.reads;
+      oldestMs = Math.max(oldestMs, verdict.oldestOthersMs);
+    }
+
+    console.info(`${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`);
+    expect(nearHits / reads).toBeGreaterThan(0.3);
+    expect(oldestMs).toBeGreaterThan(0.5 * MAX_STALENESS_MS);
+  });
+
+  it.each(Object.entries(MUTANTS))('are found out when the design %s (fault 23)', async (_, mutant) => {
+    let found = false;
+    for (let seed = 1; seed <= SEEDS && !found; seed++) found = isBroken(await simulate(seed, mutant, MIXED));
+
+    expect(found).toBe(true);
+  });
+});
