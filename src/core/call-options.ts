@@ -67,15 +67,15 @@ export interface StandardSchema {
     readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>;
   };
 }
-interface StandardResult {
-  readonly issues?: readonly unknown[] | undefined;
-}
+type StandardResult = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
 
 /** What a factory is given. */
 export interface LoadContext<T> {
   readonly key: string;
   /** Aborted when nobody waits for the result any more, or the cache is closed. */
   readonly signal: AbortSignal;
+  /** False while the store cannot be reached: the result goes to those who wait for it, and is not stored. */
+  readonly canStore: boolean;
   /** The entry that the result will replace, where one is left: for conditional requests. */
   readonly stale?: CacheEntry<T>;
   /** The value of `stale`, to be returned when the source says that it still holds: it is stored anew. @throws when there is no `stale` */

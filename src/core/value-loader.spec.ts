@@ -716,8 +716,8 @@ describe('validate', () => {
   });
 
   it.each([
-    ['at once', (value: unknown) => ({ issues: isString(value) ? undefined : [{}] })],
-    ['later', async (value: unknown) => ({ issues: isString(value) ? undefined : [{}] })],
+    ['at once', (value: unknown) => (isString(value) ? { value } : { issues: [{}] })],
+    ['later', async (value: unknown) => (isString(value) ? { value } : { issues: [{}] })],
   ])('takes a Standard Schema that answers %s', async (_, validate) => {
     const { cache } = cacheWith();
     const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;

@@ -215,10 +215,10 @@ export class ValueLoader {
 
   async #compute(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant): Promise<void> {
     const keys = granted.map(({ flight }) => flight.key);
-    const currentOf = new Map(granted.map(({ flight, current }) => [flight.key, current]));
+    const grantedOf = new Map(granted.map((each) => [each.flight.key, each]));
     const startedMs = this.#clock.nowMs();
     try {
-      const values = await Promise.race([run.factory(keys, (key) => this.#contextOf(key, run, currentOf.get(key))), run.givenUp]);
+      const values = await Promise.race([run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key))), run.givenUp]);
       if (values !== undefined) await this.#keep(run, granted, grant, values, this.#clock.nowMs() - startedMs);
     } catch (error) {
       this.#reporter.loadFailed(keys, run.plan.namespace, this.#clock.nowMs() - startedMs, error);
@@ -261,12 +261,13 @@ export class ValueLoader {
     }
   }
 
-  #contextOf(key: string, run: LoadRun, current: StoredEntry | undefined): LoadContext<unknown> {
+  #contextOf(key: string, run: LoadRun, granted: GrantedFlight | undefined): LoadContext<unknown> {
     const times = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
-    const stale = current === undefined ? undefined : toCacheEntry(current, times);
+    const stale = granted?.current === undefined ? undefined : toCacheEntry(granted.current, times);
     return {
       key,
       signal: run.signal,
+      canStore: granted?.flight.isFenced === true,
       ...(stale === undefined ? {} : { stale }),
       notModified() {
         if (stale !== undefined) return stale.value;

@@ -8,7 +8,7 @@ import type { ShownHeaders, VaryHeader } from './http-cache-options.js';
 import { mergeVary } from './response-headers.js';
 import { emittedTags, TAG_FIELDS } from './response-tags.js';
 
-export type CacheState = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED';
+export type CacheState = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
 
 /** How an answer was come by. */
 export interface Provenance {

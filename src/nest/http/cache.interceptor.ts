@@ -66,7 +66,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
       showBypass(exchange, policy, access.fwd, access.why);
       return next.handle();
     }
-    return passThrough({ exchange, policy, access, next, traffic: this.#traffic, refresh: this.#refresh, isRefresh: isRefreshing(exchange) });
+    return passThrough({ exchange, policy, access, next, traffic: this.#traffic, refresh: this.#refresh, lastRun: this.#traffic.pastStore.last, isRefresh: isRefreshing(exchange) });
   }
 
   /** A `key` or `scope` that throws leaves nothing to look up; the route must answer all the same. */

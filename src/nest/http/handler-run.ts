@@ -76,8 +76,13 @@ export interface RunParts {
   readonly validating: CachedResponse | undefined;
   /** Otherwise it runs for its client alone. */
   readonly isForCache: boolean;
+  /** Why the store does not take the answer, where that is known before the handler runs. */
+  readonly outage: Outage | undefined;
   readonly rescue: Rescue;
 }
+
+/** The store does not answer in time, or cannot be reached. */
+export type Outage = 'store-slow' | 'store-error';
 
 export class HandlerRun {
   readonly result: Promise<RunResult>;
@@ -229,7 +234,7 @@ export class HandlerRun {
   }
 
   #finish(body: Buffer): Reply {
-    const { exchange, policy, access, reason } = this.parts;
+    const { exchange, policy, access, outage } = this.parts;
     const captured = this.#captured(body);
     for (const name of NOT_SENT) exchange.removeHeader(name);
     if ('refusal' in captured) {
@@ -240,9 +245,13 @@ export class HandlerRun {
     if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
     if (this.#isOwn && access.stores) return this.#pass(body, 'own-request');
     this.#resolve({ status: response.status, response, isOwn: this.#isOwn });
-    const status = { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key };
-    const reply = finishAnswer(exchange, response, policy, { state: 'MISS', ...(access.stores ? { leftMs: response.freshMs } : {}), status });
+    const reply = finishAnswer(exchange, response, policy, outage === undefined ? this.#missed(response) : bypassing(outage, access));
     return reply === response.body ? 'own' : reply;
+  }
+
+  #missed({ freshMs }: CachedResponse): Provenance {
+    const { access, reason } = this.parts;
+    return { state: 'MISS', ...(access.stores ? { leftMs: freshMs } : {}), status: { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key } };
   }
 
   /** An answer that is nobody else's. */
@@ -273,17 +282,18 @@ export class HandlerRun {
 
   /** The handler says that the stored response still holds (RFC 9111 section 4.3.4). */
   #confirm(stored: CachedResponse): Reply {
-    const { exchange, policy, access, clock, reason } = this.parts;
+    const { exchange, policy, access, clock, reason, outage } = this.parts;
     const headers = mergedHeaders(stored, this.#before, exchange.headers());
     restoreHeaders(exchange, this.#before);
     const confirmed = { ...this.#capture(stored.body, headers), status: stored.status, reason: stored.reason ?? undefined, own: headers, tags: stored.tags, isComplete: true };
     const captured = captureResponse(confirmed, policy, clock.wallMs());
-    const isStored = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
-    this.#resolve({ status: 304, ...('refusal' in captured || isStored ? captured : {}) });
+    const isOthers = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
+    const isStored = isOthers && outage === undefined;
+    this.#resolve({ status: 304, ...('refusal' in captured || isOthers ? captured : {}) });
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);
     const status = { fwd: reason, fwdStatus: 304, isStored, key: access.key };
-    return finishAnswer(exchange, sent, policy, { state: 'REVALIDATED', ageMs: sent.initialAgeMs, leftMs: sent.freshMs, status });
+    return finishAnswer(exchange, sent, policy, { state: 'REVALIDATED', ageMs: sent.initialAgeMs, ...(outage === undefined ? { leftMs: sent.freshMs } : {}), status });
   }
 
   #capture(body: Buffer, headers: HeaderMap): Capture {
@@ -335,6 +345,10 @@ export class HandlerRun {
   #abandonLater(): void {
     this.parts.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
   }
+}
+
+function bypassing(outage: Outage, { key }: RouteAccess): Provenance {
+  return { state: 'BYPASS', status: { fwd: 'bypass', detail: outage, key } };
 }
 
 /** The status that Nest's filters make of an error; 500 for one that has none. */

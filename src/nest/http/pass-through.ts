@@ -2,16 +2,19 @@ import { GatewayTimeoutException } from '@nestjs/common';
 import { type Observable, throwError } from 'rxjs';
 import { CacheError } from '../../core/cache.errors.js';
 import type { LoadOutcome } from '../../core/cache-entry.js';
+import type { LoadContext } from '../../core/call-options.js';
 import { showBypass } from './answer-headers.js';
 import type { ForwardReason } from './cache-status.js';
 import { isCachedResponse } from './cached-response.js';
-import { HandlerRun, isRescuable, type Replacement, RunAbandoned, statusOf } from './handler-run.js';
+import { HandlerRun, isRescuable, type Outage, type Replacement, RunAbandoned, statusOf } from './handler-run.js';
 import { type Found, lookUp, mayReplaceError, provenanceOf, type Use, useOf } from './lookup.js';
+import { MAX_WAIT_MS, refused, runPastStore, shareUnstored, unshared } from './past-store.js';
 import { replay, sendStored } from './replay.js';
 import { keepResult, removeEntry } from './response-keeping.js';
-import type { RoutePassage } from './route-passage.js';
-import type { RouteLoadOptions, Stored } from './route-policy.js';
+import type { Answer, RoutePassage } from './route-passage.js';
+import type { Loaded, RouteLoadOptions } from './route-policy.js';
 import { runsForCache } from './run-purpose.js';
+import { isUnstoredAnswer } from './unstored-answer.js';
 import { isVaryMarker } from './vary-marker.js';
 
 /*
@@ -22,16 +25,14 @@ import { isVaryMarker } from './vary-marker.js';
  * A request that loads learns which it is by what comes first: the call of its factory, or the outcome of its load. It
  * never waits in vain: an answer that is nobody else's is no answer for those who waited, and they run their handlers
  * side by side; who waited for another variant looks up its own; a leader that has vanished is followed by another; and
- * a leader that takes too long is not waited for.
+ * a leader that takes too long is not waited for. Where the store does not answer in time, or cannot be reached, requests
+ * go past it: past-store.ts.
  */
 
-type Answer = Observable<unknown> | Promise<Observable<unknown>>;
-type Outcome = LoadOutcome<Stored | undefined>;
+type Outcome = LoadOutcome<Loaded>;
 
 /** How long a request waits for the store, before it runs its handler without it. */
 const MAX_LOOKUP_MS = 250;
-/** How long it waits for another one's handler (as nginx's proxy_cache_lock_timeout). */
-const MAX_WAIT_MS = 5_000;
 /** How many leaders that vanish, or make something else, a request follows. */
 const MAX_FOLLOWED = 3;
 
@@ -50,7 +51,7 @@ function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: nu
     let isLate = false;
     const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => {
       isLate = true;
-      resolve(unshared(passage, 'store-slow'));
+      resolve(past(passage, 'store-slow'));
     });
     const inTime = (answerNow: () => Answer): void => {
       timer.cancel();
@@ -59,10 +60,14 @@ function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: nu
     found
       .then(
         (one) => inTime(() => answer(one, passage, followed)),
-        () => inTime(() => unshared(passage, 'store-error')),
+        () => inTime(() => past(passage, 'store-error')),
       )
       .catch(reject);
   });
+}
+
+function past(passage: RoutePassage, why: Outage): Answer {
+  return passage.access.directives.isOnlyIfCached ? onlyIfCached(passage) : runPastStore(passage, why);
 }
 
 function answer(found: Found, passage: RoutePassage, followed: number): Answer {
@@ -99,15 +104,15 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
       isSettled = true;
       resolve(given);
     };
-    const lead = async (): Promise<Stored | undefined> => {
+    const lead = async ({ canStore }: LoadContext<Loaded>): Promise<Loaded> => {
       // This request has not waited for its turn; another one is to lead.
       if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
       const validating = access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
-      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, isForCache: runsForCache(found, passage), rescue: () => rescue(passage) });
+      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, isForCache: runsForCache(found, passage), outage: canStore ? undefined : 'store-error', rescue: () => rescue(passage) });
       traffic.begin(found.key);
       settle(handler.answer());
       try {
-        return await keepResult(await handler.result, found, passage);
+        return await keepResult(await handler.result, found, passage, canStore);
       } catch (error) {
         if (isGone(statusOf(error))) await removeEntry(found.key, policy);
         throw error;
@@ -117,7 +122,7 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
     };
     const waitsSince = access.isShared && traffic.isRunning(found.key) ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
     cache
-      .load<Stored | undefined>(found.key, lead, loadOptionsOf(found, passage))
+      .load<Loaded>(found.key, lead, loadOptionsOf(found, passage))
       .then(
         (outcome) => isSettled || settle(answerOf(outcome, passage, followed)),
         (error: unknown) => isSettled || settle(answerToFailure(error, passage, followed)),
@@ -143,9 +148,10 @@ function answerOf({ entry, value, status, isCollapsed }: Outcome, passage: Route
   const { policy, access, exchange } = passage;
   const { clock } = policy.cache;
   const stored = entry === undefined ? value : entry.shared;
+  if (isUnstoredAnswer(stored)) return shareUnstored(stored, passage, 'store-error');
   if (isVaryMarker(stored) && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
   if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0) return unshared(passage, 'not-shared');
-  if (entry === undefined) return replay(exchange, stored, policy, { state: 'HIT', ageMs: stored.initialAgeMs, leftMs: stored.freshMs, status: { fwd: 'uri-miss', isCollapsed: true } });
+  if (entry === undefined) return replay(exchange, stored, policy, { state: 'HIT', ageMs: stored.initialAgeMs, status: { fwd: 'uri-miss', isCollapsed: true } });
   const use = usableBy(passage, { key: access.key, entry, response: stored, marker: undefined });
   if (use === 'none') return unshared(passage, 'not-shared');
   const how = provenanceOf(entry, stored, clock, access.key);
@@ -155,7 +161,7 @@ function answerOf({ entry, value, status, isCollapsed }: Outcome, passage: Route
 /** What fails is the handler of the leader, whose error is everybody's, or the cache, which must not be noticed. */
 function answerToFailure(error: unknown, passage: RoutePassage, followed: number): Answer {
   if (error instanceof RunAbandoned && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
-  if (error instanceof CacheError || error instanceof RunAbandoned) return unshared(passage, 'store-error');
+  if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(passage, 'store-error');
   if (!isRescuable(statusOf(error))) return refused(error, passage);
   const stale = rescue(passage);
   return stale instanceof Promise ? stale.then((one) => replaced(one, error, passage)) : replaced(stale, error, passage);
@@ -163,17 +169,6 @@ function answerToFailure(error: unknown, passage: RoutePassage, followed: number
 
 function replaced(stale: Replacement | undefined, error: unknown, passage: RoutePassage): Observable<unknown> {
   return stale === undefined ? refused(error, passage) : replay(passage.exchange, stale.response, passage.policy, stale.how);
-}
-
-function refused(error: unknown, { exchange, policy }: RoutePassage): Observable<unknown> {
-  showBypass(exchange, policy, 'uri-miss', 'error');
-  return throwError(() => error);
-}
-
-/** Runs the handler for this request alone, and stores nothing. */
-function unshared({ exchange, policy, next }: RoutePassage, why: string): Observable<unknown> {
-  showBypass(exchange, policy, 'bypass', why);
-  return next.handle();
 }
 
 /**

@@ -3,22 +3,29 @@ import type { RunResult } from './handler-run.js';
 import type { Found } from './lookup.js';
 import { variantKey } from './route-key.js';
 import type { RoutePassage } from './route-passage.js';
-import type { RoutePolicy, Stored } from './route-policy.js';
+import type { Loaded, RoutePolicy, Stored } from './route-policy.js';
 import { learn } from './run-purpose.js';
+import { selectingNames, selectionOf } from './selection.js';
 import type { Refusal } from './storability.js';
+import { unstoredAnswer } from './unstored-answer.js';
 import { varyMarker } from './vary-marker.js';
 
 /** Refusals that say of a refreshed answer that nobody else may have it any more. */
 const WITHDRAWN = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
 
-/** Decides what of a run is stored under the key that it was made for. @returns that; `undefined` for nothing */
-export async function keepResult(result: RunResult, found: Found, passage: RoutePassage): Promise<Stored | undefined> {
+/**
+ * Decides what of a run is stored under the key that it was made for.
+ * @param canStore whether the store can be reached
+ * @returns that, or what others may be given although it is not stored; `undefined` for nothing
+ */
+export async function keepResult(result: RunResult, found: Found, passage: RoutePassage, canStore: boolean): Promise<Loaded> {
   const { access, policy, traffic } = passage;
   const { response } = result;
   learn(result, found.key, passage);
   if (withdraws(result, found, passage)) await removeEntry(found.key, policy);
   if (response === undefined || !access.stores) return undefined;
-  const names = response.vary.filter((name) => !policy.varyBy.some((header) => header.name === name));
+  if (!canStore) return unstoredAnswer(response, selectionOf(response, passage));
+  const names = selectingNames(response, policy);
   if (!names.every((name) => found.marker?.names.includes(name) === true)) return keepFirstVariant(response, names, found, passage);
   if (found.marker !== undefined) await dropVariants(traffic.addVariant(access.key, found.key), policy);
   return response;
@@ -50,7 +57,7 @@ async function keepFirstVariant(response: CachedResponse, names: readonly string
     return undefined;
   }
   const key = variantKey(access.key, marker, exchange.request);
-  await policy.cache.load<Stored | undefined>(key, () => response, { ...policy.load, singleFlight: false });
+  await policy.cache.load<Loaded>(key, () => response, { ...policy.load, singleFlight: false });
   await dropVariants(traffic.addVariant(access.key, key), policy);
   return marker;
 }

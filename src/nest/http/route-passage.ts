@@ -1,9 +1,12 @@
 import type { CallHandler } from '@nestjs/common';
+import type { Observable } from 'rxjs';
 import type { BackgroundRefresh } from './background-refresh.js';
 import type { Exchange } from './exchange.js';
 import type { RouteAccess } from './route-access.js';
 import type { RoutePolicy } from './route-policy.js';
 import type { RouteTraffic } from './route-traffic.js';
+
+export type Answer = Observable<unknown> | Promise<Observable<unknown>>;
 
 /** One request on its way through the cache. */
 export interface RoutePassage {
@@ -13,6 +16,8 @@ export interface RoutePassage {
   readonly next: CallHandler;
   readonly traffic: RouteTraffic;
   readonly refresh: BackgroundRefresh;
+  /** The last run past the store that had begun when the request came. */
+  readonly lastRun: number;
   /** The request of a background refresh: nothing stale answers it. */
   readonly isRefresh: boolean;
 }

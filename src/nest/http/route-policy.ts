@@ -9,11 +9,14 @@ import { type Class, configOf, controllersOf, factsOf, type Handler, type Handle
 import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
 import type { IdentitySigns } from './identity-signs.js';
 import { type KeyRules, routePathOf } from './route-key.js';
+import { isUnstoredAnswer, type UnstoredAnswer } from './unstored-answer.js';
 import { isVaryMarker, markerTtlMs, type VaryMarker } from './vary-marker.js';
 
 /** What the cache keeps for a route; `undefined` is the outcome of a run whose answer is nobody else's. */
 export type Stored = CachedResponse | VaryMarker;
-export type RouteLoadOptions = GetOrSetOptions<Stored | undefined>;
+/** What a load of a route brings. */
+export type Loaded = Stored | UnstoredAnswer | undefined;
+export type RouteLoadOptions = GetOrSetOptions<Loaded>;
 
 /** How one handler is cached: decorators, module options and Nest's metadata, read once. */
 export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRules {
@@ -139,16 +142,24 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
  */
 function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): RouteLoadOptions {
   return Object.freeze({
-    ttl: (stored: Stored | undefined) => {
+    ttl: (loaded: Loaded) => {
+      const stored = storable(loaded);
       const ttlMs = stored === undefined ? 0 : isVaryMarker(stored) ? stored.ttlMs : Math.max(1, Math.ceil(stored.freshMs));
       return ttlMs === Infinity ? 'forever' : ttlMs;
     },
-    keepStale: (stored: Stored | undefined) => (stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : keptStaleMs(stored, obeysMaxStale)),
-    tags: (stored: Stored | undefined) => stored?.tags ?? [],
+    keepStale: (loaded: Loaded) => {
+      const stored = storable(loaded);
+      return stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : keptStaleMs(stored, obeysMaxStale);
+    },
+    tags: (loaded: Loaded) => storable(loaded)?.tags ?? [],
     staleWhileRevalidate: 0,
     staleIfError: 0,
     refreshAhead: 1,
     earlyExpiration: 0,
     ...(namespace === undefined ? {} : { namespace }),
   });
+}
+
+function storable(loaded: Loaded): Stored | undefined {
+  return isUnstoredAnswer(loaded) ? undefined : loaded;
 }

@@ -1,3 +1,5 @@
+import { RunsPastStore } from './runs-past-store.js';
+
 /** How long a key whose answers cannot be shared is not queued for (as Varnish's hit-for-miss objects, 120 s). */
 const UNSHARED_MS = 120_000;
 const MAX_KEYS = 1_000;
@@ -6,6 +8,7 @@ const MAX_VARIANTS = 50;
 
 /** What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain, whose answers are not stored, what they vary by. */
 export class RouteTraffic {
+  readonly pastStore = new RunsPastStore();
   readonly #running = new Map<string, number>();
   readonly #unsharedUntilMs = new Map<string, number>();
   /** Until when the answers of a kind are taken for stored, or not stored, against what is usual. */

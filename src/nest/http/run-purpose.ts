@@ -12,7 +12,7 @@ import type { RoutePassage } from './route-passage.js';
  */
 
 /** Whether the handler is to run for the cache. */
-export function runsForCache({ key, response }: Found, { access, policy, traffic, exchange }: RoutePassage): boolean {
+export function runsForCache({ key, response }: Pick<Found, 'key' | 'response'>, { access, policy, traffic, exchange }: RoutePassage): boolean {
   const isJudged = response !== undefined && access.accepts(response);
   // A HEAD is not stored, but may say that what is stored has changed (RFC 9111 section 4.3.5).
   if (!access.stores) return isJudged && exchange.request.method === 'HEAD';

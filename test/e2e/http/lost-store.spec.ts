@@ -1,5 +1,6 @@
 import { InternalServerErrorException } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
 import { HeldStore } from '../../support/held-store.js';
 import { closeSites, type Platform, routesOn, travelIn } from '../http.fixture.js';
@@ -50,5 +51,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('a store that is away on %
     for (let i = 0; i < REQUESTS; i++) answers.push(await ask('/', { signal: AbortSignal.timeout(5_000) }));
 
     expect(answers.every(({ status }) => status === 500)).toBe(true);
+  });
+
+  it('says BYPASS, and not that anything was stored (fault 22)', async () => {
+    const store = new HeldStore();
+    store.state = 'lost';
+    const { controller } = routeOf(() => 'made');
+    const cache: CacheKitOptions = { adapter: store.adapter, http: { ttl: '1m', headers: { cacheStatus: 'debug' } }, onError: () => undefined };
+    const { get } = await openController(controller, { cache });
+
+    const { headers } = await get('/');
+
+    expect([headers['x-cache'], headers['x-cache-ttl']]).toEqual(['BYPASS', undefined]);
+    expect(headers['cache-status']).toMatch(/^nest; fwd=bypass; key=".*"; detail="store-error"$/);
   });
 });

@@ -29,10 +29,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     const { controller, runs } = routeOf(answer);
     const cache: CacheKitOptions = { adapter: store.adapter, http: { ttl: '1m', headers: { cacheStatus: 'debug' } }, onError: () => undefined };
     const site = await openController(controller, { cache, prepare });
-    const schedule = jest.spyOn(site.cache.clock, 'schedule');
+    const schedule = site.cache.clock.schedule.bind(site.cache.clock);
+    const ends = new Set<() => void>();
+    jest.spyOn(site.cache.clock, 'schedule').mockImplementation((delayMs, task) => {
+      if (delayMs !== LOOKUP_MS) return schedule(delayMs, task);
+      ends.add(task);
+      return { cancel: () => void ends.delete(task) };
+    });
     const endLookups = (): void => {
-      for (const [delayMs, task] of schedule.mock.calls) if (delayMs === LOOKUP_MS) task();
-      schedule.mockClear();
+      for (const end of ends) end();
+      ends.clear();
     };
     return { ...site, runs, store, endLookups };
   }
@@ -110,5 +116,61 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
 
     expect([status, body]).toEqual([503, 'late']);
     expect((await get('/')).headers['x-cache']).toBe('HIT');
+  });
+  it('runs the handler once for fifty requests, where the time for their look-ups is over (fault 7)', async () => {
+    const gate = new Runs();
+    const { get, store, runs, endLookups } = await open(async () => `made ${await gate.passed()}`);
+    store.state = 'held';
+    gate.hold();
+
+    const asked = Array.from({ length: 50 }, () => get('/'));
+    await until(() => store.waiting === 50);
+    endLookups();
+    await until(() => runs.count > 0);
+    await settled();
+    gate.release();
+    const answers = await Promise.all(asked);
+
+    expect(runs.count).toBe(1);
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(['200 made 1']));
+    expect(answers.filter(({ headers }) => headers['x-cache'] === 'BYPASS')).toHaveLength(1);
+    expect(answers.filter(({ headers }) => headers['x-cache'] === 'HIT')).toHaveLength(49);
+    expect(answers.every(({ headers }) => !String(headers['cache-status']).includes('stored') && headers['x-cache-ttl'] === undefined)).toBe(true);
+  });
+
+  it('runs the handler once for each variant that requests select past it (fault 7)', async () => {
+    const { get, store, runs, endLookups } = await open((request, response) => {
+      response.header('Vary', 'Accept-Language');
+      return request.headers['accept-language'];
+    });
+    store.state = 'held';
+
+    const asked = Array.from({ length: 20 }, (_, i) => get('/', { 'accept-language': i % 2 === 0 ? 'en' : 'fr' }));
+    await until(() => store.waiting === 20);
+    endLookups();
+    const answers = await Promise.all(asked);
+
+    expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 'en' : 'fr')));
+    expect(runs.count).toBe(2);
+  });
+
+  it('gives no request past it what was begun before that request came (fault 7)', async () => {
+    const gate = new Runs();
+    const { get, store, runs, endLookups } = await open(async () => `made ${await gate.passed()}`);
+    store.state = 'held';
+    gate.hold();
+
+    const early = get('/');
+    await until(() => store.waiting === 1);
+    endLookups();
+    await until(() => runs.count === 1);
+    const late = [get('/'), get('/')];
+    await until(() => store.waiting === 3);
+    endLookups();
+    await settled();
+    gate.release();
+
+    expect((await early).body).toBe('made 1');
+    expect((await Promise.all(late)).map(({ body }) => body)).toEqual(['made 2', 'made 2']);
   });
 });

@@ -1,0 +1,21 @@
+import { type CachedResponse, isCachedResponse } from './cached-response.js';
+
+const UNSTORED_FORMAT = 'nestjs-cache-kit/unstored/1';
+
+/** What a run has made that could have been stored, but that the store does not take: for the requests that have waited for it. */
+export interface UnstoredAnswer {
+  readonly format: typeof UNSTORED_FORMAT;
+  readonly response: CachedResponse;
+  /** What `selectionOf` answers for the request that it was made for. */
+  readonly selection: string;
+}
+
+export function unstoredAnswer(response: CachedResponse, selection: string): UnstoredAnswer {
+  return { format: UNSTORED_FORMAT, response, selection };
+}
+
+export function isUnstoredAnswer(value: unknown): value is UnstoredAnswer {
+  if (typeof value !== 'object' || value === null) return false;
+  const { format, response } = value as Partial<UnstoredAnswer>;
+  return format === UNSTORED_FORMAT && isCachedResponse(response);
+}
