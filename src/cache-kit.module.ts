@@ -4,6 +4,7 @@ import {
   type InjectionToken,
   Module,
   type ModuleMetadata,
+  type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OptionalFactoryDependency,
   type Provider,
@@ -18,6 +19,7 @@ import { CacheConfigError } from './core/cache.errors.js';
 import type { CacheService } from './core/cache.service.js';
 import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';
 import { checkNames } from './core/option-checks.js';
+import { ProcessHold } from './core/process-hold.js';
 import { show } from './core/show.js';
 import { type CacheAdminController, createAdminController, mountLate } from './nest/admin/cache-admin.controller.js';
 import { getAdminOptionsToken } from './nest/admin/admin-options.js';
@@ -99,6 +101,7 @@ interface CacheModuleParts {
 function cacheModule({ name, isGlobal, controllers, options, imports = [], providers = [] }: CacheModuleParts): DynamicModule {
   const cacheToken = getCacheToken(name);
   const optionsToken = `CACHE_KIT_OPTIONS:${name}`;
+  const holdToken = `CACHE_KIT_HOLD:${name}`;
   const partOf = (token: InjectionToken, part: keyof ResolvedCacheKitOptions): FactoryProvider => ({
     provide: token,
     inject: [optionsToken],
@@ -110,15 +113,20 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     makerOf(name),
     {
       provide: cacheToken,
-      inject: [ModulesContainer, optionsToken],
-      useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions) => {
+      inject: [ModulesContainer, optionsToken, holdToken],
+      useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
         refuseSecondMaker(name, modules);
-        return composeCache(resolved.cache);
+        return composeCache(resolved.cache, hold);
       },
     },
     partOf(getAdminOptionsToken(name), 'admin'),
     partOf(getHttpOptionsToken(name), 'http'),
-    { provide: `CACHE_KIT_CLOSER:${name}`, inject: [cacheToken], useFactory: (cache: CacheService) => new CacheCloser(cache) },
+    { provide: holdToken, useFactory: () => new ProcessHold() },
+    {
+      provide: `CACHE_KIT_LIFETIME:${name}`,
+      inject: [cacheToken, holdToken],
+      useFactory: (cache: CacheService, hold: ProcessHold) => new CacheLifetime(cache, hold),
+    },
     DecoratorExplorer,
     RouteExplorer,
   ];
@@ -138,9 +146,19 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
   };
 }
 
-/** Closes the cache in the last of Nest's phases: until then others may still use it while they shut down. */
-class CacheCloser implements OnApplicationShutdown {
-  constructor(private readonly cache: CacheService) {}
+/**
+ * Keeps the process alive once the application has started, and not before: Nest tells nobody that a start has failed.
+ * Closes the cache in the last of Nest's phases: until then others may still use it while they shut down.
+ */
+class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(
+    private readonly cache: CacheService,
+    private readonly hold: ProcessHold,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.hold.stand();
+  }
 
   onApplicationShutdown(): Promise<void> {
     return this.cache.close();

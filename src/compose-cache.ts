@@ -9,6 +9,7 @@ import type { CacheError } from './core/cache.errors.js';
 import { createEntryCodec } from './core/codec.js';
 import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
+import type { ProcessHold } from './core/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
 
 /**
@@ -20,18 +21,24 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   return composeCache(resolveCacheKitOptions(options).cache);
 }
 
-/** Options to adapter to service: the one place where a backend is chosen. */
-export async function composeCache(options: ResolvedCacheOptions): Promise<CacheService> {
+/**
+ * Options to adapter to service: the one place where a backend is chosen.
+ * @param hold keeps the process alive in the place of the cache's connections; without it these do
+ */
+export async function composeCache(options: ResolvedCacheOptions, hold?: ProcessHold): Promise<CacheService> {
   const clock = new SystemClock();
   const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
-  const adapter = await openAdapter(options, {
+  const context: CacheAdapterContext = {
     name: options.name,
     version: options.version,
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
     onNotice: (sentence) => loggerOf(options.name).log(sentence),
-  });
+    ...(hold === undefined ? {} : { hold }),
+  };
+  const open = (): Promise<CacheAdapter> => openAdapter(options, context);
+  const adapter = await (hold === undefined ? open() : hold.during(open));
   return new CacheService({ options, adapter, clock, reporter });
 }
 

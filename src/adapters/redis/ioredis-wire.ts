@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import type { ProcessHold } from '../../core/process-hold.js';
 import { Announcer, type Silence } from './announcer.js';
 import { announcementOf } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
@@ -10,6 +11,7 @@ import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
 import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
 import { type Command, isOnItsWay, type RedisWire, type Reply, type WireListener } from './redis-wire.js';
+import { unheld } from './unheld-client.js';
 
 /*
  * The real thing. Commands that belong to one server travel in one pipeline. In a cluster the servers are found by the
@@ -32,6 +34,8 @@ export interface IoredisWireOptions {
   /** A client that belongs to somebody else: it is never closed, and never made to reconnect. */
   readonly isForeign: boolean;
   readonly clock: Clock;
+  /** Keeps the process alive in the place of the connections; without it these do. */
+  readonly hold?: ProcessHold | undefined;
 }
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
@@ -69,7 +73,9 @@ export class IoredisWire implements RedisWire, ListeningWire {
     this.#client = client;
     this.#options = options;
     this.isCluster = isCluster(client);
-    this.#subscriber = subscriberOf(client);
+    this.#subscriber = this.#own(subscriberOf(client));
+    if (!options.isForeign) this.#own(client);
+    options.hold?.need();
     this.#map = isCluster(client) ? new ClusterMap(client) : undefined;
     this.#watch();
     this.#listenForWakes();
@@ -93,7 +99,12 @@ export class IoredisWire implements RedisWire, ListeningWire {
     else if (ON_THEIR_WAY.has(status)) await connectedOrNot(this.#client);
   }
 
-  async run(commands: readonly Command[]): Promise<readonly Reply[]> {
+  run(commands: readonly Command[]): Promise<readonly Reply[]> {
+    const { hold } = this.#options;
+    return hold === undefined || hold.isStanding ? this.#run(commands) : hold.during(() => this.#run(commands));
+  }
+
+  async #run(commands: readonly Command[]): Promise<readonly Reply[]> {
     const replies = await this.#send(commands);
     const again = replies.flatMap((reply, i) => (reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : []));
     if (again.length === 0) return replies;
@@ -105,6 +116,11 @@ export class IoredisWire implements RedisWire, ListeningWire {
   }
 
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    const { hold } = this.#options;
+    return hold === undefined || hold.isStanding ? this.#getAll(keys) : hold.during(() => this.#getAll(keys));
+  }
+
+  #getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     if (isCluster(this.#client)) return this.#getFromNodes(this.#client, keys);
     return sendTo(this.#client, 'MGET', keys) as Promise<(Buffer | null)[]>;
   }
@@ -161,7 +177,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined {
     const client = this.#masterClients().get(master);
-    return client === undefined ? undefined : new CoherenceSink(sinkClientOf(client), feed, clock, listener);
+    return client === undefined ? undefined : new CoherenceSink(this.#own(sinkClientOf(client)), feed, clock, listener);
   }
 
   isListening(): boolean {
@@ -184,7 +200,15 @@ export class IoredisWire implements RedisWire, ListeningWire {
     this.#listener = undefined;
     for (const unlisten of this.#unlisten.splice(0)) unlisten();
     const own = this.#options.isForeign ? [this.#subscriber] : [this.#client, this.#subscriber];
-    await Promise.all(own.map((client) => ended(client)));
+    const end = (): Promise<unknown> => Promise.all(own.map((client) => ended(client)));
+    const { hold } = this.#options;
+    await (hold === undefined ? end() : hold.during(end));
+    hold?.end();
+  }
+
+  /** A client of the kit's own. */
+  #own<T extends Client>(client: T): T {
+    return this.#options.hold === undefined ? client : unheld(client);
   }
 
   #watch(): void {

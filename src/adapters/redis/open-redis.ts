@@ -30,9 +30,9 @@ export async function openCoherentRedis(options: ResolvedHybridRedisOptions, cod
   return { far: adapter, coherence };
 }
 
-async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock }: CacheAdapterContext): Promise<IoredisWire> {
+async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock, hold }: CacheAdapterContext): Promise<IoredisWire> {
   const { wake } = new RedisKeys({ keyPrefix, name, version, parts: 1 });
-  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock });
+  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock, hold });
 }
 
 function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {

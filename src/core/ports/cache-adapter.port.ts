@@ -83,6 +83,8 @@ export interface CacheAdapterContext {
   onError(error: unknown): void;
   /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. */
   onNotice(sentence: string): void;
+  /** Given while an application starts, which may fail: connections must not keep the process alive, and this does instead. */
+  readonly hold?: import('../process-hold.js').ProcessHold;
 }
 
 /** An entry as an adapter gives it out. All `..Ms` times but `createdAtMs` are on the scale of `Clock.nowMs()`. */

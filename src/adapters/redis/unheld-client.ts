@@ -1,0 +1,60 @@
+import type { Redis } from 'ioredis';
+import { isCluster } from './ioredis-client.js';
+import type { Client } from './ioredis-send.js';
+
+/*
+ * Connections that do not keep the process alive. ioredis has no option for that: it puts every socket and every timer for
+ * what it does next into a property of the client, and these properties are watched, so that it holds for reconnections, for
+ * the nodes that a cluster finds later, for its own subscriber, and for the sentinels that are listened to.
+ */
+
+interface Connector {
+  connectToSentinel?: (...parameters: unknown[]) => Redis;
+}
+
+interface ClusterParts {
+  readonly subscriber?: object;
+}
+
+/** Keeps a client, connected or not, and all clients that it makes from keeping the process alive. @returns the client */
+export function unheld<T extends Client>(client: T): T {
+  watch(client, 'reconnectTimeout', unref);
+  if (isCluster(client)) unholdNodes(client);
+  else {
+    watch(client, 'stream', unref);
+    unholdSentinels((client as unknown as { connector: Connector }).connector);
+  }
+  return client;
+}
+
+function unholdNodes(cluster: Client): void {
+  watch(cluster, 'slotsTimer', unref);
+  const { subscriber } = cluster as unknown as ClusterParts;
+  if (subscriber !== undefined) watch(subscriber, 'subscriber', (client) => (client ? unheld(client as Redis) : undefined));
+  for (const node of isCluster(cluster) ? cluster.nodes() : []) unheld(node);
+  cluster.on('+node', (node: Redis) => void unheld(node));
+}
+
+function unholdSentinels(connector: Connector): void {
+  const connect = connector.connectToSentinel;
+  if (connect !== undefined) connector.connectToSentinel = (...parameters) => unheld(connect.apply(connector, parameters));
+}
+
+function unref(handle: unknown): void {
+  (handle as { unref?: () => void } | null | undefined)?.unref?.();
+}
+
+/** Calls `see` with the value of a property, now and whenever it is set. */
+function watch(target: object, name: string, see: (value: unknown) => void): void {
+  let value = (target as Record<string, unknown>)[name];
+  see(value);
+  Object.defineProperty(target, name, {
+    configurable: true,
+    enumerable: true,
+    get: () => value,
+    set: (next: unknown) => {
+      value = next;
+      see(next);
+    },
+  });
+}

@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import { type DynamicModule, Logger, type Provider } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CacheKitModule } from '../../src/cache-kit.module.js';
+import type { CacheKitOptions } from '../../src/cache-kit.options.js';
+import { createCache } from '../../src/compose-cache.js';
+import { CacheService } from '../../src/core/cache.service.js';
+
+/*
+ * A process whose end is watched: `start-process.ts <case> <options as JSON>`. It prints what has happened, and nothing in it
+ * but the cache keeps it alive.
+ */
+
+Logger.overrideLogger(false);
+const [, , name = '', options = '{}'] = process.argv;
+const cacheOptions = JSON.parse(options) as CacheKitOptions;
+
+const failing: Provider = {
+  provide: 'FAILING',
+  inject: [CacheService],
+  useFactory: async (cache: CacheService) => {
+    await cache.set('k', 'v');
+    console.log(`read ${String(await cache.get('k'))}`);
+    throw new Error('no start');
+  },
+};
+
+class AppModule {}
+const application = (providers: Provider[]): Promise<unknown> => {
+  const module: DynamicModule = { module: AppModule, imports: [CacheKitModule.forRoot(cacheOptions)], providers };
+  return NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
+};
+
+switch (name) {
+  case 'failing-start':
+    await application([failing]).catch((error: unknown) => console.log((error as Error).message));
+    break;
+  case 'standing':
+    await application([]);
+    console.log('started');
+    break;
+  case 'script': {
+    const cache = await createCache(cacheOptions);
+    await cache.set('k', 'v');
+    console.log(`read ${String(await cache.get('k'))}`);
+    await cache.close();
+    console.log('closed');
+  }
+}
