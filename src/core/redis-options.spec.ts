@@ -29,6 +29,7 @@ describe('readRedis', () => {
     [{ url: '' }, /Expected `redis.url` to be a URL such as/],
     [{ url: 'http://a' }, /Expected `redis.url` to begin with redis:\/\//],
     [{ url: 'redis-sentinel://a:1' }, /Expected `redis.url` to be like 'redis-sentinel:/],
+    [{ url: 'redis-sentinel://::1/mymaster' }, /Expected sentinels in `redis.url` such as 'host:26379' or '\[::1\]:26379', got `::1`/],
     [{ url: 'a:7000,' }, /Expected cluster nodes such as/],
     [{ cluster: { nodes: [] } }, /`redis.cluster.nodes` to be an array of at least one node/],
     [{ cluster: { nodes: [{ host: 'a' }] } }, /Expected every address of `redis.cluster.nodes` to be { host, port }/],
@@ -58,6 +59,16 @@ describe('readRedis', () => {
     expect(() => readRedis(redis)).toThrow(message);
   });
 
+  it.each<[unknown, object]>([
+    [{ url: 'redis-sentinel://[::1]:26380,[fe80::1],b/mymaster' }, { kind: 'sentinel', sentinels: [{ host: '::1', port: 26380 }, { host: 'fe80::1', port: 26379 }, { host: 'b', port: 26379 }] }],
+    [{ sentinel: { name: 'm', sentinels: [{ host: '[::1]', port: 1 }] } }, { kind: 'sentinel', sentinels: [{ host: '::1', port: 1 }] }],
+    [{ url: 'redis:///run/my%20redis.sock' }, { kind: 'single', url: 'redis://localhost', options: { path: '/run/my redis.sock' } }],
+    [{ url: 'redis:///3' }, { kind: 'single', url: 'redis:///3', options: {} }],
+    [{ url: 'redis://[::1]:6379' }, { kind: 'single', url: 'redis://[::1]:6379' }],
+  ])('reads the address of %j (fault 20)', (redis, connection) => {
+    expect(readRedis(redis).connection).toMatchObject(connection);
+  });
+
   it.each<[unknown, object, object]>([
     [{ url: 'redis://user:s%40cret@a:1,b:2' }, { nodes: ['redis://a:1', 'redis://b:2'] }, { username: 'user', password: 's@cret' }],
     [{ url: 'rediss://:pw@a:1,b:2,rediss://:pw@c:3/0' }, { nodes: ['rediss://a:1', 'redis://b:2', 'rediss://c:3/0'] }, { password: 'pw', tls: {} }],
@@ -74,7 +85,7 @@ describe('readRedis', () => {
     [{ url: 'redis://a:1,rediss://b:2' }, /Expected one scheme \(redis:\/\/ or rediss:\/\/\) for all nodes/],
     [{ url: 'redis://:one@a:1,b:2', options: { password: 'other' } }, /Expected one password for all nodes of the cluster in their URLs and in the options/],
     [{ cluster: { nodes: ['redis://:one@a:1'], options: { redisOptions: { password: 'other' } } } }, /Expected one password for all nodes/],
-    [{ url: 'redis://a:1/3,b:2' }, /Expected no `db` in the URL of a cluster node, got `3`/],
+    [{ url: 'redis://a:1/3,b:2' }, /Expected no `db` in the URL of a cluster node, got `'3'`/],
     [{ cluster: { nodes: [{ host: 'a', port: 1, password: 'pw' }] } }, /Unknown option `redis.cluster.nodes\[\].password`/],
   ])('refuses nodes that contradict each other: %j (fault 33)', (redis, message) => {
     expect(() => readRedis(redis)).toThrow(message);

@@ -142,7 +142,13 @@ function readUrl(url: unknown, options: object): RedisConnection {
   if (!/^rediss?:\/\/./.test(trimmed) || !URL.canParse(trimmed)) {
     throw new CacheConfigError(`Expected \`redis.url\` to begin with redis://, rediss:// or redis-sentinel://, or to be a comma-separated list of cluster nodes, got \`${withoutSecret(trimmed)}\`.`);
   }
-  return { kind: 'single', url: trimmed, options };
+  const path = socketPathOf(new URL(trimmed));
+  return path === undefined ? { kind: 'single', url: trimmed, options } : { kind: 'single', url: 'redis://localhost', options: { path, ...options } };
+}
+
+/** `/run/redis.sock` of `redis:///run/redis.sock`; `undefined` for a URL that names a host, or a database of the local one. */
+function socketPathOf({ hostname, pathname }: URL): string | undefined {
+  return hostname !== '' || /^\/?\d*$/.test(pathname) ? undefined : decodeURIComponent(pathname);
 }
 
 /** `redis-sentinel://[user:password@]host[:port][,host[:port]...]/name[/db]` */
@@ -152,7 +158,8 @@ function readSentinelUrl(url: string, options: object): RedisConnection {
     throw new CacheConfigError(`Expected \`redis.url\` to be like 'redis-sentinel://host:26379,host:26379/mymaster', got \`${withoutSecret(url)}\`.`);
   }
   const sentinels = hosts.split(',').map((host) => {
-    const [, address = '', port = '26379'] = /^(.+?)(?::(\d+))?$/.exec(host.trim()) ?? [];
+    const [, address, port = '26379'] = /^(\[[^[\]]+\]|[^:[\]]+)(?::(\d+))?$/.exec(host.trim()) ?? [];
+    if (address === undefined) throw new CacheConfigError(`Expected sentinels in \`redis.url\` such as 'host:26379' or '[::1]:26379', got \`${show(host)}\`.`);
     return checkedAddress({ host: address, port: Number(port) }, 'redis.url');
   });
   const [username = '', password = ''] = credentials.split(':').map(decodeURIComponent);
@@ -216,8 +223,13 @@ function checkedNode(node: string): string {
 function checkedAddress(address: unknown, option: string): RedisAddress {
   if (typeof address === 'object' && address !== null) checkNames(address, ['host', 'port'], `${option}[].`);
   const { host, port } = (address ?? {}) as Partial<RedisAddress>;
-  if (typeof host === 'string' && host !== '' && Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536) return { host, port: port as number };
+  if (typeof host === 'string' && host !== '' && Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536) return { host: withoutBrackets(host), port: port as number };
   throw new CacheConfigError(`Expected every address of \`${option}\` to be { host, port }, got \`${show(address)}\`.`);
+}
+
+/** An IPv6 address as a socket takes it. */
+function withoutBrackets(host: string): string {
+  return host.replace(/^\[(.+)\]$/, '$1');
 }
 
 function readKeyPrefix(keyPrefix: unknown): string {

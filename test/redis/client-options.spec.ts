@@ -1,9 +1,14 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { createCache } from '../../src/compose-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { redisAdapter } from '../../src/redis.js';
-import { startCluster, startRedis } from '../support/redis-servers.js';
+import { ask } from '../support/redis/ask.js';
+import { until } from '../support/redis/until.js';
+import { startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
 import { endWhatTestsOpened, kept, onEnd, open, openHybrid } from './faults.fixture.js';
 
 /** The options that ioredis has, on connections of the kit's own and on clients that are handed over. */
@@ -81,6 +86,33 @@ describe('in a cluster', () => {
 
     expect(answers).toEqual(RIGHT);
     expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+  });
+});
+
+describe('an address', () => {
+  it('of a socket is connected to (fault 20)', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'cache-kit-'));
+    onEnd(() => rm(directory, { recursive: true }));
+    const path = join(directory, 'redis.sock');
+    await kept(startRedis({ args: ['--unixsocket', path] }));
+
+    const { cache } = await open({ url: `redis://${path}` });
+
+    expect(await answersOf(cache)).toEqual(RIGHT);
+  });
+
+  it('of a sentinel that is away is passed over without a word to the console (fault 20)', async () => {
+    const { name, sentinels } = await kept(startSentinels());
+    const printed = jest.spyOn(console, 'error').mockReturnValue();
+    const addresses = [{ host: '127.0.0.1', port: 1 }, ...sentinels.map(({ port }) => ({ host: '127.0.0.1', port }))];
+
+    const { cache } = await open({ sentinel: { name, sentinels: addresses } });
+    const answers = await answersOf(cache);
+    // The connections to all sentinels are made behind the start: those that listen for a failover stand by then.
+    await until(async () => (await Promise.all(sentinels.map(({ port }) => ask(port, 'INFO clients')))).every((info) => /pubsub_clients:[1-9]/.test(info)), 10_000, () => 'Nobody listened to the sentinels.');
+
+    expect(answers).toEqual(RIGHT);
+    expect(printed).not.toHaveBeenCalled();
   });
 });
 
