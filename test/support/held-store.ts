@@ -1,10 +1,13 @@
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
-import type { CacheAdapter, CacheAdapterContext, StoredEntry } from '../../src/core/ports/cache-adapter.port.js';
+import type { CacheAdapter, CacheAdapterContext, LoadGrant, StoredEntry } from '../../src/core/ports/cache-adapter.port.js';
 
 /** A store that is reached over a network: its answers come later, when the test says so, or not at all. */
 export class HeldStore {
-  /** `open`: answers at the next turn. `held`: answers when it is opened. `lost`: every call rejects. */
-  state: 'open' | 'held' | 'lost' = 'open';
+  /**
+   * `open`: answers at the next turn. `held`: answers when it is opened. `lost`: every call rejects. `taken`: somebody else
+   * loads everything, until it is opened.
+   */
+  state: 'open' | 'held' | 'lost' | 'taken' = 'open';
   /** Reads, and loads that were begun. */
   asked = { reads: 0, begins: 0 };
   #held: (() => void)[] = [];
@@ -21,6 +24,7 @@ export class HeldStore {
       getMany: (keys, namespace) => after(() => memory.getMany(keys, namespace)),
       begin: (keys, namespace, request) => {
         this.asked.begins++;
+        if (this.state === 'taken') return this.#takenGrant(keys.length);
         return after(() => memory.begin(keys, namespace, request));
       },
       set: (drafts, namespace) => after(() => memory.set(drafts, namespace)),
@@ -40,6 +44,11 @@ export class HeldStore {
   open(): void {
     this.state = 'open';
     for (const answer of this.#held.splice(0)) answer();
+  }
+
+  #takenGrant(count: number): LoadGrant {
+    const settled = new Promise<void>((resolve) => this.#held.push(resolve));
+    return { tickets: Array.from({ length: count }, () => ({ state: 'held', settled })), commit: async (drafts) => drafts.map(() => undefined), release: () => undefined };
   }
 
   #passed(): Promise<void> {

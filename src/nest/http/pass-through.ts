@@ -120,7 +120,8 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
         traffic.end(found.key);
       }
     };
-    const waitsSince = access.isShared && traffic.isRunning(found.key) ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
+    // The leader may be in another process.
+    const waitsSince = access.isShared ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
     cache
       .load<Loaded>(found.key, lead, loadOptionsOf(found, passage))
       .then(

@@ -12,6 +12,8 @@ import { closeSites, type Platform, type RouteAnswer, type RouteSite, Runs, rout
 
 /** How long a request waits for the store. */
 const LOOKUP_MS = 250;
+/** How long it waits for the handler of another request, in this process or another. */
+const WAIT_MS = 5_000;
 
 afterEach(closeSites);
 
@@ -22,6 +24,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     readonly store: HeldStore;
     /** Ends the time of all look-ups that are under way. */
     readonly endLookups: () => void;
+    /** Ends the time of all requests that wait for the handler of another. */
+    readonly endWaits: () => void;
   }
 
   async function open(answer: RouteAnswer, prepare: (app: INestApplication) => unknown = () => undefined): Promise<SlowSite> {
@@ -30,17 +34,19 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     const cache: CacheKitOptions = { adapter: store.adapter, http: { ttl: '1m', headers: { cacheStatus: 'debug' } }, onError: () => undefined };
     const site = await openController(controller, { cache, prepare });
     const schedule = site.cache.clock.schedule.bind(site.cache.clock);
-    const ends = new Set<() => void>();
+    const endsOf = new Map([LOOKUP_MS, WAIT_MS].map((delayMs) => [delayMs, new Set<() => void>()]));
     jest.spyOn(site.cache.clock, 'schedule').mockImplementation((delayMs, task) => {
-      if (delayMs !== LOOKUP_MS) return schedule(delayMs, task);
+      const ends = endsOf.get(delayMs);
+      if (ends === undefined) return schedule(delayMs, task);
       ends.add(task);
       return { cancel: () => void ends.delete(task) };
     });
-    const endLookups = (): void => {
-      for (const end of ends) end();
-      ends.clear();
+    const end = (delayMs: number): void => {
+      const ends = [...(endsOf.get(delayMs) ?? [])];
+      endsOf.get(delayMs)?.clear();
+      for (const task of ends) task();
     };
-    return { ...site, runs, store, endLookups };
+    return { ...site, runs, store, endLookups: () => end(LOOKUP_MS), endWaits: () => end(WAIT_MS) };
   }
 
   it('answers once, where the stored answer comes after the time for it (fault 2)', async () => {
@@ -93,6 +99,24 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
 
     expect(load).not.toHaveBeenCalled();
     expect((await get('/')).body).toBe('/');
+  });
+
+  it('waits for the handler of another process for five seconds at most (fault 5)', async () => {
+    const { get, store, runs, endWaits } = await open(() => 'made');
+    store.state = 'taken';
+
+    const asked = get('/');
+    await until(() => store.waiting === 1);
+    const before = runs.count;
+    endWaits();
+    const answered = await asked;
+    store.open();
+    await settled();
+
+    expect(before).toBe(0);
+    expect([answered.status, answered.body, answered.headers['x-cache']]).toEqual([200, 'made', 'BYPASS']);
+    expect(runs.count).toBe(1);
+    expect((await get('/')).headers['x-cache']).toBe('MISS');
   });
 
   it('sends nothing after middleware that has answered meanwhile (fault 2)', async () => {
