@@ -95,7 +95,13 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     const stats = await cache.getStats();
     await cache.cleanupExpired();
     const count = await cache.invalidateTags(['t']);
-    await untilEmpty(masters, 20_000);
+    let left: { key: string; ttlMs: number }[] = [];
+    // The ticket of a sweep goes by itself, so that nobody sweeps again at once.
+    const isEmpty = async (): Promise<boolean> => {
+      left = (await Promise.all(masters.map(keysOf))).flat().filter(({ key, ttlMs }) => !(key.endsWith(':sweep') && ttlMs > 0 && ttlMs <= 61_000));
+      return left.length === 0;
+    };
+    await until(isEmpty, 20_000, () => `Keys are left: ${left.map(({ key }) => key).join(' ')}`);
 
     expect([stats.totalEntries, count]).toEqual([1, 1]);
   });

@@ -36,10 +36,10 @@ export class LoadCommitter {
     });
   }
 
-  /** Gives leases back, and waits for it no longer than `limitMs`. */
+  /** Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too: others would wait for these loads. */
   async release(leases: readonly OwnLease[], limitMs: number): Promise<void> {
     const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.parts.keys.wake));
-    if (limitMs > 0) await this.parts.link.run(commands, limitMs);
+    if (limitMs > 0 && this.parts.link.isUp()) await this.parts.link.run(commands, limitMs);
     else this.parts.link.post(commands);
   }
 

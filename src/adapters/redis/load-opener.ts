@@ -61,9 +61,13 @@ export class LoadOpener {
       return await this.#open(keys, { namespace, request, token, generations: new Map() }, remainingMs);
     } catch (error) {
       // Some may have been given all the same; nobody must wait for them.
-      this.link.post(keys.map((key) => call(RELEASE, [this.keys.entry(key, namespace)], token, this.keys.wake)));
+      this.#giveBack(keys.map((key) => this.keys.entry(key, namespace)), token);
       throw error;
     }
+  }
+
+  #giveBack(names: readonly string[], token: string): void {
+    this.link.post(names.map((name) => call(RELEASE, [name], token, this.keys.wake)));
   }
 
   async #open(keys: readonly string[], load: Load, remainingMs: () => number): Promise<Opening> {
@@ -74,18 +78,12 @@ export class LoadOpener {
     const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
     // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
     const reads = groups.map(({ key }) => plain('GET', key));
-    try {
-      return await this.#answered(asked, groups, [...acquires, ...ids, ...reads], { namespace, request, token, generations }, remainingMs);
-    } catch (error) {
-      // Some server may have given the lease, or do so when it goes on: nobody would end it.
-      this.link.post(asked.map(({ name }) => call(RELEASE, [name], token, this.keys.wake)));
-      throw error;
-    }
+    return this.#answered(asked, groups, [...acquires, ...ids, ...reads], { namespace, request, token, generations }, remainingMs);
   }
 
   async #answered(asked: readonly Asked[], groups: readonly Group[], commands: readonly Command[], load: Load, remainingMs: () => number): Promise<Opening> {
     const { generations } = load;
-    const replies = await this.link.run(commands, remainingMs());
+    const replies = await this.#run(commands, asked, load.token, remainingMs());
     const firstRead = commands.length - groups.length;
     const foreign = new Set<Group>();
     groups.forEach((group, i) => {
@@ -98,6 +96,14 @@ export class LoadOpener {
     if (leases.some(({ state }) => state === 'granted')) await this.#ensure(generations, foreign, remainingMs);
     const epochs = load.request.computesTags ? textsIn(replies[asked.length] as Reply) : undefined;
     return { leases, generations, epochs };
+  }
+
+  /**
+   * Asks for leases, among other things. One that is given after the limit belongs to nobody, and was not there yet when all were
+   * given back: a command that a cluster sends from server to server may be run behind one that was sent later.
+   */
+  #run(commands: readonly Command[], asked: readonly Asked[], token: string, limitMs: number): Promise<readonly Reply[]> {
+    return this.link.run(commands, limitMs, () => this.#giveBack(asked.map(({ name }) => name), token));
   }
 
   /** The groups that a result is expected to be in: those of the key, of known tags, and of those it had the last time. */
@@ -122,7 +128,7 @@ export class LoadOpener {
   async #leaseOf(each: Asked, first: Reply, load: Load, remainingMs: () => number): Promise<Lease | undefined> {
     let reply = first;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (tries > 0) [reply] = (await this.link.run([this.#acquire(each, load.request, load.token, remainingMs())], remainingMs())) as [Reply];
+      if (tries > 0) [reply] = (await this.#run([this.#acquire(each, load.request, load.token, remainingMs())], [each], load.token, remainingMs())) as [Reply];
       if (reply instanceof Error) throw reply;
       const lease = await this.#leaseIn(reply as Answer, each, load, remainingMs);
       if (lease !== undefined) return lease;

@@ -80,9 +80,12 @@ export class RedisLink {
     if (this.#state === 'up') this.#doubt();
   }
 
-  /** A reply for each command. Rejects when there is none within `limitMs`; what was sent may have been run all the same. */
-  run(commands: readonly Command[], limitMs: number): Promise<readonly Reply[]> {
-    return this.within(limitMs, () => this.wire.run(commands)).then((replies) => {
+  /**
+   * A reply for each command. Rejects when there is none within `limitMs`; what was sent may have been run all the same.
+   * @param onLate called when the replies come after that
+   */
+  run(commands: readonly Command[], limitMs: number, onLate?: () => void): Promise<readonly Reply[]> {
+    return this.within(limitMs, () => this.wire.run(commands), onLate).then((replies) => {
       for (const reply of replies) if (reply instanceof Error) this.#consider(reply);
       return replies;
     });
@@ -114,12 +117,12 @@ export class RedisLink {
     this.#deadlines.close();
   }
 
-  /** What `send` brings, if it does so within `limitMs`. */
-  within<T>(limitMs: number, send: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => this.#send(limitMs, send, resolve, reject));
+  /** What `send` brings, if it does so within `limitMs`. @param onLate called where it does so later */
+  within<T>(limitMs: number, send: () => Promise<T>, onLate?: () => void): Promise<T> {
+    return new Promise((resolve, reject) => this.#send(limitMs, send, resolve, reject, onLate));
   }
 
-  #send<T>(limitMs: number, send: () => Promise<T>, onAnswer: (answer: T) => void, onError: (error: unknown) => void): void {
+  #send<T>(limitMs: number, send: () => Promise<T>, onAnswer: (answer: T) => void, onError: (error: unknown) => void, onLate?: () => void): void {
     if (this.#state !== 'up') return process.nextTick(onError, this.#away());
     if (limitMs <= 0) return process.nextTick(onError, new Error('No time was left to ask Redis.'));
     const deadline = this.#deadlines.start(limitMs, () => {
@@ -130,6 +133,7 @@ export class RedisLink {
       (answer) => {
         this.#unanswered = 0;
         if (this.#deadlines.meet(deadline)) onAnswer(answer);
+        else onLate?.();
       },
       (error: unknown) => {
         if (this.#deadlines.meet(deadline)) onError(error);

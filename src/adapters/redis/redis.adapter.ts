@@ -306,7 +306,7 @@ export class RedisAdapter implements CacheAdapter {
 
   async #end(grant: RedisGrant, left: readonly OwnLease[]): Promise<void> {
     this.#leases.drop(grant);
-    if (left.length > 0 && this.#link.isUp()) await this.#committer.release(left, this.#limitMs - grant.spentMs);
+    if (left.length > 0) await this.#committer.release(left, this.#limitMs - grant.spentMs);
   }
 }
 
