@@ -6,9 +6,7 @@ import { Cluster, Redis } from 'ioredis';
 import { createCache } from '../../src/compose-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { redisAdapter } from '../../src/redis.js';
-import { ask } from '../support/redis/ask.js';
-import { until } from '../support/redis/until.js';
-import { startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
+import { startCluster, startRedis } from '../support/redis-servers.js';
 import { endWhatTestsOpened, kept, onEnd, open, openHybrid } from './faults.fixture.js';
 
 /** The options that ioredis has, on connections of the kit's own and on clients that are handed over. */
@@ -99,20 +97,6 @@ describe('an address', () => {
     const { cache } = await open({ url: `redis://${path}` });
 
     expect(await answersOf(cache)).toEqual(RIGHT);
-  });
-
-  it('of a sentinel that is away is passed over without a word to the console (fault 20)', async () => {
-    const { name, sentinels } = await kept(startSentinels());
-    const printed = jest.spyOn(console, 'error').mockReturnValue();
-    const addresses = [{ host: '127.0.0.1', port: 1 }, ...sentinels.map(({ port }) => ({ host: '127.0.0.1', port }))];
-
-    const { cache } = await open({ sentinel: { name, sentinels: addresses } });
-    const answers = await answersOf(cache);
-    // The connections to all sentinels are made behind the start: those that listen for a failover stand by then.
-    await until(async () => (await Promise.all(sentinels.map(({ port }) => ask(port, 'INFO clients')))).every((info) => /pubsub_clients:[1-9]/.test(info)), 10_000, () => 'Nobody listened to the sentinels.');
-
-    expect(answers).toEqual(RIGHT);
-    expect(printed).not.toHaveBeenCalled();
   });
 });
 

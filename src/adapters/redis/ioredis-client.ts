@@ -1,4 +1,4 @@
-import type { Cluster, ClusterOptions, Redis } from 'ioredis';
+import type { Cluster, ClusterOptions } from 'ioredis';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { RedisConnection } from '../../core/redis-options.js';
 import type { Client } from './ioredis-send.js';
@@ -48,20 +48,10 @@ export async function clientFor(connection: RedisConnection, label: string): Pro
     case 'single':
       return new Redis(connection.url, { retryStrategy, ...own });
     case 'sentinel':
-      return withQuietSentinels(
-        new Redis({ retryStrategy, sentinelRetryStrategy: retryStrategy, failoverDetector: true, name: connection.name, sentinels: [...connection.sentinels], ...own }),
-      );
+      return new Redis({ retryStrategy, sentinelRetryStrategy: retryStrategy, failoverDetector: true, name: connection.name, sentinels: [...connection.sentinels], ...own });
     case 'cluster':
       return new Cluster([...connection.nodes], clusterOptions(own, connection.clusterOptions));
   }
-}
-
-/** A sentinel that is away is nothing to print: another one is asked. ioredis prints the errors of clients that it gives no listener. */
-function withQuietSentinels(client: Redis): Redis {
-  const { connector } = client as unknown as { connector: { connectToSentinel?: (...parameters: unknown[]) => Redis } };
-  const connect = connector.connectToSentinel;
-  if (connect !== undefined) connector.connectToSentinel = (...parameters) => connect.apply(connector, parameters).on('error', () => undefined);
-  return client;
 }
 
 /** ioredis is loaded for those who need a connection, and nobody else need have it. */
