@@ -51,7 +51,7 @@ describe('argumentKey', () => {
     [['\ud800'], '["\\ud800"]'],
     [[new Money(1)], '[@"Money"{"cents":1}]'],
     [[{ total: new Price(1, 'EUR') }], '[{"total":@"Price"{"cents":1,"currency":"EUR"}}]'],
-    [[Object.assign(Object.create(Object.create(null)), { page: '1' })], '[{"page":"1"}]'],
+    [[Object.assign(Object.create(Object.create(null) as object), { page: '1' })], '[{"page":"1"}]'],
   ])('writes %j readably', (args, expected) => {
     const key = argumentKey(args);
 
@@ -114,7 +114,7 @@ describe('argumentKey', () => {
     ['an instance with a symbol for a name', Object.assign(new Money(1), { [Symbol('s')]: 1 })],
     ['an instance of an unnamed class', new (class { readonly a = 1; })()],
     ['an object that inherits from another object', Object.assign(Object.create({ tenant: 1 }), { a: 1 })],
-    ['an object whose prototype without a prototype holds something', Object.assign(Object.create(Object.assign(Object.create(null), { tenant: 1 })), { a: 1 })],
+    ['an object whose prototype without a prototype holds something', Object.assign(Object.create(Object.assign(Object.create(null) as object, { tenant: 1 })), { a: 1 })],
     ['an instance inside an instance that cannot be read', new Price(1, new Secret('a', 'b') as never)],
     ['an instance of a class that extends Map', new Tenants()],
     ['an instance of a class that extends Uint8Array', new Bytes(1)],

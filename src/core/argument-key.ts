@@ -57,7 +57,9 @@ function encode(value: unknown, depth: number, argument: number): string {
 
 function encodeObject(value: object, depth: number, argument: number): string {
   if (depth > MAX_DEPTH) throw refusal(argument, `something circular, or nested more than ${MAX_DEPTH} levels deep`);
-  const encoded = encodeKind(value, kindOf(value), (part) => encode(part, depth, argument));
+  const inner = (part: unknown): string => encode(part, depth, argument);
+  const kind = kindOf(value);
+  const encoded = kind === undefined ? encodeInstance(value, inner) : encodeKind(value, kind, inner);
   if (encoded === undefined) throw refusal(argument, `${show(value)}, which may hold more than can be read from it`);
   return encoded;
 }
@@ -65,7 +67,7 @@ function encodeObject(value: object, depth: number, argument: number): string {
 type Encode = (part: unknown) => string;
 
 /** `undefined` for what is not known to be all value. */
-function encodeKind(value: object, kind: ValueKind | undefined, inner: Encode): string | undefined {
+function encodeKind(value: object, kind: ValueKind, inner: Encode): string | undefined {
   switch (kind) {
     case 'object':
     case 'null-object':
@@ -82,14 +84,13 @@ function encodeKind(value: object, kind: ValueKind | undefined, inner: Encode): 
     case 'regexp':
     case 'url':
       return hasNothingAdded(value) ? encodeBuiltIn(value as BuiltIn, inner) : undefined;
-    case undefined:
-      return isParserObject(value) ? encodeRecord(value, inner) : encodeInstance(value, inner);
     default:
       return undefined;
   }
 }
 
 function encodeInstance(value: object, inner: Encode): string | undefined {
+  if (isParserObject(value)) return encodeRecord(value, inner);
   const name = openInstanceName(value);
   return name === undefined ? undefined : `@${quote(name)}${encodeRecord(value, inner)}`;
 }

@@ -109,7 +109,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
   return Object.freeze({
     name: readName(options.name, 'name') ?? DEFAULT_CACHE_NAME,
     store,
-    defaultTtlMs: parseTtl(options.defaultTtl === undefined ? DEFAULTS.ttl : options.defaultTtl, 'defaultTtl'),
+    defaultTtlMs: readDefaultTtl(options),
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
@@ -117,6 +117,10 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' })),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
+}
+
+function readDefaultTtl({ defaultTtl = DEFAULTS.ttl }: CacheOptions): number {
+  return parseTtl(defaultTtl, 'defaultTtl');
 }
 
 const BACKENDS = ['memory', 'redis', 'hybrid'] as const;

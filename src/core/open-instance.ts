@@ -41,7 +41,8 @@ function readClassName(prototype: object): string | undefined {
     const made = Object.getOwnPropertyDescriptor(link, 'constructor')?.value as unknown;
     if (typeof made !== 'function' || made.prototype !== link || HIDES.test(Function.prototype.toString.call(made))) return undefined;
   }
-  return (prototype.constructor as { name?: string }).name || undefined;
+  const { name } = prototype.constructor;
+  return name === '' ? undefined : name;
 }
 
 /** `Object.prototype` of any realm. */
