@@ -11,6 +11,8 @@ export default {
   ...base,
   rootDir: '..',
   maxWorkers: 1,
+  // A server that a failed test has left must not keep the run for ever. What the kit leaves behind is looked for in processes of their own.
+  forceExit: true,
   testMatch: ['redis/**/*', 'contract/redis', 'e2e/redis', 'e2e/hybrid', 'simulation/simulated-redis'].map((path) => `<rootDir>/test/${path}.spec.ts`),
   moduleNameMapper: { ...base.moduleNameMapper, ...(major === '5' ? { '^ioredis$': 'ioredis-5' } : {}) },
 };
