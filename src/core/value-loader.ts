@@ -17,12 +17,11 @@ import { isValid } from './value-validation.js';
  * The one load path. Every value that was computed, by getOrSet, a decorator, a route, a batch or a background refresh,
  * comes through here, so that what holds for one holds for all.
  *
- * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is gone as
- * soon as it has a result or an error, even while its grant is being given back. It is sent
+ * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is sent
  * when `begin` is called on the adapter, which fences the key; from then on its value may be older than an invalidation
- * that a new caller has already seen acknowledged, so new callers gather in its successor. The successor is sent when
- * the flight is gone, and its own `begin` finds the value that was just stored, if no invalidation came between: then
- * nobody computes anything. This is why 1,000 callers cost one factory call and still none gets a value whose load
+ * that a new caller has already seen acknowledged, so new callers gather in its successor. It is gone as soon as it has
+ * a result or an error, even while its grant is being given back. The successor is sent when the flight is gone, and its
+ * own `begin` finds the value that was just stored, if no invalidation came between: then nobody computes anything. This is why 1,000 callers cost one factory call and still none gets a value whose load
  * began before its call and was invalidated since.
  *
  * Races, and who decides them:

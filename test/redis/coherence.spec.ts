@@ -275,6 +275,19 @@ describe('processes of one cache in different ways', () => {
     return oldUntilMs - acknowledgedMs;
   }
 
+  /** Lets the reader make a copy of a value, and has it replaced, some times. @returns how old the copy was at most each time, in ms */
+  async function agesOfCopies(reader: CacheService, writer: CacheService, rounds: number): Promise<number[]> {
+    const ages: number[] = [];
+    for (let i = 0; i < rounds; i++) {
+      await writer.set('k', `old ${i}`);
+      await untilSeen(reader, 'k', `old ${i}`);
+      await untilNear(reader, 'k');
+      await writer.set('k', 'new');
+      ages.push(await oldFor(reader, 'k', `old ${i}`));
+    }
+    return ages;
+  }
+
   const PAIRS = [
     ['bus', 'tracking'],
     ['bus', 'ttl'],
@@ -291,13 +304,7 @@ describe('processes of one cache in different ways', () => {
     // At first nobody knows of the other, then everybody does.
     for (const isKnown of [false, true]) {
       if (isKnown) await until(async () => (await reader.getStats()).status === 'up', 2 * SOON_MS, () => 'Nothing was proven.');
-      for (let i = 0; i < 5; i++) {
-        await writer.set('k', `old ${i}`);
-        await untilSeen(reader, 'k', `old ${i}`);
-        await untilNear(reader, 'k');
-        await writer.set('k', 'new');
-        ages.push(await oldFor(reader, 'k', `old ${i}`));
-      }
+      ages.push(...(await agesOfCopies(reader, writer, 5)));
     }
 
     expect(Math.max(...ages)).toBeLessThanOrEqual(1_000);
@@ -309,15 +316,8 @@ describe('processes of one cache in different ways', () => {
     const { cache: reader } = await openHybrid({ url: server.url, coherence: 'bus' });
     await until(async () => (await reader.getStats()).status === 'up', 2 * SOON_MS, () => 'Nothing was proven.');
     const { cache: writer } = await openHybrid({ url: server.url, options: AS_USER });
-    const ages: number[] = [];
 
-    for (let i = 0; i < 3; i++) {
-      await writer.set('k', `old ${i}`);
-      await untilSeen(reader, 'k', `old ${i}`);
-      await untilNear(reader, 'k');
-      await writer.set('k', 'new');
-      ages.push(await oldFor(reader, 'k', `old ${i}`));
-    }
+    const ages = await agesOfCopies(reader, writer, 3);
 
     expect(Math.max(...ages)).toBeLessThanOrEqual(1_000);
     expect(await reader.getStats()).toMatchObject({ status: 'degraded', coherence: { mode: 'bus', isProven: false, reason: expect.stringMatching(/known to publish/) } });

@@ -71,14 +71,14 @@ export class LoadOpener {
   }
 
   async #open(keys: readonly string[], load: Load, remainingMs: () => number): Promise<Opening> {
-    const { namespace, request, token, generations } = load;
+    const { namespace, request, token } = load;
     const asked = keys.map((key) => ({ key, name: this.keys.entry(key, namespace), useless: this.reader.uselessRevision(key, namespace) }));
     const groups = this.#groupsOf(keys, namespace, request);
     const ids = request.computesTags ? [call(EPOCHS, [this.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)] : [];
     const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
     // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
     const reads = groups.map(({ key }) => plain('GET', key));
-    return this.#answered(asked, groups, [...acquires, ...ids, ...reads], { namespace, request, token, generations }, remainingMs);
+    return this.#answered(asked, groups, [...acquires, ...ids, ...reads], load, remainingMs);
   }
 
   async #answered(asked: readonly Asked[], groups: readonly Group[], commands: readonly Command[], load: Load, remainingMs: () => number): Promise<Opening> {

@@ -25,6 +25,20 @@ function shopModule(name: string, controller: Type, moduleName = name): { module
   return { module, named: { module, controllers: [controller], providers: [{ provide: 'NAME', useValue: name }] } };
 }
 
+/** A class of the name `Items`, another one at each call. */
+function itemsController(path: string, answer: string): Type {
+  @Controller(path)
+  @UseInterceptors(CacheInterceptor)
+  class Items {
+    @Get()
+    @CacheRoute({ key: 'all' })
+    all(): string {
+      return answer;
+    }
+  }
+  return Items;
+}
+
 const routed = (...parts: { module: Type }[]): DynamicModule => RouterModule.register(parts.map(({ module }, i) => ({ path: String(i), module })));
 
 describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s', (platform) => {
@@ -66,18 +80,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
   });
 
   it('keeps two classes of one name in modules of one name apart (fault 9)', async () => {
-    const controllers = ['first', 'second'].map((answer) => {
-      @Controller('items')
-      @UseInterceptors(CacheInterceptor)
-      class Items {
-        @Get()
-        @CacheRoute({ key: 'all' })
-        all(): string {
-          return answer;
-        }
-      }
-      return Items;
-    });
+    const controllers = ['first', 'second'].map((answer) => itemsController('items', answer));
     const modules = controllers.map((controller) => shopModule('', controller, 'Shop'));
     const site = await open({ controllers: [], imports: [...modules.map(({ named }) => named), routed(...modules)] });
 
@@ -87,18 +90,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
   });
 
   it('keeps two classes of one name in one module apart (fault 9)', async () => {
-    const controllers = ['first', 'second'].map((answer) => {
-      @Controller(answer)
-      @UseInterceptors(CacheInterceptor)
-      class Items {
-        @Get()
-        @CacheRoute({ key: 'all' })
-        all(): string {
-          return answer;
-        }
-      }
-      return Items;
-    });
+    const controllers = ['first', 'second'].map((answer) => itemsController(answer, answer));
     const site = await open({ controllers });
 
     const answers = await answersTo(site, ['/first', '/second', '/first', '/second']);
