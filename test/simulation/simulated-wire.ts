@@ -26,8 +26,6 @@ export interface Network {
 /** How a mutant of the design changes what is sent. */
 export interface Tampering {
   rewrite?(command: Command): Command;
-  /** In which order the commands of one batch are run. */
-  order?(commands: readonly Command[]): readonly number[];
 }
 
 export interface WireParts {
@@ -64,11 +62,10 @@ export class SimulatedWire implements RedisWire {
   }
 
   async run(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const { rewrite, order } = this.#parts.tampering;
+    const { rewrite } = this.#parts.tampering;
     const sent = rewrite === undefined ? commands : commands.map((command) => rewrite(command));
-    const places = order?.(sent) ?? sent.map((_, i) => i);
     const replies = new Array<Reply>(sent.length).fill(null);
-    const groups = grouped(places, (i) => this.#connectionOf(sent[i] as Command));
+    const groups = grouped(sent.map((_, i) => i), (i) => this.#connectionOf(sent[i] as Command));
     await Promise.all(
       [...groups].map(async ([connection, indices]) => {
         const answers = await connection.send<Reply>(indices.map((i) => () => connection.server.run(sent[i] as Command)), (error) => error);

@@ -13,7 +13,7 @@ import type { Summary } from './run.js';
 
 const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 40_000);
 const FROM = Number(process.env['SIMULATION_FROM'] ?? 1);
-const SEEDS_PER_MUTANT = 4_000;
+const SEEDS_PER_MUTANT = 16_000;
 const MINUTES = 60_000;
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
