@@ -5,7 +5,7 @@ import type { GetOrSetOptions } from '../../src/core/call-options.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd, open, timed } from './faults.fixture.js';
+import { endWhatTestsOpened, kept, onEnd, open, SLACK_MS, timed } from './faults.fixture.js';
 
 /** Many callers in several processes, and one load. */
 
@@ -13,8 +13,8 @@ jest.setTimeout(60_000);
 endWhatTestsOpened();
 
 const PROCESSES = 4;
-/** What a process that died keeps others waiting for: see lease-keeper.ts. */
-const LEASE_MS = 3_000;
+/** What a process that died or is cut off keeps others waiting for. */
+const WAIT_MS = 1_000;
 
 interface Report {
   readonly calls: readonly (readonly [value: number, tookMs: number])[];
@@ -46,8 +46,8 @@ class Worker {
     this.#child.send('go');
   }
 
-  kill(): void {
-    this.#child.kill('SIGKILL');
+  kill(signal: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT' = 'SIGKILL'): void {
+    this.#child.kill(signal);
   }
 
   async told(state: string): Promise<unknown> {
@@ -118,7 +118,7 @@ describe('a hot key that expires every second and takes 200 ms to load', () => {
 });
 
 describe('a leader', () => {
-  it('that is killed keeps nobody waiting for longer than its lease', async () => {
+  it.each(['SIGKILL', 'SIGSTOP'] as const)('that is gone (%s) keeps nobody waiting for longer than a second (fault 31)', async (signal) => {
     const { all, url } = await workers(1, { callers: 1, factoryMs: 60_000, forMs: 0, options: {} });
     const [leader] = all as [Worker];
     const { cache } = await open({ url });
@@ -129,15 +129,52 @@ describe('a leader', () => {
     const waiting = times(50, () => timed(() => cache.getOrSet('hot', () => ++loads.count)));
     // Long enough for the lease to have been renewed.
     await new Promise((resolve) => setTimeout(resolve, 1_500));
-    leader.kill();
-    const killedMs = performance.now();
+    const countBefore = loads.count;
+    leader.kill(signal);
+    const goneMs = performance.now();
     const waited = await Promise.all(waiting);
 
-    const afterMs = performance.now() - killedMs;
-    console.info(`leader killed: its waiters had their value ${Math.round(afterMs)} ms later`);
-    expect(loads.count).toBe(1);
+    const afterMs = performance.now() - goneMs;
+    console.info(`${signal} of the leader: its waiters had their value ${Math.round(afterMs)} ms later`);
+    expect([countBefore, loads.count]).toEqual([0, 1]);
     expect(waited.map(({ value }) => value)).toEqual(times(50, () => 1));
-    expect(afterMs).toBeLessThan(LEASE_MS + 500);
+    expect(await cache.get('hot')).toBe(1);
+    expect(afterMs).toBeLessThan(WAIT_MS + SLACK_MS);
+  });
+
+  it('that is slow but alive is waited for by all others, however long it takes', async () => {
+    const { all, url } = await workers(1, { callers: 1, factoryMs: 4_000, forMs: 0, options: {} });
+    const [leader] = all as [Worker];
+    const { cache } = await open({ url });
+    leader.go();
+    await leader.told('loading');
+    const loads = { count: 0 };
+
+    const value = await cache.getOrSet('hot', () => ++loads.count);
+
+    expect([value, loads.count]).toEqual([1, 0]);
+  });
+
+  it('that stood still stores what it has loaded, and so ends the load of the process that took its place (fault 31)', async () => {
+    const { all, url } = await workers(1, { callers: 1, factoryMs: 200, forMs: 0, options: {} });
+    const [leader] = all as [Worker];
+    const { cache } = await open({ url });
+    leader.go();
+    await leader.told('loading');
+    leader.kill('SIGSTOP');
+    const startedMs = performance.now();
+    const loading = new Promise<string>((resolve) => setTimeout(resolve, 2_500, 'second'));
+    const second = cache.getOrSet('hot', () => loading);
+
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    leader.kill('SIGCONT');
+    const { calls } = (await leader.told('done')) as Report;
+    const stored = await cache.get('hot');
+    const beforeMs = performance.now() - startedMs;
+
+    expect(calls.map(([value]) => value)).toEqual([1]);
+    expect(beforeMs).toBeLessThan(2_500);
+    expect([stored, await second, await cache.get('hot')]).toEqual([1, 'second', 1]);
   });
 
   it.each(['fails', 'is given up'])('whose load %s wakes who waits in other processes at once', async (how) => {

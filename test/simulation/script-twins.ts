@@ -19,7 +19,7 @@ export interface Call {
 const NO_LEASE = `-0${'0'.repeat(25)}`;
 
 export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
-  acquire({ store, keys: [key = ''], args: [token = '', leaseText, purpose, exclusiveText, seen, latest] }) {
+  acquire({ store, keys: [key = ''], args: [ownToken = '', leaseText, purpose, exclusiveText, seen, latest] }) {
     const lease = Number(leaseText);
     const isExclusive = exclusiveText === '1';
     const now = store.now();
@@ -27,8 +27,12 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     const h = leaseAt(store, key);
     const isStored = isEntry(h);
     if (isStored && purpose === 'load' && revisionAt(store, key) !== seen) return ['value', store.get(key) ?? ''];
-    let flag = h.slice(1, 2);
-    if (h === '' || number(h.slice(3, 16)) <= now) flag = '-';
+    let token = ownToken;
+    let flag = h === '' ? '-' : h.slice(1, 2);
+    if (flag !== '-' && number(h.slice(3, 16)) <= now) {
+      if (purpose !== 'write') token = h.slice(16, 28);
+      flag = '-';
+    }
     const entry = isStored ? (store.get(key) ?? '') : '';
     if (flag === 'x' && purpose !== 'write' && isExclusive) {
       store.setRange(key, 2, '1');
@@ -40,9 +44,9 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     const field = letter + waiting + digits(now + lease, 13) + token;
     if (isStored) {
       store.setRange(key, 1, field);
-      outlive(store, key, lease);
+      outlive(store, key, 3 * lease);
     } else {
-      store.set(key, `L${field}`, lease);
+      store.set(key, `L${field}`, 3 * lease);
     }
     return ['granted', token, entry];
   },
@@ -78,7 +82,7 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     if (h === '' || h.slice(16, 28) !== token) return 0;
     const lease = Number(leaseText);
     store.setRange(key, 3, digits(store.now() + lease, 13));
-    outlive(store, key, lease);
+    outlive(store, key, 3 * lease);
     return 1;
   },
 
@@ -91,7 +95,7 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     if (revision !== '' && (!isEntry(h) || revisionAt(store, key) !== revision)) return '';
     const head = headAt(store, key, h);
     const left = revision === '' || h[1] === '-' ? 0 : number(h.slice(3, 16)) - store.now();
-    if (left > 0 && protectedly(() => store.set(key, `L${h.slice(1, 28)}`, left)) === undefined) return head;
+    if (left > 0 && protectedly(() => store.set(key, `L${h.slice(1, 28)}`, 3 * left)) === undefined) return head;
     store.unlink(key);
     wake(h, () => publish(channel, key));
     return head;

@@ -1,11 +1,13 @@
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { RedisLink } from './redis-link.js';
-import { call, type Command } from './redis-wire.js';
+import { call } from './redis-wire.js';
 import { OUTLIVE, RENEW } from './scripts.js';
 
-/** How long a lease lasts by itself: what a process that dies keeps others waiting for. */
-export const LEASE_MS = 3_000;
-const RENEW_EVERY_MS = 1_000;
+/** How long a lease lasts by itself: what a process that dies, is cut off or stands still keeps others waiting for. */
+export const LEASE_MS = 900;
+const RENEW_EVERY_MS = 300;
+/** Renewals until what loads remember is made to last, too. */
+const OUTLIVE_EVERY = 3;
 /** How long what a load remembers of the server must last from now. */
 export const KEEP_MS = 60_000;
 
@@ -20,6 +22,7 @@ export interface Held {
 export class LeaseKeeper {
   readonly #held = new Set<Held>();
   #timer: Timer | undefined;
+  #renewals = 0;
 
   constructor(
     private readonly link: RedisLink,
@@ -42,14 +45,10 @@ export class LeaseKeeper {
   }
 
   #renew(): void {
-    const commands: Command[] = [];
-    const remembered = new Set<string>();
-    for (const held of this.#held) {
-      for (const { name, token } of held.leases) commands.push(call(RENEW, [name], token, LEASE_MS));
-      for (const key of held.remembered) remembered.add(key);
-    }
-    for (const key of remembered) commands.push(call(OUTLIVE, [key], KEEP_MS));
-    this.link.post(commands);
+    const held = [...this.#held];
+    const renewals = held.flatMap(({ leases }) => leases.map(({ name, token }) => call(RENEW, [name], token, LEASE_MS)));
+    const remembered = ++this.#renewals % OUTLIVE_EVERY === 0 ? new Set(held.flatMap((each) => each.remembered)) : [];
+    this.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
     this.#timer = this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
   }
 }

@@ -90,7 +90,10 @@ end
  * `granted` token, entry or '' | `shared` token, entry or '' (somebody else's lease) | `held` ms left | `value` entry | `late`
  *
  * Who stores first under a shared token ends it, so of loads that share one result stays. A load during a write shares
- * the token of the write: whichever is stored first refuses the other.
+ * the token of the write: whichever is stored first refuses the other. So do a load and the one whose lease ran out
+ * before: with a token of its own it would refuse the other, and where all loads block their event loops for longer than a
+ * lease none would ever be stored. A token is kept three times as long as its lease, so that a load that stood still may
+ * store where no other has begun.
  */
 export const ACQUIRE = script(
   'acquire',
@@ -102,10 +105,10 @@ if now > tonumber(ARGV[6]) then return {'late'} end
 local h = lease_at(key)
 local stored = is_entry(h)
 if stored and purpose == 'load' and revision_at(key) ~= seen then return {'value', redis.call('GET', key)} end
-local flag = string.sub(h, 2, 2)
-if h == '' or tonumber(string.sub(h, 4, 16)) <= now then flag = '-' end
-local entry = ''
-if stored then entry = redis.call('GET', key) end
+local flag, is_over = string.sub(h, 2, 2), h == '' or tonumber(string.sub(h, 4, 16)) <= now
+if is_over and string.find(flag, '[xsw]') and purpose ~= 'write' then token = string.sub(h, 17, 28) end
+if is_over then flag = '-' end
+local entry = stored and redis.call('GET', key) or ''
 if flag == 'x' and purpose ~= 'write' and exclusive then
   redis.call('SETRANGE', key, 2, '1')
   return {'held', tonumber(string.sub(h, 4, 16)) - now}
@@ -120,9 +123,9 @@ if flag ~= '-' then waiting = string.sub(h, 3, 3) end
 local field = letter .. waiting .. string.format('%013d', now + lease) .. token
 if stored then
   redis.call('SETRANGE', key, 1, field)
-  outlive(key, lease)
+  outlive(key, 3 * lease)
 else
-  redis.call('SET', key, 'L' .. field, 'PX', lease)
+  redis.call('SET', key, 'L' .. field, 'PX', 3 * lease)
 end
 return {'granted', token, entry}
 `,
@@ -175,9 +178,8 @@ export const RENEW = script(
   `
 local h = lease_at(KEYS[1])
 if h == '' or string.sub(h, 17, 28) ~= ARGV[1] then return 0 end
-local lease = tonumber(ARGV[2])
-redis.call('SETRANGE', KEYS[1], 3, string.format('%013d', now_ms() + lease))
-outlive(KEYS[1], lease)
+redis.call('SETRANGE', KEYS[1], 3, string.format('%013d', now_ms() + ARGV[2]))
+outlive(KEYS[1], 3 * ARGV[2])
 return 1
 `,
 );
@@ -198,7 +200,7 @@ if ARGV[1] ~= '' and (not is_entry(h) or revision_at(KEYS[1]) ~= ARGV[1]) then r
 local head = head_at(KEYS[1], h)
 if ARGV[1] ~= '' and string.sub(h, 2, 2) ~= '-' then
   local left = tonumber(string.sub(h, 4, 16)) - now_ms()
-  local done = left > 0 and redis.pcall('SET', KEYS[1], 'L' .. string.sub(h, 2, 28), 'PX', left)
+  local done = left > 0 and redis.pcall('SET', KEYS[1], 'L' .. string.sub(h, 2, 28), 'PX', 3 * left)
   if done and not done.err then return head end
 end
 redis.call('UNLINK', KEYS[1])
