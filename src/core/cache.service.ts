@@ -19,7 +19,7 @@ import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import { answerOf, readComputedTags } from './option-functions.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
-import type { Clock } from './ports/clock.port.js';
+import { type Clock, idleMs } from './ports/clock.port.js';
 import { show } from './show.js';
 import { type LoadOrder, ValueLoader } from './value-loader.js';
 import { isValid, isValidAtOnce } from './value-validation.js';
@@ -142,10 +142,10 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     checkFactory(factory);
     const namespace = this.#namespaceOf(options);
-    const sentMs = this.clock.nowMs();
+    const sentMs = idleMs(this.clock);
     const found = this.#store.get(key, namespace);
     const entry = found instanceof Promise ? await found : found;
-    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, { entry, waitedMs: this.clock.nowMs() - sentMs });
+    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs });
     this.#reporter.hit(entry);
     return new StoredOutcome<T>(entry, 'hit', false);
   }
@@ -247,9 +247,9 @@ export class CacheService implements CacheOperations {
     checkFactory(factory);
     const plan = this.#planOf(options);
     const unique = [...new Set(keys)];
-    const sentMs = this.clock.nowMs();
+    const sentMs = idleMs(this.clock);
     const found = await this.#store.getMany(unique, plan.namespace);
-    const outcomes = await this.#loadAll({ keys: unique, plan, factory: forMany(factory), found, waitedMs: this.clock.nowMs() - sentMs });
+    const outcomes = await this.#loadAll({ keys: unique, plan, factory: forMany(factory), found, waitedMs: idleMs(this.clock) - sentMs });
     const values = new Map<string, T>();
     for (const key of unique) {
       const value = outcomes.get(key)?.value as T | undefined;
@@ -353,8 +353,8 @@ export class CacheService implements CacheOperations {
 
   /** Stands apart because a closure in a method costs each of its calls, and a hit needs none. */
   #answerOrLoadLater<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Promise<StoredEntry | undefined>): Promise<T> {
-    const sentMs = this.clock.nowMs();
-    return this.#store.go(found, (entry) => this.#answerOrLoad(key, factory, options, { entry, waitedMs: this.clock.nowMs() - sentMs }));
+    const sentMs = idleMs(this.clock);
+    return this.#store.go(found, (entry) => this.#answerOrLoad(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs }));
   }
 
   #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Found): T | Promise<T> {

@@ -18,6 +18,10 @@ export class SystemClock implements Clock {
     return this.#readsLeft-- > 0 ? this.#coarseMs : this.#readCoarse();
   }
 
+  idleMs(): number {
+    return performance.nodeTiming.idleTime;
+  }
+
   wallMs(): number {
     return Date.now();
   }

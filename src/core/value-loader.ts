@@ -8,7 +8,7 @@ import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import { draftOfLoad } from './load-draft.js';
 import type { LoadPlan } from './load-policy.js';
 import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
-import type { Clock } from './ports/clock.port.js';
+import { type Clock, idleMs } from './ports/clock.port.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from './value-copier.js';
 import { isValid } from './value-validation.js';
@@ -199,7 +199,7 @@ export class ValueLoader {
 
   async #begin(run: LoadRun, flights: readonly Flight[]): Promise<GuardedGrant> {
     const { plan, waitedMs } = run;
-    const sentMs = this.#clock.nowMs();
+    const sentMs = idleMs(this.#clock);
     const grant = await this.#store.begin(flights.map((flight) => flight.key), plan.namespace, {
       purpose: flights.every((flight) => flight.purpose === 'load') ? 'load' : 'refresh',
       exclusive: plan.singleFlight === 'cluster',
@@ -207,7 +207,7 @@ export class ValueLoader {
       computesTags: typeof plan.tags === 'function',
       waitedMs,
     });
-    run.waitedMs += this.#clock.nowMs() - sentMs;
+    run.waitedMs += idleMs(this.#clock) - sentMs;
     for (const flight of flights) flight.isFenced = grant.isFenced;
     return grant;
   }

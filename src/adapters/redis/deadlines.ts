@@ -1,10 +1,18 @@
-import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import { type Clock, idleMs, type Timer } from '../../core/ports/clock.port.js';
 
 /** Something that must happen before its time is over. */
 export interface Deadline {
+  /** On the scale of `idleMs`: while this process is busy nobody can tell whether it has happened. */
   readonly dueMs: number;
+  /** On the scale of `Clock.nowMs`: when it is late however busy this process has been. */
+  readonly latestMs: number;
   readonly onLate: () => void;
 }
+
+/** So much longer may a wait take because this process is busy. */
+export const OWN_LAG_MS = 3_000;
+/** How soon it is looked again for what would be late if this process had not been busy. */
+const LOOK_AGAIN_MS = 5;
 
 /**
  * Time limits by the thousand. Nearly all are met, so none has a timer of its own: one waits for the first that is due, and
@@ -19,9 +27,10 @@ export class Deadlines {
   constructor(private readonly clock: Clock) {}
 
   start(limitMs: number, onLate: () => void): Deadline {
-    const deadline = { dueMs: this.clock.nowMs() + limitMs, onLate };
+    const nowMs = this.clock.nowMs();
+    const deadline = { dueMs: idleMs(this.clock) + limitMs, latestMs: nowMs + limitMs + OWN_LAG_MS, onLate };
     this.#waiting.add(deadline);
-    if (deadline.dueMs < this.#nextMs) this.#arm(deadline.dueMs, limitMs);
+    if (nowMs + limitMs < this.#nextMs) this.#arm(nowMs + limitMs, limitMs);
     return deadline;
   }
 
@@ -45,14 +54,16 @@ export class Deadlines {
 
   #look(): void {
     const nowMs = this.clock.nowMs();
+    const idle = idleMs(this.clock);
     const late: Deadline[] = [];
     let nextMs = Infinity;
     for (const deadline of this.#waiting) {
-      if (deadline.dueMs <= nowMs) late.push(deadline);
-      else if (deadline.dueMs < nextMs) nextMs = deadline.dueMs;
+      const leftMs = Math.min(deadline.dueMs - idle, deadline.latestMs - nowMs);
+      if (leftMs <= 0) late.push(deadline);
+      else nextMs = Math.min(nextMs, deadline.latestMs - OWN_LAG_MS > nowMs ? leftMs : Math.max(leftMs, LOOK_AGAIN_MS));
     }
     this.#nextMs = Infinity;
-    if (nextMs !== Infinity) this.#arm(nextMs, nextMs - nowMs);
+    if (nextMs !== Infinity) this.#arm(nowMs + nextMs, nextMs);
     this.#tellLate(late);
   }
 

@@ -1,6 +1,6 @@
 import type { EntryCodec, EntryHeader, OpenEnvelope } from '../../core/codec.js';
 import type { Awaitable } from '../../core/ports/cache-adapter.port.js';
-import type { Clock } from '../../core/ports/clock.port.js';
+import { type Clock, idleMs } from '../../core/ports/clock.port.js';
 import { BoundedMap } from './bounded-map.js';
 import { type EntryHead, envelopeStart, isEntry, marksOf, revisionOf, timesOf } from './entry-record.js';
 import { type Generation, MARK_LENGTH, readGeneration, staleSince } from './generation.js';
@@ -46,7 +46,7 @@ interface Request {
   reject(error: unknown): void;
 }
 
-/** What was asked for together: the groups whose generations came along, and until when all of it must be answered. */
+/** What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it must be answered. */
 interface Asked {
   readonly groups: readonly Group[];
   readonly dueMs: number;
@@ -187,7 +187,7 @@ export class EntryReader {
       names.push(group.key);
     };
     for (const { wanted } of together) for (const { groups: own } of wanted) for (const group of own) want(group);
-    const dueMs = this.clock.nowMs() + limitMs;
+    const dueMs = idleMs(this.clock) + limitMs;
     this.link.getAll(
       names,
       limitMs,
@@ -222,7 +222,7 @@ export class EntryReader {
     if (bytes === null || !isEntry(bytes)) return undefined;
     // What is marked as those of its groups are that were asked for is valid. All else takes a closer look.
     if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
-      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - this.clock.nowMs());
+      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - idleMs(this.clock));
     }
     const { note } = wanted;
     const header = note?.revision === revisionOf(bytes) ? note.header : undefined;

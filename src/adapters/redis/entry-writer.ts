@@ -42,8 +42,13 @@ export interface Marks {
   readonly unsent: Set<Group>;
 }
 
-/** How the storing of one entry ended. */
-export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | { readonly state: 'failed'; readonly reason: Error };
+/** How the storing of one entry ended. One that is `unlisted` is stored, but an index that should name it does not. */
+export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | StoreFailure;
+
+export interface StoreFailure {
+  readonly state: 'failed' | 'unlisted';
+  readonly reason: Error;
+}
 
 export class EntryWriter {
   constructor(
@@ -86,12 +91,11 @@ export class EntryWriter {
    * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
    */
   async store(prepared: readonly Prepared[], marks: Marks, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
-    const entering = [...new Set(prepared.filter(({ draft }) => draft.ttlMs > 0).flatMap(({ groups }) => groups))];
-    const enters = entering.flatMap((group) => this.#enterCommands(group, prepared, marks, tokenOf !== undefined));
+    const enters = [...membersOf(prepared)].flatMap(([group, members]) => this.#enterCommands(group, members, marks, tokenOf !== undefined));
     const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
     const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
-    const outdated = this.#outdated(enters, replies.slice(stores.length), marks.of);
-    return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, outdated));
+    const refusals = this.#refusals(enters, replies.slice(stores.length), marks.of);
+    return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, refusals));
   }
 
   /** The entry as it was just stored. */
@@ -173,8 +177,7 @@ export class EntryWriter {
     return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
   }
 
-  #enterCommands(group: Group, prepared: readonly Prepared[], marks: Marks, isLoad: boolean): { group: Group; command: Command }[] {
-    const members = prepared.filter(({ draft, groups }) => draft.ttlMs > 0 && groups.includes(group));
+  #enterCommands(group: Group, members: readonly Prepared[], marks: Marks, isLoad: boolean): { group: Group; command: Command }[] {
     const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
     const { text } = marks.of.get(group) as Generation;
     const nowMs = this.link.time.nowMs();
@@ -188,36 +191,57 @@ export class EntryWriter {
     return commands;
   }
 
-  /** The groups whose generation is not the one that entries were marked with. `marks` learns what it is now. */
-  #outdated(enters: readonly { group: Group }[], replies: readonly Reply[], marks: Map<Group, Generation>): Set<Group> {
-    const outdated = new Set<Group>();
+  /** The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns what it is now. */
+  #refusals(enters: readonly { group: Group }[], replies: readonly Reply[], marks: Map<Group, Generation>): Map<Group, 'outdated' | Error> {
+    const refusals = new Map<Group, 'outdated' | Error>();
     enters.forEach(({ group }, i) => {
       const reply = replies[i] as Reply;
-      if (reply instanceof Error) throw reply;
+      if (reply instanceof Error) {
+        refusals.set(group, reply);
+        return;
+      }
       const [isEntered, text] = reply as [number, Buffer];
       const current = seen(group, text);
       if (isEntered === 1 && current?.mark === marks.get(group)?.mark) return;
-      outdated.add(group);
+      if (!refusals.has(group)) refusals.set(group, 'outdated');
       if (current !== undefined) marks.set(group, current);
     });
-    return outdated;
+    return refusals;
   }
 
-  #ended(each: Prepared, reply: Reply, outdated: ReadonlySet<Group>): Stored {
+  #ended(each: Prepared, reply: Reply, refusals: ReadonlyMap<Group, 'outdated' | Error>): Stored {
     if (reply instanceof Error) return { state: 'failed', reason: reply };
     const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
-    const state = answer.toString('latin1') as Stored['state'];
+    const state = answer.toString('latin1') as 'stored' | 'refused' | 'late' | 'failed';
     const isThere = state === 'stored' && each.draft.ttlMs > 0;
     if (head.length > 0) this.forget([head], isThere ? each.groups : []);
     if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
     if (state !== 'stored') return { state };
     this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
-    return { state: isThere && each.groups.some((group) => outdated.has(group)) ? 'refused' : 'stored' };
+    if (!isThere || refusals.size === 0) return { state };
+    const found = each.groups.flatMap((group) => refusals.get(group) ?? []);
+    const fault = found.find((refusal) => refusal instanceof Error);
+    if (fault !== undefined) return { state: 'unlisted', reason: fault };
+    return { state: found.length > 0 ? 'refused' : 'stored' };
   }
 
   #leaveCommands(member: string, groups: readonly Group[]): Command[] {
     return groups.map((group) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, member));
   }
+}
+
+/** Those that are to be stored, by the groups that they are to be in. */
+function membersOf(prepared: readonly Prepared[]): Map<Group, Prepared[]> {
+  const members = new Map<Group, Prepared[]>();
+  for (const each of prepared) {
+    if (each.draft.ttlMs <= 0) continue;
+    for (const group of each.groups) {
+      const known = members.get(group);
+      if (known === undefined) members.set(group, [each]);
+      else known.push(each);
+    }
+  }
+  return members;
 }
 
 /** The keys of a group that know its members, as the scripts take them. */

@@ -1,5 +1,6 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Argument, Command, Reply } from './redis-wire.js';
+import type { Script } from './scripts.js';
 
 /** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
 
@@ -8,12 +9,63 @@ export type Client = Redis | Cluster;
 /** A command, its script by name or, where the server does not know it, as text. */
 export type Sent = Command & { readonly isText?: boolean };
 
-/** Sends commands in one pipeline to one server. Never rejects. */
-export async function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
+/** Some commands that wait for the end of a turn of the event loop. */
+interface Waiting {
+  readonly commands: readonly Sent[];
+  resolve(replies: readonly Reply[]): void;
+}
+
+/** Who waits for more commands has all of their answers before the first is seen. */
+const COMMANDS_PER_PIPELINE = 256;
+
+const turns = new WeakMap<Redis, Waiting[]>();
+
+/**
+ * Sends commands to one server, which runs them in their order and behind those that were sent before. What is first in a turn
+ * of the event loop goes at once; what follows in the same turn goes together. Never rejects.
+ */
+export function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
+  const waiting = turns.get(client);
+  if (waiting !== undefined) return new Promise((resolve) => waiting.push({ commands, resolve }));
+  turns.set(client, []);
+  process.nextTick(endTurn, client);
+  return inOnePipeline(client, commands);
+}
+
+function endTurn(client: Redis): void {
+  const waiting = turns.get(client) as Waiting[];
+  turns.delete(client);
+  let together: Waiting[] = [];
+  let count = 0;
+  for (const each of waiting) {
+    together.push(each);
+    count += each.commands.length;
+    if (count < COMMANDS_PER_PIPELINE) continue;
+    void answerAll(client, together);
+    together = [];
+    count = 0;
+  }
+  if (together.length > 0) void answerAll(client, together);
+}
+
+async function answerAll(client: Redis, together: readonly Waiting[]): Promise<void> {
+  const replies = await inOnePipeline(client, together.flatMap(({ commands }) => commands));
+  let next = 0;
+  for (const each of together) each.resolve(replies.slice(next, (next += each.commands.length)));
+}
+
+/** Never rejects. */
+async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
   const [first] = commands;
   if (commands.length === 1 && first !== undefined) return [await alone(client, first)];
   const pipeline = client.pipeline();
-  for (const command of commands) pipeline.callBuffer(...words(command));
+  const told = new Set<Script | undefined>();
+  for (const command of commands) {
+    // Of several with a script that the server does not know, the first brings its text.
+    const isTold = command.isText === true && told.has(command.script);
+    if (command.isText === true) told.add(command.script);
+    pipeline.callBuffer(...words(isTold ? { ...command, isText: false } : command));
+  }
   try {
     const results = (await pipeline.exec()) ?? [];
     const isReadable = !tellsNumbersAsText(client);

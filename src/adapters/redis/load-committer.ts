@@ -1,6 +1,7 @@
 import { seen } from './entry-reader.js';
-import type { Prepared } from './entry-writer.js';
-import { type Generation, newGeneration } from './generation.js';
+import type { Prepared, StoreFailure } from './entry-writer.js';
+import { newGeneration } from './generation.js';
+import { JointStore } from './joint-store.js';
 import { KEEP_MS } from './lease-keeper.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { OwnLease, RedisGrant } from './redis-grant.js';
@@ -11,13 +12,20 @@ import { call, plain, type Reply } from './redis-wire.js';
 import { RELEASE } from './scripts.js';
 import { epochPartOf } from './tag-epochs.js';
 
+/** So long the storing of a result goes on, whoever waits for it. */
+const LATEST_MS = 3_000;
+
 /** Ends loads: stores what they bring where nothing was invalidated since they began. */
 export class LoadCommitter {
+  readonly #joint: JointStore;
+
   /** @param onReplaced told of keys whose fresh entries have given way to others, however late the server says so: what was there before must not come back */
   constructor(
     private readonly parts: RedisParts,
     private readonly onReplaced: (keys: readonly string[], namespace: string | undefined) => void,
-  ) {}
+  ) {
+    this.#joint = new JointStore(parts.writer, LATEST_MS);
+  }
 
   /**
    * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait; what
@@ -25,15 +33,7 @@ export class LoadCommitter {
    */
   commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
-    const work = this.#commit(grant, prepared);
-    return new Promise((resolve, reject) => {
-      let isWaiting = true;
-      const timer = this.parts.clock.schedule(Math.max(0, this.parts.limitMs - grant.spentMs), () => {
-        isWaiting = false;
-        resolve(nothing);
-      });
-      work.then(resolve, (error: unknown) => (isWaiting ? reject(error as Error) : this.parts.onError(error))).finally(() => timer.cancel());
-    });
+    return this.parts.link.orInstead(this.parts.limitMs - grant.spentMs, this.#commit(grant, prepared), nothing, (error) => this.parts.onError(error));
   }
 
   /** Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too: others would wait for these loads. */
@@ -50,10 +50,10 @@ export class LoadCommitter {
     const storable = prepared.filter(({ groups }) => groups.every((group) => generations.get(group) !== undefined));
     if (storable.length === 0) return prepared.map(() => undefined);
     const tokenOf = ({ draft }: Prepared): string => grant.tokens.get(draft.key) as string;
-    const ends = await this.parts.writer.store(storable, { of: generations as Map<Group, Generation>, unsent: new Set() }, this.parts.limitMs, tokenOf);
-    const failed = ends.find((end) => end.state === 'failed');
+    const ends = await this.#joint.store(storable, generations, tokenOf);
+    const failed = ends.find((end): end is StoreFailure => 'reason' in end);
     if (failed !== undefined) this.parts.onError(failed.reason);
-    const refused = storable.filter((_, i) => ends[i]?.state !== 'stored');
+    const refused = storable.filter((_, i) => ends[i]?.state !== 'stored' && ends[i]?.state !== 'unlisted');
     this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
     // What a load of something missing has stored may be lost with a server: it is loaded again.
     const replaced = grant.purpose === 'load' ? [] : storable.filter((_, i) => ends[i]?.state === 'stored').map(({ draft }) => draft.key);
@@ -81,7 +81,7 @@ export class LoadCommitter {
   }
 
   async #ask(commands: Parameters<RedisLink['run']>[0]): Promise<readonly Reply[]> {
-    const replies = await this.parts.link.run(commands, this.parts.limitMs);
+    const replies = await this.parts.link.run(commands, LATEST_MS);
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return replies;
   }

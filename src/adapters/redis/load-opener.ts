@@ -1,4 +1,5 @@
 import type { LoadRequest } from '../../core/ports/cache-adapter.port.js';
+import { OWN_LAG_MS } from './deadlines.js';
 import type { EntryReader, Generations } from './entry-reader.js';
 import { seen } from './entry-reader.js';
 import { newGeneration, randomId } from './generation.js';
@@ -46,6 +47,9 @@ type Answer = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
  * process has not seen.
  */
 export class LoadOpener {
+  /** Generations that are being made, and what comes of it. */
+  readonly #onTheirWay = new Map<Group, Promise<Reply>>();
+
   constructor(
     private readonly keys: RedisKeys,
     private readonly link: RedisLink,
@@ -78,7 +82,7 @@ export class LoadOpener {
     const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
     // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
     const reads = groups.map(({ key }) => plain('GET', key));
-    return this.#answered(asked, groups, [...acquires, ...ids, ...reads], load, remainingMs);
+    return this.#answered(asked, groups, [...acquires, ...ids, ...this.#beginnings(groups), ...reads], load, remainingMs);
   }
 
   async #answered(asked: readonly Asked[], groups: readonly Group[], commands: readonly Command[], load: Load, remainingMs: () => number): Promise<Opening> {
@@ -96,6 +100,11 @@ export class LoadOpener {
     if (leases.some(({ state }) => state === 'granted')) await this.#ensure(generations, foreign, remainingMs);
     const epochs = load.request.computesTags ? textsIn(replies[asked.length] as Reply) : undefined;
     return { leases, generations, epochs };
+  }
+
+  /** Makes the generations of groups that are not known to have one: what is read behind that is there, unless somebody ends it in between. */
+  #beginnings(groups: readonly Group[]): Command[] {
+    return groups.filter(({ known }) => known === undefined).map(begun);
   }
 
   /**
@@ -117,7 +126,7 @@ export class LoadOpener {
   }
 
   #acquire({ name, useless }: Asked, { purpose, exclusive }: LoadRequest, token: string, limitMs: number): Command {
-    return call(ACQUIRE, [name], token, LEASE_MS, purpose, exclusive ? 1 : 0, useless, this.link.latestMs(limitMs));
+    return call(ACQUIRE, [name], token, LEASE_MS, purpose, exclusive ? 1 : 0, useless, this.link.latestMs(limitMs + OWN_LAG_MS));
   }
 
   #leases(asked: readonly Asked[], replies: readonly Reply[], load: Load, remainingMs: () => number): Promise<Lease[]> {
@@ -150,21 +159,37 @@ export class LoadOpener {
   }
 
   /**
-   * Makes the generations that do not exist. Of several processes that do so at once, the first one's stand.
+   * Makes the generations that do not exist. Of several processes that do so at once, the first one's stand; loads of this one share
+   * what is on its way: whatever it brings stood after they were sent, or is valid nowhere.
    * @param foreign where something else stands in their place, which is removed
    */
   async #ensure(generations: Generations, foreign: ReadonlySet<Group>, remainingMs: () => number): Promise<void> {
     const missing = [...generations].flatMap(([group, generation]) => (generation === undefined ? [group] : []));
-    if (missing.length === 0) return;
-    const removals = [...foreign].map(({ key }) => plain('UNLINK', key));
-    const commands = missing.flatMap(({ key }) => [plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX'), plain('GET', key)]);
-    const replies = (await this.link.run([...removals, ...commands], remainingMs())).slice(removals.length);
-    missing.forEach((group, i) => {
-      const reply = replies[2 * i + 1] as Reply;
-      if (reply instanceof Error) throw reply;
-      generations.set(group, seen(group, reply as Buffer | null));
+    const unmade = missing.filter((group) => !this.#onTheirWay.has(group));
+    if (unmade.length > 0) this.#make(unmade, unmade.filter((group) => foreign.has(group)), remainingMs());
+    await Promise.all(
+      missing.map(async (group) => {
+        const reply = await this.#onTheirWay.get(group);
+        if (reply instanceof Error) throw reply;
+        generations.set(group, seen(group, reply as Buffer | null));
+      }),
+    );
+  }
+
+  #make(groups: readonly Group[], foreign: readonly Group[], limitMs: number): void {
+    const removals = foreign.map(({ key }) => plain('UNLINK', key));
+    const made = this.link.run([...removals, ...groups.flatMap((group) => [begun(group), plain('GET', group.key)])], limitMs);
+    groups.forEach((group, i) => {
+      const reply = made.then((replies) => replies[removals.length + 2 * i + 1] as Reply);
+      this.#onTheirWay.set(group, reply);
+      reply.catch(() => undefined).finally(() => this.#onTheirWay.delete(group));
     });
   }
+}
+
+/** What makes the generation of a group, if it has none. */
+function begun({ key }: Group): Command {
+  return plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX');
 }
 
 const MAX_TRIES = 4;

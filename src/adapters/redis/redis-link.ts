@@ -44,6 +44,7 @@ export class RedisLink {
   #silentSinceMs = 0;
   #timer: Timer | undefined;
   #reconnectedMs = -Infinity;
+  #probes = 0;
 
   constructor(
     private readonly wire: RedisWire,
@@ -98,7 +99,7 @@ export class RedisLink {
 
   /** Asks for the server's time anew, because it seems to have jumped. */
   resync(): void {
-    if (this.#state === 'up') this.#probe();
+    if (this.#state === 'up' && this.#probes === 0) this.#probe();
   }
 
   /** Sends commands that nobody waits for. What they were for must come right without them, if later. */
@@ -115,6 +116,19 @@ export class RedisLink {
     this.#state = 'closed';
     this.#timer?.cancel();
     this.#deadlines.close();
+  }
+
+  /** What `work` brings, or `instead` where that takes longer than `limitMs`. It goes on, and if it fails then `onLateError` is told. */
+  orInstead<T>(limitMs: number, work: Promise<T>, instead: T, onLateError: (error: unknown) => void): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const deadline = this.#deadlines.start(Math.max(0, limitMs), () => resolve(instead));
+      work.then(
+        (answer) => {
+          if (this.#deadlines.meet(deadline)) resolve(answer);
+        },
+        (error: unknown) => (this.#deadlines.meet(deadline) ? reject(error as Error) : onLateError(error)),
+      );
+    });
   }
 
   /** What `send` brings, if it does so within `limitMs`. @param onLate called where it does so later */
@@ -158,17 +172,26 @@ export class RedisLink {
   #probe(): void {
     this.#timer?.cancel();
     const sentMs = this.clock.nowMs();
+    this.#probes++;
     const answer = this.wire.run([call(TIME, [this.options.timeKey])]).then(([reply]) => {
       if (typeof reply !== 'number') throw reply instanceof Error ? reply : new Error('Redis did not tell its time.');
       return reply;
     });
-    const deadline = this.#deadlines.start(this.options.limitMs, () => this.#unproved(undefined));
+    const deadline = this.#deadlines.start(this.options.limitMs, () => {
+      this.#probes--;
+      this.#unproved(undefined);
+    });
+    const isInTime = (): boolean => {
+      if (!this.#deadlines.meet(deadline)) return false;
+      this.#probes--;
+      return true;
+    };
     answer.then(
       (serverMs) => {
-        if (this.#deadlines.meet(deadline)) this.#proved(serverMs, sentMs);
+        if (isInTime()) this.#proved(serverMs, sentMs);
       },
       (error: unknown) => {
-        if (this.#deadlines.meet(deadline)) this.#unproved(error);
+        if (isInTime()) this.#unproved(error);
       },
     );
   }

@@ -1,6 +1,7 @@
 import { CacheUnavailableError } from '../../core/cache.errors.js';
 import type { EntryCodec } from '../../core/codec.js';
 import { compileGlob } from '../../core/glob.js';
+import { idleMs } from '../../core/ports/clock.port.js';
 import type {
   AdapterUsage,
   CacheAdapter,
@@ -153,8 +154,8 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
-    const sentMs = this.#context.clock.nowMs();
-    const remainingMs = (): number => this.#limitMs - (request.waitedMs ?? 0) - (this.#context.clock.nowMs() - sentMs);
+    const sentMs = idleMs(this.#context.clock);
+    const remainingMs = (): number => this.#limitMs - (request.waitedMs ?? 0) - (idleMs(this.#context.clock) - sentMs);
     const hides = this.#outbox.pending();
     const asked = this.#isClosed ? [] : [...new Set(keys)].filter((key) => hides?.(key, namespace, request.tags) !== true);
     const names = asked.map((key) => this.#keys.entry(key, namespace));
@@ -284,7 +285,7 @@ export class RedisAdapter implements CacheAdapter {
     let left = prepared;
     for (let tries = 0; left.length > 0; tries++) {
       const ends = await this.#writer.store(left, marks, this.#limitMs);
-      const failed = ends.find((end) => end.state === 'failed');
+      const failed = ends.find((end) => 'reason' in end);
       if (failed !== undefined) throw failed.reason;
       if (ends.some(({ state }) => state === 'late')) this.#link.resync();
       left = left.filter((_, i) => ends[i]?.state !== 'stored').map((each) => ({ ...each, revision: randomId() }));
@@ -298,8 +299,8 @@ export class RedisAdapter implements CacheAdapter {
     const hides = this.#outbox.pending();
     const isAllowed = drafts.map(({ key, tags }) => grant.tokens.has(key) && hides?.(key, namespace, tags) !== true);
     const prepared = await this.#writer.prepareLoaded(drafts.filter((_, i) => isAllowed[i]), namespace, (error) => this.#context.onError(error));
-    const sentMs = this.#context.clock.nowMs();
-    const stored = await this.#committer.commit(grant, prepared).finally(() => (grant.spentMs += this.#context.clock.nowMs() - sentMs));
+    const sentMs = idleMs(this.#context.clock);
+    const stored = await this.#committer.commit(grant, prepared).finally(() => (grant.spentMs += idleMs(this.#context.clock) - sentMs));
     let next = 0;
     return isAllowed.map((isOne) => (isOne ? stored[next++] : undefined));
   }

@@ -12,6 +12,12 @@ export interface Clock {
    */
   coarseNowMs(): number;
 
+  /**
+   * How many milliseconds, of those on the scale of `nowMs`, the event loop had nothing to do. Of a call that waits for a server
+   * it tells how much of that time is the server's; the rest is this process's own. Without it all of it counts.
+   */
+  idleMs?(): number;
+
   /** Milliseconds since 1970, for `createdAt` and the like. May jump. */
   wallMs(): number;
 
@@ -22,4 +28,9 @@ export interface Clock {
 export interface Timer {
   /** After this `task` will not run any more. Harmless when it has run. */
   cancel(): void;
+}
+
+/** For measuring how long a call has waited for somebody else, see `Clock.idleMs`. */
+export function idleMs(clock: Clock): number {
+  return clock.idleMs === undefined ? clock.nowMs() : clock.idleMs();
 }
