@@ -20,7 +20,7 @@ export interface RedisOptions {
   options?: object;
   /** What every key begins with that the kit writes. @default 'cache-kit' */
   keyPrefix?: string;
-  /** How long one call may wait for Redis in all. @default '250ms' */
+  /** How long one call may wait for Redis in all, but for time in which this process is busy. @default '250ms' */
   commandTimeout?: Duration;
 }
 
