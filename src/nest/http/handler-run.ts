@@ -8,10 +8,11 @@ import type { ForwardReason } from './cache-status.js';
 import { OWN_FIELD } from './cache-control.js';
 import type { CachedResponse } from './cached-response.js';
 import { type Capture, captureResponse } from './captured-response.js';
+import { CookieWatch } from './cookie-watch.js';
 import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from './exchange.js';
 import { maskOf, type MaskedRequest } from './masked-request.js';
 import { putBack, replay } from './replay.js';
-import { restoreHeaders } from './response-headers.js';
+import { hasChanged, restoreHeaders } from './response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from './response-tags.js';
 import { accessAfterRun, type RouteAccess } from './route-access.js';
 import { hostOf, routePathOf } from './route-key.js';
@@ -92,6 +93,7 @@ export class HandlerRun {
   readonly #before: HeaderMap;
   #after: { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean } | undefined;
   #stage: 'waiting' | 'running' | 'done' = 'waiting';
+  readonly #cookies: CookieWatch;
   readonly #mask: MaskedRequest;
   /** The handler sees something that a run for the cache would not show it. */
   readonly #isOwn: boolean;
@@ -107,6 +109,7 @@ export class HandlerRun {
     });
     this.result.catch(() => undefined);
     this.#before = parts.exchange.headers();
+    this.#cookies = new CookieWatch(parts.exchange);
     this.#mask = maskOf(parts);
     this.#isOwn = !parts.isForCache && this.#mask.isNeeded;
     parts.exchange.onClose(() => this.#abandonUnlessRunning());
@@ -122,15 +125,19 @@ export class HandlerRun {
         next: (value) => {
           this.#see(value, this.parts.exchange.status(), false);
           this.#unmask();
+          this.#cookies.leaveInside();
           subscriber.next(value);
+          this.#cookies.enterInside();
           // An operator outside that throws ends the subscription: what is answered then is not the handler's.
           if (subscriber.closed) this.#after = undefined;
           else this.#maskAgain();
         },
         error: (error: unknown) => {
+          this.#cookies.leaveInside();
           this.#fail(error, subscriber).catch(() => subscriber.error(error));
         },
         complete: () => {
+          this.#cookies.leaveInside();
           this.#complete();
           subscriber.complete();
         },
@@ -146,6 +153,7 @@ export class HandlerRun {
     this.#stage = 'running';
     if (!this.#isOwn) this.#mask.hide();
     this.#stopWatching = this.parts.exchange.watchReply((body) => this.#reply(body));
+    this.#cookies.enterInside();
   }
 
   /** Interceptors outside see the request as it is. The whole answer is wanted all the same, to be judged afterwards. */
@@ -309,12 +317,17 @@ export class HandlerRun {
       own,
       headers,
       body,
-      hasPendingCookie: exchange.hasPendingCookie(),
+      hasOwnCookie: this.#hasOwnCookie(headers),
       tags: this.#tagsOf(headers),
       isThrown: this.#after?.isThrown === true,
       hasOwnValidator: own.etag !== undefined || own['last-modified'] !== undefined,
       isComplete: length === undefined || Number(length) === body.length || method === 'HEAD',
     };
+  }
+
+  /** The answer that a filter makes of an error is the handler's. */
+  #hasOwnCookie(headers: HeaderMap): boolean {
+    return this.#cookies.isSetInside || (this.#after?.isThrown === true && hasChanged('set-cookie', this.#before, headers));
   }
 
   /** `undefined` when the route's function fails. */

@@ -15,7 +15,8 @@ export interface Answer {
   readonly own: HeaderMap;
   /** Those that are sent. */
   readonly headers: HeaderMap;
-  readonly hasPendingCookie: boolean;
+  /** The handler or an interceptor inside has set a cookie. */
+  readonly hasOwnCookie: boolean;
   readonly body: Buffer;
   /** `undefined` when they could not be made. */
   readonly tags: readonly unknown[] | undefined;
@@ -116,7 +117,7 @@ function refusalByDirectives(directives: Directives, { status }: Answer, { scope
 function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
   const { status } = answer;
   if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status))) return 'status';
-  if (answer.hasPendingCookie || isHandlers('set-cookie', answer, rules)) return 'set-cookie';
+  if (answer.hasOwnCookie || isDecorated('set-cookie', answer, rules)) return 'set-cookie';
   return vary.every((name) => maySelect(name, rules)) ? undefined : 'vary';
 }
 
@@ -160,5 +161,10 @@ function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[]
 
 /** Whether a header is the handler's: set while it ran, or by `@Header()`. */
 function isHandlers(name: string, { before, headers }: Answer, rules: StorageRules): boolean {
-  return hasChanged(name, before, headers) || (headers[name] !== undefined && rules.headerNames.includes(name));
+  return hasChanged(name, before, headers) || isDecorated(name, { headers }, rules);
+}
+
+/** Nest sets what `@Header()` says when it replies, after all interceptors. */
+function isDecorated(name: string, { headers }: Pick<Answer, 'headers'>, { headerNames }: StorageRules): boolean {
+  return headers[name] !== undefined && headerNames.includes(name);
 }

@@ -1,6 +1,8 @@
-import { Controller, Get, HttpException, Param, Post, Redirect, Req, Res, UseInterceptors } from '@nestjs/common';
+import { Controller, Delete, Get, HttpException, type INestApplication, Inject, Param, Post, Put, Redirect, Req, Res, UseInterceptors } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheKitModule } from '../../../src/cache-kit.module.js';
+import { CacheService } from '../../../src/core/cache.service.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/cache-route.decorator.js';
 import { urlTag } from '../../../src/nest/http/response-tags.js';
@@ -12,7 +14,7 @@ afterEach(closeSites);
 const stateOf = ({ headers }: Answer): unknown => headers['x-cache'];
 
 describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (platform) => {
-  const { openRoute, openController, openOrigin } = routesOn(platform);
+  const { open, openRoute, openController, openOrigin } = routesOn(platform);
 
   describe('by an unsafe method', () => {
     /** Answers GET with what it is asked for, and other methods as their headers say. */
@@ -84,6 +86,43 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
       await ask('/a', { method: 'POST', headers: { host: 'a.test', [`x-${name}`]: value } });
 
       expect(stateOf(await get('/b', { host: 'a.test' }))).toBe(state);
+    });
+
+    it.each<[string, (app: INestApplication) => unknown, string]>([
+      ['removes it where the interceptor is bound for the whole application', (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))), 'MISS'],
+      ['is not seen without the interceptor', () => undefined, 'HIT'],
+    ])('#6: in a controller of its own %s (fault 22)', async (_, prepare, state) => {
+      @Controller('items')
+      @UseInterceptors(CacheInterceptor)
+      class Reads {
+        @Get(':id')
+        one(@Param('id') id: string): string {
+          return id;
+        }
+      }
+      @Controller('items')
+      class Writes {
+        constructor(@Inject(CacheService) private readonly cache: CacheService) {}
+
+        @Put(':id')
+        put(): string {
+          return 'put';
+        }
+
+        @Delete(':id')
+        async remove(@Req() { headers, originalUrl }: PlatformRequest): Promise<void> {
+          await this.cache.invalidateTags([urlTag(`http://${headers.host}${originalUrl}`)]);
+        }
+      }
+      const { get, ask } = await open({ controllers: [Reads, Writes], prepare });
+      await get('/items/1');
+
+      await ask('/items/1', { method: 'PUT' });
+      const afterPut = await get('/items/1');
+      await ask('/items/1', { method: 'DELETE' });
+      const afterRemoval = await get('/items/1');
+
+      expect([afterPut, afterRemoval].map(stateOf)).toEqual([state, 'MISS']);
     });
 
     it('#6: reaches every scope, every cache, and handlers that send by themselves', async () => {
