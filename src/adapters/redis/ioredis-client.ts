@@ -3,6 +3,7 @@ import { CacheConfigError } from '../../core/cache.errors.js';
 import type { RedisConnection } from '../../core/redis-options.js';
 import type { Client } from './ioredis-send.js';
 import { DISCONNECT_LIMIT_MS } from './listening-clients.js';
+import { withQuietSentinels } from './quiet-sentinels.js';
 
 /*
  * The clients of ioredis 5 and 6, and what is different between them:
@@ -48,7 +49,7 @@ export async function clientFor(connection: RedisConnection, label: string): Pro
     case 'single':
       return new Redis(connection.url, { retryStrategy, ...own });
     case 'sentinel':
-      return new Redis({ retryStrategy, sentinelRetryStrategy: retryStrategy, failoverDetector: true, name: connection.name, sentinels: [...connection.sentinels], ...own });
+      return withQuietSentinels(new Redis({ retryStrategy, sentinelRetryStrategy: retryStrategy, failoverDetector: true, name: connection.name, sentinels: [...connection.sentinels], ...own }));
     case 'cluster':
       return new Cluster([...connection.nodes], clusterOptions(own, connection.clusterOptions));
   }

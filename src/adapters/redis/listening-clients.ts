@@ -1,4 +1,5 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
+import { withQuietSentinels } from './quiet-sentinels.js';
 
 /** How long a server that is told of the end of a connection may take to end its own side. */
 export const DISCONNECT_LIMIT_MS = 100;
@@ -7,7 +8,7 @@ export const DISCONNECT_LIMIT_MS = 100;
 export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
   const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false, enableAutoPipelining: false };
   const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
-  return client.isCluster ? (client as Cluster).duplicate([], { ...own, redisOptions }) : (client as Redis).duplicate({ ...own, ...redisOptions });
+  return client.isCluster ? (client as Cluster).duplicate([], { ...own, redisOptions }) : withQuietSentinels((client as Redis).duplicate({ ...own, ...redisOptions }));
 }
 
 /** For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at once. */
@@ -27,7 +28,7 @@ export function sinkClientOf(master: Redis): Redis {
     disconnectTimeout: DISCONNECT_LIMIT_MS,
     retryStrategy: (times) => Math.min(25 * 2 ** times, 250) * (0.75 + Math.random() / 2),
   };
-  return master.duplicate<Partial<RedisOptions>>(own);
+  return withQuietSentinels(master.duplicate<Partial<RedisOptions>>(own));
 }
 
 /** Clients without a connection tell of no end. */
