@@ -22,7 +22,7 @@ const MUTANT_FOR_MS = 60_000;
 const RUNS: readonly (readonly [topology: TopologyName, forMs: number, faults?: readonly string[]])[] = [
   ['standalone', 25_000],
   ['cluster', 15_000, ['a master killed', 'a master paused for a moment', 'clients killed', 'black hole', 'reset']],
-  ['sentinel', 15_000, ['the master killed', 'the master paused for a moment', 'clients killed', 'black hole']],
+  ['sentinel', 15_000, ['the master killed', 'the master replaced while it runs', 'the master paused for a moment', 'clients killed', 'black hole']],
 ];
 
 describe.each(RUNS)(`the ${BACKEND} backend under faults (%s)`, (topology, forMs, faults) => {

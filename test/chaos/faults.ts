@@ -125,17 +125,18 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
     const infos = await Promise.all(servers.map(({ port }) => askOrNothing(port, 'INFO replication')));
     return infos.every((info, i) => (servers[i] === master ? info.includes('role:master') : info.includes(`master_port:${master?.port ?? 0}\r\nmaster_link_status:up`)));
   };
-  const failOver = async (doubt: Doubt, how: How): Promise<void> => {
+  const failOver = async (doubt: Doubt, how: How | 'demoted'): Promise<void> => {
     const master = await current();
     const settled = doubt();
-    begin(master, how);
+    if (how === 'demoted') await ask(trio.sentinels[0]!.port, `SENTINEL FAILOVER ${trio.name}`);
+    else begin(master, how);
     const isReplaced = async (): Promise<boolean> => ![undefined, master].includes(await trio.currentMaster());
     await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of the master.');
     if (how === 'killed') settled();
-    await heal(master, how);
+    if (how !== 'demoted') await heal(master, how);
     // An operator would have it start as a replica: by itself it takes itself for a master, and empty, until a sentinel comes by.
     if (how === 'killed') await ask(master.port, `REPLICAOF 127.0.0.1 ${(await current()).port}`);
-    if (how === 'paused') await gaveIn(settled);
+    if (how !== 'killed') await gaveIn(settled);
     await until(isWhole, FAILOVER_WITHIN_MS, () => 'The servers did not follow the new master.');
     await trio.ready();
   };
@@ -144,6 +145,7 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
     { name: 'the master paused for a moment', run: async (random) => paused(await current(), between(random, 300, 600)) },
     { name: 'the master killed', run: (_, doubt) => failOver(doubt, 'killed') },
     { name: 'the master paused until it was replaced', run: (_, doubt) => failOver(doubt, 'paused') },
+    { name: 'the master replaced while it runs', run: (_, doubt) => failOver(doubt, 'demoted') },
   ];
 }
 
