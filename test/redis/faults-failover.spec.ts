@@ -2,6 +2,9 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { hashSlot } from '../../src/adapters/redis/hash-slot.js';
 import { RedisKeys } from '../../src/adapters/redis/redis-keys.js';
+import type { RedisOptions } from '../../src/core/redis-options.js';
+import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
+import { closeAll, startWith } from '../../src/nest/decorators/decorators.fixture.js';
 import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
@@ -97,7 +100,7 @@ async function cutReplicasOff(master: RedisServer): Promise<void> {
 }
 
 interface Deployment {
-  open(): Promise<CacheService>;
+  readonly redis: RedisOptions;
   /** The master of the key, as clients see it before anything happens. */
   masterOf(storedKey: string): Promise<RedisServer>;
   ready(): Promise<void>;
@@ -105,7 +108,7 @@ interface Deployment {
 
 function clusterOf(cluster: RedisCluster): Deployment {
   return {
-    open: async () => (await open({ cluster: { nodes: cluster.urls } })).cache,
+    redis: { cluster: { nodes: cluster.urls } },
     masterOf: async (storedKey) => cluster.nodes[Math.min(2, Math.floor((hashSlot(storedKey) * 3) / 16_384))]!,
     ready: () => cluster.ready(),
   };
@@ -114,10 +117,19 @@ function clusterOf(cluster: RedisCluster): Deployment {
 function sentinelsOf(trio: RedisSentinelTrio): Deployment {
   const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
   return {
-    open: async () => (await open({ sentinel: { name: trio.name, sentinels } })).cache,
+    redis: { sentinel: { name: trio.name, sentinels } },
     masterOf: async () => (await trio.currentMaster())!,
     ready: () => trio.ready(),
   };
+}
+
+const cacheOn = async ({ redis }: Deployment): Promise<CacheService> => (await open(redis)).cache;
+
+class Prices {
+  @CachePut({ key: '{one}put' })
+  async put(): Promise<string> {
+    return 'new';
+  }
 }
 
 const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
@@ -128,7 +140,7 @@ const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deploy
 describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)('no call rejects or waits for long, and everything is stored again (%s)', async (signal) => {
     const deployment = await start();
-    const cache = await deployment.open();
+    const cache = await cacheOn(deployment);
     await untilAllStore(cache);
     const traffic = new Traffic(cache);
     const master = await deployment.masterOf((await cache.explain('traffic-1')).storedKey);
@@ -146,7 +158,7 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 
   it('what was invalidated before is not seen again, though the new master never heard of it', async () => {
     const deployment = await start();
-    const [cache, other] = [await deployment.open(), await deployment.open()];
+    const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
     // Replication is asynchronous: the old values must be where they will be found.
     await cache.getOrSetMany(['k', 'l', 'm'], async (missing) => new Map(missing.map((key) => [key, 'old'])), { tags: ['t'], namespace: 'n' });
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -179,11 +191,13 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
   });
 
-  it('what was written through or refreshed does not give way to what was there before (fault 21, fault 30)', async () => {
+  it('what was written through, put by a decorator or refreshed does not give way to what was there before (fault 21, fault 30)', async () => {
     const deployment = await start();
-    const [cache, other] = [await deployment.open(), await deployment.open()];
+    const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
+    onEnd(closeAll);
+    const { service, cache: third } = await startWith(Prices, { backend: 'redis', redis: deployment.redis, onError: () => undefined });
     // In one slot, and replicated.
-    const keys = ['{one}written', '{one}refreshed'];
+    const keys = ['{one}written', '{one}refreshed', '{one}put'];
     await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 'old'])));
     const first = await other.getMany(keys);
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -192,16 +206,16 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 
     await cache.writeThrough('{one}written', async () => 'new');
     await cache.refresh('{one}refreshed', () => 'new');
+    await service.put();
     const before = await other.getMany(keys);
     master.kill('SIGKILL');
     await new Promise((resolve) => setTimeout(resolve, 500));
-    await untilAllStore(cache);
-    await untilAllStore(other);
+    for (const each of [cache, other, third]) await untilAllStore(each);
     // What is stored on the new master is read in the same breath: a cache that is away finds nothing, either.
     const isGone = async (): Promise<boolean> => [...(await other.getMany([...keys, '{one}mark']))].join() === '{one}mark,1';
     await until(async () => (await other.set('{one}mark', 1), isGone()), 3_000, () => 'The old values are served by the new master.');
 
-    expect([first, before].map((values) => [...values.values()])).toEqual([['old', 'old'], ['new', 'new']]);
+    expect([first, before].map((values) => [...values.values()])).toEqual([['old', 'old', 'old'], ['new', 'new', 'new']]);
     expect(await other.getMany(keys)).toEqual(new Map());
   });
 });
