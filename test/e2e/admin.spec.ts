@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { request } from 'node:http';
 import { type CanActivate, type ExecutionContext, Injectable, Module, Scope } from '@nestjs/common';
 import { of } from 'rxjs';
 import { CacheKitModule, type CacheKitOptions, CacheService } from '../../src/index.js';
@@ -50,6 +51,52 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
 
     expect((await fetch(`${url}/${path}`, { method })).status).toBe(403);
     expect(await cache.has('k')).toBe(true);
+  });
+
+  describe('refuse what another site asks for, whatever the guards say', () => {
+    const CHANGES = [['POST', 'clear'], ['POST', 'invalidate'], ['DELETE', 'entries/k']] as const;
+    const send = (url: string, method: string, headers: Record<string, string>, body?: string): Promise<number> =>
+      new Promise((resolve, reject) => {
+        // `fetch` sets these headers itself.
+        const sent = request(url, { method, headers: { ...TOKEN, ...headers } }, (response) => resolve(response.resume().statusCode ?? 0));
+        sent.on('error', reject).end(body);
+      });
+
+    it.each(CHANGES.flatMap(([method, path]) => [
+      [method, path, { origin: 'https://evil.example' }],
+      [method, path, { origin: 'null' }],
+      [method, path, { 'sec-fetch-site': 'cross-site' }],
+      [method, path, { 'sec-fetch-site': 'same-site', origin: 'https://shop.example' }],
+    ] as const))('%s %s with %j', async (method, path, headers) => {
+      const { url, cache } = await start();
+      await cache.set('k', 'v', { tags: ['t'] });
+
+      expect(await send(`${url}/${path}`, method, { ...headers, ...(path === 'invalidate' ? { 'content-type': 'application/json' } : {}) }, path === 'invalidate' ? '{"tags":["t"]}' : undefined)).toBe(403);
+      expect(await cache.has('k')).toBe(true);
+    });
+
+    it.each(['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x', undefined])('a body of the type %s', async (type) => {
+      const { url, cache } = await start();
+      await cache.set('k', 'v', { tags: ['t'] });
+
+      expect(await send(`${url}/invalidate`, 'POST', type === undefined ? {} : { 'content-type': type }, 'tags[]=t')).toBe(415);
+      expect(await cache.has('k')).toBe(true);
+    });
+
+    it('but not what its own pages and command lines ask for', async () => {
+      const { url, cache } = await start();
+      const own = new URL(url);
+      const json = { 'content-type': 'application/json; charset=utf-8' };
+      await cache.set('k', 'v', { tags: ['t'] });
+
+      expect(await send(`${url}/invalidate`, 'POST', { ...json, origin: own.origin }, '{"tags":["t"]}')).toBe(200);
+      expect(await cache.has('k')).toBe(false);
+      // A proxy asks for another host than the page did.
+      expect(await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'same-origin', origin: 'https://shop.example' })).toBe(200);
+      expect(await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'none' })).toBe(200);
+      expect(await send(`${url}/clear`, 'POST', {})).toBe(200);
+      expect(await send(`${url}/stats`, 'GET', { 'sec-fetch-site': 'cross-site', origin: 'https://shop.example' })).toBe(200);
+    });
   });
 
   it('tell the statistics, and let nobody store them', async () => {

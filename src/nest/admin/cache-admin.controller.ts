@@ -28,14 +28,16 @@ import type { CacheService } from '../../core/cache.service.js';
 import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
+import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
 
-/** Asks the guards of the options. Nest itself cannot be told of them: with an asynchronous configuration they are known too late. */
+/** Refuses other sites, and asks the guards of the options. Nest itself cannot be told of them: with an asynchronous configuration they are known too late. */
 @Injectable()
 class AdminGuard implements CanActivate {
   constructor(private readonly modules: ModuleRef) {}
 
   canActivate(context: ExecutionContext): Promise<boolean> {
+    refuseOtherSites(context.switchToHttp().getRequest<AdminRequest>());
     return this.modules.get<CacheAdminController>(context.getClass(), { strict: false }).isAllowed(context);
   }
 }
