@@ -5,6 +5,7 @@ import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import { type IdentitySigns, withCommonSigns } from './identity-signs.js';
 import type { QueryOptions } from './query-parameters.js';
+import { hostOf } from './host-name.js';
 
 /**
  * A function of the request. Written as a method, so that a parameter may be annotated with the platform's own type:
@@ -210,7 +211,7 @@ function readStatus(text: string, option: string): number {
 }
 
 function readHosts(hosts: unknown): string[] | undefined {
-  return readNames(hosts, 'http.hosts')?.map((host) => host.toLowerCase());
+  return readNames(hosts, 'http.hosts')?.map((host) => hostOf({ host }));
 }
 
 function readScope(scope: unknown, option: string): RouteScope | undefined {

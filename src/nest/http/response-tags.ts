@@ -3,6 +3,7 @@ import { checkKey, MAX_KEY_BYTES } from '../../core/cache-key.js';
 import { CacheKeyError } from '../../core/cache.errors.js';
 import type { HeaderMap } from './exchange.js';
 import { keyedQuery } from './query-parameters.js';
+import { hostOf } from './host-name.js';
 
 /** The fields by which a response names its tags, and what stands between them. */
 export const TAG_FIELDS = ['surrogate-key', 'cache-tag'] as const;
@@ -19,11 +20,11 @@ const URL_TAG = 'url:';
  */
 export function urlTag(url: string | URL): string {
   if (!URL.canParse(String(url))) throw new CacheKeyError(`Expected \`url\` to be absolute, such as 'https://shop.test/products/1', got \`${String(url)}\`.`);
-  const { host, pathname, search } = new URL(url);
-  return requestTag(host, `${pathname}${search}`);
+  const { protocol, host, pathname, search } = new URL(url);
+  return requestTag(hostOf({ protocol: protocol.slice(0, -1), host }), `${pathname}${search}`);
 }
 
-/** The same for a request. @param host without the default port @param target path and query */
+/** The same for a request. @param host as `hostOf` spells it @param target path and query */
 export function requestTag(host: string, target: string): string {
   const at = target.indexOf('?');
   const query = at < 0 ? '' : keyedQuery(target.slice(at + 1), undefined).text;

@@ -5,7 +5,8 @@ import type { CachedResponse, Sharing } from './cached-response.js';
 import type { CacheRequest } from './exchange.js';
 import { identityOf, type RequestIdentity, scopeKeyOf } from './identity.js';
 import { NO_DIRECTIVES, type RequestDirectives, requestDirectives } from './request-directives.js';
-import { hostOf, routeKey, type RouteKey } from './route-key.js';
+import { hostOf } from './host-name.js';
+import { routeKey, type RouteKey } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 
 /** What a request may do with the cache. */

@@ -26,6 +26,10 @@ describe('routeKey', () => {
     [{ host: 'SHOP.test' }, {}],
     [{ host: 'shop.test:80' }, {}],
     [{ protocol: 'https', host: 'shop.test:443' }, { protocol: 'https' }],
+    [{ host: 'localhost:3000' }, { host: 'LocalHost:4000' }],
+    [{ host: 'a.localhost:3000' }, { host: 'a.localhost' }],
+    [{ host: '127.0.0.1:49152' }, { host: '127.0.0.1:49153' }],
+    [{ host: '[::1]:3000' }, { host: '[::1]' }],
     [{ originalUrl: '/?' }, {}],
     [{ method: 'HEAD' }, {}],
   ])('#41, #42: makes one key of %j and %j', (one, other) => {
@@ -34,6 +38,10 @@ describe('routeKey', () => {
 
   it.each([
     [{ host: 'shop.test:8080' }, {}],
+    [{ host: 'localhost:3000' }, { host: '127.0.0.1:3000' }],
+    [{ host: 'notlocalhost:3000' }, { host: 'notlocalhost:4000' }],
+    [{ host: 'localhost.shop.test:3000' }, { host: 'localhost.shop.test:4000' }],
+    [{ host: '127.0.0.1.shop.test:3000' }, { host: '127.0.0.1.shop.test:4000' }],
     [{ protocol: 'https' }, {}],
     [{ originalUrl: '/a' }, { originalUrl: '/A' }],
     [{ originalUrl: '/a' }, { originalUrl: '/a/' }],

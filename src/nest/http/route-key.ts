@@ -3,6 +3,7 @@ import { CacheKeyError } from '../../core/cache.errors.js';
 import { MAX_KEY_BYTES } from '../../core/cache-key.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
+import { hostOf } from './host-name.js';
 import type { RequestFunction, VaryHeader } from './http-cache-options.js';
 import { keyedQuery, type QueryOptions } from './query-parameters.js';
 import type { VaryMarker } from './vary-marker.js';
@@ -69,13 +70,6 @@ function originOf(request: CacheRequest): string {
   const { protocol = 'http', host = '' } = request;
   if (lastOrigin.protocol !== protocol || lastOrigin.host !== host) lastOrigin = { protocol, host, text: `${protocol}://${hostOf({ protocol, host })}` };
   return lastOrigin.text;
-}
-
-/** The host without the default port, and without spaces. */
-export function hostOf({ protocol = 'http', host = '' }: Pick<CacheRequest, 'protocol' | 'host'>): string {
-  const name = encodeSpaces(host.toLowerCase());
-  const port = protocol === 'https' ? ':443' : ':80';
-  return name.endsWith(port) ? name.slice(0, -port.length) : name;
 }
 
 /** A URL path begins with a slash, so a key of the route's own cannot look like one. */

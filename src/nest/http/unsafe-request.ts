@@ -1,7 +1,7 @@
 import type { CacheService } from '../../core/cache.service.js';
 import type { CacheRequest, Exchange, HeaderValue } from './exchange.js';
 import { requestTag } from './response-tags.js';
-import { hostOf } from './route-key.js';
+import { hostOf } from './host-name.js';
 
 /** RFC 9110 section 9.2.1; whatever else a method does, it may change things. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
@@ -37,5 +37,5 @@ function tagOnHost(reference: HeaderValue | undefined, host: string, { originalU
   const base = `${protocol}://${host}${originalUrl}`;
   if (reference === undefined || !URL.canParse(String(reference), base)) return undefined;
   const url = new URL(String(reference), base);
-  return url.host === host ? requestTag(host, `${url.pathname}${url.search}`) : undefined;
+  return hostOf({ protocol: url.protocol.slice(0, -1), host: url.host }) === host ? requestTag(host, `${url.pathname}${url.search}`) : undefined;
 }

@@ -73,6 +73,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
       expect([await get('/a?b=1', { host: 'a.test' }), await get('/b', { host: 'a.test' }), await get('/a', { host: 'b.test' })].map(stateOf)).toEqual(['HIT', 'HIT', 'HIT']);
     });
 
+    it('#6: finds what is stored for a loopback address by whatever port', async () => {
+      const { get, ask } = await origin();
+      await get('/a', { host: 'localhost:3000' });
+      await get('/b', { host: 'localhost:3000' });
+
+      await ask('/a', { method: 'POST', headers: { host: 'localhost:4000', 'x-location': 'http://localhost:5000/b' } });
+
+      expect([await get('/a', { host: 'localhost:3000' }), await get('/b', { host: 'localhost:3000' })].map(stateOf)).toEqual(['MISS', 'MISS']);
+    });
+
     it.each([
       ['location', '/b', 'MISS'],
       ['content-location', '/b', 'MISS'],

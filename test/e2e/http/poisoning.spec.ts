@@ -88,12 +88,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
         return 'x';
       }
     }
-    const { get } = await openController(Hosted, { cache: { http: { hosts: ['Shop.test'] } } });
+    const { get } = await openController(Hosted, { cache: { http: { hosts: ['Shop.test', 'localhost:3000'] } } });
 
     const states = [];
-    for (const host of ['shop.test', 'shop.test', 'evil.test', 'evil.test']) states.push((await get('/', { host })).headers['x-cache']);
+    for (const host of ['shop.test', 'shop.test', 'evil.test', 'evil.test', 'localhost:49152', 'localhost:49153']) states.push((await get('/', { host })).headers['x-cache']);
 
-    expect(states).toEqual(['MISS', 'HIT', 'BYPASS', 'BYPASS']);
+    expect(states).toEqual(['MISS', 'HIT', 'BYPASS', 'BYPASS', 'MISS', 'HIT']);
   });
 
   it('#46: are stored under no route but that which has made them', async () => {
