@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly processes?: number;
   /** Only these faults. @default all of the topology */
   readonly faults?: readonly string[];
+  /** How long nothing happens before each fault. @default one or two seconds, and now and then hardly at all */
+  readonly restMs?: number;
   /** A design with one rule taken out. It is run until that shows. */
   readonly mutant?: Mutant;
   /** Values are kept in front of the cache, too, where nothing is heard of invalidations. */
@@ -123,7 +125,7 @@ class Run {
     const order = rounds(this.faults, this.random);
     let toldUs = nowUs();
     for (;;) {
-      await sleep(this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500));
+      await sleep(this.options.restMs ?? (this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500)));
       if (this.#isFoundOut() || (nowUs() > endUs && this.#counts.size === this.faults.length)) return;
       const { value: fault } = order.next();
       if (fault === undefined) continue;

@@ -17,6 +17,8 @@ const USUAL_LAG_MS = 10;
 /** The machine may be busy with something else: what counts is the best of so many. */
 const LAG_ROUNDS = 3;
 const MUTANT_FOR_MS = 60_000;
+/** Invalidations that are beyond doubt, in the times between failovers. */
+const ENOUGH_TOLD = 200;
 
 /** Each of the faults comes at least once; of the standalone server all. */
 const RUNS: readonly (readonly [topology: TopologyName, forMs: number, faults?: readonly string[]])[] = [
@@ -45,6 +47,22 @@ describe(`the ${BACKEND} backend`, () => {
     }
 
     expect(lagMs).toBeLessThanOrEqual(USUAL_LAG_MS);
+  });
+});
+
+describe('hybrid through failovers of Sentinel', () => {
+  /** What is acknowledged around a failover may be lost with the old master, so there must be time between them. */
+  const REST_MS = 5_000;
+  const FAILOVERS = ['the master killed', 'the master paused until it was replaced', 'the master replaced while it runs'];
+
+  it('keeps copies no older than `maxStaleness`, goes on caching, and leaves nothing behind (fault 35)', async () => {
+    const report = await chaosRun({ topology: 'sentinel', backend: 'hybrid', forMs: 0, restMs: REST_MS, seed: SEED, faults: FAILOVERS });
+
+    console.info(`${figures(report)}\n${tally(report)}`);
+    const { acks, unsent } = report.verdict;
+    expect(acks - unsent).toBeGreaterThan(ENOUGH_TOLD);
+    expect(report.healings).toHaveLength(FAILOVERS.length);
+    expect(broken(report)).toEqual([]);
   });
 });
 

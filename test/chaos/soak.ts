@@ -3,7 +3,7 @@
  *
  *   npm run chaos -- --minutes 30 --topology cluster --seed 7
  *
- * `--backend`, `--faults 'reset,black hole'` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where a gate was broken.
+ * `--backend`, `--faults 'reset,black hole'`, `--rest <ms>` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where a gate was broken.
  */
 import { parseArgs } from 'node:util';
 import { chaosRun, type RunOptions } from './chaos-run.js';
@@ -20,6 +20,7 @@ const { values } = parseArgs({
     processes: { type: 'string', default: '3' },
     seed: { type: 'string', default: '1' },
     faults: { type: 'string' },
+    rest: { type: 'string' },
     mutant: { type: 'string' },
     'behind-a-map': { type: 'boolean', default: false },
   },
@@ -38,6 +39,7 @@ const report = await chaosRun({
   isBehindAMap: values['behind-a-map'],
   onProgress: (line) => console.log(line),
   ...(values.mutant === undefined ? {} : { mutant: mutantNamed(values.mutant), faults: mutantNamed(values.mutant).faults }),
+  ...(values.rest === undefined ? {} : { restMs: Number(values.rest) }),
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',').filter(Boolean) }),
 });
 console.log(`${figures(report)}\n${tally(report)}`);
