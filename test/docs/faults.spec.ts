@@ -5,12 +5,18 @@ import { describe, expect, it } from '@jest/globals';
 /* docs/faults.md and the titles of tests name the same faults: `(fault 7)`, or `(fault 21, fault 30)`, at their end. */
 
 const root = resolve(import.meta.dirname, '../..');
-const page = readFileSync(join(root, 'docs/faults.md'), 'utf8');
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-/** The faults that a table has, and the specs that hold each. */
-function rowsOf(text: string): Map<number, string[]> {
-  const rows = [...text.matchAll(/^\| (\d+) \|.*\| ([^|]*) \|$/gm)];
-  return new Map(rows.map(([, number, specs = '']) => [Number(number), [...specs.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path)]));
+interface Row {
+  readonly faults: readonly number[];
+  /** The specs in the last column. */
+  readonly specs: readonly string[];
+}
+
+/** The rows of tables that begin with the numbers of faults. */
+function rowsOf(text: string): Row[] {
+  const rows = [...text.matchAll(/^\| (\d+(?:, \d+)*) \|.*\| ([^|]*) \|$/gm)];
+  return rows.map(([, faults = '', specs = '']) => ({ faults: faults.split(', ').map(Number), specs: [...specs.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path) }));
 }
 
 /** The faults that the titles of a spec end with. */
@@ -22,29 +28,38 @@ function faultsIn(text: string): Set<number> {
 /** By path. */
 function faultsOfSpecs(): Map<string, Set<number>> {
   const specs = ['src', 'test', 'sample-app'].flatMap((directory) => readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((path) => `${directory}/${path}`));
-  return new Map(specs.filter((path) => path.endsWith('.spec.ts') && !path.includes('node_modules')).map((path) => [path, faultsIn(readFileSync(join(root, path), 'utf8'))]));
+  return new Map(specs.filter((path) => path.endsWith('.spec.ts') && !path.includes('node_modules')).map((path) => [path, faultsIn(read(path))]));
 }
 
-describe('the faults of docs/faults.md', () => {
-  const rows = rowsOf(page);
-  const specs = faultsOfSpecs();
+const specs = faultsOfSpecs();
 
-  it('stand there once, in order', () => {
-    const numbers = [...page.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number));
-
-    expect(numbers.length).toBeGreaterThan(0);
-    expect([...rows.keys()]).toEqual([...new Set(numbers)].sort((one, other) => one - other));
-    expect(rows.size).toBe(numbers.length);
-  });
+describe.each(['docs/faults.md', 'docs/redis-faults.md'])('the faults of %s', (page) => {
+  const rows = rowsOf(read(page));
 
   it('are each held by a test in every spec that is named', () => {
-    const missing = [...rows].flatMap(([fault, paths]) => (paths.length === 0 ? [`${fault} names no spec`] : paths.filter((path) => specs.get(path)?.has(fault) !== true).map((path) => `${fault} in ${path}`)));
+    const missing = rows.flatMap(({ faults, specs: paths }) => faults.flatMap((fault) => paths.filter((path) => specs.get(path)?.has(fault) !== true).map((path) => `${fault} in ${path}`)));
 
+    expect(rows.filter(({ specs: paths }) => paths.length === 0)).toEqual([]);
     expect(missing).toEqual([]);
   });
 
+  it('stand there once', () => {
+    const faults = rows.flatMap((row) => row.faults);
+
+    expect(faults.length).toBeGreaterThan(0);
+    expect(new Set(faults).size).toBe(faults.length);
+  });
+});
+
+describe('the faults of docs/faults.md', () => {
+  const listed = rowsOf(read('docs/faults.md')).flatMap(({ faults }) => faults);
+
+  it('are in order', () => {
+    expect(listed).toEqual([...listed].sort((one, other) => one - other));
+  });
+
   it('are all that titles of tests name', () => {
-    const unknown = [...specs].flatMap(([path, faults]) => [...faults].filter((fault) => !rows.has(fault)).map((fault) => `${fault} of ${path}`));
+    const unknown = [...specs].flatMap(([path, faults]) => [...faults].filter((fault) => !listed.includes(fault)).map((fault) => `${fault} of ${path}`));
 
     expect(unknown).toEqual([]);
   });
@@ -54,6 +69,6 @@ describe('the faults of docs/faults.md', () => {
     const titled = (faults: string): string => `it('holds (${faults})', f);\n`;
 
     expect([...faultsIn(`// (fault 1)\n${titled('fault 2')}${titled('fault 3, fault 40')}`)]).toEqual([2, 3, 40]);
-    expect([...rowsOf('| 7 | a | b | `x.spec.ts`, `y.spec.ts` |\n')]).toEqual([[7, ['x.spec.ts', 'y.spec.ts']]]);
+    expect(rowsOf('| 7, 8 | a | b | `x.spec.ts`, `y.spec.ts` |\n')).toEqual([{ faults: [7, 8], specs: ['x.spec.ts', 'y.spec.ts'] }]);
   });
 });
