@@ -43,7 +43,7 @@ import { CacheUnavailableError } from '../../src/core/cache.errors.js';
 import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, NoCache } from '../../src/nest/http/cache-route.decorator.js';
 import { getCacheToken } from '../../src/nest/inject-cache.decorator.js';
-import { closeSites, lasting, openSite, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, Runs, type Site, until } from './http.fixture.js';
+import { type Answer, closeSites, lasting, openSite, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, Runs, type Site, until } from './http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -55,6 +55,8 @@ function setting(name: string, value: () => string): (request: unknown, response
     next();
   };
 }
+
+const statesOf = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
 
 describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', (platform) => {
   const { open, openController, routeOf, routeWith, openRoute } = routesOn(platform);
@@ -224,8 +226,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       }
     }
 
-    function guarded(...decorators: MethodDecorator[]): Promise<Site & { runs: Runs }> {
-      return openRoute((request) => ({ user: (request.user as { id: string } | undefined)?.id ?? null }), UseGuards(UserGuard), ...decorators);
+    async function guarded(...decorators: MethodDecorator[]): Promise<Site & { runs: Runs }> {
+      const { controller, runs } = routeWith([CacheInterceptor], (request) => ({ user: (request.user as { id: string } | undefined)?.id ?? null }), ...decorators);
+      return { ...(await openController(controller, { prepare: (app) => app.useGlobalGuards(new UserGuard()) })), runs };
     }
 
     it.each([
@@ -312,12 +315,33 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     it('#77: runs guards on every hit', async () => {
       let isOpen = true;
       const door: CanActivate = { canActivate: () => isOpen };
-      const { get } = await openRoute(() => 'inside', UseGuards(door));
+      const { get } = await openRoute(() => 'inside', UseGuards(door), CacheRoute({ scope: 'public' }));
 
       await get('/');
       isOpen = false;
 
       expect((await get('/')).status).toBe(403);
+    });
+
+    it('bypasses a route with a guard, or whose controller has one, unless it says whose its answers are', async () => {
+      const open = UseGuards({ canActivate: () => true });
+      const undeclared = await openRoute(() => 'x', open);
+      const declared = await openRoute(() => 'x', open, CacheRoute({ scope: 'public' }));
+      @Controller()
+      @UseInterceptors(CacheInterceptor)
+      @open
+      class Guarded {
+        @Get()
+        get(): string {
+          return 'x';
+        }
+      }
+      const ofController = await openController(Guarded, { cache: { http: { headers: { cacheStatus: 'debug' } } } });
+
+      expect(statesOf(await undeclared.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
+      expect(statesOf(await declared.twice('/'))).toEqual(['MISS', 'HIT']);
+      const [first] = await ofController.twice('/');
+      expect([first.headers['x-cache'], first.headers['cache-status']]).toEqual(['BYPASS', 'nest; fwd=bypass; detail="guarded"']);
     });
   });
 
@@ -382,7 +406,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
         const add = response.append ?? response.header;
         add.call(response, 'Set-Cookie', 'id=1');
         return 'x';
-      }, UseGuards(guard));
+      }, UseGuards(guard), CacheRoute({ scope: 'public' }));
 
       const [, second] = await twice('/');
 

@@ -7,6 +7,7 @@ import { routeVersion, type RouteVersion, type Version } from './route-version.j
  * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
  * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each other.
  */
+const GUARDS_METADATA = '__guards__';
 const HEADERS_METADATA = '__headers__';
 const INTERCEPTORS_METADATA = '__interceptors__';
 const PASSTHROUGH_METADATA = '__responsePassthrough__';
@@ -28,6 +29,8 @@ export interface HandlerFacts {
   /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
   readonly headerNames: readonly string[];
   readonly isStream: boolean;
+  /** The handler or its controller has a guard of its own. */
+  readonly isGuarded: boolean;
   /** The class of the first interceptor; `undefined` when it cannot be told. */
   readonly outermost: object | undefined;
   /** Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`. */
@@ -51,6 +54,7 @@ export function factsOf(controller: Class, handler: Handler, modules: ModulesCon
     version: routeVersion(versions, versioning),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
     outermost: globals === undefined ? undefined : classOf([...globals, ...interceptorsOf(controller), ...interceptorsOf(handler)][0]),
+    isGuarded: [handler, controller].some((target) => ((Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as readonly unknown[]).length > 0),
     isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
     sendsItself:
       Reflect.getMetadata(REDIRECT_METADATA, handler) !== undefined ||

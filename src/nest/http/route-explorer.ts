@@ -6,7 +6,7 @@ import { CacheInterceptor } from './cache.interceptor.js';
 import { type CacheRouteOptions, isDecorated, routeOptionsOf } from './cache-route.decorator.js';
 import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, type Handler, handlersOf } from './handler-facts.js';
 import { readRouteDefaults } from './http-cache-options.js';
-import { findCache } from './route-policy.js';
+import { declaresScope, findCache } from './route-policy.js';
 import { type CheckedRoute, isCovered, isRoute, mayBeCached, warningOf } from './route-warnings.js';
 import { checkTextKey } from './text-key.js';
 
@@ -42,7 +42,8 @@ export class RouteExplorer implements OnModuleInit {
       const options = routeOptionsOf(controller, handler);
       if (options === false || !isRoute(handler)) return [];
       const facts = factsOf(controller, handler, this.modules, config);
-      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler) }];
+      const http = findCache(this.moduleRef, options?.cache ?? 'default')?.http;
+      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler), isScopeDeclared: http !== undefined && declaresScope(options, http) }];
     });
   }
 

@@ -30,8 +30,8 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly hosts: readonly string[] | undefined;
   /** The request header that chooses the API version, in lower case. */
   readonly versionHeader: string | undefined;
-  /** Why the route is never cached: `@NoCache()`, or Nest does not send what the handler returns. */
-  readonly bypass: 'no-cache-decorator' | 'sends-itself' | undefined;
+  /** Why the route is never cached: `@NoCache()`, Nest does not send what the handler returns, or it is guarded and nobody has said whose its answers are. */
+  readonly bypass: 'no-cache-decorator' | 'sends-itself' | 'guarded' | undefined;
   /** No interceptor stands outside the cache. */
   readonly isOutermost: boolean;
   /** One object for all loads of the route. */
@@ -92,7 +92,8 @@ export class RoutePolicies {
     const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
     const defaults = readRouteDefaults(options, http, '@CacheRoute ');
-    const { namespace, key, tags = [], scope } = options;
+    const { namespace, key, tags = [] } = options;
+    const isScopeDeclared = declaresScope(options, http);
     return {
       ...shownHeadersOf(http),
       ...defaults,
@@ -104,10 +105,10 @@ export class RoutePolicies {
       distinction: distinctionOf(facts, key),
       versionHeader: facts.version.header,
       identitySigns: http.identitySigns,
-      isScopeDeclared: scope !== undefined || http.scope !== 'public',
+      isScopeDeclared,
       headerNames: facts.headerNames,
       hosts: http.hosts,
-      bypass: route === false ? 'no-cache-decorator' : facts.sendsItself ? 'sends-itself' : undefined,
+      bypass: route === false ? 'no-cache-decorator' : facts.sendsItself ? 'sends-itself' : facts.isGuarded && !isScopeDeclared ? 'guarded' : undefined,
       isOutermost: facts.outermost === this.interceptor,
       load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
@@ -122,6 +123,11 @@ export function findCache(moduleRef: ModuleRef, name: string): { cache: CacheSer
   } catch {
     return undefined;
   }
+}
+
+/** Whether the route, or the module for all routes, says whose answers it gives. */
+export function declaresScope(options: CacheRouteOptions | undefined, http: ResolvedHttpOptions): boolean {
+  return options?.scope !== undefined || http.scope !== 'public';
 }
 
 /** One handler may serve several versions, or several paths with one `key`. */

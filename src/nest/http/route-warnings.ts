@@ -5,12 +5,16 @@ import { classOf, type HandlerFacts, interceptorsOf } from './handler-facts.js';
 const METHOD_METADATA = 'method';
 const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.ALL];
 
+const SCOPES = "Say @CacheRoute({ scope: 'user' }) or 'tenant' where each has their own, 'public' where all who pass get the same, or @NoCache().";
+
 export interface CheckedRoute {
   readonly controller: object;
   readonly handler: object;
   readonly facts: HandlerFacts;
   /** What `@CacheRoute` or `@NoCache` on the handler itself has said. */
   readonly isDecorated: boolean;
+  /** It is said whose answers the route gives. */
+  readonly isScopeDeclared: boolean;
 }
 
 /** Why a route that was meant to be cached never can be; `undefined` where it can. */
@@ -22,7 +26,8 @@ export function warningOf(route: CheckedRoute, interceptor: object): string | un
   const isCachedMethod = CACHED_METHODS.includes(method);
   if (isMeant && !isCachedMethod) return `${facts.identity} is never cached: it is no GET. Take off its @CacheRoute or interceptor.`;
   if (isMeant && facts.isStream) return `${facts.identity} is never cached: it is a stream of events. Take off its @CacheRoute or interceptor.`;
-  if (!isCachedMethod || !facts.sendsItself) return undefined;
+  if (!isCachedMethod) return undefined;
+  if (!facts.sendsItself) return facts.isGuarded && !route.isScopeDeclared ? `${facts.identity} is never cached: it has a guard, and nothing says whose its answers are. ${SCOPES}` : undefined;
   return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type CanActivate, type ExecutionContext, type INestApplication, type NestInterceptor, UseGuards } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, type INestApplication, type NestInterceptor } from '@nestjs/common';
 import { tap } from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
@@ -33,8 +33,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
       next();
     };
     const outer = { 'a middleware': [], 'a guard': [], 'an interceptor before the handler': [early], 'an interceptor after the handler': [late] }[setter];
-    const { controller, runs } = routeWith([...outer, CacheInterceptor], answer, ...decorators, ...(setter === 'a guard' ? [UseGuards(guard)] : []));
-    const site = await openController(controller, { prepare: (app: INestApplication) => setter === 'a middleware' && app.use(middleware) });
+    const { controller, runs } = routeWith([...outer, CacheInterceptor], answer, ...decorators);
+    const site = await openController(controller, { prepare: (app: INestApplication) => (setter === 'a middleware' ? app.use(middleware) : setter === 'a guard' && app.useGlobalGuards(guard)) });
     return { ...site, runs };
   }
 

@@ -48,7 +48,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
     const { get } = await openRoute((request) => {
       seen = request;
       throw new Error('fails');
-    }, UseGuards(guard));
+    }, UseGuards(guard), CacheRoute({ scope: 'public' }));
 
     await get('/', { 'x-forwarded-for': '10.0.0.1' });
 

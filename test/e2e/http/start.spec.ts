@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { All, Controller, createParamDecorator, Get, Headers, HostParam, type INestApplication, Logger, Module, type ModuleMetadata, Param, Post, Query, Req, Res, type Type, UseInterceptors } from '@nestjs/common';
+import { All, Controller, createParamDecorator, Get, Headers, HostParam, type INestApplication, Logger, Module, type ModuleMetadata, Param, Post, Query, Req, Res, type Type, UseGuards, UseInterceptors } from '@nestjs/common';
 import { APP_INTERCEPTOR, ModuleRef, RouterModule } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -192,6 +192,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
 
       expect(answers.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
     });
+  });
+
+  it('names guarded routes that do not say whose their answers are, and what to write', async () => {
+    const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    const guard = UseGuards({ canActivate: () => true });
+    const controllers = [[guard], [guard, CacheRoute({ scope: 'user' })], [guard, NoCache()]].map((decorators, i) => controllerOf(`r${i}`, [...decorators, Get()], none()));
+
+    await open({ controllers });
+
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([expect.stringMatching(/Items\.get is never cached: it has a guard, .+ Say @CacheRoute\({ scope: 'user' }\) or 'tenant' .+, 'public' .+, or @NoCache\(\)\.$/)]);
+    jest.restoreAllMocks();
   });
 
   it('warns of a route once, however many modules bind the interceptor', async () => {

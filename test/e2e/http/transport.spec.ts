@@ -288,7 +288,7 @@ describe('HTTP/2 on fastify', () => {
     const { entries } = await site.cache.list();
 
     expect(answers.map((headers) => [headers[':status'], headers['x-cache'], headers.connection])).toEqual([[200, 'MISS', undefined], [200, 'HIT', undefined]]);
-    expect(entries.map(({ key }) => key)).toEqual([expect.stringMatching(new RegExp(`^GET http://127\\.0\\.0\\.1:${port} \\S+ / - -$`))]);
+    expect(entries.map(({ key }) => key)).toEqual([expect.stringMatching(new RegExp(`^GET http://127\\.0\\.0\\.1 \\S+ / - -$`))]);
     expect(JSON.stringify(entries)).not.toContain('":authority"');
   });
 });
