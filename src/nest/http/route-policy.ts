@@ -108,7 +108,7 @@ export class RoutePolicies {
       isScopeDeclared,
       headerNames: facts.headerNames,
       hosts: http.hosts,
-      bypass: route === false ? 'no-cache-decorator' : facts.sendsItself ? 'sends-itself' : facts.isGuarded && !isScopeDeclared ? 'guarded' : undefined,
+      bypass: route === false ? 'no-cache-decorator' : hindranceOf(facts, isScopeDeclared),
       isOutermost: facts.outermost === this.interceptor,
       load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
@@ -123,6 +123,11 @@ export function findCache(moduleRef: ModuleRef, name: string): { cache: CacheSer
   } catch {
     return undefined;
   }
+}
+
+function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDeclared: boolean): 'sends-itself' | 'guarded' | undefined {
+  if (sendsItself) return 'sends-itself';
+  return isGuarded && !isScopeDeclared ? 'guarded' : undefined;
 }
 
 /** Whether the route, or the module for all routes, says whose answers it gives. */

@@ -26,9 +26,12 @@ export function warningOf(route: CheckedRoute, interceptor: object): string | un
   const isCachedMethod = CACHED_METHODS.includes(method);
   if (isMeant && !isCachedMethod) return `${facts.identity} is never cached: it is no GET. Take off its @CacheRoute or interceptor.`;
   if (isMeant && facts.isStream) return `${facts.identity} is never cached: it is a stream of events. Take off its @CacheRoute or interceptor.`;
-  if (!isCachedMethod) return undefined;
-  if (!facts.sendsItself) return facts.isGuarded && !route.isScopeDeclared ? `${facts.identity} is never cached: it has a guard, and nothing says whose its answers are. ${SCOPES}` : undefined;
-  return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
+  return isCachedMethod ? hindranceOf(route) : undefined;
+}
+
+function hindranceOf({ facts, isScopeDeclared }: CheckedRoute): string | undefined {
+  if (facts.sendsItself) return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
+  return facts.isGuarded && !isScopeDeclared ? `${facts.identity} is never cached: it has a guard, and nothing says whose its answers are. ${SCOPES}` : undefined;
 }
 
 /** Whether a method of a controller has a path. */
