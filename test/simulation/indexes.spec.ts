@@ -3,7 +3,7 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { QuietWorld } from './quiet-world.js';
 
-/** What is left in the indexes of entries that are gone, where nobody writes; hours pass at once. */
+/** What is left in the indexes of entries that are gone; hours pass at once. */
 
 const MINUTE_MS = 60_000;
 const SERVERS: readonly (readonly [string, number])[] = [['one server', 1], ['a cluster', 3]];
@@ -18,6 +18,15 @@ async function opened(servers: number, processes: number, onSend?: (name: string
   const world = new QuietWorld({ servers, processes, onSend: ({ name }, process) => onSend?.(name, process) });
   await world.pass(100);
   return { world, cache: world.caches[0] as CacheService };
+}
+
+/** Evicts all entries of those names, as a server does that is short of memory. */
+function evict(world: QuietWorld, isOne: (name: string) => boolean): void {
+  for (const { store } of world.servers) for (const name of store.names()) if (isOne(name)) store.evict(name);
+}
+
+function isEntry(name: string): boolean {
+  return name.includes(':e:');
 }
 
 describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, servers) => {
@@ -116,5 +125,142 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     expect(isUnderWay).toBe(true);
     expect([sent, world.timersOf(0)]).toEqual([[], 0]);
     expect(world.names()).not.toContain('k:default:sweep');
+  });
+});
+
+describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, servers) => {
+  const of = { tags: ['t'], namespace: 'n', ttl: '1h' } as const;
+
+  it('are rid of them where nobody writes, and count what is left (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 3);
+    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), of));
+    const before = world.members('{tag:t}').length;
+    evict(world, (name) => isEntry(name) && !name.endsWith('7'));
+
+    await world.pass(2 * MINUTE_MS);
+
+    expect(before).toBe(1_000);
+    expect([world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')].map(({ length }) => length)).toEqual([100, 100, 100, 100]);
+    expect((await world.done(cache.getStats())).totalEntries).toBe(100);
+    expect(await world.done(cache.invalidateTags(['t']))).toBe(100);
+    expect(world.errors).toEqual([]);
+  });
+
+  it('are rid of them in the midst of writing, whatever the number of tags (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    for (let tag = 0; tag < 100; tag++) await world.done(cache.setMany(times(15, (i) => [`${tag}-${i}`, i] as const), { tags: [`tag-${tag}`], ttl: '1h' }));
+    evict(world, (name) => isEntry(name) && !name.endsWith('-0'));
+
+    await world.done(cache.setMany(times(500, (i) => [`new-${i}`, i] as const), of));
+    await world.pass(5_000);
+
+    expect(times(100, (tag) => world.members(`{tag:tag-${tag}}`))).toEqual(times(100, (tag) => [`:${tag}-0`]));
+    expect(inEverything(world)).toHaveLength(600);
+  });
+
+  it('are found by those of tags where the ones of everything were evicted, too (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.setMany(times(1_999, (i) => [`k${i}`, i] as const), of));
+    evict(world, (name) => isEntry(name) || name.includes(':i:{all:'));
+
+    await world.done(cache.set('new', 1, of));
+    await world.pass(5_000);
+
+    expect([world.members('{tag:t}'), world.members('{ns:n}')]).toEqual([['n:new'], ['n:new']]);
+  });
+
+  it('keep what is stored again while its entry is missed (fault 27)', async () => {
+    let storeAgain: (() => void) | undefined;
+    let isWalk = false;
+    const { world, cache } = await opened(servers, 1, (name) => {
+      isWalk ||= name === 'ZCARD';
+      if (isWalk && (name === 'EXISTS' || name === 'present')) storeAgain?.();
+    });
+    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), of));
+    evict(world, isEntry);
+    storeAgain = () => {
+      storeAgain = undefined;
+      void cache.setMany(times(1_000, (i) => [`k${i}`, 'again'] as const), of);
+    };
+
+    await world.pass(2 * MINUTE_MS);
+
+    expect(storeAgain).toBeUndefined();
+    expect([world.members('{tag:t}'), inEverything(world)].map(({ length }) => length)).toEqual([1_000, 1_000]);
+  });
+
+  it('are not walked through where nothing was evicted (fault 27)', async () => {
+    const sent: string[] = [];
+    const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
+    await world.done(cache.setMany(times(1_999, (i) => [`k${i}`, i] as const), of));
+    await world.done(cache.delete('k0', { namespace: 'n' }));
+    sent.length = 0;
+
+    await world.done(cache.set('new', 1, of));
+    await world.pass(1_000);
+
+    // Of one look: the groups of the entry, and the part of everything whose turn it is.
+    expect([3, 4]).toContain(sent.filter((name) => name === 'ZSCAN').length);
+    expect(sent).not.toContain('ZCARD');
+    expect(world.names()).not.toContain('k:default:sweep:lost');
+  });
+
+  it('are left alone once the cache is closed, and no timer is left (fault 27)', async () => {
+    const sent: string[] = [];
+    const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
+    for (let tag = 0; tag < 40; tag++) await world.done(cache.setMany(times(49, (i) => [`${tag}-${i}`, i] as const), { tags: [`tag-${tag}`], ttl: '1h' }));
+    evict(world, isEntry);
+    void cache.setMany(times(40, (i) => [`new-${i}`, i] as const), of);
+    for (let tries = 0; tries < 1_000 && !sent.includes('strike-lost'); tries++) await world.pass(5);
+    const isUnderWay = times(40, (tag) => world.members(`{tag:tag-${tag}}`).length).some((length) => length > 0);
+
+    await world.done(cache.close());
+    sent.length = 0;
+    await world.pass(2 * MINUTE_MS);
+
+    expect(isUnderWay).toBe(true);
+    expect([sent, world.timersOf(0)]).toEqual([[], 0]);
+    expect(world.names()).not.toContain('k:default:sweep:lost');
+  });
+});
+
+describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => {
+  it('takes the one by creation with it, so that nothing is named that nobody strikes (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.setMany(times(200, (i) => [`k${i}`, i] as const), { ttl: '1h' }));
+    evict(world, (name) => name.includes(':i:{all:'));
+
+    await world.done(cache.setMany(times(200, (i) => [`new-${i}`, i] as const), { ttl: '1h' }));
+
+    expect(inEverything(world, 'c').sort()).toEqual(inEverything(world).sort());
+    expect((await world.done(cache.getStats())).totalEntries).toBe(200);
+  });
+
+  it('leaves the count as it is where it is the one by creation (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    await world.done(cache.setMany(times(200, (i) => [`k${i}`, i] as const), { ttl: '1h' }));
+    evict(world, (name) => name.includes(':c:{all:'));
+
+    await world.done(cache.set('new', 1, { ttl: '1h' }));
+
+    expect((await world.done(cache.getStats())).totalEntries).toBe(201);
+    expect(inEverything(world, 'c')).toEqual([':new']);
+  });
+
+  it('does not keep its entries in view when their tag, their namespace or everything is invalidated (fault 27)', async () => {
+    const { world, cache } = await opened(servers, 1);
+    const store = (): Promise<void> => world.done(cache.set('k', 1, { tags: ['t'], namespace: 'n', ttl: '1h' }));
+    const invalidations = [() => cache.invalidateTags(['t']), () => cache.invalidateNamespace('n'), () => cache.clear()];
+    const seen: unknown[] = [];
+
+    for (const invalidate of invalidations) {
+      await store();
+      evict(world, (name) => /:[ic]:\{/.test(name));
+      const before = await world.done(cache.get('k', { namespace: 'n' }));
+      const count = await world.done(invalidate());
+      seen.push([before, count, await world.done(cache.get('k', { namespace: 'n' }))]);
+    }
+
+    expect(seen).toEqual(Array(3).fill([1, 0, undefined]));
   });
 });

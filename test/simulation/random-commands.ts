@@ -73,6 +73,7 @@ export class RandomCommands {
       () => call(scripts.SOFTEN, [key], WAKE),
       () => call(scripts.REMARK, [key], revision, this.#pick([82, 98]), this.#pick(IDS), this.#pick(IDS)),
       () => call(scripts.OUTLIVE, [key], 90_000),
+      () => call(scripts.PRESENT, [...ENTRIES, 'k:e::none']),
     ])();
   }
 
@@ -86,6 +87,8 @@ export class RandomCommands {
       () => call(scripts.ENTER, keys, '', `${this.#pick(IDS)}0000`, 20_000, ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000])),
       // What nobody has written to since.
       () => plain('ZADD', index, ...Array.from({ length: this.#pick([3, 40]) }, (_, i) => [this.nowMs - 5_000 - i, `old${i}`]).flat()),
+      // What has lost the other index.
+      () => plain('UNLINK', this.#pick([index, created])),
       () => plain('ZADD', created, ...Array.from({ length: 40 }, (_, i) => [this.nowMs - 9_000 - i, `old${i}`]).flat()),
       () => call(scripts.LEAVE, keys, 5_000, ...this.#pick([members, ['a', 'b', 'c']])),
       () => call(scripts.END, this.#pick([[key, index, trash], [key, index, trash, created]]), this.#pick([0, 0, 1])),
@@ -93,6 +96,7 @@ export class RandomCommands {
       () => call(scripts.REPLACE, [key], this.#pick(IDS)),
       () => call(scripts.EPOCHS, ['k:epochs'], 60_000, this.#pick(['startA-', 'startB-']), 4),
       () => call(scripts.STRIKE, keys, 5_000, this.#pick([1, 300])),
+      () => call(scripts.STRIKE_LOST, keys, 5_000, ...members.flatMap((member) => [member, this.#untilOf(member)])),
       () => call(scripts.SURVEY, [key, index, created], 5_000, this.#pick([1, 300])),
       () => call(scripts.OUTLIVE, [key], 90_000),
       () => call(scripts.BEAT, BEAT, this.#pick(IDS), this.#pick([20_000, 100_000]), this.#pick([0, 1]), this.#pick([0, 0, 1])),
@@ -125,6 +129,13 @@ export class RandomCommands {
   /** Beyond what the clock goes on by while a batch is run. */
   #until(): string | number {
     return this.#pick([LASTING_SCORE + this.nowMs, this.nowMs - 5_000, this.nowMs + 50_000]);
+  }
+
+  /** Its time, or another one. */
+  #untilOf(member: string): number {
+    const isIndex = this.store.type(GROUP.index) === 'zset';
+    const untilMs = isIndex ? new Map(this.store.zmembers(GROUP.index)).get(member) : undefined;
+    return this.#pick([untilMs ?? 1, untilMs ?? 2, 3]);
   }
 
   #entry(lease: string): string {

@@ -143,7 +143,12 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     } else if (expected !== '' && g !== expected) {
       return [0, g];
     }
-    for (const key of indexes) if (!['zset', 'none'].includes(store.type(key))) store.unlink(key);
+    let isAlone = false;
+    for (const key of indexes) {
+      const kind = store.type(key);
+      if (kind !== 'none' && (kind !== 'zset' || isAlone)) store.unlink(key);
+      isAlone = kind !== 'zset';
+    }
     for (let i = 0; i < members.length; i += 3) {
       store.zadd(index, score(members[i + 1]), members[i] as string);
       if (created !== undefined) store.zadd(created, score(members[i + 2]), members[i] as string);
@@ -166,6 +171,17 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     if (struck > 0) settle(store, keys, Number(after));
     return struck;
   },
+
+  'strike-lost'({ store, keys, args: [after, ...members] }) {
+    if (store.type(keys[1] ?? '') !== 'zset') return 0;
+    const untilMs = new Map(store.zmembers(keys[1] ?? ''));
+    const lost = members.filter((member, i) => i % 2 === 0 && untilMs.get(member) === Number(members[i + 1]));
+    strike(store, keys, lost);
+    if (lost.length > 0) settle(store, keys, Number(after));
+    return lost.length;
+  },
+
+  present: ({ store, keys }) => keys.map((key) => (store.exists(key) ? '1' : '0')).join(''),
 
   end({ store, keys: [group = '', index = '', trash = '', created], args: [isDry] }) {
     const text = textOrWrong(store, group);

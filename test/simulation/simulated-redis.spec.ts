@@ -171,6 +171,6 @@ const EXPECTED = [
   ...['granted', 'shared', 'held', 'value', 'late', 'error'].map((answer) => `acquire ${answer}`),
   ...['stored', 'refused', 'late', 'failed'].map((answer) => `store ${answer}`),
   ...['release 0', 'release 1', 'renew 0', 'renew 1', 'remove empty', 'remove text', 'soften 0', 'soften 1', 'enter 0', 'enter 1', 'enter error'],
-  ...['leave 1', 'strike 0', 'strike 1', 'end 0', 'end 1', 'soften-all 0', 'soften-all 1', 'replace empty', 'replace text', 'remark 0', 'remark 1', 'epochs start'],
+  ...['leave 1', 'strike 0', 'strike 1', 'strike-lost 0', 'strike-lost 1', 'present text', 'end 0', 'end 1', 'soften-all 0', 'soften-all 1', 'replace empty', 'replace text', 'remark 0', 'remark 1', 'epochs start'],
   ...['outlive 1', 'time 1', 'survey 0', 'survey 1', 'survey error'],
 ];

@@ -13,6 +13,15 @@ export interface CountedIndex {
   readonly live: number;
 }
 
+/** A member of an index as Redis tells it, and its time as text. */
+export type ScoredMember = readonly [member: string, untilMs: string];
+
+/** Some members of an index, and where to go on: '0' at its end. */
+export interface IndexPage {
+  readonly scored: readonly ScoredMember[];
+  readonly cursor: string;
+}
+
 /** Goes through what is stored, in steps that no other client of the server feels. */
 export class EntryWalk {
   constructor(
@@ -36,7 +45,7 @@ export class EntryWalk {
       const seen = new Set<string>();
       for await (const scored of this.#scored(next.index)) {
         const nowMs = this.link.time.nowMs();
-        const live = scored.flatMap(([member, untilMs]) => (untilMs > nowMs && !seen.has(member) ? [member] : []));
+        const live = scored.flatMap(([member, untilMs]) => (Number(untilMs) > nowMs && !seen.has(member) ? [member] : []));
         for (const member of live) seen.add(member);
         count += await this.#inNone(live, before);
       }
@@ -72,16 +81,24 @@ export class EntryWalk {
     } while (cursor !== '0');
   }
 
-  async *#scored(index: string): AsyncGenerator<[member: string, untilMs: number][]> {
+  /** One step through each of several indexes, of about so many members, in one round trip. */
+  async pages(places: readonly { readonly index: string; readonly cursor: string }[], count: number): Promise<IndexPage[]> {
+    const replies = await this.link.run(places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)), this.limitMs);
+    return replies.map(pageIn);
+  }
+
+  /** How many members indexes have. */
+  async sizes(indexes: readonly string[]): Promise<number[]> {
+    const replies = await this.link.run(indexes.map((index) => plain('ZCARD', index)), this.limitMs);
+    return replies.map(numberIn);
+  }
+
+  async *#scored(index: string): AsyncGenerator<readonly ScoredMember[]> {
     let cursor = '0';
     do {
-      const [reply] = await this.link.run([plain('ZSCAN', index, cursor, 'COUNT', STEP)], this.limitMs);
-      if (reply instanceof Error) throw reply;
-      const [next, flat] = reply as [Buffer, Reply[]];
-      cursor = next.toString('latin1');
-      const scored: [string, number][] = [];
-      for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), Number(flat[i + 1])]);
-      if (scored.length > 0) yield scored;
+      const [page] = (await this.pages([{ index, cursor }], STEP)) as [IndexPage];
+      cursor = page.cursor;
+      if (page.scored.length > 0) yield page.scored;
     } while (cursor !== '0');
   }
 
@@ -91,4 +108,17 @@ export class EntryWalk {
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
   }
+}
+
+function pageIn(reply: Reply): IndexPage {
+  if (reply instanceof Error) throw reply;
+  const [cursor, flat] = reply as [Buffer, Reply[]];
+  const scored: ScoredMember[] = [];
+  for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), String(flat[i + 1])]);
+  return { scored, cursor: cursor.toString('latin1') };
+}
+
+function numberIn(reply: Reply): number {
+  if (reply instanceof Error) throw reply;
+  return reply as number;
 }

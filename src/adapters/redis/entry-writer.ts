@@ -51,6 +51,8 @@ export interface StoreFailure {
 }
 
 export class EntryWriter {
+  #onStored: (entries: readonly Prepared[]) => void = () => undefined;
+
   constructor(
     private readonly keys: RedisKeys,
     private readonly link: RedisLink,
@@ -58,6 +60,11 @@ export class EntryWriter {
     private readonly codec: EntryCodec,
     private readonly clock: Clock,
   ) {}
+
+  /** From now on `listener` is called with entries that were sent and answered for. Called once. */
+  listen(listener: (entries: readonly Prepared[]) => void): void {
+    this.#onStored = listener;
+  }
 
   /** Encodes everything before anything is sent. @throws CacheSerializationError, CacheConfigError */
   prepare(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Prepared[]> {
@@ -94,6 +101,7 @@ export class EntryWriter {
     const enters = [...membersOf(prepared)].flatMap(([group, members]) => this.#enterCommands(group, members, marks, tokenOf !== undefined));
     const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
     const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
+    this.#onStored(prepared);
     const refusals = this.#refusals(enters, replies.slice(stores.length), marks.of);
     return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, refusals));
   }

@@ -1,17 +1,16 @@
 import type { Timer } from '../../core/ports/clock.port.js';
 import { EMPTY_GROUP_MS, indexKeys } from './entry-writer.js';
+import { LostMembers } from './lost-members.js';
 import type { Group } from './redis-keys.js';
 import type { RedisParts } from './redis-parts.js';
 import { call, plain, type Reply } from './redis-wire.js';
 import { STRIKE } from './scripts.js';
+import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
 
 const SWEEP_EVERY_MS = 60_000;
 /** How long all processes rest after a sweep: a little less than the time between two, and longer where one takes long. */
 const REST = { leastMs: 50_000, times: 10 };
-const HOLD_EVERY_MS = 30_000;
-/** Between two steps, each of which takes the server a fraction of a millisecond. */
-const PAUSE_MS = 10;
 /** So many indexes are asked in one pipeline for a few expired members, and those that have more one by one. */
 const TOGETHER = { indexes: 50, members: 20 };
 const STRUCK_AT_ONCE = 300;
@@ -20,18 +19,21 @@ type Pause = () => Promise<void>;
 
 /**
  * Strikes members of expired entries from the indexes: the server drops the entries by itself, and a member goes along with
- * it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop anywhere.
+ * it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop anywhere. What is
+ * gone before its time is found by LostMembers.
  */
 export class IndexSweeper {
   readonly #ticket: SweepTicket;
+  readonly #pace: SweepPace;
+  readonly #lost: LostMembers;
   #timer: Timer | undefined;
   #isSweeping = false;
   #isClosed = false;
-  #heldMs = 0;
-  #endPause: (() => void) | undefined;
 
   constructor(private readonly parts: RedisParts) {
-    this.#ticket = new SweepTicket(parts.keys, parts.link, parts.limitMs);
+    this.#ticket = new SweepTicket(parts.keys.sweep, parts.link, parts.limitMs);
+    this.#pace = new SweepPace(parts.clock, this.#ticket);
+    this.#lost = new LostMembers(parts);
   }
 
   /** Sweeps now and then until it is closed. */
@@ -49,7 +51,9 @@ export class IndexSweeper {
     if (this.#isClosed || this.#isSweeping || !this.parts.link.isUp()) return;
     this.#isSweeping = true;
     try {
-      if (await this.#ticket.take()) await this.#sweepAll();
+      if (!(await this.#ticket.take())) return;
+      await this.#sweepAll();
+      void this.#lost.look();
     } catch {
       // The link tells of its own faults; what is left is found the next time.
     } finally {
@@ -68,14 +72,15 @@ export class IndexSweeper {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
-    this.#endPause?.();
+    this.#pace.close();
+    this.#lost.close();
     if (this.#isSweeping) this.#ticket.giveBack();
   }
 
   async #sweepAll(): Promise<void> {
     const beganMs = this.parts.clock.nowMs();
-    const pause = (): Promise<void> => this.#pause();
-    this.#heldMs = beganMs;
+    const pause = (): Promise<void> => this.#pace.pause();
+    this.#pace.begin();
     let isAny = false;
     for await (const names of this.parts.walk.names(this.parts.keys.indexPrefix, '', pause)) {
       isAny = true;
@@ -115,23 +120,5 @@ export class IndexSweeper {
     const replies: readonly Reply[] = await this.parts.link.run(commands, this.parts.limitMs);
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return replies as number[];
-  }
-
-  /** Rejects when it is closed. */
-  #pause(): Promise<void> {
-    const nowMs = this.parts.clock.nowMs();
-    if (nowMs - this.#heldMs >= HOLD_EVERY_MS) {
-      this.#heldMs = nowMs;
-      this.#ticket.hold();
-    }
-    return new Promise((resolve, reject) => {
-      const end = (): void => (this.#isClosed ? reject(new Error('The cache was closed.')) : resolve());
-      const timer = this.parts.clock.schedule(PAUSE_MS, end);
-      this.#endPause = () => {
-        timer.cancel();
-        end();
-      };
-      if (this.#isClosed) this.#endPause();
-    });
   }
 }

@@ -1,6 +1,6 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Argument, Command, Reply } from './redis-wire.js';
-import type { Script } from './scripts.js';
+import type { Script } from './script.js';
 
 /** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
 

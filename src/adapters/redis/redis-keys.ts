@@ -51,7 +51,7 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:i:{tag:<tag>}             its members by expiry
  *   <root>:c:{all:<part>}            all members by creation
  *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are still to be freed
- *   <root>:trash, <root>:sweep, <root>:epochs, <root>:wake
+ *   <root>:trash, <root>:sweep, <root>:sweep:lost, <root>:epochs, <root>:wake
  *   <root>:beat:{roll}:mark          id of the database, while copies are kept; also :bus and :mute, see roll-call.ts
  *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
@@ -72,6 +72,8 @@ export class RedisKeys {
   readonly trash: string;
   /** Held by the process that walks through the indexes, and for a while after it. */
   readonly sweep: string;
+  /** The same for a walk that strikes what was evicted. */
+  readonly lostSweep: string;
   /** HASH of ids that tell whether any tag of a part of all tags was invalidated. */
   readonly epochs: string;
   /** Channel on which ended loads are told of. */
@@ -95,6 +97,7 @@ export class RedisKeys {
     this.indexPrefix = `${this.root}:i:`;
     this.trash = `${this.root}:trash`;
     this.sweep = `${this.root}:sweep`;
+    this.lostSweep = `${this.sweep}:lost`;
     this.epochs = `${this.root}:epochs`;
     this.wake = `${this.root}:wake`;
     this.bus = `${this.root}:bus`;

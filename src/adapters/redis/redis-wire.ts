@@ -1,4 +1,4 @@
-import type { Script } from './scripts.js';
+import type { Script } from './script.js';
 
 /** What a server answers to one command. An error is an answer like others: it says nothing of its neighbours. */
 export type Reply = Buffer | number | null | Error | readonly Reply[];

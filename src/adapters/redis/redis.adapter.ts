@@ -54,7 +54,7 @@ import { WakeRoom, type Watch } from './wake-room.js';
  *   LoadOpener     leases            LoadCommitter  results           LeaseKeeper   keeps leases alive
  *   EntryWriter    entries and indexes in one round trip
  *   Invalidator    out of view       TrashSweeper   out of memory     Outbox        what Redis has not heard of
- *   IndexSweeper   out of the indexes what has expired
+ *   IndexSweeper   out of the indexes what has expired             LostMembers   and what was evicted
  *   RedisLink      limits every wait, refuses calls while Redis is away
  */
 

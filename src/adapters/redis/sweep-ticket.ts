@@ -1,4 +1,3 @@
-import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import { plain } from './redis-wire.js';
 
@@ -8,13 +7,13 @@ const HELD_MS = 60_000;
 /** Lets one process of a cache at a time walk through its indexes, and none too often. Two at once would do no harm. */
 export class SweepTicket {
   constructor(
-    private readonly keys: RedisKeys,
+    private readonly key: string,
     private readonly link: RedisLink,
     private readonly limitMs: number,
   ) {}
 
   async take(): Promise<boolean> {
-    const [reply] = await this.link.run([plain('SET', this.keys.sweep, 1, 'PX', HELD_MS, 'NX')], this.limitMs);
+    const [reply] = await this.link.run([plain('SET', this.key, 1, 'PX', HELD_MS, 'NX')], this.limitMs);
     // A server that is full stores no ticket, and needs the sweeping most.
     return reply instanceof Error ? reply.message.startsWith('OOM') : reply !== null;
   }
@@ -26,10 +25,10 @@ export class SweepTicket {
 
   /** Nobody sweeps until then. */
   expireIn(ms: number): void {
-    this.link.post([plain('SET', this.keys.sweep, 1, 'PX', Math.ceil(ms))]);
+    this.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
   }
 
   giveBack(): void {
-    this.link.post([plain('UNLINK', this.keys.sweep)]);
+    this.link.post([plain('UNLINK', this.key)]);
   }
 }
