@@ -87,10 +87,10 @@ export class EntryWalk {
     return replies.map(pageIn);
   }
 
-  /** How many members indexes have. */
+  /** How many members indexes have; 0 for one that cannot be read. */
   async sizes(indexes: readonly string[]): Promise<number[]> {
     const replies = await this.link.run(indexes.map((index) => plain('ZCARD', index)), this.limitMs);
-    return replies.map(numberIn);
+    return replies.map((reply) => (typeof reply === 'number' ? reply : 0));
   }
 
   async *#scored(index: string): AsyncGenerator<readonly ScoredMember[]> {
@@ -116,9 +116,4 @@ function pageIn(reply: Reply): IndexPage {
   const scored: ScoredMember[] = [];
   for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), String(flat[i + 1])]);
   return { scored, cursor: cursor.toString('latin1') };
-}
-
-function numberIn(reply: Reply): number {
-  if (reply instanceof Error) throw reply;
-  return reply as number;
 }
