@@ -138,16 +138,14 @@ export class CacheService implements CacheOperations {
     return found instanceof Promise ? this.#answerOrLoadLater(key, factory, options, found) : this.#answerOrLoad(key, factory, options, { entry: found, waitedMs: 0 });
   }
 
-  async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>> {
+  /** @param found what `find` has given for the key, where that was asked already */
+  async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>, found?: Found): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const namespace = this.#namespaceOf(options);
-    const sentMs = idleMs(this.clock);
-    const found = this.#store.get(key, namespace);
-    const entry = found instanceof Promise ? await found : found;
-    if (!this.#isOrdinaryHit(entry, options)) return this.#load(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs });
-    this.#reporter.hit(entry);
-    return new StoredOutcome<T>(entry, 'hit', false);
+    const known = found ?? (await this.#found(key, this.#namespaceOf(options)));
+    if (!this.#isOrdinaryHit(known.entry, options)) return this.#load(key, factory, options, known);
+    this.#reporter.hit(known.entry);
+    return new StoredOutcome<T>(known.entry, 'hit', false);
   }
 
   /**
@@ -340,6 +338,12 @@ export class CacheService implements CacheOperations {
     if (found instanceof Promise) found.then(measure, measure);
     else measure();
     return found;
+  }
+
+  async #found(key: string, namespace: string | undefined): Promise<Found> {
+    const sentMs = idleMs(this.clock);
+    const entry = await this.#store.get(key, namespace);
+    return { entry, waitedMs: idleMs(this.clock) - sentMs };
   }
 
   #answer<T>(key: string, namespace: string | undefined, entry: StoredEntry | undefined): T | undefined {

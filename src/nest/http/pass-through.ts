@@ -3,6 +3,7 @@ import { type Observable, throwError } from 'rxjs';
 import { CacheError } from '../../core/cache.errors.js';
 import type { LoadOutcome } from '../../core/cache-entry.js';
 import type { LoadContext } from '../../core/call-options.js';
+import { idleMs } from '../../core/ports/clock.port.js';
 import { showBypass } from './answer-headers.js';
 import type { ForwardReason } from './cache-status.js';
 import { isCachedResponse } from './cached-response.js';
@@ -38,7 +39,7 @@ const MAX_FOLLOWED = 3;
 
 export function passThrough(passage: RoutePassage, followed = 0): Answer {
   const found = lookUpFor(passage);
-  return found instanceof Promise ? lookUpInTime(found, passage, followed) : answer(found, passage, followed);
+  return found instanceof Promise ? lookUpInTime(found, passage, followed) : answer(found, passage, followed, 0);
 }
 
 function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeof lookUp> {
@@ -47,9 +48,11 @@ function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeo
 
 /** The store answers, or the time for it ends: whichever is second changes nothing. */
 function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: number): Promise<Observable<unknown>> {
+  const { clock } = passage.policy.cache;
+  const sentMs = idleMs(clock);
   return new Promise((resolve, reject) => {
     let isLate = false;
-    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => {
+    const timer = clock.schedule(MAX_LOOKUP_MS, () => {
       isLate = true;
       resolve(past(passage, 'store-slow'));
     });
@@ -59,7 +62,7 @@ function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: nu
     };
     found
       .then(
-        (one) => inTime(() => answer(one, passage, followed)),
+        (one) => inTime(() => answer(one, passage, followed, idleMs(clock) - sentMs)),
         () => inTime(() => past(passage, 'store-error')),
       )
       .catch(reject);
@@ -70,13 +73,14 @@ function past(passage: RoutePassage, why: Outage): Answer {
   return passage.access.directives.isOnlyIfCached ? onlyIfCached(passage) : runPastStore(passage, why);
 }
 
-function answer(found: Found, passage: RoutePassage, followed: number): Answer {
+/** @param waitedMs how long the request has waited for the store */
+function answer(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Answer {
   const { policy, access, exchange, isRefresh, refresh } = passage;
   const { entry, response } = found;
   const use = usableBy(passage, found);
   if (use === 'none' || entry === undefined || response === undefined) {
     if (access.directives.isOnlyIfCached) return onlyIfCached(passage);
-    return run(found, passage, followed);
+    return run(found, passage, followed, waitedMs);
   }
   policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale');
   if (use === 'stale-while-revalidate' && !isRefresh) refresh.start({ exchange, policy, key: found.key });
@@ -95,7 +99,7 @@ function onlyIfCached({ exchange, policy }: RoutePassage): Observable<unknown> {
   return throwError(() => new GatewayTimeoutException('Nothing that is stored may answer this request.'));
 }
 
-function run(found: Found, passage: RoutePassage, followed: number): Promise<Observable<unknown>> {
+function run(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Promise<Observable<unknown>> {
   const { policy, access, traffic, exchange, next } = passage;
   const { cache } = policy;
   return new Promise((resolve) => {
@@ -123,7 +127,7 @@ function run(found: Found, passage: RoutePassage, followed: number): Promise<Obs
     // The leader may be in another process.
     const waitsSince = access.isShared ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
     cache
-      .load<Loaded>(found.key, lead, loadOptionsOf(found, passage))
+      .load<Loaded>(found.key, lead, loadOptionsOf(found, passage), { entry: found.entry, waitedMs })
       .then(
         (outcome) => isSettled || settle(answerOf(outcome, passage, followed)),
         (error: unknown) => isSettled || settle(answerToFailure(error, passage, followed)),

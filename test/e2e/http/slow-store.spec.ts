@@ -28,6 +28,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     readonly endWaits: () => void;
   }
 
+  it('is asked once what is there and once who loads, for a miss', async () => {
+    const { twice, store, runs } = await open(() => 'made');
+
+    const answers = await twice('/');
+
+    expect(answers.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT']);
+    expect(store.asked).toEqual({ reads: 2, begins: 1 });
+    expect(runs.count).toBe(1);
+  });
+
   async function open(answer: RouteAnswer, prepare: (app: INestApplication) => unknown = () => undefined): Promise<SlowSite> {
     const store = new HeldStore();
     const { controller, runs } = routeOf(answer);
