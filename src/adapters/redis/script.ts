@@ -8,11 +8,16 @@ export interface Script {
   readonly sha: string;
 }
 
-const SHARED = `
+/**
+ * What several scripts do, a function each; it may call those above it. Those from `strike` on are for scripts of a group: KEYS
+ * generation, index, and for a part of everything the index by creation.
+ */
+const HELPERS = `
 local function now_ms()
   local t = redis.call('TIME')
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
+
 -- What stands before the value of an entry that matters to a lease, and its revision; '' where there is no entry, or
 -- something that only looks like one.
 local function lease_at(key)
@@ -22,35 +27,39 @@ local function lease_at(key)
   if not string.find(h, '^[VSL][%-xsw][01]' .. string.rep('%d', 13) .. '[%w_%-]+$') then return '' end
   return h
 end
+
 local function is_entry(h) return h ~= '' and string.sub(h, 1, 1) ~= 'L' end
+
 local function revision_at(key) return redis.call('GETRANGE', key, 28, 39) end
+
 -- All of an entry but its value; '' for a placeholder.
 local function head_at(key, h)
   if not is_entry(h) then return '' end
   return redis.call('GETRANGE', key, 0, (tonumber(redis.call('GETRANGE', key, 72, 78)) or 82) - 1)
 end
+
 local function wake(h, channel, key)
   if string.sub(h, 3, 3) == '1' then redis.pcall('PUBLISH', channel, key) end
 end
+
 local function outlive(key, ms)
   local left = redis.call('PTTL', key)
   if left >= 0 and left < ms then redis.call('PEXPIRE', key, ms) end
 end
-`;
 
-/** For scripts of a group. KEYS generation, index, and for a part of everything the index by creation. */
-const GROUP = `
 local function strike(members)
   for first = 1, #members, 500 do
     local some = {unpack(members, first, math.min(first + 499, #members))}
     for i = 2, #KEYS do redis.pcall('ZREM', KEYS[i], unpack(some)) end
   end
 end
+
 local function strike_expired(most)
   local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms(), 'LIMIT', 0, most)
   strike(gone)
   return #gone
 end
+
 -- How long the keys of the group are needed: until its last member goes, and more; nil for ever, 0 where it has none.
 local function needed_ms()
   local last = redis.pcall('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
@@ -60,6 +69,7 @@ local function needed_ms()
   if kept_until >= ${LASTING_SCORE} then return nil end
   return math.ceil(math.max(kept_until - now_ms(), 0) * 1.25) + 5000
 end
+
 -- Keys that were made to last for ever go with the last member that does. A load that is under way may hold the generation
 -- of an empty group still, so it is not removed at once.
 local function settle(empty_ms)
@@ -74,12 +84,14 @@ local function settle(empty_ms)
 end
 `;
 
-/** A script of a group, whose keys are in its slot. */
-export function groupScript(name: string, body: string): Script {
-  return script(name, GROUP + body);
-}
+const helpers = HELPERS.trim()
+  .split('\n\n')
+  .map((lua) => ({ lua, call: new RegExp(`\\b${(/function (\w+)/.exec(lua) as unknown as [string, string])[1]}\\(`) }))
+  .reverse();
 
+/** A script with the helpers that it calls, and no others: each function that it defines costs the server about as much as a read. */
 export function script(name: string, body: string): Script {
-  const lua = SHARED + body;
+  let lua = body;
+  for (const helper of helpers) if (helper.call.test(lua)) lua = `${helper.lua}\n${lua}`;
   return { name, lua, sha: createHash('sha1').update(lua).digest('hex') };
 }

@@ -1,4 +1,4 @@
-import { groupScript, script } from './script.js';
+import { script } from './script.js';
 
 /*
  * What has to happen on the server in one step. Every script touches one hash slot, takes all names as KEYS, and costs
@@ -183,7 +183,7 @@ return {fresh and 1 or 0, head}
  * Members are struck by what the index says. Where that was evicted, nothing would ever strike those that only the index by
  * creation still has, so it goes as well.
  */
-export const ENTER = groupScript(
+export const ENTER = script(
   'enter',
   `
 local expected, keep = ARGV[1], ARGV[3]
@@ -223,7 +223,7 @@ return {1, g}
 );
 
 /** Takes members out of a group, and some whose time is over. KEYS as for ENTER; ARGV ms after which the generation of an empty group may go, members. */
-export const LEAVE = groupScript(
+export const LEAVE = script(
   'leave',
   `
 strike({unpack(ARGV, 2)})
@@ -234,7 +234,7 @@ return 1
 );
 
 /** Takes members out of a group whose time is over. KEYS as for ENTER; ARGV as for LEAVE, how many at most. Answers how many. */
-export const STRIKE = groupScript(
+export const STRIKE = script(
   'strike',
   `
 if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then return 0 end
@@ -248,7 +248,7 @@ return struck
  * Takes members out of a group that have no entry any more. KEYS as for ENTER; ARGV ms as for LEAVE, then for each member its
  * name and the time that it had when there was no entry: one with another time was stored since. Answers how many it took out.
  */
-export const STRIKE_LOST = groupScript(
+export const STRIKE_LOST = script(
   'strike-lost',
   `
 if redis.call('TYPE', KEYS[2]).ok ~= 'zset' then return 0 end
@@ -413,7 +413,7 @@ export const TIME = script('time', `return now_ms()`);
  * Counts the members of a part of everything that are live, and strikes others. KEYS as for ENTER; ARGV as for STRIKE. Answers
  * `[struck, live, oldest, newest]`, the last two as times of creation or ''.
  */
-export const SURVEY = groupScript(
+export const SURVEY = script(
   'survey',
   `
 local struck = strike_expired(ARGV[2])
