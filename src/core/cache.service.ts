@@ -150,13 +150,13 @@ export class CacheService implements CacheOperations {
 
   /**
    * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At once
-   * where the store answers at once. A fault of the store is a miss. What is served of it is told to `countServed`.
+   * where the store answers at once. Rejects where it cannot be reached, which was reported then: there is no use in asking it again.
+   * What is served of it is told to `countServed`.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined> {
     const namespace = this.#namespaceOf(options);
-    if (--this.#readsToSample !== 0) return this.#store.get(key, namespace);
-    const found = this.#findMeasured(key, namespace);
-    return found instanceof Promise ? this.#store.orMiss(found) : found;
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
+    return found instanceof Promise ? this.#store.orReported(found) : found;
   }
 
   /** Counts an entry that `find` has given and that a caller was answered with. */

@@ -17,10 +17,10 @@ export class GuardedStore {
 
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const found = this.find(key, namespace);
-    return found instanceof Promise ? this.orMiss(found) : found;
+    return found instanceof Promise ? found.catch((error: unknown) => this.#asMiss(error)) : found;
   }
 
-  /** As `get`, but a promise may reject: it is for `go` or `orMiss`. A chain of promises that is one shorter is felt by every read. */
+  /** As `get`, but a promise may reject: it is for `go` or `orReported`. A chain of promises that is one shorter is felt by every read. */
   find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
       return this.adapter.get(key, namespace);
@@ -30,9 +30,12 @@ export class GuardedStore {
     }
   }
 
-  /** What `find` brings, or a miss. Never rejects. */
-  orMiss(found: Promise<StoredEntry | undefined>): Promise<StoredEntry | undefined> {
-    return found.catch((error: unknown) => this.#asMiss(error));
+  /** What `find` brings. Rejects where it does, and has told of it. */
+  orReported(found: Promise<StoredEntry | undefined>): Promise<StoredEntry | undefined> {
+    return found.catch((error: unknown) => {
+      this.#asMiss(error);
+      throw error;
+    });
   }
 
   /** Goes on with what `find` brings, or with a miss. */
