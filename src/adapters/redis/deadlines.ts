@@ -2,22 +2,26 @@ import { type Clock, idleMs, type Timer } from '../../core/ports/clock.port.js';
 
 /** Something that must happen before its time is over. */
 export interface Deadline {
-  /** On the scale of `idleMs`: while this process is busy nobody can tell whether it has happened. */
   readonly dueMs: number;
-  /** On the scale of `Clock.nowMs`: when it is late however busy this process has been. */
-  readonly latestMs: number;
+  /** On the scale of `idleMs`: when it is late although this process was busy. */
+  readonly idleDueMs: number;
   readonly onLate: () => void;
 }
 
 /** So much longer may a wait take because this process is busy. */
 export const OWN_LAG_MS = 3_000;
-/** How soon it is looked again for what would be late if this process had not been busy. */
+/** A timer that fires so much later than it should says that answers, too, have not been read in time. */
+const LONG_TURN_MS = 20;
+/** How soon it is looked again whether the event loop turns. */
 const LOOK_AGAIN_MS = 5;
 
 /**
  * Time limits by the thousand. Nearly all are met, so none has a timer of its own: one waits for the first that is due, and
  * then looks for the next. One that was met is let go at once, with all that hangs on it: what lives for a quarter of a
  * second and dies then is what a garbage collector finds most expensive.
+ *
+ * What is due is late when the event loop has turned in time since, so that an answer would have been read; or when it has had
+ * nothing to do for as long as the limit.
  */
 export class Deadlines {
   readonly #waiting = new Set<Deadline>();
@@ -27,10 +31,10 @@ export class Deadlines {
   constructor(private readonly clock: Clock) {}
 
   start(limitMs: number, onLate: () => void): Deadline {
-    const nowMs = this.clock.nowMs();
-    const deadline = { dueMs: idleMs(this.clock) + limitMs, latestMs: nowMs + limitMs + OWN_LAG_MS, onLate };
+    const dueMs = this.clock.nowMs() + limitMs;
+    const deadline = { dueMs, idleDueMs: idleMs(this.clock) + limitMs, onLate };
     this.#waiting.add(deadline);
-    if (nowMs + limitMs < this.#nextMs) this.#arm(nowMs + limitMs, limitMs);
+    if (dueMs < this.#nextMs) this.#arm(dueMs, limitMs);
     return deadline;
   }
 
@@ -45,25 +49,27 @@ export class Deadlines {
     this.#tellLate([...this.#waiting]);
   }
 
-  #arm(dueMs: number, delayMs: number): void {
+  #arm(nextMs: number, delayMs: number): void {
     this.#timer?.cancel();
-    this.#nextMs = dueMs;
-    // Had this process been busy, the answer may be here and not be read yet: one more turn tells.
-    this.#timer = this.clock.schedule(Math.max(0, delayMs), () => (this.#timer = this.clock.schedule(1, () => this.#look())));
+    this.#nextMs = nextMs;
+    const expectedMs = nextMs + LONG_TURN_MS;
+    // An answer may be here and not be read yet: one more turn tells.
+    this.#timer = this.clock.schedule(Math.max(0, delayMs), () => (this.#timer = this.clock.schedule(1, () => this.#look(this.clock.nowMs() <= expectedMs))));
   }
 
-  #look(): void {
+  #look(hasTurned: boolean): void {
     const nowMs = this.clock.nowMs();
     const idle = idleMs(this.clock);
     const late: Deadline[] = [];
     let nextMs = Infinity;
     for (const deadline of this.#waiting) {
-      const leftMs = Math.min(deadline.dueMs - idle, deadline.latestMs - nowMs);
-      if (leftMs <= 0) late.push(deadline);
-      else nextMs = Math.min(nextMs, deadline.latestMs - OWN_LAG_MS > nowMs ? leftMs : Math.max(leftMs, LOOK_AGAIN_MS));
+      const { dueMs, idleDueMs } = deadline;
+      if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
+      else if (hasTurned || idleDueMs <= idle || dueMs + OWN_LAG_MS <= nowMs) late.push(deadline);
+      else nextMs = Math.min(nextMs, nowMs + LOOK_AGAIN_MS);
     }
     this.#nextMs = Infinity;
-    if (nextMs !== Infinity) this.#arm(nowMs + nextMs, nextMs);
+    if (nextMs !== Infinity) this.#arm(nextMs, nextMs - nowMs);
     this.#tellLate(late);
   }
 
