@@ -2,6 +2,7 @@ import type { EntryReader } from '../../src/adapters/redis/entry-reader.js';
 import { GroupEnding } from '../../src/adapters/redis/group-ending.js';
 import { LoadCommitter } from '../../src/adapters/redis/load-committer.js';
 import { Outbox } from '../../src/adapters/redis/outbox.js';
+import type { RedisParts } from '../../src/adapters/redis/redis-parts.js';
 import type { Command } from '../../src/adapters/redis/redis-wire.js';
 import { FlightTable } from '../../src/core/flight.js';
 import type { Profile } from './profile.js';
@@ -59,9 +60,11 @@ function withArgs(command: Command, changes: Readonly<Record<number, string | nu
 
 function endEpochsLast(): void {
   const { end } = GroupEnding.prototype;
-  GroupEnding.prototype.end = async function (groups, isDryRun, first = []) {
+  GroupEnding.prototype.end = async function (groups, isDryRun, ...rest) {
+    const { parts } = this as unknown as { parts: RedisParts };
+    const [first = []] = rest;
     const ending = await end.call(this, groups, isDryRun);
-    if (first.length > 0) await this['parts'].link.run(first, this['parts'].limitMs);
+    if (first.length > 0) await parts.link.run(first, parts.limitMs);
     return ending;
   };
 }
