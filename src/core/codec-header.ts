@@ -48,6 +48,11 @@ export function formatHeader({ key, namespace, tags, createdAtMs, ttlMs, staleMs
   return JSON.stringify([key, namespace ?? null, tags, createdAtMs, ttlMs, staleMs, loadMs]);
 }
 
+/** What the headers of all entries begin with that have the same key, namespace and tags. */
+export function headerBeginning({ key, namespace, tags }: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>): string {
+  return `${JSON.stringify([key, namespace ?? null, tags]).slice(0, -1)},`;
+}
+
 /** Bytes for a whole entry, in which all up to the value is written. */
 export function beginEntry(header: string, flags: number, bytesAfterHeader: number): Buffer {
   const headerBytes = Buffer.byteLength(header);

@@ -1,4 +1,4 @@
-import { headerEnd, readEntryHeader } from '../../core/codec.js';
+import { type EntryHeader, headerBeginning, headerEnd, PRELUDE_BYTES, readEntryHeader } from '../../core/codec-header.js';
 import { MARK_LENGTH } from './generation.js';
 
 /*
@@ -91,6 +91,13 @@ export function readHead(bytes: Buffer): EntryHead | undefined {
   if (header === undefined) return undefined;
   const { key, namespace, tags } = header;
   return { ...timesOf(bytes), revision: revisionOf(bytes), marks: marksOf(bytes), key, namespace, tags };
+}
+
+/** Whether a head is of the same groups as another entry of its name. Much cheaper than to read it. */
+export function isOfGroupsOf(bytes: Buffer, other: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>): boolean {
+  const beginning = headerBeginning(other);
+  const start = envelopeStart(bytes) + PRELUDE_BYTES;
+  return isEntry(bytes) && bytes.toString('utf8', start, start + Buffer.byteLength(beginning)) === beginning;
 }
 
 /** How many bytes the head of an entry takes. */

@@ -4,7 +4,7 @@ import type { EntryCodec, Envelope } from '../../core/codec.js';
 import type { EntryDraft } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import { type EntryReader, seen } from './entry-reader.js';
-import { entryRecord, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
+import { entryRecord, isOfGroupsOf, readHead, USUAL_HEAD_BYTES } from './entry-record.js';
 import { type Generation, newGeneration, randomId } from './generation.js';
 import { memberTime } from './member-time.js';
 import type { RedisEntry } from './redis-entry.js';
@@ -222,7 +222,7 @@ export class EntryWriter {
     const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
     const state = answer.toString('latin1') as 'stored' | 'refused' | 'late' | 'failed';
     const isThere = state === 'stored' && each.draft.ttlMs > 0;
-    if (head.length > 0) this.forget([head], isThere ? each.groups : []);
+    if (head.length > 0) this.#forgetReplaced(head, each, isThere);
     if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
     if (state !== 'stored') return { state };
     this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
@@ -231,6 +231,12 @@ export class EntryWriter {
     const fault = found.find((refusal) => refusal instanceof Error);
     if (fault !== undefined) return { state: 'unlisted', reason: fault };
     return { state: found.length > 0 ? 'refused' : 'stored' };
+  }
+
+  /** Takes an entry that was replaced, or removed, out of the groups in which it is no more. */
+  #forgetReplaced(head: Buffer, { envelope, groups }: Prepared, isThere: boolean): void {
+    if (isThere && isOfGroupsOf(head, envelope)) return;
+    this.forget([head], isThere ? groups : []);
   }
 
   #leaveCommands(member: string, groups: readonly Group[]): Command[] {
