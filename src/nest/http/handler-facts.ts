@@ -37,6 +37,14 @@ export interface HandlerFacts {
   readonly sendsItself: boolean;
 }
 
+/** What keeps the answers of a handler from being cached: Nest does not send them, or nobody has said whose those of a guarded one are. */
+export type Hindrance = 'sends-itself' | 'guarded';
+
+export function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDeclared: boolean): Hindrance | undefined {
+  if (sendsItself) return 'sends-itself';
+  return isGuarded && !isScopeDeclared ? 'guarded' : undefined;
+}
+
 export type Class = abstract new (...args: never[]) => unknown;
 export type Handler = (...args: never[]) => unknown;
 

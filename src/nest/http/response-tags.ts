@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { checkKey, MAX_KEY_BYTES } from '../../core/cache-key.js';
 import { CacheKeyError } from '../../core/cache.errors.js';
 import type { HeaderMap } from './exchange.js';
-import { keyedQuery } from './query-parameters.js';
 import { hostOf } from './host-name.js';
+import { keyedQuery } from './query-parameters.js';
 
 /** The fields by which a response names its tags, and what stands between them. */
 export const TAG_FIELDS = ['surrogate-key', 'cache-tag'] as const;

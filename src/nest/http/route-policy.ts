@@ -5,7 +5,7 @@ import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, keptStaleMs } from './cached-response.js';
 import { type CacheRouteOptions, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
-import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf } from './handler-facts.js';
+import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf, type Hindrance, hindranceOf } from './handler-facts.js';
 import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
 import type { IdentitySigns } from './identity-signs.js';
 import { type KeyRules, routePathOf } from './route-key.js';
@@ -31,7 +31,7 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   /** The request header that chooses the API version, in lower case. */
   readonly versionHeader: string | undefined;
   /** Why the route is never cached: `@NoCache()`, Nest does not send what the handler returns, or it is guarded and nobody has said whose its answers are. */
-  readonly bypass: 'no-cache-decorator' | 'sends-itself' | 'guarded' | undefined;
+  readonly bypass: 'no-cache-decorator' | Hindrance | undefined;
   /** No interceptor stands outside the cache. */
   readonly isOutermost: boolean;
   /** One object for all loads of the route. */
@@ -123,11 +123,6 @@ export function findCache(moduleRef: ModuleRef, name: string): { cache: CacheSer
   } catch {
     return undefined;
   }
-}
-
-function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDeclared: boolean): 'sends-itself' | 'guarded' | undefined {
-  if (sendsItself) return 'sends-itself';
-  return isGuarded && !isScopeDeclared ? 'guarded' : undefined;
 }
 
 /** Whether the route, or the module for all routes, says whose answers it gives. */

@@ -1,11 +1,15 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
-import { classOf, type HandlerFacts, interceptorsOf } from './handler-facts.js';
+import { classOf, type HandlerFacts, type Hindrance, hindranceOf, interceptorsOf } from './handler-facts.js';
 
 const METHOD_METADATA = 'method';
 const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.ALL];
 
-const SCOPES = "Say @CacheRoute({ scope: 'user' }) or 'tenant' where each has their own, 'public' where all who pass get the same, or @NoCache().";
+const REASONS: Readonly<Record<Hindrance, string>> = {
+  'sends-itself': 'it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().',
+  guarded:
+    "it has a guard, and nothing says whose its answers are. Say @CacheRoute({ scope: 'user' }) or 'tenant' where each has their own, 'public' where all who pass get the same, or @NoCache().",
+};
 
 export interface CheckedRoute {
   readonly controller: object;
@@ -26,12 +30,8 @@ export function warningOf(route: CheckedRoute, interceptor: object): string | un
   const isCachedMethod = CACHED_METHODS.includes(method);
   if (isMeant && !isCachedMethod) return `${facts.identity} is never cached: it is no GET. Take off its @CacheRoute or interceptor.`;
   if (isMeant && facts.isStream) return `${facts.identity} is never cached: it is a stream of events. Take off its @CacheRoute or interceptor.`;
-  return isCachedMethod ? hindranceOf(route) : undefined;
-}
-
-function hindranceOf({ facts, isScopeDeclared }: CheckedRoute): string | undefined {
-  if (facts.sendsItself) return `${facts.identity} is never cached: it has @Res() without passthrough, @Next(), @Redirect() or @Render(). Return the value instead, or say @NoCache().`;
-  return facts.isGuarded && !isScopeDeclared ? `${facts.identity} is never cached: it has a guard, and nothing says whose its answers are. ${SCOPES}` : undefined;
+  const hindrance = isCachedMethod ? hindranceOf(facts, route.isScopeDeclared) : undefined;
+  return hindrance && `${facts.identity} is never cached: ${REASONS[hindrance]}`;
 }
 
 /** Whether a method of a controller has a path. */
