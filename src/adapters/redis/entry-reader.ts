@@ -7,6 +7,7 @@ import { type Generation, MARK_LENGTH, readGeneration, staleSince } from './gene
 import { type EntryNote, RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
+import { Turn } from './turn.js';
 
 /*
  * Reads entries, and tells whether they are valid. An entry and the generations of the groups that it is expected to be
@@ -14,7 +15,7 @@ import type { RedisLink } from './redis-link.js';
  * from memory here: an entry is valid when its marks equal what the server has after the read began.
  *
  * The first read of a turn of the event loop is sent at once; all others share one command, in which each generation is
- * asked for once.
+ * asked for once, see turn.ts.
  */
 
 /** How many entries are remembered between two reads. */
@@ -56,8 +57,7 @@ let requests = 0;
 
 export class EntryReader {
   readonly #notes = new BoundedMap<string, EntryNote>(REMEMBERED_ENTRIES);
-  #waiting: Request[] = [];
-  #isTurnTaken = false;
+  readonly #turn = new Turn<Request>((requests) => this.#askAll(requests));
 
   constructor(
     private readonly keys: RedisKeys,
@@ -71,15 +71,7 @@ export class EntryReader {
     const wanted = keys.map((key) => this.#wanted(key, namespace));
     return new Promise((resolve, reject) => {
       const answer = (entries: Awaitable<(RedisEntry | undefined)[]>): void => resolve(entries instanceof Promise ? entries.then(take) : take(entries));
-      const request = { wanted, limitMs, answer, reject };
-      if (this.#isTurnTaken) {
-        this.#waiting.push(request);
-        return;
-      }
-      // A read that is alone in its turn loses no time; those that follow in the same turn go together.
-      this.#isTurnTaken = true;
-      process.nextTick(this.#flush);
-      this.#ask([request]);
+      this.#turn.add({ wanted, limitMs, answer, reject });
     });
   }
 
@@ -156,20 +148,16 @@ export class EntryReader {
     return { key, namespace, name, note, groups: isUntagged && scope.groups !== undefined ? scope.groups : this.keys.groupsOf(key, namespace, tags ?? []) };
   }
 
-  readonly #flush = (): void => {
-    this.#isTurnTaken = false;
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  #askAll(requests: readonly Request[]): void {
     let start = 0;
-    for (let end = 0, entries = 0; end < waiting.length; end++) {
-      entries += (waiting[end] as Request).wanted.length;
-      if (entries < ENTRIES_PER_COMMAND && end + 1 < waiting.length) continue;
-      this.#ask(start === 0 && end + 1 === waiting.length ? waiting : waiting.slice(start, end + 1));
+    for (let end = 0, entries = 0; end < requests.length; end++) {
+      entries += (requests[end] as Request).wanted.length;
+      if (entries < ENTRIES_PER_COMMAND && end + 1 < requests.length) continue;
+      this.#ask(start === 0 && end + 1 === requests.length ? requests : requests.slice(start, end + 1));
       start = end + 1;
       entries = 0;
     }
-  };
+  }
 
   #ask(together: readonly Request[]): void {
     const id = ++requests;

@@ -1,6 +1,7 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Argument, Command, Reply } from './redis-wire.js';
 import type { Script } from './script.js';
+import { Turn } from './turn.js';
 
 /** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
 
@@ -9,8 +10,8 @@ export type Client = Redis | Cluster;
 /** A command, its script by name or, where the server does not know it, as text. */
 export type Sent = Command & { readonly isText?: boolean };
 
-/** Some commands that wait for the end of a turn of the event loop. */
-interface Waiting {
+/** Some commands, and who waits for their replies. */
+interface Batch {
   readonly commands: readonly Sent[];
   resolve(replies: readonly Reply[]): void;
 }
@@ -18,28 +19,30 @@ interface Waiting {
 /** Who waits for more commands has all of their answers before the first is seen. */
 const COMMANDS_PER_PIPELINE = 256;
 
-const turns = new WeakMap<Redis, Waiting[]>();
+const turns = new WeakMap<Redis, Turn<Batch>>();
 
 /**
- * Sends commands to one server, which runs them in their order and behind those that were sent before. What is first in a turn
- * of the event loop goes at once; what follows in the same turn goes together. Never rejects.
+ * Sends commands to one server, which runs them in their order and behind those that were sent before. Those of one turn of
+ * the event loop share pipelines. Never rejects.
  */
 export function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
-  const waiting = turns.get(client);
-  if (waiting !== undefined) return new Promise((resolve) => waiting.push({ commands, resolve }));
-  turns.set(client, []);
-  process.nextTick(endTurn, client);
-  return inOnePipeline(client, commands);
+  return new Promise((resolve) => turnOf(client).add({ commands, resolve }));
 }
 
-function endTurn(client: Redis): void {
-  const waiting = turns.get(client) as Waiting[];
-  turns.delete(client);
-  let together: Waiting[] = [];
+function turnOf(client: Redis): Turn<Batch> {
+  const known = turns.get(client);
+  if (known !== undefined) return known;
+  const turn = new Turn<Batch>((batches) => sendAll(client, batches));
+  turns.set(client, turn);
+  return turn;
+}
+
+function sendAll(client: Redis, batches: readonly Batch[]): void {
+  let together: Batch[] = [];
   let count = 0;
-  for (const each of waiting) {
-    together.push(each);
-    count += each.commands.length;
+  for (const batch of batches) {
+    together.push(batch);
+    count += batch.commands.length;
     if (count < COMMANDS_PER_PIPELINE) continue;
     void answerAll(client, together);
     together = [];
@@ -48,7 +51,7 @@ function endTurn(client: Redis): void {
   if (together.length > 0) void answerAll(client, together);
 }
 
-async function answerAll(client: Redis, together: readonly Waiting[]): Promise<void> {
+async function answerAll(client: Redis, together: readonly Batch[]): Promise<void> {
   const replies = await inOnePipeline(client, together.flatMap(({ commands }) => commands));
   let next = 0;
   for (const each of together) each.resolve(replies.slice(next, (next += each.commands.length)));

@@ -2,6 +2,7 @@ import type { Generations } from './entry-reader.js';
 import type { EntryWriter, Prepared, Stored } from './entry-writer.js';
 import type { Generation } from './generation.js';
 import type { Group } from './redis-keys.js';
+import { Turn } from './turn.js';
 
 /** What one load brings. */
 interface Delivery {
@@ -16,13 +17,9 @@ interface Delivery {
 /** So many entries go in one round trip: who waits for one of them waits for all. */
 const ENTRIES_AT_ONCE = 200;
 
-/**
- * Stores what the loads of one turn of the event loop bring. The first goes at once; those that follow in the same turn go together, so
- * that each group is told once of all its new members, not once for each.
- */
+/** Stores what the loads of one turn of the event loop bring together, so that each group is told once of all its new members, not once for each. */
 export class JointStore {
-  #waiting: Delivery[] = [];
-  #isTurnTaken = false;
+  readonly #turn = new Turn<Delivery>((deliveries) => this.#sendAll(deliveries));
 
   constructor(
     private readonly writer: EntryWriter,
@@ -35,26 +32,14 @@ export class JointStore {
    */
   store(prepared: readonly Prepared[], generations: Generations, tokenOf: (each: Prepared) => string): Promise<readonly Stored[]> {
     const marks = new Map(prepared.flatMap(({ groups }) => groups.map((group) => [group, generations.get(group) as Generation] as const)));
-    return new Promise((resolve, reject) => {
-      const delivery = { prepared, marks, tokenOf, resolve, reject };
-      if (this.#isTurnTaken) {
-        this.#waiting.push(delivery);
-        return;
-      }
-      this.#isTurnTaken = true;
-      process.nextTick(this.#endTurn);
-      this.#send([delivery], marks);
-    });
+    return new Promise((resolve, reject) => this.#turn.add({ prepared, marks, tokenOf, resolve, reject }));
   }
 
-  readonly #endTurn = (): void => {
-    this.#isTurnTaken = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
+  #sendAll(deliveries: readonly Delivery[]): void {
     let together: Delivery[] = [];
     let marks = new Map<Group, Generation>();
     let entries = 0;
-    for (const delivery of waiting) {
+    for (const delivery of deliveries) {
       if (together.length > 0 && (entries + delivery.prepared.length > ENTRIES_AT_ONCE || !agree(marks, delivery.marks))) {
         this.#send(together, marks);
         together = [];
@@ -65,8 +50,8 @@ export class JointStore {
       for (const [group, generation] of delivery.marks) marks.set(group, generation);
       entries += delivery.prepared.length;
     }
-    if (together.length > 0) this.#send(together, marks);
-  };
+    this.#send(together, marks);
+  }
 
   #send(together: readonly Delivery[], marks: Map<Group, Generation>): void {
     const tokens = new Map(together.flatMap(({ prepared, tokenOf }) => prepared.map((each) => [each, tokenOf(each)] as const)));

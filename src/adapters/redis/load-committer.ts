@@ -1,8 +1,7 @@
 import { seen } from './entry-reader.js';
-import type { Prepared, StoreFailure } from './entry-writer.js';
-import { newGeneration } from './generation.js';
+import type { Prepared, Stored, StoreFailure } from './entry-writer.js';
 import { JointStore } from './joint-store.js';
-import { KEEP_MS } from './lease-keeper.js';
+import { begun } from './load-opener.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from './redis-keys.js';
@@ -53,10 +52,10 @@ export class LoadCommitter {
     const ends = await this.#joint.store(storable, generations, tokenOf);
     const failed = ends.find((end): end is StoreFailure => 'reason' in end);
     if (failed !== undefined) this.parts.onError(failed.reason);
-    const refused = storable.filter((_, i) => ends[i]?.state !== 'stored' && ends[i]?.state !== 'unlisted');
+    const refused = storable.filter((_, i) => !isKept(ends[i]));
     this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
     // What a load of something missing has stored may be lost with a server: it is loaded again.
-    const replaced = grant.purpose === 'load' ? [] : storable.filter((_, i) => ends[i]?.state === 'stored').map(({ draft }) => draft.key);
+    const replaced = grant.purpose === 'load' ? [] : storable.filter((_, i) => isKept(ends[i])).map(({ draft }) => draft.key);
     if (replaced.length > 0) this.onReplaced(replaced, grant.namespace);
     const isStored = new Set(storable.filter(({ draft }, i) => ends[i]?.state === 'stored' && draft.ttlMs > 0));
     return Promise.all(prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)));
@@ -71,7 +70,7 @@ export class LoadCommitter {
     if (unknown.size === 0 || epochs === undefined) return;
     const groups = [...unknown.keys()];
     const parts = [...unknown.values()].map(epochPartOf);
-    const make = groups.flatMap(({ key }) => [plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX'), plain('GET', key)]);
+    const make = groups.flatMap((group) => [begun(group), plain('GET', group.key)]);
     const look = plain('HMGET', this.parts.keys.epochs, ...parts);
     const replies = this.parts.isCluster ? [...(await this.#ask(make)), ...(await this.#ask([look]))] : await this.#ask([...make, look]);
     const now = replies.at(-1) as readonly Reply[];
@@ -85,4 +84,9 @@ export class LoadCommitter {
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return replies;
   }
+}
+
+/** Whether an entry stands where it was stored, in whatever indexes. */
+function isKept(end: Stored | undefined): boolean {
+  return end?.state === 'stored' || end?.state === 'unlisted';
 }

@@ -188,7 +188,7 @@ export class LoadOpener {
 }
 
 /** What makes the generation of a group, if it has none. */
-function begun({ key }: Group): Command {
+export function begun({ key }: Group): Command {
   return plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX');
 }
 
