@@ -29,6 +29,31 @@ function isEntry(name: string): boolean {
   return name.includes(':e:');
 }
 
+describe.each(SERVERS)('the indexes of entries that were replaced (%s)', (_, servers) => {
+  it('name them where they are, and no longer where they were', async () => {
+    const { world, cache } = await opened(servers, 1);
+    const store = (tags: string[], value: number): Promise<void> => world.done(cache.set('k', value, { tags, namespace: 'n', ttl: '1h' }));
+    const named = (): unknown[] => [world.members('{tag:a}'), world.members('{tag:a,b}'), world.members('{tag:b}'), world.members('{ns:n}')];
+    const seen: unknown[] = [];
+
+    for (const tags of [['a'], ['a'], ['b'], ['a,b'], ['b', 'a'], []]) {
+      await store(tags, seen.length);
+      await world.pass(100);
+      seen.push(named());
+    }
+
+    const [here, nowhere] = [['n:k'], []];
+    expect(seen).toEqual([
+      [here, nowhere, nowhere, here],
+      [here, nowhere, nowhere, here],
+      [nowhere, nowhere, here, here],
+      [nowhere, here, nowhere, here],
+      [here, nowhere, here, here],
+      [nowhere, nowhere, nowhere, here],
+    ]);
+  });
+});
+
 describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, servers) => {
   it('are struck beside one entry that is kept for ever (fault 29)', async () => {
     const { world, cache } = await opened(servers, 3);
