@@ -26,7 +26,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
  * @param hold keeps the process alive in the place of the cache's connections; without it these do
  */
 export async function composeCache(options: ResolvedCacheOptions, hold?: ProcessHold): Promise<CacheService> {
-  const clock = new SystemClock();
+  const clock = options.clock ?? new SystemClock();
   const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
   const context: CacheAdapterContext = {
     name: options.name,

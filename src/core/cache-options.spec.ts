@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type CacheOptions, resolveCacheOptions } from './cache-options.js';
 import { CacheConfigError } from './cache.errors.js';
+import { SystemClock } from './system-clock.js';
 
 describe('resolveCacheOptions', () => {
   it('fills in every default', () => {
@@ -23,6 +24,7 @@ describe('resolveCacheOptions', () => {
         hardTimeoutMs: Infinity,
         singleFlight: 'process',
       },
+      clock: undefined,
       onError: undefined,
     });
   });
@@ -70,6 +72,10 @@ describe('resolveCacheOptions', () => {
     [{ jitter: '10%' }, /`jitter`/],
     [{ singleFlight: true }, /Expected `singleFlight` to be one of 'process', 'cluster', false, got `true`/],
     [{ hardTimeout: '1 s' }, /`hardTimeout`/],
+    [{ clock: Date }, /Expected `clock` to be a Clock, got `function Date` without `nowMs\(\)`. Write `clock: fakeClock\(\)`/],
+    [{ clock: null }, /Expected `clock` to be a Clock, got `null`/],
+    [{ backend: 'redis', redis: { url: 'redis://localhost' }, clock: new SystemClock() }, /Expected `clock` with `backend: 'memory'` or an `adapter`, got it with 'redis'/],
+    [{ backend: 'hybrid', redis: { url: 'redis://localhost' }, clock: new SystemClock() }, /got it with 'hybrid', whose server keeps its own time/],
     [{ onError: 'log' }, /Expected `onError` to be a function/],
     [{ adapter: {} }, /Expected `adapter` to be a CacheAdapter or a function/],
     [{ adapter: () => undefined, backend: 'memory' }, /either `adapter` or `backend`, got both/],

@@ -6,6 +6,7 @@ import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
 import { OTHER_MEMORY_NAMES } from './other-names.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
+import type { Clock } from './ports/clock.port.js';
 import { type HybridRedisOptions, readHybridRedis, readRedis, type ResolvedHybridRedisOptions, type ResolvedRedisOptions } from './redis-options.js';
 import type { ResolvedCompression } from './sealing-compression.js';
 import type { ResolvedEncryption } from './sealing-encryption.js';
@@ -37,6 +38,8 @@ export interface CacheOptions extends LoadOptions {
   compression?: CompressionOptions;
   /** Of values in Redis. @default none */
   encryption?: EncryptionOptions;
+  /** The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with a backend that has a server. @default the real time */
+  clock?: Clock;
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
   onError?: (error: CacheError) => void;
 }
@@ -65,6 +68,8 @@ export interface ResolvedCacheOptions {
   /** How callers of one process are kept from changing each other's values. */
   readonly isolation: Isolation;
   readonly load: LoadPolicy;
+  /** `undefined` for the real time. */
+  readonly clock: Clock | undefined;
   readonly onError: ((error: CacheError) => void) | undefined;
 }
 
@@ -99,6 +104,7 @@ export const CACHE_OPTION_NAMES: readonly string[] = [
   'redis',
   'compression',
   'encryption',
+  'clock',
   'onError',
   ...LOAD_OPTION_NAMES,
 ] satisfies (keyof CacheOptions)[];
@@ -115,8 +121,22 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     hasStats: readBoolean(options.stats, 'stats', true),
     isolation: 'memory' in store ? store.memory.isolation : 'clone',
     load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' })),
+    clock: readClock(options.clock, store),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
+}
+
+const CLOCK_METHODS = ['nowMs', 'coarseNowMs', 'wallMs', 'schedule'] as const satisfies (keyof Clock)[];
+
+function readClock(clock: unknown, store: ResolvedStore): Clock | undefined {
+  if (clock === undefined) return undefined;
+  const missing = CLOCK_METHODS.find((method) => typeof (clock as Partial<Clock> | null)?.[method] !== 'function');
+  if (missing !== undefined) {
+    throw new CacheConfigError(`Expected \`clock\` to be a Clock, got \`${show(clock)}\` without \`${missing}()\`. Write \`clock: fakeClock()\`, of nestjs-cache-kit/testing, or leave it out for the real time.`);
+  }
+  // A server goes by its own time, and its answers would be late, or never, on a clock that stands still.
+  if ('redis' in store) throw new CacheConfigError(`Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', whose server keeps its own time. In tests use \`CacheKitTestingModule\` of nestjs-cache-kit/testing, or leave out \`clock\`.`);
+  return clock as Clock;
 }
 
 function readDefaultTtl({ defaultTtl = DEFAULTS.ttl }: CacheOptions): number {

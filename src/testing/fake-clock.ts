@@ -6,6 +6,11 @@ interface Task {
   readonly run: () => void;
 }
 
+/** A clock for `clock` of the options: it stands still until `advance` moves it. */
+export function fakeClock(): FakeClock {
+  return new FakeClock();
+}
+
 /**
  * Time that goes by when told to. Coarse and precise time are one; the wall clock goes along and can be made to jump.
  * Times of both scales start at whole numbers that are neither 0 nor equal, so that mixing them up shows.

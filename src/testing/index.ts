@@ -1,3 +1,4 @@
 export type { AdapterUnderTest, ContractOptions, OpenAdapter } from './adapter-fixture.js';
 export { describeCacheAdapter } from './cache-adapter.contract.js';
-export { FakeClock } from './fake-clock.js';
+export { fakeClock } from './fake-clock.js';
+export type { FakeClock } from './fake-clock.js';

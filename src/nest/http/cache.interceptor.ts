@@ -51,6 +51,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   }
 
   beforeApplicationShutdown(): Promise<void> {
+    // By the real time: nobody moves the clock of a test while its application closes.
     return this.#refresh.close(CLOSE_GRACE_MS, new SystemClock());
   }
 
