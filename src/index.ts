@@ -69,6 +69,9 @@ export type { CachedManyDecorator, CachedManyOptions } from './nest/decorators/c
 export type { AnswerShape } from './nest/decorators/batch-answer.js';
 export { CacheInvalidate } from './nest/decorators/cache-invalidate.decorator.js';
 export type { CacheInvalidateDecorator, CacheInvalidateOptions } from './nest/decorators/cache-invalidate.decorator.js';
+export { cachedKey } from './nest/decorators/method-keys.js';
+export type { ClassOf } from './nest/decorators/method-keys.js';
+export type { MethodTarget } from './nest/decorators/method-target.js';
 export { CachePut } from './nest/decorators/cache-put.decorator.js';
 export type { CachePutDecorator, CachePutOptions } from './nest/decorators/cache-put.decorator.js';
 

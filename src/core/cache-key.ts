@@ -18,6 +18,12 @@ export function checkKey(key: unknown, what: 'key' | 'tag' | 'namespace' | 'patt
   throw keyError(key, what);
 }
 
+/** `key`, where it can be one. @throws CacheKeyError */
+export function checkedKey(key: unknown): string {
+  checkKey(key, 'key');
+  return key;
+}
+
 export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
   if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.`);
   for (const key of keys) checkKey(key, what);

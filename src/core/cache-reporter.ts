@@ -1,7 +1,8 @@
 import type { LoadOutcome } from './cache-entry.js';
 import { type CacheEvent, CacheEventStream, type InvalidationSubject } from './cache-events.js';
 import { StatsRecorder } from './cache-stats.js';
-import { CacheError, CacheUnavailableError } from './cache.errors.js';
+import { CacheError, type CacheErrorCode, CacheUnavailableError, isCallersFault } from './cache.errors.js';
+import { type Caller, notStored } from './caller.js';
 import type { StoredEntry } from './ports/cache-adapter.port.js';
 
 /** Tells the statistics, the events and the user's `onError` what has happened. No event is made while nobody listens. */
@@ -10,6 +11,8 @@ export class CacheReporter {
   /** `undefined` with `stats: false`. */
   readonly stats: StatsRecorder | undefined;
   readonly #onError: (error: CacheError) => void;
+  /** What was reported of each decorated method. */
+  readonly #reported = new WeakMap<Caller, Set<CacheErrorCode>>();
 
   constructor(options: { hasStats: boolean; onError: (error: CacheError) => void }) {
     this.stats = options.hasStats ? new StatsRecorder() : undefined;
@@ -80,6 +83,22 @@ export class CacheReporter {
 
   coalesced(): void {
     if (this.stats !== undefined) this.stats.coalesced++;
+  }
+
+  /** A result that its caller gets and nobody else. @param caller the decorated method that loaded it */
+  notStored(error: unknown, key: string, caller: Caller | undefined): void {
+    if (!isCallersFault(error)) this.fault(error, 'store a value');
+    else if (caller === undefined) this.fault(notStored(error, key, caller), 'store a value');
+    else this.faultOf(caller, notStored(error, key, caller));
+  }
+
+  /** A fault in how a decorated method is written: it comes with each call, and is reported with the first. */
+  faultOf(caller: Caller, error: CacheError): void {
+    const reported = this.#reported.get(caller) ?? new Set();
+    this.#reported.set(caller, reported);
+    if (!reported.has(error.code)) this.fault(error, 'cache a method');
+    else if (this.stats !== undefined) this.stats.errors++;
+    reported.add(error.code);
   }
 
   /** A fault that must not reach a caller. @returns it as a CacheError, for the few callers that it does reach */

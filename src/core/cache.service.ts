@@ -7,7 +7,8 @@ import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOp
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { type CacheStats, StatsRecorder } from './cache-stats.js';
-import { CacheConfigError, isCallersFault } from './cache.errors.js';
+import { CacheConfigError, type CacheError, isCallersFault } from './cache.errors.js';
+import type { Caller } from './caller.js';
 import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { enterCopy, recognizeInAllCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
@@ -118,7 +119,7 @@ export class CacheService implements CacheOperations {
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
       if (entry === undefined || !this.#isFresh(entry)) return false;
       const { createdAtMs, tags, loadMs, shared, staleMs } = entry;
-      return await this.#commit(grant, () => ({ key, value: shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
+      return await this.#commit(grant, { key }, () => ({ key, value: shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
     } finally {
       await grant.release();
     }
@@ -164,9 +165,10 @@ export class CacheService implements CacheOperations {
     this.#reporter[status](entry);
   }
 
-  /** Tells of an option whose function gave nothing that can be used: what it was for is not stored. */
-  reportUnusable(error: CacheConfigError): void {
-    this.#reporter.fault(error, 'store a response');
+  /** Tells of a fault in how the cache is used that reaches no caller; for a decorated method, once. */
+  reportMisuse(error: CacheError, caller?: Caller): void {
+    if (caller === undefined) this.#reporter.fault(error, 'use the cache');
+    else this.#reporter.faultOf(caller, error);
   }
 
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -187,7 +189,7 @@ export class CacheService implements CacheOperations {
       const value = await write();
       const loadMs = this.clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
-      const isStored = isStorable && (await this.#commit(grant, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : known })));
+      const isStored = isStorable && (await this.#commit(grant, { key, caller: plan.caller }, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : known })));
       const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
       if (!isStored) await this.#invalidate(target);
       else this.#loader.detach(target);
@@ -404,13 +406,13 @@ export class CacheService implements CacheOperations {
   }
 
   /** @returns whether what `make` makes is stored now; a fault of either is told and means that it is not */
-  async #commit(grant: LoadGrant, make: () => EntryDraft): Promise<boolean> {
+  async #commit(grant: LoadGrant, { key, caller }: { key: string; caller?: Caller | undefined }, make: () => EntryDraft): Promise<boolean> {
     try {
       const [stored] = await grant.commit([make()]);
       if (stored !== undefined) this.#reporter.stored(stored.key, stored.namespace);
       return stored !== undefined;
     } catch (error) {
-      this.#reporter.fault(error, 'store a value');
+      this.#reporter.notStored(error, key, caller);
       return false;
     }
   }

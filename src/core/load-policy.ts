@@ -1,5 +1,6 @@
 import { checkedTags, checkKey } from './cache-key.js';
 import { CacheConfigError } from './cache.errors.js';
+import { type Caller, callerIn } from './caller.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
@@ -29,6 +30,8 @@ export interface LoadPlan extends LoadPolicy {
   readonly storeIf: ((value: unknown) => unknown) | undefined;
   readonly keepStale: number | ((value: unknown) => unknown);
   readonly validate: ValueValidator<unknown> | undefined;
+  /** The decorated method that loads. */
+  readonly caller: Caller | undefined;
 }
 
 export const LOAD_OPTION_NAMES = [
@@ -75,7 +78,7 @@ export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): Load
 
 /** The plan of a call without options. */
 export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlMs: number): LoadPlan {
-  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, keepStale: 0, validate: undefined };
+  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, keepStale: 0, validate: undefined, caller: undefined };
 }
 
 /** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
@@ -89,6 +92,7 @@ export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan)
     storeIf: readFunction(options.storeIf, 'storeIf') ?? defaults.storeIf,
     keepStale: typeof options.keepStale === 'function' ? (options.keepStale as LoadPlan['keepStale']) : readDuration(options.keepStale, 'keepStale', defaults.keepStale as number),
     validate: readValidator(options.validate) ?? defaults.validate,
+    caller: callerIn(options),
   };
 }
 
@@ -126,6 +130,7 @@ export interface WritePlan {
   readonly ttlMs: number;
   readonly staleMs: number;
   readonly tags: readonly string[];
+  readonly caller: Caller | undefined;
 }
 
 /** @throws CacheConfigError or CacheKeyError naming the option */
@@ -135,7 +140,7 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
   if (namespace !== undefined) checkKey(namespace, 'namespace');
   checkedTags(tags);
   const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
-  return { namespace, ttlMs, staleMs: Math.max(readDuration(options.keepStale, 'keepStale', 0), staleWindowMs(defaults, ttlMs)), tags };
+  return { namespace, ttlMs, staleMs: Math.max(readDuration(options.keepStale, 'keepStale', 0), staleWindowMs(defaults, ttlMs)), tags, caller: callerIn(options) };
 }
 
 /** What a write stores. */

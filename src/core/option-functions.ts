@@ -9,18 +9,16 @@ import { parseDuration, parseTtl } from './duration.js';
  */
 export function answerOf<T>(option: string, subject: string, ask: () => unknown, read: (answer: unknown) => T): T {
   try {
-    const answer = ask();
-    refusePromise(answer);
-    return read(answer);
+    return read(atOnce(ask()));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CacheConfigError(`The function \`${option}\` gave nothing that can be used for \`${subject}\`, whose value is returned and not stored: ${reason}`, { cause: error });
   }
 }
 
-/** A promise is true whatever it brings, and one that rejects would end the process. */
-function refusePromise(answer: unknown): void {
-  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return;
+/** Refuses a promise: it is true whatever it brings, and one that rejects would end the process. @throws CacheConfigError */
+export function atOnce(answer: unknown): unknown {
+  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return answer;
   Promise.resolve(answer).catch(() => undefined);
   throw new CacheConfigError('it answered with a promise. It has to answer at once.');
 }

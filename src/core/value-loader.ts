@@ -2,6 +2,7 @@ import { CacheSerializationError, CacheTimeoutError } from './cache.errors.js';
 import { type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
 import type { LoadContext } from './call-options.js';
 import type { CacheReporter } from './cache-reporter.js';
+import type { Caller } from './caller.js';
 import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
@@ -230,7 +231,7 @@ export class ValueLoader {
   async #keep(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant, values: ReadonlyMap<string, unknown>, loadMs: number): Promise<void> {
     const keys = granted.map(({ flight }) => flight.key);
     const drafts = keys.flatMap((key) => this.#draftOf(run.plan, key, values.get(key), loadMs) ?? []);
-    const stored = await this.#commit(grant, drafts);
+    const stored = await this.#commit(grant, drafts, run.plan.caller);
     this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
     for (const { flight } of granted) {
       this.#flights.land(flight, values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
@@ -242,21 +243,21 @@ export class ValueLoader {
     try {
       return draftOfLoad(plan, key, value, loadMs);
     } catch (error) {
-      this.#reporter.fault(error, 'store a loaded value');
+      this.#reporter.notStored(error, key, plan.caller);
       return undefined;
     }
   }
 
   /** A value that cannot be stored is reported and left out; it must not keep its neighbours in a batch from being stored. */
-  async #commit(grant: LoadGrant, drafts: readonly EntryDraft[]): Promise<Map<string, StoredEntry>> {
+  async #commit(grant: LoadGrant, drafts: readonly EntryDraft[], caller: Caller | undefined): Promise<Map<string, StoredEntry>> {
     if (drafts.length === 0) return new Map();
     try {
       const entries = await grant.commit(drafts);
       return new Map(drafts.flatMap(({ key }, i) => (entries[i] === undefined ? [] : [[key, entries[i]]])));
     } catch (error) {
-      this.#reporter.fault(error, 'store a loaded value');
       const storable = error instanceof CacheSerializationError ? drafts.filter(isStorable) : [];
-      return storable.length < drafts.length ? this.#commit(grant, storable) : new Map();
+      this.#reporter.notStored(error, drafts.find((draft) => !storable.includes(draft))?.key ?? '', caller);
+      return storable.length < drafts.length ? this.#commit(grant, storable, caller) : new Map();
     }
   }
 

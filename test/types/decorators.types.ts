@@ -1,9 +1,11 @@
 /* Compiled, never run: every line that must be refused says so, and the compiler complains when it is not. */
 import { Controller, Get, Injectable, Param } from '@nestjs/common';
+import { type Observable, of } from 'rxjs';
 import { CacheInvalidate } from '../../src/nest/decorators/cache-invalidate.decorator.js';
 import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
 import { CachedMany } from '../../src/nest/decorators/cached-many.decorator.js';
 import { Cached } from '../../src/nest/decorators/cached.decorator.js';
+import { cachedKey } from '../../src/nest/decorators/method-keys.js';
 
 interface Product {
   id: string;
@@ -11,6 +13,15 @@ interface Product {
 }
 declare const product: Product;
 declare const isProduct: (value: unknown) => value is Product;
+
+class Spelled {
+  readonly currency = 'EUR';
+
+  @Cached()
+  async find(_id: string, _page?: number): Promise<Product> {
+    return product;
+  }
+}
 
 @Injectable()
 export class WhatFits {
@@ -102,6 +113,16 @@ export class WhatFits {
   async invalidateBefore(_id: string): Promise<Product> {
     return product;
   }
+
+  @CacheInvalidate({
+    methods: [
+      { name: 'manyAsMap', args: (id: string) => [[Number(id)]] },
+      { of: Spelled, name: 'find', args: (id: string, page: number) => [id, page] },
+      { of: Spelled, name: 'find', args: (id: string) => [id] },
+      { of: () => Spelled, name: 'find', args: () => ['all'] },
+    ],
+  })
+  async invalidateMethods(_id: string, _page: number): Promise<void> {}
 
   @CachedMany({ key: (id: number) => `product:${id}`, tags: (found: Product) => [found.id] })
   async manyAsMap(_ids: number[]): Promise<Map<number, Product>> {
@@ -237,6 +258,30 @@ export class WhatDoesNot {
     return product;
   }
 
+  // @ts-expect-error the method takes a string
+  @CacheInvalidate({ methods: [{ of: Spelled, name: 'find', args: (id: number) => [String(id)] }] })
+  async methodParameters(_id: string): Promise<void> {}
+
+  // @ts-expect-error there is no such method
+  @CacheInvalidate({ methods: [{ of: Spelled, name: 'fnid', args: (id: string) => [id] }] })
+  async methodName(_id: string): Promise<void> {}
+
+  // @ts-expect-error the second of them takes no date
+  @CacheInvalidate({ methods: [{ name: 'methodName', args: () => [] }, { of: Spelled, name: 'find', args: () => [new Date()] }] })
+  async methodArguments(): Promise<void> {}
+
+  // @ts-expect-error an Observable cannot be cached
+  @Cached()
+  observable(): Observable<Product> {
+    return of(product);
+  }
+
+  // @ts-expect-error it has done nothing when it is answered
+  @CacheInvalidate({ tags: ['products'] })
+  invalidatingObservable(): Observable<Product> {
+    return of(product);
+  }
+
   // @ts-expect-error before the method there is no result
   @CacheInvalidate({ tags: (removed: Product) => [removed.id], when: 'before' })
   async before(): Promise<Product> {
@@ -265,6 +310,15 @@ export class WhatDoesNot {
   @Cached()
   property = product;
 }
+
+const service = new Spelled();
+export const keys: string[] = [cachedKey(Spelled, 'find', ['a', 1]), cachedKey(Spelled, 'find', ['a']), cachedKey(service, 'find', ['a'])];
+// @ts-expect-error there is no such method
+cachedKey(Spelled, 'fnid', ['a']);
+// @ts-expect-error a property is none
+cachedKey(Spelled, 'currency', []);
+// @ts-expect-error the id is a string
+cachedKey(Spelled, 'find', [1]);
 
 declare const anyKey: string;
 export class OneKeys {

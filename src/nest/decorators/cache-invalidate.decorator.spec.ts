@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheConfigError, CacheKeyError, CacheUnavailableError } from '../../core/cache.errors.js';
+import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { CachePut } from './cache-put.decorator.js';
-import { closeAll, decorate, startWith } from './decorators.fixture.js';
+import { closeAll, decorate, startReported } from './decorators.fixture.js';
 
 @Injectable()
 class OrderService {
@@ -69,11 +69,11 @@ class OrderService {
 }
 
 async function filled() {
-  const { service, cache } = await startWith(OrderService);
+  const { service, cache, reports } = await startReported(OrderService);
   service.cache = cache;
   await cache.setMany(['a', 'b', 'c'].map((key) => [key, 1]));
   await cache.set('tagged', 1, { tags: ['t', 'undefined:1'] });
-  return { service, cache };
+  return { service, cache, reports };
 }
 
 afterEach(closeAll);
@@ -141,21 +141,24 @@ describe('@CacheInvalidate', () => {
     expect(await cache.has('tagged')).toBe(true);
   });
 
-  it('does not run the method when a key cannot be', async () => {
-    const { service } = await filled();
+  it('runs the method when a key cannot be, and reports it each time', async () => {
+    const { service, reports } = await filled();
 
-    await expect(service.badKey()).rejects.toThrow(CacheKeyError);
+    await service.badKey();
+    await service.badKey();
 
-    expect(service.seen).toEqual([]);
+    expect(service.seen).toEqual(['ran', 'ran']);
+    expect(reports.map(({ message }) => message)).toEqual(Array(2).fill("@CacheInvalidate on OrderService.badKey did not invalidate what its `keys` should name: Expected the key to be a non-empty string, got ''."));
   });
 
-  it('rejects with what `tags` threw, once all else is invalidated', async () => {
-    const { service, cache } = await filled();
+  it('reports what `tags` threw, and invalidates all else', async () => {
+    const { service, cache, reports } = await filled();
 
-    await expect(service.badTags()).rejects.toThrow(new RangeError('tags'));
+    await service.badTags();
 
     expect(service.seen).toEqual(['ran']);
     expect(await cache.has('a')).toBe(false);
+    expect(reports.map(({ message }) => message)).toEqual(['@CacheInvalidate on OrderService.badTags did not invalidate what its `tags` should name: tags']);
   });
 
   it('answers with the result when an invalidation cannot be recorded, and still tries the others', async () => {

@@ -4,8 +4,9 @@ import { checkKey } from '../../core/cache-key.js';
 import { compileGlob } from '../../core/glob.js';
 import { readOneOf } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
-import { callMethod, checkedAt, placeOf, replaceMethod, siteOf } from './decorated-method.js';
-import { checkOptions, type OptionFunction } from './decorator-options.js';
+import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
+import { checkOptions } from './decorator-options.js';
+import { checkTargets, type MethodTarget, methodOf, type MisfitAmong, storedBy } from './method-target.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
 
 export interface CacheInvalidateOptions<
@@ -14,6 +15,7 @@ export interface CacheInvalidateOptions<
   Patterns extends unknown[] = Parameters<UnknownMethod>,
   Tags extends unknown[] = Parameters<UnknownMethod>,
   When extends 'after' | 'before' = 'after' | 'before',
+  Methods extends readonly MethodTarget[] = readonly MethodTarget[],
 > {
   /** The name of the cache. @default the one without a name */
   cache?: string;
@@ -21,6 +23,8 @@ export interface CacheInvalidateOptions<
   namespace?: string;
   /** Keys to delete, or a function of the method's parameters. */
   keys?: readonly string[] | ((...parameters: Keys) => readonly string[]);
+  /** What decorated methods have stored, each in its own namespace. */
+  methods?: readonly [...Methods];
   /** Globs over keys. */
   patterns?: readonly string[] | ((...parameters: Patterns) => readonly string[]);
   /** Namespaces to be invalidated whole. */
@@ -37,6 +41,7 @@ export type CacheInvalidateDecorator<
   Patterns extends unknown[],
   Tags extends unknown[],
   When extends 'after' | 'before',
+  Methods extends readonly MethodTarget[],
 > = <M extends Method>(
   target: object,
   name: string | symbol,
@@ -44,14 +49,15 @@ export type CacheInvalidateDecorator<
     | Misfit<'keys', Keys, Parameters<M>>
     | Misfit<'namespaces', Namespaces, Parameters<M>>
     | Misfit<'patterns', Patterns, Parameters<M>>
-    | Misfit<'tags', Tags, 'after' extends When ? ResultThenParameters<M> : [result: undefined, ...parameters: Parameters<M>]>,
+    | Misfit<'tags', Tags, 'after' extends When ? ResultThenParameters<M> : [result: undefined, ...parameters: Parameters<M>]>
+    | MisfitAmong<Methods, M>,
     M
   >,
 ) => void;
 
 /**
  * Invalidates when the method has succeeded, or before it runs; all targets at once. When the method throws, nothing is
- * invalidated `after`. A fault of the cache never reaches the caller: it is reported by the cache.
+ * invalidated `after`. A fault of the cache, or of a function among the options, never reaches the caller: it is reported.
  * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
  */
 export function CacheInvalidate<
@@ -61,16 +67,22 @@ export function CacheInvalidate<
   Patterns extends unknown[] = Parameters<M>,
   Tags extends unknown[] = ResultThenParameters<M>,
   When extends 'after' | 'before' = 'after',
->(options: CacheInvalidateOptions<Keys, Namespaces, Patterns, Tags, When>): CacheInvalidateDecorator<Keys, Namespaces, Patterns, Tags, When> {
+  const Methods extends readonly MethodTarget[] = [],
+>(
+  options: CacheInvalidateOptions<Keys, Namespaces, Patterns, Tags, When, Methods>,
+): CacheInvalidateDecorator<Keys, Namespaces, Patterns, Tags, When, Methods> {
   return (target, name, descriptor) => {
     const site = siteOf('@CacheInvalidate', target, name, descriptor as PropertyDescriptor | undefined);
-    const { when, namespace, keys, patterns, namespaces, tags } = checkedAt(site, () => readInvalidate(options));
-    replaceMethod(site, descriptor as PropertyDescriptor, placeOf(options), async (cache, self, args) => {
-      // Before the method runs in either case: a key that cannot be must be known before anything is changed.
-      const targets = { namespace, keys: keys(self, args), patterns: patterns(self, args), namespaces: namespaces(self, args) };
-      if (when === 'before') await invalidate(cache, targets, () => tags(self, [undefined, ...args]));
+    const { traits, when, methods, sources, tags } = checkedAt(site, () => readInvalidate(options));
+    const check = (): void => checkedAt(site, () => methods.forEach((each) => void methodOf(each, Object.create(target) as object, traits.cache)));
+    replaceMethod(site, descriptor as PropertyDescriptor, { ...traits, check }, async (cache, self, args) => {
+      // Before the method runs in either case: it may change what it was given.
+      const invalidations = sources.flatMap((source) => ask(cache, site, source, self, args));
+      const finish = (result: unknown): Promise<void> => invalidateAll(cache, site, [...invalidations, ...ask(cache, site, tags, self, [result, ...args])]);
+      if (when === 'before') await finish(undefined);
       const result = await callMethod(site, self, args);
-      if (when === 'after') await invalidate(cache, targets, () => tags(self, [result, ...args]));
+      reportObservable(cache, site, result);
+      if (when === 'after') await finish(result);
       return result;
     });
   };
@@ -78,30 +90,59 @@ export function CacheInvalidate<
 
 const TARGETS = { keys: 'key', patterns: 'pattern', namespaces: 'namespace', tags: 'tag' } as const;
 type Target = keyof typeof TARGETS;
-type Given = Partial<Record<Target | 'when' | 'namespace', unknown>>;
-type NamesOf = (self: object, args: unknown[]) => string[];
+type Given = Partial<Record<Target | 'methods' | 'when' | 'namespace', unknown>>;
+
+type Invalidation = (cache: CacheService) => Promise<unknown>;
+
+/** An option, and what a call invalidates by it. */
+interface Source {
+  readonly option: string;
+  readonly of: (self: object, args: unknown[]) => Invalidation[];
+}
 
 function readInvalidate(options: Given = {}) {
   const targets = Object.keys(TARGETS) as Target[];
-  checkOptions(options, ['when', ...targets]);
-  const { namespace, keys, patterns } = options as { namespace?: string } & Given;
-  if (targets.every((target) => options[target] === undefined)) {
-    throw new CacheConfigError('Nothing to invalidate: give `keys`, `patterns`, `namespaces` or `tags`.');
+  checkOptions(options, ['when', 'methods', ...targets]);
+  const { namespace, keys, patterns, methods = [] } = options as { namespace?: string } & Given;
+  if ([...targets, 'methods' as const].every((target) => options[target] === undefined)) {
+    throw new CacheConfigError('Nothing to invalidate: give `keys`, `methods`, `patterns`, `namespaces` or `tags`.');
   }
   if (namespace !== undefined && keys === undefined && patterns === undefined) {
     throw new CacheConfigError(`\`namespace\` says where \`keys\` and \`patterns\` are. To invalidate all of it: \`namespaces: ['${namespace}']\`.`);
   }
+  if (options.methods !== undefined) checkTargets(methods);
+  const traits = placeOf(options as { cache?: string; namespace?: string });
+  const within = withinNamespace(namespace);
+  const sources: Source[] = [
+    sourceOf(options, 'keys', (names) => (names.length === 0 ? [] : [(service) => service.deleteMany(names, within)])),
+    sourceOf(options, 'patterns', (names) => names.map((name) => (service) => service.invalidatePattern(name, within))),
+    sourceOf(options, 'namespaces', (names) => names.map((name) => (service) => service.invalidateNamespace(name))),
+    ...(methods as readonly MethodTarget[]).map((each) => sourceOfMethod(each, traits.cache)),
+  ];
+  const tags = sourceOf(options, 'tags', (names) => (names.length === 0 ? [] : [(service) => service.invalidateTags(names)]));
+  return { traits, when: readOneOf(options.when, ['after', 'before'], 'when') ?? 'after', methods: methods as readonly MethodTarget[], sources, tags };
+}
+
+function sourceOf(options: Given, target: Target, invalidate: (names: string[]) => Invalidation[]): Source {
+  const names = readNames(options, target);
+  return { option: target, of: (self, args) => invalidate(names(self, args)) };
+}
+
+function sourceOfMethod(target: MethodTarget, cacheName: string): Source {
   return {
-    when: readOneOf(options.when, ['after', 'before'], 'when') ?? 'after',
-    namespace,
-    keys: readNames(options, 'keys'),
-    patterns: readNames(options, 'patterns'),
-    namespaces: readNames(options, 'namespaces'),
-    tags: readNames(options, 'tags'),
+    option: 'methods',
+    of: (self, args) => {
+      const { keys, namespace } = storedBy(target, self, args, cacheName);
+      return [(cache) => cache.deleteMany(keys, withinNamespace(namespace))];
+    },
   };
 }
 
-function readNames(options: Given, target: Target): NamesOf {
+function withinNamespace(namespace: string | undefined): { namespace?: string } {
+  return namespace === undefined ? {} : { namespace };
+}
+
+function readNames(options: Given, target: Target): (self: object, args: unknown[]) => string[] {
   const given = options[target];
   if (given === undefined) return () => [];
   if (typeof given === 'function') return (self, args) => checkedNames((given as OptionFunction).apply(self, args), target);
@@ -119,23 +160,21 @@ function checkedNames(names: unknown, target: Target): string[] {
   return names as string[];
 }
 
-interface Targets {
-  readonly namespace: string | undefined;
-  readonly keys: string[];
-  readonly patterns: string[];
-  readonly namespaces: string[];
+/** What a call invalidates by one option: nothing where that cannot be told, which is reported each time. */
+function ask(cache: CacheService, site: MethodSite, { option, of }: Source, self: object, args: unknown[]): Invalidation[] {
+  try {
+    return of(self, args);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    cache.reportMisuse(new CacheConfigError(`${site.label} did not invalidate what its \`${option}\` should name: ${reason}`, { cause: error }));
+    return [];
+  }
 }
 
-/** Tries everything before it fails, and fails only for what is no fault of the cache. */
-async function invalidate(cache: CacheService, { namespace, keys, patterns, namespaces }: Targets, tags: () => string[]): Promise<void> {
-  const within = namespace === undefined ? {} : { namespace };
-  const settled = await Promise.allSettled([
-    keys.length === 0 ? 0 : cache.deleteMany(keys, within),
-    ...patterns.map((pattern) => cache.invalidatePattern(pattern, within)),
-    ...namespaces.map((name) => cache.invalidateNamespace(name)),
-    (async () => cache.invalidateTags(tags()))(),
-  ]);
-  for (const result of settled) {
-    if (result.status === 'rejected' && !(result.reason instanceof CacheUnavailableError)) throw result.reason as Error;
+/** Tries everything; what the store could not be told, the cache has reported. */
+async function invalidateAll(cache: CacheService, site: MethodSite, invalidations: readonly Invalidation[]): Promise<void> {
+  for (const result of await Promise.allSettled(invalidations.map((invalidate) => invalidate(cache)))) {
+    if (result.status === 'fulfilled' || result.reason instanceof CacheUnavailableError) continue;
+    cache.reportMisuse(new CacheConfigError(`${site.label} could not invalidate: ${String(result.reason)}`, { cause: result.reason }));
   }
 }

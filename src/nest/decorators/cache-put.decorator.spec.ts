@@ -4,7 +4,7 @@ import { until } from '../../../test/support/redis/until.js';
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { CachePut } from './cache-put.decorator.js';
 import { Cached } from './cached.decorator.js';
-import { closeAll, decorate, startWith } from './decorators.fixture.js';
+import { closeAll, decorate, startReported, startWith } from './decorators.fixture.js';
 
 interface Product {
   id: string;
@@ -130,12 +130,14 @@ describe('@CachePut', () => {
     expect(await service.find('a')).toEqual({ id: 'a', price: 2 });
   });
 
-  it('does not run the method when its key cannot be', async () => {
-    const { service } = await startWith(ProductService);
+  it('runs the method, and reports it once, when its key cannot be', async () => {
+    const { service, reports } = await startReported(ProductService);
 
-    await expect(service.badKey()).rejects.toMatchObject({ code: 'CACHE_KEY_INVALID' });
+    await service.badKey();
+    await service.badKey();
 
-    expect(service.calls).toEqual([]);
+    expect(service.calls).toHaveLength(2);
+    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CachePut on ProductService\.badKey runs without the cache: Expected the key to be a non-empty string/)]);
   });
 
   it('answers with the result when the cache cannot even record that it failed', async () => {

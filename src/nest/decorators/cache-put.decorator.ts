@@ -1,10 +1,11 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
-import { checkedTags, checkKey } from '../../core/cache-key.js';
+import { CALLER } from '../../core/caller.js';
+import { checkedKey, checkedTags, checkKey } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
 import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
 import { show } from '../../core/show.js';
-import { callMethod, checkedAt, type KeyOf, placeOf, replaceMethod, siteOf } from './decorated-method.js';
-import { checkOptions, forCall, functionsAmong, type LoadCallOptions, type OptionFunction } from './decorator-options.js';
+import { callMethod, checkedAt, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
 
 export interface CachePutOptions<Key extends unknown[] = Parameters<UnknownMethod>, Tags extends unknown[] = Parameters<UnknownMethod>> {
@@ -39,12 +40,14 @@ export function CachePut<
 >(options: CachePutOptions<Key, Tags>): CachePutDecorator<Key, Tags> {
   return (target, name, descriptor) => {
     const site = siteOf('@CachePut', target, name, descriptor as PropertyDescriptor | undefined);
-    const { keyOf, set, bound } = checkedAt(site, () => readPut(options));
+    const { keyOf, set, bound } = checkedAt(site, () => readPut(site, options));
     replaceMethod(site, descriptor as PropertyDescriptor, placeOf(options), async (cache, self, args) => {
+      const key = orReported(cache, site, 'key', () => keyOf(self, args));
+      if (key === undefined) return callMethod(site, self, args);
       const written: unknown[] = [];
       const write = async (): Promise<unknown> => (written[0] = await callMethod(site, self, args));
       try {
-        return await cache.writeThrough(keyOf(self, args), write, forCall(set, bound, self, args) as WriteThroughOptions<unknown>);
+        return await cache.writeThrough(key, write, forCall(set, bound, self, args) as WriteThroughOptions<unknown>);
       } catch (error) {
         // The method has done its work; that the cache could not be told was reported by the cache.
         if (written.length > 0 && error instanceof CacheUnavailableError) return written[0];
@@ -54,19 +57,19 @@ export function CachePut<
   };
 }
 
-function readPut(options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {}) {
+function readPut(site: MethodSite, options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {}) {
   checkOptions(options, ['key', 'ttl', 'tags', 'keepStale']);
   const { key, namespace, ttl, tags, keepStale } = options;
   if (ttl !== undefined) parseTtl(ttl, 'ttl');
   if (keepStale !== undefined) parseDuration(keepStale, 'keepStale');
   if (tags !== undefined && typeof tags !== 'function') checkedTags(tags);
   const given = Object.entries({ namespace, ttl, tags, keepStale }).filter(([, value]) => value !== undefined);
-  const set: LoadCallOptions = Object.freeze(Object.fromEntries(given));
+  const set: LoadCallOptions = Object.freeze({ ...Object.fromEntries(given), [CALLER]: site });
   return { keyOf: readKey(key), set, bound: functionsAmong(set) };
 }
 
 function readKey(key: unknown): KeyOf {
-  if (typeof key === 'function') return (self, args) => (key as OptionFunction).apply(self, args) as string;
+  if (typeof key === 'function') return (self, args) => checkedKey((key as OptionFunction).apply(self, args));
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
   return () => key;

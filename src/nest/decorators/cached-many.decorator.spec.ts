@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { CachedMany } from './cached-many.decorator.js';
-import { closeAll, decorate, startWith } from './decorators.fixture.js';
+import { closeAll, decorate, startReported, startWith } from './decorators.fixture.js';
 
 /** Everything but the ids `missing` and `none` exists. */
 function nameOf(id: string): string | null | undefined {
@@ -194,24 +194,41 @@ describe('@CachedMany', () => {
     expect(service.calls).toEqual([]);
   });
 
-  it('refuses an array that is not one value for each id', async () => {
-    const { service, cache } = await startWith(productService());
+  it('answers as the method does, stores nothing and reports it once, when an array has not one value for each id', async () => {
+    const { service, cache, reports } = await startReported(productService());
 
-    await expect(service.onlyFound(['a', 'b'])).rejects.toThrow(/@CachedMany on ProductService\.onlyFound: the method answered 2 ids with 1 values/);
+    const answers = [await service.onlyFound(['a', 'b']), await service.onlyFound(['a', 'b'])];
 
+    expect(answers).toEqual([['b'], ['b']]);
     expect(await cache.has('a')).toBe(false);
+    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CachedMany on ProductService\.onlyFound runs without the cache: the method answered 2 ids with 1 values/)]);
   });
 
-  it('refuses an answer of another shape than `returns` says', async () => {
-    const { service } = await startWith(productService());
+  it('asks the method for all ids when some were cached and its answer has not one value for each of the others', async () => {
+    const { service, cache } = await startReported(productService());
+    await cache.set('a', 'stored a');
 
-    await expect(service.otherwise(['a'])).rejects.toThrow(/answers with an array, and `returns` says map/);
+    const answer = await service.onlyFound(['a', 'b', 'c']);
+
+    expect(answer).toEqual(['b', 'c']);
   });
 
-  it('refuses a first argument that is no array', async () => {
-    const { service } = await startWith(productService());
+  it('answers as the method does when that has another shape than `returns` says, and reports it', async () => {
+    const { service, reports } = await startReported(productService());
 
-    await expect(service.asArray('a' as never)).rejects.toThrow(/first argument to be an array of ids, got `a`/);
+    const answer = await service.otherwise(['a']);
+
+    expect(answer).toEqual(['a']);
+    expect(reports[0]?.message).toMatch(/answers with an array, and `returns` says map/);
+  });
+
+  it('leaves a first argument that is no array to the method, and reports it', async () => {
+    const { service, reports } = await startReported(productService());
+
+    const call = service.asArray('a' as never);
+
+    await expect(call).rejects.toThrow(/ids\.map is not a function/);
+    expect(reports[0]?.message).toMatch(/first argument to be an array of ids, got `a`\. Use @Cached/);
   });
 
   it('rejects with what the method threw', async () => {

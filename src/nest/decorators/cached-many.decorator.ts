@@ -1,11 +1,13 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { checkedKey } from '../../core/cache-key.js';
+import { ranUncached } from '../../core/caller.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
 import { type Ttl } from '../../core/duration.js';
 import { readFunction, readOneOf } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
-import { callMethod, checkedAt, isKeptByOverride, type KeyOf, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
-import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';
+import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type KeysOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
 
 export interface CachedManyOptions<
@@ -88,39 +90,55 @@ export function CachedMany<
 >(options: CachedManyOptions<Key, When, Tags, StoreIf, TtlOf>): CachedManyDecorator<Key, When, Tags, StoreIf, TtlOf> {
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
-    const { key, when, load, bound, returns } = checkedAt(site, () => readMany(options));
-    const keyOf: KeyOf = (self, [ids, ...rest]) => key.call(self, (ids as unknown[])[0], ...rest) as string;
+    const { key, when, load, bound, returns } = checkedAt(site, () => readMany(site, options));
+    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedKey(key.call(self, id, ...rest)));
+    const keyOf: KeyOf = (self, args) => keysOf(self, args)[0] as string;
     let shape = returns;
-    const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf }, async (cache, self, args) => {
-      if (when !== undefined && !when.apply(self, args)) return callMethod(site, self, args);
-      const [ids, ...rest] = args;
-      checkIds(site, ids);
-      const keys = ids.map((id) => key.call(self, id, ...rest) as string);
-      if (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args)) return callMethod(site, self, args);
+    const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf, keysOf }, async (cache, self, args) => {
+      if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
+      const keys = orReported(cache, site, 'key', () => keysOf(self, args));
+      if (keys === undefined || (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args))) return callMethod(site, self, args);
+      const [ids, ...rest] = args as [readonly unknown[], ...unknown[]];
+      const whole: unknown[] = [];
 
       const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
         const answer = await callMethod(site, self, [missing, ...rest]);
-        shape = checkedShape(site, answer, missing.length, returns);
+        if (missing.length === ids.length) whole.push(answer);
+        shape = checkedShape(answer, missing.length, returns);
         return gather(answer, missing);
       };
-      const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
-      // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
-      if (shape === undefined) await ask(ids.slice(0, 1));
-      return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
+      try {
+        const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
+        // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
+        if (shape === undefined) await ask(ids.slice(0, 1));
+        return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
+      } catch (error) {
+        if (!(error instanceof UnfitAnswer)) throw error;
+        cache.reportMisuse(ranUncached(error.reason, 'returns', site), site);
+        return whole.length === 0 ? callMethod(site, self, args) : whole[0];
+      }
     });
   };
 }
 
-function readMany(options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
-  const load = readLoadCallOptions(options, ['key', 'when', 'returns']);
+/** An answer that cannot be divided among the ids. */
+class UnfitAnswer extends Error {
+  constructor(readonly reason: CacheConfigError) {
+    super(reason.message);
+  }
+}
+
+function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
+  const load = readLoadCallOptions(options, ['key', 'when', 'returns'], site);
   const key = readFunction<OptionFunction>(options.key, 'key');
   if (key === undefined) throw new CacheConfigError('Expected `key` to be a function that answers the key of one id, got nothing.');
   const returns = readOneOf(options.returns, ['map', 'record', 'array'], 'returns');
   return { load, bound: functionsAmong(load), key, when: readFunction<OptionFunction>(options.when, 'when'), returns };
 }
 
-function checkIds({ label }: MethodSite, ids: unknown): asserts ids is readonly unknown[] {
-  if (!Array.isArray(ids)) throw new CacheConfigError(`${label}: expected the first argument to be an array of ids, got \`${show(ids)}\`.`);
+function checkedIds(ids: unknown): readonly unknown[] {
+  if (Array.isArray(ids)) return ids as unknown[];
+  throw new CacheConfigError(`Expected the first argument to be an array of ids, got \`${show(ids)}\`. Use @Cached for a method that takes one id.`);
 }
 
 /** The factory for `getOrSetMany`: from keys to ids, and back. */
@@ -132,14 +150,19 @@ function byKey(keys: readonly string[], ids: readonly unknown[], ask: (missing: 
   };
 }
 
-function checkedShape(site: MethodSite, answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape {
+/** @throws UnfitAnswer */
+function checkedShape(answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape {
   const shape = shapeOf(answer);
-  if (shape === undefined) throw new CacheConfigError(`${site.label}: expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
-  if (returns !== undefined && shape !== returns) throw new CacheConfigError(`${site.label}: the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
+  if (shape === undefined) throw unfit(`expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
+  if (returns !== undefined && shape !== returns) throw unfit(`the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
   if (shape === 'array' && (answer as unknown[]).length !== count) {
-    throw new CacheConfigError(
-      `${site.label}: the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,
+    throw unfit(
+      `the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,
     );
   }
   return shape;
+}
+
+function unfit(reason: string): UnfitAnswer {
+  return new UnfitAnswer(new CacheConfigError(reason));
 }

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/cache.errors.js';
 import { Cached } from './cached.decorator.js';
-import { closeAll, decorate, start, startWith } from './decorators.fixture.js';
+import { closeAll, decorate, start, startReported, startWith } from './decorators.fixture.js';
 
 interface Product {
   id: string;
@@ -73,6 +73,40 @@ class ProductService extends Counting {
     },
   })
   async byInstance(id: string): Promise<string> {
+    return this.count([id], id);
+  }
+
+  @Cached({ key: (id: string) => id.slice(1) })
+  async keyIsEmpty(id: string): Promise<string> {
+    return this.count([id], id);
+  }
+
+  @Cached({
+    when: (id: string) => {
+      throw new RangeError(id);
+    },
+  })
+  async whenThrows(id: string): Promise<string> {
+    return this.count([id], id);
+  }
+
+  @Cached({ when: (async () => false) as never })
+  async whenPromises(id: string): Promise<string> {
+    return this.count([id], id);
+  }
+
+  @Cached({ key: (id: string) => `unstorable:${id}` })
+  async unstorable(id: string): Promise<object> {
+    return this.count([id], { run: () => id });
+  }
+
+  @Cached({
+    key: (id: string) => id,
+    tags: (_: string, id: string) => {
+      throw new RangeError(id);
+    },
+  })
+  async tagsThrow(id: string): Promise<string> {
     return this.count([id], id);
   }
 
@@ -167,19 +201,40 @@ describe('@Cached', () => {
     expect(await cache.has('a')).toBe(false);
   });
 
-  it('rejects with what `key` threw, and does not run the method', async () => {
-    const { service } = await startWith(ProductService);
+  it.each([
+    ['`key` throws', (service: ProductService) => service.keyThrows('a'), 'a', /@Cached on ProductService\.keyThrows runs without the cache: its `key` failed: a/],
+    ['`key` answers no key', (service: ProductService) => service.keyIsEmpty('a'), 'a', /ProductService\.keyIsEmpty .*Expected the key to be a non-empty string/],
+    ['no key can be made of the arguments', (service: ProductService) => service.byArguments(() => 1), 1, /ProductService\.byArguments .*Argument 1 is function.*Give the decorator a `key`/],
+    ['`when` throws', (service: ProductService) => service.whenThrows('a'), 'a', /ProductService\.whenThrows .*its `when` failed: a/],
+    ['`when` answers with a promise', (service: ProductService) => service.whenPromises('a'), 'a', /ProductService\.whenPromises .*it answered with a promise/],
+  ])('runs the method without the cache, and reports it once, when %s', async (_, call, answer, message) => {
+    const { service, cache, reports } = await startReported(ProductService);
 
-    await expect(service.keyThrows('a')).rejects.toThrow(new RangeError('a'));
+    await call(service);
 
-    expect(service.calls).toEqual([]);
+    expect(await call(service)).toBe(answer);
+    expect(service.calls).toHaveLength(2);
+    expect(reports).toEqual([expect.objectContaining({ code: 'CACHE_KEY_INVALID', message: expect.stringMatching(message) })]);
+    expect((await cache.getStats()).errors).toBe(2);
   });
 
-  it('rejects arguments that no key can be made of', async () => {
-    const { service } = await startWith(ProductService);
+  it('answers with a result that cannot be stored, and reports it once with method, key and path', async () => {
+    const { service, reports } = await startReported(ProductService);
 
-    await expect(service.byArguments(() => 1)).rejects.toThrow(CacheKeyError);
-    expect(service.calls).toEqual([]);
+    const answers = [await service.unstorable('a'), await service.unstorable('b')];
+
+    expect(answers).toEqual([{ run: expect.any(Function) }, { run: expect.any(Function) }]);
+    expect(reports).toEqual([expect.objectContaining({ code: 'CACHE_VALUE_UNSERIALIZABLE', path: '$.run' })]);
+    expect(reports[0]?.message).toMatch(/^@Cached on ProductService\.unstorable: the value of `unstorable:a` is returned and not stored: \$\.run is a function/);
+  });
+
+  it('reports once what a function among the options makes of a result', async () => {
+    const { service, reports } = await startReported(ProductService);
+
+    await service.tagsThrow('a');
+    await service.tagsThrow('a');
+
+    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@Cached on ProductService\.tagsThrow: The function `tags` gave nothing that can be used for `a`.*: a$/)]);
   });
 
   it('leaves the cache alone when `when` answers false', async () => {

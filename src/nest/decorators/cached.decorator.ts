@@ -1,13 +1,13 @@
 import { argumentKey } from '../../core/argument-key.js';
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkKey } from '../../core/cache-key.js';
+import { checkedKey, checkKey } from '../../core/cache-key.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
 import { type Ttl } from '../../core/duration.js';
 import { readFunction } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
 import { hasParameters } from '../method-parameters.js';
-import { callMethod, checkedAt, isKeptByOverride, type KeyOf, type MethodSite, placeOf, replaceMethod, siteOf } from './decorated-method.js';
-import { forCall, functionsAmong, type OptionFunction, readLoadCallOptions } from './decorator-options.js';
+import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, OneKeyMisfit, UnknownMethod, ValueThenParameters } from './method-types.js';
 
 export interface CachedOptions<
@@ -78,23 +78,23 @@ export function Cached<
     const { keyOf, when, load, bound } = checkedAt(site, () => readCached(options, site));
     const traits = { ...placeOf(options), keyOf, isKeyless: options.key === undefined };
     const decorated = replaceMethod(site, descriptor as PropertyDescriptor, traits, (cache, self, args) => {
-      if (when !== undefined && !when.apply(self, args)) return callMethod(site, self, args);
-      const key = keyOf(self, args);
+      if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
+      const key = orReported(cache, site, 'key', () => keyOf(self, args));
       // The override is loading this very key: to ask for it again would be to wait for oneself.
-      if (isKeptByOverride(decorated, key, self, args)) return callMethod(site, self, args);
+      if (key === undefined || isKeptByOverride(decorated, key, self, args)) return callMethod(site, self, args);
       return cache.getOrSet(key, () => site.method.apply(self, args), forCall(load, bound, self, args) as GetOrSetOptions<unknown>);
     });
   };
 }
 
 function readCached(options: { key?: unknown; when?: unknown }, site: MethodSite) {
-  const load = readLoadCallOptions(options, ['key', 'when']);
+  const load = readLoadCallOptions(options, ['key', 'when'], site);
   return { load, bound: functionsAmong(load), keyOf: readKey(options.key, site), when: readFunction<OptionFunction>(options.when, 'when') };
 }
 
 function readKey(key: unknown, site: MethodSite): KeyOf {
   if (key === undefined) return keyOfArguments(site);
-  if (typeof key === 'function') return (self, args) => (key as OptionFunction).apply(self, args) as string;
+  if (typeof key === 'function') return (self, args) => checkedKey((key as OptionFunction).apply(self, args));
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
   if (!hasParameters(site.target, site.name, site.method)) return () => key;

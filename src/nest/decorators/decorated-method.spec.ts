@@ -1,12 +1,13 @@
 import { Injectable, SetMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Observable, of } from 'rxjs';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { Cached } from './cached.decorator.js';
 import { CachedMany } from './cached-many.decorator.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { CachePut } from './cache-put.decorator.js';
-import { closeAll, startWith } from './decorators.fixture.js';
+import { closeAll, startReported, startWith } from './decorators.fixture.js';
 
 const Mark = (name: string): MethodDecorator => SetMetadata(name, name);
 
@@ -139,5 +140,40 @@ describe('a decorated method', () => {
     expect(put(Cached(), Shop.prototype, 'open', descriptorOf('open'))).toThrow('@Cached on Shop.open: only methods can be decorated');
     expect(put(Cached(), Shop.prototype, 'list', descriptorOf('list'))).toThrow('@Cached on Shop.list: a generator');
     expect(put(Cached(), () => 1, { kind: 'method', name: 'find' })).toThrow('@Cached needs TypeScript\'s `experimentalDecorators`');
+  });
+
+  it.each([
+    ['@Cached', Cached()],
+    ['@CachePut', CachePut({ key: 'a' })],
+    ['@CacheInvalidate', CacheInvalidate({ keys: ['a'] })],
+    ['@CachedMany', CachedMany({ key: () => 'a' })],
+  ])('%s is refused on a method whose type says that it answers with an Observable', (name, decorator) => {
+    class Shop {
+      find(_id: string): unknown {
+        return of(1);
+      }
+    }
+    Reflect.defineMetadata('design:returntype', Observable, Shop.prototype, 'find');
+
+    const put = () => (decorator as MethodDecorator)(Shop.prototype, 'find', Object.getOwnPropertyDescriptor(Shop.prototype, 'find')!);
+
+    expect(put).toThrow(`${name} on Shop.find: the method answers with an Observable, which runs when it is subscribed to, and cannot be cached.`);
+    expect(put).toThrow('return firstValueFrom(...)');
+  });
+
+  it('@CacheInvalidate reports an Observable that no type tells of: nothing was done before the invalidation', async () => {
+    @Injectable()
+    class Shop {
+      @CacheInvalidate({ keys: ['a'] })
+      change(): unknown {
+        return of(1);
+      }
+    }
+    const { service, reports } = await startReported(Shop);
+
+    const answer = await service.change();
+
+    expect(answer).toBeInstanceOf(Observable);
+    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CacheInvalidate on Shop\.change: the method answers with an Observable/)]);
   });
 });

@@ -1,8 +1,11 @@
 import 'reflect-metadata';
 import { Inject } from '@nestjs/common';
+import { isObservable, Observable } from 'rxjs';
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { type Caller, ranUncached } from '../../core/caller.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { sharedByCopies } from '../../core/copies.js';
+import { atOnce } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { standsFor } from '../method-parameters.js';
@@ -19,21 +22,23 @@ import { standsFor } from '../method-parameters.js';
  */
 
 /** Where a decorator was put. */
-export interface MethodSite {
+export interface MethodSite extends Caller {
   /** As it is written: `@Cached`. */
   readonly decorator: string;
   /** The prototype. */
   readonly target: object;
   readonly name: string | symbol;
   readonly method: (...args: unknown[]) => unknown;
-  /** `@Cached on ProductService.find`. */
-  readonly label: string;
 }
 
 /** What the wrapper does instead of calling the method. */
 export type DecoratedCall = (cache: CacheService, self: object, args: unknown[]) => Promise<unknown>;
 
+/** A function among the options, as it is called: with the method's object as `this`. */
+export type OptionFunction = (this: unknown, ...args: unknown[]) => unknown;
+
 export type KeyOf = (self: object, args: unknown[]) => string;
+export type KeysOf = (self: object, args: unknown[]) => string[];
 
 /** Which cache a decorated method uses, and what of it. */
 export interface MethodTraits {
@@ -41,6 +46,10 @@ export interface MethodTraits {
   readonly namespace: string | undefined;
   /** The key of a call that loads; where it loads many, that of the first id. */
   readonly keyOf?: KeyOf;
+  /** The keys of a call that loads many. */
+  readonly keysOf?: KeysOf;
+  /** Checks what can be checked once all classes are defined. @throws CacheConfigError */
+  readonly check?: () => void;
   /** True when that key is made of the class's name and the arguments. */
   readonly isKeyless?: boolean;
 }
@@ -63,6 +72,11 @@ const methodsOf = sharedByCopies('decorated-methods', () => new WeakMap<object, 
 const finders = sharedByCopies('cache-finders', () => new Set<WeakRef<CacheFinder>>());
 const frozenInstances = sharedByCopies('frozen-instances', () => new WeakMap<object, Map<symbol, CacheService>>());
 
+/** What compilers say about the result of a decorated method, where they are asked to (`emitDecoratorMetadata`). */
+const RETURN_TYPE = 'design:returntype';
+const NO_OBSERVABLES =
+  'the method answers with an Observable, which runs when it is subscribed to, and cannot be cached. Answer with a promise of its value: `return firstValueFrom(...)`, of rxjs.';
+
 /**
  * Checks where a decorator stands.
  * @throws CacheConfigError for anything but a method of instances
@@ -78,6 +92,7 @@ export function siteOf(decorator: string, target: unknown, name: string | symbol
   if (Object.prototype.toString.call(method).includes('Generator')) {
     throw new CacheConfigError(`${label}: a generator answers with an iterator, which can be read once and not be cached. Return an array.`);
   }
+  if (Reflect.getMetadata(RETURN_TYPE, target as object, name) === Observable) throw new CacheConfigError(`${label}: ${NO_OBSERVABLES}`);
   return { decorator, target: target as object, name, method, label };
 }
 
@@ -138,6 +153,29 @@ export async function callMethod({ method }: MethodSite, self: object, args: unk
   return method.apply(self, args);
 }
 
+/** Reports a result that is an Observable: when a method answers with one, it has not done anything yet. */
+export function reportObservable(cache: CacheService, site: MethodSite, result: unknown): void {
+  if (isObservable(result)) cache.reportMisuse(new CacheConfigError(`${site.label}: ${NO_OBSERVABLES}`), site);
+}
+
+/**
+ * What the function `ask` among the options answers; `undefined` where it fails. Why is reported, and is no concern of
+ * the method's callers.
+ */
+export function orReported<T>(cache: CacheService, site: MethodSite, option: string, ask: () => T): T | undefined {
+  try {
+    return ask();
+  } catch (error) {
+    cache.reportMisuse(ranUncached(error, option, site), site);
+    return undefined;
+  }
+}
+
+/** Whether a method is to be cached for these arguments. */
+export function isWanted(cache: CacheService, site: MethodSite, when: OptionFunction | undefined, self: object, args: unknown[]): boolean {
+  return when === undefined || orReported(cache, site, 'when', () => Boolean(atOnce(when.apply(self, args)))) === true;
+}
+
 /** The decorated methods of instances whose prototype is `prototype`, inherited and overridden ones included. */
 export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] {
   if (prototype === null) return [];
@@ -152,9 +190,18 @@ export function isKeptByOverride(decorated: DecoratedMethod, key: string, self: 
   const { target, name, cache, namespace } = decorated;
   for (let at = Object.getPrototypeOf(self) as object | null; at !== null && at !== target; at = Object.getPrototypeOf(at) as object | null) {
     const override = methodsOf.get(at)?.find((method) => method.name === name && method.keyOf !== undefined);
-    if (override !== undefined) return override.cache === cache && override.namespace === namespace && override.keyOf?.(self, args) === key;
+    if (override !== undefined) return override.cache === cache && override.namespace === namespace && keyOrNone(override, self, args) === key;
   }
   return false;
+}
+
+/** An override whose key cannot be made has reported that, and runs without the cache. */
+function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): string | undefined {
+  try {
+    return keyOf?.(self, args);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Gives `instance` the cache for `slot`, also where it has none or another one already. */

@@ -33,6 +33,7 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   async onModuleInit(): Promise<void> {
     const all = this.#decorated();
     refuseSharedKeys(all);
+    for (const method of new Set(all.flatMap(({ methods }) => methods))) method.check?.();
     this.#warnOfSharedAnswers(all);
     const injected = new Set(all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance));
     for (const decorated of all) {

@@ -3,6 +3,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { CacheKitModule } from '../../cache-kit.module.js';
 import type { CacheKitOptions } from '../../cache-kit.options.js';
 import { CacheService } from '../../core/cache.service.js';
+import type { CacheError } from '../../core/cache.errors.js';
 
 const started: TestingModule[] = [];
 Logger.overrideLogger(false);
@@ -19,6 +20,12 @@ export async function start(providers: NonNullable<ModuleMetadata['providers']>,
 export async function startWith<T>(type: Type<T>, options?: CacheKitOptions): Promise<{ service: T; cache: CacheService }> {
   const app = await start([type], options);
   return { service: app.get(type), cache: app.get(CacheService) };
+}
+
+/** As `startWith`, and what the cache reports. */
+export async function startReported<T>(type: Type<T>): Promise<{ service: T; cache: CacheService; reports: CacheError[] }> {
+  const reports: CacheError[] = [];
+  return { ...(await startWith(type, { onError: (error) => reports.push(error) })), reports };
 }
 
 export async function closeAll(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { Observable } from 'rxjs';
+
 /*
  * How options are checked against the method they stand on. The options of a decorator are evaluated before TypeScript
  * looks at the method, so each function among them is inferred on its own, from the types its author wrote, as the
@@ -45,5 +47,12 @@ interface OneKeyForAllArguments<OneKey extends string, Gets extends unknown[]> {
   readonly gets: Gets;
 }
 
+/** `never` unless a method answers with an Observable, which its callers subscribe to and no cache can hold. */
+type ObservableMisfit<M extends Method> = 0 extends 1 & ReturnType<M> ? never : ReturnType<M> extends Observable<unknown> ? TheResultIsAnObservable<ReturnType<M>> : never;
+
+interface TheResultIsAnObservable<Is> {
+  readonly result: Is;
+}
+
 /** The third parameter of a decorator: the descriptor of the method, or, where there are misfits, something no descriptor is. */
-export type DescriptorUnless<Misfits, M extends Method> = [Misfits] extends [never] ? TypedPropertyDescriptor<M> : Misfits;
+export type DescriptorUnless<Misfits, M extends Method> = [Misfits | ObservableMisfit<M>] extends [never] ? TypedPropertyDescriptor<M> : Misfits | ObservableMisfit<M>;

@@ -247,7 +247,7 @@ export class HandlerRun {
     const captured = this.#captured(body);
     for (const name of NOT_SENT) exchange.removeHeader(name);
     if ('refusal' in captured) {
-      if (captured.refusal === 'tags' && this.#tagFault !== undefined) policy.cache.reportUnusable(this.#tagFault);
+      if (captured.refusal === 'tags' && this.#tagFault !== undefined) policy.cache.reportMisuse(this.#tagFault);
       return this.#pass(body, captured.refusal);
     }
     const { response } = captured;
