@@ -27,6 +27,7 @@ import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
 import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
 import { RouteExplorer } from './nest/http/route-explorer.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
+import { oneCache } from './nest/one-cache.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
 /** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
@@ -53,7 +54,7 @@ export interface CacheKitFeatureOptions extends NamespaceDefaults {
 /** The composition root: makes caches from options and gives them to the application. */
 @Module({})
 export class CacheKitModule {
-  /** A cache with these options. @throws CacheConfigError naming the option that is wrong */
+  /** A cache with these options; one for all modules that import it with the same name and equal options. @throws CacheConfigError naming the option that is wrong */
   static forRoot(options: CacheKitOptions = {}): DynamicModule {
     const resolved = resolveCacheKitOptions(options);
     const { name } = resolved.cache;
@@ -116,7 +117,7 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
       inject: [ModulesContainer, optionsToken, holdToken],
       useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
         refuseSecondMaker(name, modules);
-        return composeCache(resolved.cache, hold);
+        return oneCache(modules, { name, options: resolved.given, module }, () => composeCache(resolved.cache, hold));
       },
     },
     partOf(getAdminOptionsToken(name), 'admin'),
@@ -131,7 +132,7 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     RouteExplorer,
   ];
   const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
-  return {
+  const module: DynamicModule = {
     module: CacheKitModule,
     global: isGlobal,
     imports,
@@ -144,6 +145,7 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
       return [cacheToken, getHttpOptionsToken(name), ...forOthers().map(({ provide }) => provide)];
     },
   };
+  return module;
 }
 
 /**

@@ -18,6 +18,8 @@ export interface ResolvedCacheKitOptions {
   readonly cache: ResolvedCacheOptions;
   readonly http: ResolvedHttpOptions;
   readonly admin: ResolvedAdminOptions | undefined;
+  /** The options themselves, to be compared with those of another module. */
+  readonly given: CacheKitOptions;
 }
 
 /** @throws CacheConfigError naming the first option that is wrong */
@@ -27,5 +29,5 @@ export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheK
   readBoolean(isGlobal, 'isGlobal', true);
   const resolved = resolveCacheOptions(cache);
   const { staleWhileRevalidateMs, staleIfErrorMs } = resolved.load;
-  return { cache: resolved, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin) };
+  return { cache: resolved, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
 }

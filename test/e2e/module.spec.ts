@@ -39,6 +39,50 @@ describe('CacheKitModule.forRoot', () => {
     await app.close();
   });
 
+  it('makes one cache for all modules that import it with equal options, however these are written', async () => {
+    @Injectable()
+    class Reader {
+      constructor(readonly cache: CacheService) {}
+    }
+    const options = { memory: { maxEntries: 5 }, http: { varyBy: ['accept-language'] } };
+    @Module({ imports: [CacheKitModule.forRoot({ ...options, isGlobal: false })], providers: [Reader] })
+    class Users {}
+    @Module({ imports: [CacheKitModule.forRootAsync({ isGlobal: false, useFactory: () => ({ memory: { ...options.memory }, http: { varyBy: [...options.http.varyBy] } }) })], providers: [Reader] })
+    class Orders {}
+
+    const app = await start([Users, Orders]);
+    const [users, orders] = [Users, Orders].map((module) => app.select(module).get(Reader).cache);
+
+    expect(users).toBe(orders);
+    await app.close();
+    await expect(users?.getOrSet('k', () => 'loaded')).resolves.toBe('loaded');
+    expect(await users?.has('k')).toBe(false);
+  });
+
+  it.each([
+    [{ defaultTtl: '5m' as const }, { defaultTtl: '6m' as const }, 'defaultTtl'],
+    [{}, { memory: { maxEntries: 5 } }, 'memory'],
+    [{ onError: () => undefined }, { onError: () => undefined }, 'onError'],
+  ])('refuses two caches of one name whose options differ, and names both modules and the option: %j, %j', async (one, other, option) => {
+    @Module({ imports: [CacheKitModule.forRoot(one)] })
+    class Users {}
+    @Module({ imports: [CacheKitModule.forRoot(other)] })
+    class Orders {}
+
+    const app = start([Users, Orders]);
+
+    await expect(app).rejects.toMatchObject({ code: 'CACHE_CONFIG_INVALID' });
+    await expect(app).rejects.toThrow(new RegExp(`is imported by (Users and by Orders|Orders and by Users) for one cache, 'default', and their \`${option}\` differs\\. Import it once`));
+  });
+
+  it('makes a cache of its own for each application of a process', async () => {
+    const module = CacheKitModule.forRoot();
+    const [one, other] = await Promise.all([start([module]), start([module])]);
+
+    expect(one.get(CacheService)).not.toBe(other.get(CacheService));
+    await Promise.all([one.close(), other.close()]);
+  });
+
   it('is global unless told otherwise', async () => {
     @Injectable()
     class Deep {
