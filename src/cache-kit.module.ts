@@ -18,6 +18,7 @@ import { CACHE_OPTION_NAMES, DEFAULT_CACHE_NAME } from './core/cache-options.js'
 import { CacheConfigError } from './core/cache.errors.js';
 import type { CacheService } from './core/cache.service.js';
 import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';
+import { shortDurationsIn } from './core/finding.js';
 import { checkNames } from './core/option-checks.js';
 import { ProcessHold } from './core/process-hold.js';
 import { show } from './core/show.js';
@@ -28,6 +29,7 @@ import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
 import { RouteExplorer } from './nest/http/route-explorer.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
 import { oneCache } from './nest/one-cache.js';
+import { adviceOf, StartUpAdvisor } from './nest/start-up-advisor.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
 /** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
@@ -83,8 +85,11 @@ export class CacheKitModule {
     const token = getCacheNamespaceToken(namespace, cache);
     const provider: FactoryProvider<NamespacedCache> = {
       provide: token,
-      inject: [getCacheToken(cache)],
-      useFactory: (service: CacheService) => new NamespacedCache(service, namespace, defaults),
+      inject: [getCacheToken(cache), ModulesContainer],
+      useFactory: (service: CacheService, modules: ModulesContainer) => {
+        for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `)) adviceOf(modules).add(finding);
+        return new NamespacedCache(service, namespace, defaults);
+      },
     };
     return { module: CacheKitModule, providers: [provider], exports: [token] };
   }
@@ -130,6 +135,11 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     },
     DecoratorExplorer,
     RouteExplorer,
+    {
+      provide: `CACHE_KIT_ADVISOR:${name}`,
+      inject: [ModulesContainer, optionsToken],
+      useFactory: (modules: ModulesContainer, { cache }: ResolvedCacheKitOptions) => new StartUpAdvisor(adviceOf(modules), cache),
+    },
   ];
   const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
   const module: DynamicModule = {

@@ -1,4 +1,5 @@
 import { CACHE_OPTION_NAMES, type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from './core/cache-options.js';
+import { shortDurationsIn } from './core/finding.js';
 import { checkNames, readBoolean } from './core/option-checks.js';
 import { OTHER_ROOT_NAMES } from './core/other-names.js';
 import { type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './nest/admin/admin-options.js';
@@ -28,6 +29,7 @@ export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheK
   const { isGlobal, http, admin, ...cache } = options;
   readBoolean(isGlobal, 'isGlobal', true);
   const resolved = resolveCacheOptions(cache);
+  const findings = shortDurationsIn(http ?? {}, 'CacheKitModule.forRoot({ http }): ');
   const { staleWhileRevalidateMs, staleIfErrorMs } = resolved.load;
-  return { cache: resolved, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
+  return { cache: { ...resolved, findings: [...resolved.findings, ...findings] }, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
 }

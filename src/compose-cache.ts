@@ -5,12 +5,13 @@ import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.option
 import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
-import type { CacheError } from './core/cache.errors.js';
+import { CacheConfigError, type CacheError } from './core/cache.errors.js';
 import { createEntryCodec } from './core/codec.js';
 import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
 import type { ProcessHold } from './core/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
+import { listOf } from './nest/start-up-advisor.js';
 
 /**
  * The cache without Nest's container: for scripts, workers and tests. End it with `close()`. Takes the options of
@@ -18,7 +19,17 @@ import { SystemClock } from './core/system-clock.js';
  * @throws CacheConfigError naming the option that is wrong
  */
 export async function createCache(options: CacheKitOptions = {}): Promise<CacheService> {
-  return composeCache(resolveCacheKitOptions(options).cache);
+  const { cache } = resolveCacheKitOptions(options);
+  tellFindings(cache);
+  return composeCache(cache);
+}
+
+/** @throws CacheConfigError with `strict` */
+function tellFindings({ name, findings, isStrict }: ResolvedCacheOptions): void {
+  const list = listOf(findings);
+  if (list === undefined) return;
+  if (isStrict) throw new CacheConfigError(list);
+  loggerOf(name).warn(list);
 }
 
 /**

@@ -3,6 +3,7 @@ import type { CacheKitFactoryOptions } from './cache-kit.module.js';
 import type { Backend } from './core/cache-options.js';
 import { CacheConfigError } from './core/cache.errors.js';
 import type { Ttl } from './core/duration.js';
+import { type Finding, FINDINGS } from './core/finding.js';
 import type { EncryptionOptions } from './core/sealing-options.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,13 +12,15 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * The options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
  * `CACHE_BACKEND`, `CACHE_DEFAULT_TTL` (with a unit: `300s`), `CACHE_DEFAULT_NAMESPACE`, `CACHE_VERSION`,
  * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS`
- * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`). A variable that is unset or empty leaves the default.
+ * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and where there is no URL `CACHE_REDIS_HOST`, `CACHE_REDIS_PORT`,
+ * `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the default; one that begins with
+ * `CACHE_` and is none of these is found by the start-up advisor.
  */
-export const cacheKitConfig = registerAs('cacheKit', () => readEnvironment(process.env));
+export const cacheKitConfig = registerAs('cacheKit', () => ({ ...readEnvironment(process.env), [FINDINGS]: unknownVariables(process.env) }));
 
 function readEnvironment(env: Environment): CacheKitFactoryOptions {
   const memory = without({ maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'), maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES') });
-  const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL'), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
+  const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL') ?? urlOfParts(env), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
   return without({
     backend: textFrom(env, 'CACHE_BACKEND') as Backend | undefined,
     defaultTtl: textFrom(env, 'CACHE_DEFAULT_TTL') as Ttl | undefined,
@@ -28,6 +31,30 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
     redis: Object.keys(redis).length === 0 ? undefined : redis,
     encryption: keysFrom(env, 'CACHE_ENCRYPTION_KEYS'),
   });
+}
+
+/** Every name that is read; `CACHE_KIT_MODE` is, by decorated methods without a cache. */
+const VARIABLES = [
+  ...['CACHE_BACKEND', 'CACHE_DEFAULT_TTL', 'CACHE_DEFAULT_NAMESPACE', 'CACHE_VERSION', 'CACHE_STATS', 'CACHE_ENCRYPTION_KEYS', 'CACHE_KIT_MODE'],
+  ...['CACHE_MEMORY_MAX_ENTRIES', 'CACHE_MEMORY_MAX_BYTES', 'CACHE_REDIS_URL', 'CACHE_KEY_PREFIX'],
+  ...['CACHE_REDIS_HOST', 'CACHE_REDIS_PORT', 'CACHE_REDIS_PASSWORD', 'CACHE_REDIS_DB'],
+];
+
+function unknownVariables(env: Environment): Finding[] {
+  const unknown = Object.keys(env).filter((name) => name.startsWith('CACHE_') && !VARIABLES.includes(name));
+  return unknown.map((name) => {
+    const near = VARIABLES.find((known) => name.includes(known) || known.includes(name));
+    const instead = near === undefined ? `Known are ${VARIABLES.join(', ')}.` : `Write ${near}.`;
+    return { problem: `The environment variable ${name} is set, and the cache reads none of that name.`, fix: instead };
+  });
+}
+
+/** A URL of host, port, password and database, where there is at least one of them. */
+function urlOfParts(env: Environment): string | undefined {
+  const [host, port, password, db] = ['HOST', 'PORT', 'PASSWORD', 'DB'].map((part) => textFrom(env, `CACHE_REDIS_${part}`));
+  if ([host, port, password, db].every((part) => part === undefined)) return undefined;
+  const credentials = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
+  return `redis://${credentials}${host ?? 'localhost'}:${port ?? 6379}${db === undefined ? '' : `/${db}`}`;
 }
 
 function textFrom(env: Environment, name: string): string | undefined {

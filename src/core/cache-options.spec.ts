@@ -11,6 +11,8 @@ describe('resolveCacheOptions', () => {
       defaultNamespace: undefined,
       version: undefined,
       hasStats: true,
+      isStrict: false,
+      findings: [],
       store: { kind: 'memory', memory: { maxEntries: 1000, maxBytes: 67_108_864, policy: 'adaptive', isolation: 'clone' } },
       isolation: 'clone',
       load: {

@@ -2,6 +2,7 @@ import { checkKey } from './cache-key.js';
 import { CacheConfigError, type CacheError } from './cache.errors.js';
 import type { LoadOptions } from './call-options.js';
 import { parseTtl, type Ttl } from './duration.js';
+import { type Finding, findingsIn, shortDurationsIn } from './finding.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
 import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
 import { OTHER_MEMORY_NAMES } from './other-names.js';
@@ -40,6 +41,8 @@ export interface CacheOptions extends LoadOptions {
   encryption?: EncryptionOptions;
   /** The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with a backend that has a server. @default the real time */
   clock?: Clock;
+  /** Whether what the start-up advisor finds fails the start instead of being logged. @default false */
+  strict?: boolean;
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
   onError?: (error: CacheError) => void;
 }
@@ -65,6 +68,9 @@ export interface ResolvedCacheOptions {
   readonly defaultNamespace: string | undefined;
   readonly version: string | undefined;
   readonly hasStats: boolean;
+  readonly isStrict: boolean;
+  /** What is probably not meant as it is written. */
+  readonly findings: readonly Finding[];
   /** How callers of one process are kept from changing each other's values. */
   readonly isolation: Isolation;
   readonly load: LoadPolicy;
@@ -105,6 +111,7 @@ export const CACHE_OPTION_NAMES: readonly string[] = [
   'compression',
   'encryption',
   'clock',
+  'strict',
   'onError',
   ...LOAD_OPTION_NAMES,
 ] satisfies (keyof CacheOptions)[];
@@ -119,6 +126,8 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     hasStats: readBoolean(options.stats, 'stats', true),
+    isStrict: readBoolean(options.strict, 'strict', false),
+    findings: [...findingsIn(options), ...shortDurationsIn(options, 'CacheKitModule.forRoot(): ')],
     isolation: 'memory' in store ? store.memory.isolation : 'clone',
     load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' })),
     clock: readClock(options.clock, store),
@@ -130,7 +139,7 @@ const CLOCK_METHODS = ['nowMs', 'coarseNowMs', 'wallMs', 'schedule'] as const sa
 
 function readClock(clock: unknown, store: ResolvedStore): Clock | undefined {
   if (clock === undefined) return undefined;
-  const missing = CLOCK_METHODS.find((method) => typeof (clock as Partial<Clock> | null)?.[method] !== 'function');
+  const missing = CLOCK_METHODS.find((method) => typeof (clock)?.[method] !== 'function');
   if (missing !== undefined) {
     throw new CacheConfigError(`Expected \`clock\` to be a Clock, got \`${show(clock)}\` without \`${missing}()\`. Write \`clock: fakeClock()\`, of nestjs-cache-kit/testing, or leave it out for the real time.`);
   }

@@ -254,6 +254,21 @@ describe('cacheKitConfig', () => {
   });
 
   it.each([
+    [{ CACHE_REDIS_HOST: 'cache.test' }, 'redis://cache.test:6379'],
+    [{ CACHE_REDIS_HOST: 'cache.test', CACHE_REDIS_PORT: '6380', CACHE_REDIS_PASSWORD: 'p@ss/word', CACHE_REDIS_DB: '2' }, 'redis://:p%40ss%2Fword@cache.test:6380/2'],
+    [{ CACHE_REDIS_DB: '3' }, 'redis://localhost:6379/3'],
+    [{ CACHE_REDIS_HOST: 'cache.test', CACHE_REDIS_URL: 'redis://other.test' }, 'redis://other.test'],
+  ])('makes a URL of the parts in %j', (env, url) => {
+    const before = { ...process.env };
+    Object.assign(process.env, env);
+    try {
+      expect(cacheKitConfig().redis?.url).toBe(url);
+    } finally {
+      process.env = before;
+    }
+  });
+
+  it.each([
     [{ CACHE_DEFAULT_TTL: 'soon' }, /Expected `defaultTtl`.*got `soon`/],
     [{ CACHE_DEFAULT_TTL: '300' }, /Expected `defaultTtl`/],
     [{ CACHE_BACKEND: 'memcached' }, /Expected `backend` to be one of/],

@@ -44,6 +44,8 @@ export type KeysOf = (self: object, args: unknown[]) => string[];
 export interface MethodTraits {
   readonly cache: string;
   readonly namespace: string | undefined;
+  /** The options as they are written. */
+  readonly options: object;
   /** The key of a call that loads; where it loads many, that of the first id. */
   readonly keyOf?: KeyOf;
   /** The keys of a call that loads many. */
@@ -109,7 +111,7 @@ export function checkedAt<T>(site: MethodSite, check: () => T): T {
 }
 
 export function placeOf(options: { cache?: string; namespace?: string }): MethodTraits {
-  return { cache: options.cache ?? 'default', namespace: options.namespace };
+  return { cache: options.cache ?? 'default', namespace: options.namespace, options };
 }
 
 /** Puts `call` in the place of the method, and keeps the method's name, length, properties and metadata. */

@@ -1,7 +1,9 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
+import { shortDurationsIn } from '../../core/finding.js';
+import { adviceOf } from '../start-up-advisor.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { addCacheFinder, bindCache, type CacheFinder, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';
 
@@ -22,7 +24,6 @@ interface Decorated {
  */
 @Injectable()
 export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, CacheFinder {
-  readonly #logger = new Logger('CacheKit');
   readonly #stopFinding: () => void;
 
   constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {
@@ -33,8 +34,11 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   async onModuleInit(): Promise<void> {
     const all = this.#decorated();
     refuseSharedKeys(all);
-    for (const method of new Set(all.flatMap(({ methods }) => methods))) method.check?.();
-    this.#warnOfSharedAnswers(all);
+    for (const method of new Set(all.flatMap(({ methods }) => methods))) {
+      method.check?.();
+      this.#advise(method);
+    }
+    for (const { wrapper, methods } of all) if (!wrapper.isDependencyTreeStatic()) this.#adviseOnSharedAnswers(methods);
     const injected = new Set(all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance));
     for (const decorated of all) {
       if (!isConstructedByNest(decorated.wrapper) && !injected.has(decorated.wrapper.instance)) await bindInstance(decorated);
@@ -59,18 +63,21 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     return [...this.modules.values()].flatMap((module) => wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)));
   }
 
-  #warnOfSharedAnswers(all: readonly Decorated[]): void {
-    const warned = new Set<DecoratedMethod>();
-    for (const { wrapper, methods } of all) {
-      if (wrapper.isDependencyTreeStatic()) continue;
-      for (const method of methods) {
-        if (method.isKeyless !== true || warned.has(method)) continue;
-        warned.add(method);
-        this.#logger.warn(
-          `${method.label}: the provider is made anew for each request, but without a \`key\` its answers are shared by all requests. ` +
-            'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments alone ends this warning.',
-        );
-      }
+  #advise({ label, cache, options, decorator }: DecoratedMethod): void {
+    const advice = adviceOf(this.modules);
+    for (const finding of shortDurationsIn(options, `${label}: `)) advice.add(finding);
+    const { tags } = options as { tags?: unknown };
+    if (decorator === '@CacheInvalidate') advice.invalidatesTags({ cache, tags, label });
+    else advice.writesTags({ cache, tags });
+  }
+
+  #adviseOnSharedAnswers(methods: readonly DecoratedMethod[]): void {
+    for (const { label, isKeyless } of methods) {
+      if (isKeyless !== true) continue;
+      adviceOf(this.modules).add({
+        problem: `${label}: the provider is made anew for each request, but without a \`key\` its answers are shared by all requests.`,
+        fix: 'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments alone says so.',
+      });
     }
   }
 }

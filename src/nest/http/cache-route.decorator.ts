@@ -49,6 +49,12 @@ export function routeOptionsOf(controller: object, handler: object): CacheRouteO
   return ofHandler && ofController ? { ...ofController, ...ofHandler } : ofHandler;
 }
 
+/** The options of `@CacheRoute` on a handler or controller itself; none where there is no such decorator. */
+export function writtenOn(target: object): CacheRouteOptions {
+  const written = Reflect.getMetadata(ROUTE_METADATA, target) as CacheRouteOptions | false | undefined;
+  return written === false ? {} : (written ?? {});
+}
+
 /** Whether one of the decorators stands on the handler itself. */
 export function isDecorated(handler: object): boolean {
   return Reflect.hasMetadata(ROUTE_METADATA, handler);

@@ -76,15 +76,36 @@ export function interceptorsOf(target: object): readonly object[] {
   return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];
 }
 
+/** Whether an interceptor is bound to a handler or its controller, and not only to the whole application. */
+export function isCovered({ controller, handler }: { readonly controller: object; readonly handler: object }, interceptor: object): boolean {
+  return isBound(handler, interceptor) || isBound(controller, interceptor);
+}
+
+export function isBound(target: object, interceptor: object): boolean {
+  return interceptorsOf(target).some((one) => isOfClass(one, interceptor));
+}
+
+/** Whether an interceptor is bound to the whole application. */
+export function isBoundGlobally(config: ApplicationConfig, interceptor: object): boolean {
+  const ofRequests = (config.getGlobalRequestInterceptors?.() ?? []).map(({ metatype }) => metatype);
+  return [...(config.getGlobalInterceptors?.() ?? []), ...ofRequests].some((one) => one !== undefined && isOfClass(one, interceptor));
+}
+
 /** Bound as a class, or as an object of it. */
 export function classOf(interceptor: object | undefined): object | undefined {
   return typeof interceptor === 'function' ? interceptor : interceptor?.constructor;
 }
 
+/** Whether it is of this class, or of one that extends it. */
+function isOfClass(interceptor: object, type: object): boolean {
+  const given = classOf(interceptor) as Class;
+  return given === type || given.prototype instanceof (type as Class);
+}
+
 /** What is read of an application's configuration; Nest hands it out to nobody, but keeps it in the container. */
 export type ApplicationConfig = Partial<{
   getGlobalInterceptors(): readonly object[];
-  getGlobalRequestInterceptors(): readonly object[];
+  getGlobalRequestInterceptors(): readonly { readonly metatype?: object }[];
   getGlobalPrefix(): string;
   getVersioning(): VersioningOptions | undefined;
 }>;

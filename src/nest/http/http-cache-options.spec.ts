@@ -10,6 +10,7 @@ describe('resolveHttpCacheOptions', () => {
 
     expect(resolved).toEqual({
       ttlMs: 3_600_000,
+      coveredTtlMs: 0,
       isOptIn: false,
       scope: 'public',
       varyBy: [],

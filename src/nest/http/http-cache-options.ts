@@ -27,7 +27,11 @@ export interface VaryHeader {
 
 /** Defaults of all routes of a cache. */
 export interface HttpCacheOptions {
-  /** How long an answer that declares nothing is fresh; 0: only what the answer itself declares. @default the cache's `defaultTtl` */
+  /**
+   * How long an answer that declares nothing is fresh; 0: only what the answer itself declares. Default: the cache's
+   * `defaultTtl` for routes that ask to be cached, by `@CacheRoute` or an interceptor of their own or of their controller,
+   * and 0 for those that are covered by an interceptor of the whole application.
+   */
   ttl?: Ttl;
   /** Only routes with `@CacheRoute` take part. @default false */
   optIn?: boolean;
@@ -97,6 +101,8 @@ export interface ShownHeaders {
 /** `HttpCacheOptions`, said once and read once. */
 export interface ResolvedHttpOptions extends ResolvedRouteDefaults, ShownHeaders {
   readonly isOptIn: boolean;
+  /** `ttlMs` of routes that do not ask to be cached. */
+  readonly coveredTtlMs: number;
   readonly hosts: readonly string[] | undefined;
   readonly identitySigns: IdentitySigns;
 }
@@ -131,8 +137,10 @@ export interface CacheDefaults {
 export function resolveHttpCacheOptions(user: unknown, ofCache: CacheDefaults): ResolvedHttpOptions {
   const options = (user ?? {}) as HttpCacheOptions;
   checkNames(options, OPTION_NAMES, 'http.');
+  const defaults = readRouteDefaults(options, { ...ROUTE_DEFAULTS, ...ofCache }, 'http.');
   return Object.freeze({
-    ...readRouteDefaults(options, { ...ROUTE_DEFAULTS, ...ofCache }, 'http.'),
+    ...defaults,
+    coveredTtlMs: options.ttl === undefined ? 0 : defaults.ttlMs,
     ...readShownHeaders(options.headers),
     isOptIn: readBoolean(options.optIn, 'http.optIn', false),
     hosts: readHosts(options.hosts),

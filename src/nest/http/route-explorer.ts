@@ -1,13 +1,15 @@
 import 'reflect-metadata';
-import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { shortDurationsIn } from '../../core/finding.js';
+import { adviceOf } from '../start-up-advisor.js';
 import { CacheInterceptor } from './cache.interceptor.js';
-import { type CacheRouteOptions, isDecorated, routeOptionsOf } from './cache-route.decorator.js';
-import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, type Handler, handlersOf } from './handler-facts.js';
+import { type CacheRouteOptions, isDecorated, routeOptionsOf, writtenOn } from './cache-route.decorator.js';
+import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './handler-facts.js';
 import { readRouteDefaults } from './http-cache-options.js';
 import { declaresScope, findCache } from './route-policy.js';
-import { type CheckedRoute, isCovered, isRoute, mayBeCached, warningOf } from './route-warnings.js';
+import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached } from './route-findings.js';
 import { checkTextKey } from './text-key.js';
 
 /** Of the module's class, by `RouterModule`, with the application's id after it, or without. */
@@ -19,8 +21,6 @@ const explored = new WeakSet<ModulesContainer>();
 /** Looks through the routes when the application starts. */
 @Injectable()
 export class RouteExplorer implements OnModuleInit {
-  readonly #logger = new Logger(CacheInterceptor.name);
-
   constructor(
     @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
@@ -32,7 +32,8 @@ export class RouteExplorer implements OnModuleInit {
     const config = configOf(this.moduleRef);
     const routes = controllersOf(this.modules).flatMap(({ controller, module }) => this.#routesOf(controller, module, config));
     for (const route of routes) this.#check(route, config);
-    for (const warning of new Set(routes.flatMap((route) => warningOf(route, CacheInterceptor) ?? []))) this.#logger.warn(warning);
+    const interception = { interceptor: CacheInterceptor, isGlobal: isBoundGlobally(config, CacheInterceptor) };
+    for (const route of routes) this.#advise(route, interception);
     explored.add(this.modules);
   }
 
@@ -43,7 +44,7 @@ export class RouteExplorer implements OnModuleInit {
       if (options === false || !isRoute(handler)) return [];
       const facts = factsOf(controller, handler, this.modules, config);
       const http = findCache(this.moduleRef, options?.cache ?? 'default')?.http;
-      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler), isScopeDeclared: http !== undefined && declaresScope(options, http) }];
+      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler), isAsked: options !== undefined, isScopeDeclared: http !== undefined && declaresScope(options, http) }];
     });
   }
 
@@ -59,6 +60,17 @@ export class RouteExplorer implements OnModuleInit {
     const { varyBy } = readRouteDefaults(options, found.http, '@CacheRoute ');
     const prefixes = [config.getGlobalPrefix?.() ?? '', this.#pathOf(module)];
     checkTextKey({ controller, handler, identity: facts.identity, key: options.key, varyBy, prefixes });
+  }
+
+  #advise(route: ExploredRoute, interception: Interception): void {
+    const { controller, handler, facts, options } = route;
+    const advice = adviceOf(this.modules);
+    const durations = [
+      ...shortDurationsIn(writtenOn(controller), `@CacheRoute on ${controller.name}: `),
+      ...shortDurationsIn(writtenOn(handler), `@CacheRoute on ${facts.identity}: `),
+    ];
+    for (const finding of [...findingsOf(route, interception), ...durations]) advice.add(finding);
+    if (route.isAsked || isCovered(route, CacheInterceptor)) advice.writesTags({ cache: options?.cache ?? 'default', tags: options?.tags });
   }
 
   #pathOf(module: Class): string {

@@ -5,7 +5,7 @@ import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, keptStaleMs } from './cached-response.js';
 import { type CacheRouteOptions, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
-import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf, type Hindrance, hindranceOf } from './handler-facts.js';
+import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf, type Hindrance, hindranceOf, isCovered } from './handler-facts.js';
 import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults, type ShownHeaders } from './http-cache-options.js';
 import type { IdentitySigns } from './identity-signs.js';
 import { type KeyRules, routePathOf } from './route-key.js';
@@ -25,6 +25,8 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly tags: readonly string[] | TagsFunction;
   /** The route, not only the module's defaults, says whose answers it gives. */
   readonly isScopeDeclared: boolean;
+  /** It is to be cached by `@CacheRoute`, or by an interceptor of its own or its controller's, and not only covered. */
+  readonly isAsked: boolean;
   readonly identitySigns: IdentitySigns;
   readonly headerNames: readonly string[];
   readonly hosts: readonly string[] | undefined;
@@ -56,7 +58,7 @@ export class RoutePolicies {
     let ofController = this.#known.get(controller);
     if (ofController === undefined) this.#known.set(controller, (ofController = new WeakMap()));
     if (!ofController.has(handler)) {
-      ofController.set(handler, this.#policyOf(routeOptionsOf(controller, handler), this.#factsOf(controller, handler)));
+      ofController.set(handler, this.#policyOf(controller, handler));
     }
     return ofController.get(handler);
   }
@@ -84,14 +86,17 @@ export class RoutePolicies {
     return this.moduleRef.get(ModulesContainer, { strict: false });
   }
 
-  #policyOf(route: CacheRouteOptions | false | undefined, facts: HandlerFacts): RoutePolicy | undefined {
+  #policyOf(controller: Class, handler: Handler): RoutePolicy | undefined {
+    const route = routeOptionsOf(controller, handler);
+    const facts = this.#factsOf(controller, handler);
     const options = route === false ? {} : (route ?? {});
     const found = findCache(this.moduleRef, options.cache ?? 'default');
     // The start has refused every route that was meant to be cached and has no cache.
     if (found === undefined) return undefined;
     const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
-    const defaults = readRouteDefaults(options, http, '@CacheRoute ');
+    const isAsked = route !== undefined || isCovered({ controller, handler }, this.interceptor);
+    const defaults = readRouteDefaults(options, isAsked ? http : { ...http, ttlMs: http.coveredTtlMs }, '@CacheRoute ');
     const { namespace, key, tags = [] } = options;
     const isScopeDeclared = declaresScope(options, http);
     return {
@@ -106,6 +111,7 @@ export class RoutePolicies {
       versionHeader: facts.version.header,
       identitySigns: http.identitySigns,
       isScopeDeclared,
+      isAsked,
       headerNames: facts.headerNames,
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : hindranceOf(facts, isScopeDeclared),

@@ -7,7 +7,7 @@ import type { RoutePassage } from './route-passage.js';
  * stored. For its client alone it sees the request as it is; where that makes a difference, nothing is stored.
  *
  * For its client alone it runs where the answer is expected to be nobody else's: the request carries an identity, or
- * says no-store, or the last answer for the key was not stored. When such an answer could have been stored all the
+ * says no-store, the route is only covered and has declared nothing yet, or the last answer for the key was not stored. When such an answer could have been stored all the
  * same, the next run is for the cache: one request later than without the mask.
  */
 
@@ -16,21 +16,21 @@ export function runsForCache({ key, response }: Pick<Found, 'key' | 'response'>,
   const isJudged = response !== undefined && access.accepts(response);
   // A HEAD is not stored, but may say that what is stored has changed (RFC 9111 section 4.3.5).
   if (!access.stores) return isJudged && exchange.request.method === 'HEAD';
-  return isJudged || traffic.isKept(kindOf(key, access.identity), isKeptByDefault(access.identity), policy.cache.clock.coarseNowMs());
+  return isJudged || traffic.isKept(kindOf(key, access.identity), isKeptByDefault(access, policy), policy.cache.clock.coarseNowMs());
 }
 
 /** Remembers of the last run for a key whether its answer was one to be stored. A fault of the handler says nothing about the answers that come after it. */
 export function learn({ response, status, isStorable = false }: RunResult, key: string, { access, traffic, policy }: RoutePassage): void {
   if (!access.stores || (response === undefined && !isStorable && status >= 500)) return;
   const nowMs = policy.cache.clock.coarseNowMs();
-  traffic.learnKept(kindOf(key, access.identity), response !== undefined || isStorable, isKeptByDefault(access.identity), nowMs);
+  traffic.learnKept(kindOf(key, access.identity), response !== undefined || isStorable, isKeptByDefault(access, policy), nowMs);
   if (access.isShared) traffic.learn(key, isStorable || (response !== undefined && response.freshMs > 0), nowMs);
 }
 
 type Identity = RoutePassage['access']['identity'];
 
-function isKeptByDefault(identity: Identity): boolean {
-  return identity === 'none';
+function isKeptByDefault({ identity }: RoutePassage['access'], { isAsked }: RoutePassage['policy']): boolean {
+  return isAsked && identity === 'none';
 }
 
 /** Keys hold no line breaks. */

@@ -1,0 +1,103 @@
+import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import type { ModulesContainer } from '@nestjs/core';
+import { CacheConfigError } from '../core/cache.errors.js';
+import { type Finding } from '../core/finding.js';
+
+/*
+ * What the kit finds out about an application while it starts, in one list: each module and explorer adds to it, and when
+ * everything has been looked through it is logged once. With `strict` it is an error, and the application does not start.
+ */
+
+/** The options of a decorator or route, as far as they are about tags. */
+export interface TagOptions {
+  readonly cache: string;
+  readonly tags: unknown;
+}
+
+/** The findings about one application. */
+export class Advice {
+  readonly #logger = new Logger('CacheKit');
+  readonly #findings = new Map<string, Finding>();
+  /** By cache. */
+  readonly #writers: TagOptions[] = [];
+  readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
+  #isTold = false;
+
+  /** What is found after the start is logged at once. */
+  add(finding: Finding): void {
+    const isNew = !this.#findings.has(finding.problem);
+    this.#findings.set(finding.problem, finding);
+    if (isNew && this.#isTold) this.#logger.warn(sentenceOf(finding));
+  }
+
+  /** A decorator or route stores with these tags. */
+  writesTags(options: TagOptions): void {
+    this.#writers.push(options);
+  }
+
+  /** A decorator invalidates these tags. */
+  invalidatesTags(options: TagOptions & { readonly label: string }): void {
+    this.#invalidators.push(options);
+  }
+
+  /** Logs the list, once. @throws CacheConfigError in its place, with `strict` */
+  tell({ isStrict }: { readonly isStrict: boolean }): void {
+    for (const finding of this.#unwrittenTags()) this.add(finding);
+    const list = listOf([...this.#findings.values()]);
+    if (list !== undefined && isStrict) throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
+    if (list !== undefined && !this.#isTold) this.#logger.warn(list);
+    this.#isTold = true;
+  }
+
+  /** Where some tags are computed, or nothing is stored by decorators, what is written cannot be told. */
+  #unwrittenTags(): Finding[] {
+    return this.#invalidators.flatMap(({ cache, tags, label }) => {
+      const writers = this.#writers.filter((writer) => writer.cache === cache);
+      if (writers.length === 0 || writers.some((writer) => typeof writer.tags === 'function')) return [];
+      const written = new Set(writers.flatMap((writer) => (writer.tags ?? []) as string[]));
+      return ((Array.isArray(tags) ? tags : []) as string[]).filter((tag) => !written.has(tag)).map((tag) => unwritten(tag, label, [...written]));
+    });
+  }
+}
+
+const adviceFor = new WeakMap<ModulesContainer, Advice>();
+
+export function adviceOf(modules: ModulesContainer): Advice {
+  const advice = adviceFor.get(modules) ?? new Advice();
+  adviceFor.set(modules, advice);
+  return advice;
+}
+
+/** Tells the list when the modules have been looked through. One for each cache, because each may be `strict`. */
+export class StartUpAdvisor implements OnApplicationBootstrap {
+  /** @param options those of a cache */
+  constructor(
+    private readonly advice: Advice,
+    private readonly options: { readonly isStrict: boolean; readonly findings: readonly Finding[] },
+  ) {
+    for (const finding of options.findings) advice.add(finding);
+  }
+
+  /** @throws CacheConfigError with all findings, when there are any and the cache is `strict` */
+  onApplicationBootstrap(): void {
+    this.advice.tell(this.options);
+  }
+}
+
+/** The findings as one text; `undefined` where there are none. */
+export function listOf(findings: readonly Finding[]): string | undefined {
+  if (findings.length === 0) return undefined;
+  return [`${findings.length === 1 ? 'One thing' : `${findings.length} things`} about the cache to look at:`, ...findings.map((finding, i) => `  ${i + 1}. ${sentenceOf(finding)}`)].join('\n');
+}
+
+function sentenceOf({ problem, fix }: Finding): string {
+  return `${problem} ${fix}`;
+}
+
+function unwritten(tag: string, label: string, written: readonly string[]): Finding {
+  const known = written.length === 0 ? 'no decorator writes tags' : `those that decorators write are ${written.map((each) => `'${each}'`).join(', ')}`;
+  return {
+    problem: `${label} invalidates the tag '${tag}', and nothing is stored with it: ${known}.`,
+    fix: `Add \`tags: ['${tag}']\` to what it should remove. Where code stores with it, write \`tags: () => ['${tag}']\` here.`,
+  };
+}
