@@ -58,10 +58,7 @@ export interface CacheKitFeatureOptions extends NamespaceDefaults {
 export class CacheKitModule {
   /** A cache with these options; one for all modules that import it with the same name and equal options. @throws CacheConfigError naming the option that is wrong */
   static forRoot(options: CacheKitOptions = {}): DynamicModule {
-    const resolved = resolveCacheKitOptions(options);
-    const { name } = resolved.cache;
-    const controllers = resolved.admin === undefined ? [] : [createAdminController(name, resolved.admin.path)];
-    return cacheModule({ name, isGlobal: options.isGlobal ?? true, controllers, options: { useFactory: () => resolved } });
+    return moduleOf(resolveCacheKitOptions(options), options);
   }
 
   /** A cache whose options are made by a factory, with what it injects. A wrong option fails the start-up. */
@@ -93,6 +90,13 @@ export class CacheKitModule {
     };
     return { module: CacheKitModule, providers: [provider], exports: [token] };
   }
+}
+
+/** The module of a cache whose options were read already. */
+export function moduleOf(resolved: ResolvedCacheKitOptions, { isGlobal = true }: Pick<CacheKitOptions, 'isGlobal'>): DynamicModule {
+  const { name } = resolved.cache;
+  const controllers = resolved.admin === undefined ? [] : [createAdminController(name, resolved.admin.path)];
+  return cacheModule({ name, isGlobal, controllers, options: { useFactory: () => resolved } });
 }
 
 interface CacheModuleParts {

@@ -164,7 +164,7 @@ const BACKENDS_WITH = {
 
 function readStore(options: CacheOptions): ResolvedStore {
   const { adapter } = options;
-  const backend = readOneOf(options.backend, BACKENDS, 'backend') ?? 'memory';
+  const backend = readBackend(options.backend);
   if (adapter !== undefined) {
     const other = (['backend', ...Object.keys(BACKENDS_WITH)] as (keyof CacheOptions)[]).find((option) => options[option] !== undefined);
     if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
@@ -179,6 +179,11 @@ function readStore(options: CacheOptions): ResolvedStore {
   const sealed = { compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
   if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealed };
   return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: Object.freeze(readMemory(options.memory)), ...sealed };
+}
+
+/** @throws CacheConfigError when it is none */
+export function readBackend(backend: unknown): Backend {
+  return readOneOf(backend, BACKENDS, 'backend') ?? 'memory';
 }
 
 /** @throws CacheConfigError when it is none */

@@ -66,6 +66,10 @@ const rootValues = [
   'urlTag',
 ];
 
+/** The same for `/testing`. */
+const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'provideTestCache'];
+const testingTypes = ['AdapterUnderTest', 'CacheKitTestingOptions', 'ContractOptions', 'FakeClock', 'OpenAdapter', 'TestCacheOptions'];
+
 /** What users may import as a type only. */
 const rootTypes = [
   'AdapterUsage',
@@ -288,6 +292,11 @@ describe('the built package', () => {
 
   it('exports these types', () => {
     expect(declaredTypes(join(dist, 'index.d.ts')).sort()).toEqual(rootTypes);
+  });
+
+  it('exports these values and types for tests', async () => {
+    expect((await importEntry(join(dist, 'testing/index.js'))).names.sort()).toEqual(testingValues);
+    expect(declaredTypes(join(dist, 'testing/index.d.ts')).sort()).toEqual(testingTypes);
   });
 
   it('is found in order by publint', async () => {

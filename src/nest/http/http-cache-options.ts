@@ -105,6 +105,8 @@ export interface ResolvedHttpOptions extends ResolvedRouteDefaults, ShownHeaders
   readonly coveredTtlMs: number;
   readonly hosts: readonly string[] | undefined;
   readonly identitySigns: IdentitySigns;
+  /** Every route answers as if there were no cache: for tests. */
+  readonly standsAside?: true;
 }
 
 const ROUTE_OPTION_NAMES = ['ttl', 'scope', 'varyBy', 'query', 'cacheControl', 'honourRequestDirectives', 'maxBodyBytes', 'statusTtl'] as const satisfies (keyof HttpCacheOptions & keyof RouteDefaultOptions)[];

@@ -94,7 +94,7 @@ export class RoutePolicies {
     // The start has refused every route that was meant to be cached and has no cache.
     if (found === undefined) return undefined;
     const { cache, http } = found;
-    if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
+    if (http.standsAside === true || facts.isStream || (http.isOptIn && route === undefined)) return undefined;
     const isAsked = route !== undefined || isCovered({ controller, handler }, this.interceptor);
     const defaults = readRouteDefaults(options, isAsked ? http : { ...http, ttlMs: http.coveredTtlMs }, '@CacheRoute ');
     const { namespace, key, tags = [] } = options;

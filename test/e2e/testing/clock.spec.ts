@@ -1,6 +1,7 @@
 import { Controller, Get, Injectable, UseInterceptors } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { Cached, CacheInterceptor, CacheRoute } from '../../../src/index.js';
+import { passThroughAdapter } from '../../../src/core/pass-through-cache.js';
+import { Cached, CacheInterceptor, CacheRoute, createCache } from '../../../src/index.js';
 import { fakeClock, type FakeClock } from '../../../src/testing/index.js';
 import { closeSites, openSite, type Platform, type Site } from '../http.fixture.js';
 
@@ -67,4 +68,20 @@ describe.each<Platform>(['express', 'fastify'])('the option `clock` on %s', (pla
     expect((await cache.getStats()).since).toBe('2030-01-01T00:00:00.000Z');
     expect((await cache.getEntry('k'))?.createdAt.toISOString()).toBe('2030-01-01T00:00:00.000Z');
   });
+});
+
+it('is taken by `createCache`, and given to an adapter', async () => {
+  const own = fakeClock();
+  let given: unknown;
+  const cache = await createCache({
+    clock: own,
+    adapter: (context) => {
+      given = context.clock;
+      return passThroughAdapter;
+    },
+  });
+
+  expect(given).toBe(own);
+  expect(cache.clock).toBe(own);
+  await cache.close();
 });

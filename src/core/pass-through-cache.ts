@@ -1,0 +1,39 @@
+import { type ResolvedCacheOptions, resolveCacheOptions } from './cache-options.js';
+import { CacheReporter } from './cache-reporter.js';
+import { CacheService } from './cache.service.js';
+import type { CacheError } from './cache.errors.js';
+import type { CacheAdapter } from './ports/cache-adapter.port.js';
+import { SystemClock } from './system-clock.js';
+
+/** Stores nothing: every read is a miss, every load runs, an invalidation finds nothing. */
+export const passThroughAdapter: CacheAdapter = {
+  kind: 'pass-through',
+  get: () => undefined,
+  getMany: (keys) => keys.map(() => undefined),
+  begin: (keys) => ({
+    tickets: keys.map(() => ({ state: 'granted' as const })),
+    commit: (drafts) => drafts.map(() => undefined),
+    release: () => undefined,
+  }),
+  set: () => undefined,
+  invalidate: () => 0,
+  scan: () => ({ entries: [] }),
+  usage: () => ({ entries: 0, bytes: null, evictions: 0, oldestMs: null, newestMs: null, status: 'up', tiers: [] }),
+  close: () => undefined,
+};
+
+/** The options of a cache that stores nothing, and whose callers get what their own factory gives. */
+export function passingThrough(options: ResolvedCacheOptions): ResolvedCacheOptions {
+  return Object.freeze<ResolvedCacheOptions>({
+    ...options,
+    store: { kind: 'adapter', adapter: passThroughAdapter },
+    isolation: 'none',
+    load: Object.freeze({ ...options.load, singleFlight: false }),
+  });
+}
+
+/** A cache that stores nothing. */
+export function passThroughCache(onError: (error: CacheError) => void): CacheService {
+  const options = passingThrough(resolveCacheOptions({}));
+  return new CacheService({ options, adapter: passThroughAdapter, clock: new SystemClock(), reporter: new CacheReporter({ hasStats: true, onError }) });
+}

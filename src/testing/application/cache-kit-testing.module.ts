@@ -1,0 +1,52 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { moduleOf } from '../../cache-kit.module.js';
+import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from '../../cache-kit.options.js';
+import { CACHE_OPTION_NAMES, readBackend } from '../../core/cache-options.js';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import { checkNames, readOneOf } from '../../core/option-checks.js';
+import { OTHER_ROOT_NAMES } from '../../core/other-names.js';
+import { passingThrough } from '../../core/pass-through-cache.js';
+
+/**
+ * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `backend`, which is
+ * memory here, `redis`, `compression` and `encryption`.
+ */
+export interface CacheKitTestingOptions extends CacheKitOptions {
+  /** `pass-through`: nothing is stored, and every load, method and handler runs. @default 'memory' */
+  mode?: 'memory' | 'pass-through';
+}
+
+/** `CacheKitTestingOptions` without what a list of providers cannot have. */
+export type TestCacheOptions = Omit<CacheKitTestingOptions, 'admin' | 'isGlobal'>;
+
+/** In the place of `CacheKitModule`, for tests: provides the same, without servers, timers or anything to be closed. */
+@Module({})
+export class CacheKitTestingModule {
+  /** @throws CacheConfigError naming the option that is wrong */
+  static forRoot(options: CacheKitTestingOptions = {}): DynamicModule {
+    checkNames(options, ['mode', 'isGlobal', 'http', 'admin', ...CACHE_OPTION_NAMES], '', OTHER_ROOT_NAMES);
+    return moduleOf(resolveForTests(options), options);
+  }
+}
+
+/**
+ * The providers of `CacheKitTestingModule`, for `Test.createTestingModule({ providers: [Service, ...provideTestCache()] })`.
+ * @throws CacheConfigError naming the option that is wrong
+ */
+export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
+  for (const name of ['admin', 'isGlobal']) {
+    if (name in options) throw new CacheConfigError(`Expected \`${name}\` with a module alone. Write \`imports: [CacheKitTestingModule.forRoot({ ${name}: ... })]\` instead of \`provideTestCache\`.`);
+  }
+  return [...(CacheKitTestingModule.forRoot(options).providers ?? [])];
+}
+
+function resolveForTests({ mode, ...given }: CacheKitTestingOptions): ResolvedCacheKitOptions {
+  const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
+  const resolved = resolveCacheKitOptions(given.adapter === undefined ? withoutServer(given) : given);
+  return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
+}
+
+function withoutServer({ backend, redis: _redis, compression: _compression, encryption: _encryption, ...others }: CacheKitOptions): CacheKitOptions {
+  readBackend(backend);
+  return others;
+}
