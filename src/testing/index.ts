@@ -4,3 +4,4 @@ export { CacheKitTestingModule, provideTestCache } from './application/cache-kit
 export type { CacheKitTestingOptions, TestCacheOptions } from './application/cache-kit-testing.module.js';
 export { fakeClock } from './fake-clock.js';
 export type { FakeClock } from './fake-clock.js';
+export { passThrough } from '../nest/decorators/pass-through.js';

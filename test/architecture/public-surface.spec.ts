@@ -67,7 +67,7 @@ const rootValues = [
 ];
 
 /** The same for `/testing`. */
-const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'provideTestCache'];
+const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'passThrough', 'provideTestCache'];
 const testingTypes = ['AdapterUnderTest', 'CacheKitTestingOptions', 'ContractOptions', 'FakeClock', 'OpenAdapter', 'TestCacheOptions'];
 
 /** What users may import as a type only. */

@@ -9,6 +9,7 @@ import { atOnce } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { standsFor } from '../method-parameters.js';
+import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-through.js';
 
 /*
  * What all method decorators of the kit share: the wrapper around the method, and how it comes by its cache.
@@ -135,11 +136,22 @@ export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, 
 
 async function callUnbound(decorated: DecoratedMethod, self: unknown, args: unknown[], call: DecoratedCall): Promise<unknown> {
   if (typeof self !== 'object' || self === null) throw notBound(decorated, self);
-  for (const finder of finders) {
-    const cache = await finder.deref()?.findCacheFor(self, decorated);
-    if (cache !== undefined) return call(cache, self, args);
-  }
+  const cache = await findCache(decorated, self);
+  if (cache !== undefined) return call(cache, self, args);
+  if (isPassingThrough()) return callMethod(decorated, self, args);
   throw notBound(decorated, self);
+}
+
+async function findCache(decorated: DecoratedMethod, self: object): Promise<CacheService | undefined> {
+  for (const finder of finders) {
+    try {
+      const cache = await finder.deref()?.findCacheFor(self, decorated);
+      if (cache !== undefined) return cache;
+    } catch (error) {
+      if (!isPassingThrough()) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Asks `finder` about instances without a cache, as long as somebody else holds it. @returns ends that */
@@ -223,7 +235,7 @@ function ownMethodsOf(target: object): DecoratedMethod[] {
 function slotOf(site: MethodSite, cache: string): symbol {
   const known = ownMethodsOf(site.target).find((method) => method.cache === cache);
   if (known !== undefined) return known.slot;
-  const slot = Symbol(`the cache that ${site.label} needs. ${howToRegister(cache)}`);
+  const slot = Symbol(`the cache that ${site.label} needs. ${howToRegister(cache)}. ${howToTest(cache)}`);
   Object.defineProperty(site.target, slot, {
     configurable: true,
     get(this: object) {
@@ -234,6 +246,7 @@ function slotOf(site: MethodSite, cache: string): symbol {
     },
   });
   Inject(getCacheToken(cache))(site.target, slot);
+  neededUnlessPassingThrough(site.target, slot);
   return slot;
 }
 
@@ -250,12 +263,12 @@ function keepIdentity(wrapper: object, method: object): void {
   }
 }
 
-function notBound({ label, name }: DecoratedMethod, self: unknown): CacheConfigError {
+function notBound({ label, name, cache }: DecoratedMethod, self: unknown): CacheConfigError {
   if (typeof self !== 'object' || self === null) {
     return new CacheConfigError(`${label} was called without its object (\`this\` is ${show(self)}). Call it as \`service.${String(name)}(...)\`, or bind it first.`);
   }
   return new CacheConfigError(
     `${label} was called on an object that Nest has not given a cache: one made with \`new\`, or used before the application has started. ` +
-      'Let Nest make it, as a provider or controller of a module; in a unit test, with `Test.createTestingModule` and `CacheKitModule.forRoot()`.',
+      `Let Nest make it, as a provider or controller of a module. ${howToTest(cache)}.`,
   );
 }
