@@ -2,12 +2,12 @@ import { Logger } from '@nestjs/common';
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
-import { checkAdapter, type ResolvedCacheOptions } from './core/cache-options.js';
+import { checkAdapter, type MemoryOptions, readMemory, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
 import { CacheConfigError, type CacheError } from './core/cache.errors.js';
 import { createEntryCodec } from './core/codec.js';
-import type { CacheAdapter, CacheAdapterContext } from './core/ports/cache-adapter.port.js';
+import type { CacheAdapter, CacheAdapterContext, CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
 import type { ProcessHold } from './core/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
@@ -51,6 +51,12 @@ export async function composeCache(options: ResolvedCacheOptions, hold?: Process
   const open = (): Promise<CacheAdapter> => openAdapter(options, context);
   const adapter = await (hold === undefined ? open() : hold.during(open));
   return new CacheService({ options, adapter, clock, reporter });
+}
+
+/** The memory backend, for `adapter`. @throws CacheConfigError naming the option that is wrong */
+export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
+  const resolved = readMemory(options);
+  return (context) => new MemoryAdapter(resolved, context);
 }
 
 async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {

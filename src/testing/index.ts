@@ -2,6 +2,11 @@ export type { AdapterUnderTest, ContractOptions, OpenAdapter } from './adapter-f
 export { describeCacheAdapter } from './cache-adapter.contract.js';
 export { CacheKitTestingModule, provideTestCache } from './application/cache-kit-testing.module.js';
 export type { CacheKitTestingOptions, TestCacheOptions } from './application/cache-kit-testing.module.js';
+export { faultyAdapter } from './application/faulty-adapter.js';
+export type { Fault, FaultPlan, FaultyAdapter, FaultyCall, FaultyMethod } from './application/faulty-adapter.js';
+export { recordingObserver } from './application/recording-observer.js';
+export type { RecordingObserver } from './application/recording-observer.js';
 export { fakeClock } from './fake-clock.js';
 export type { FakeClock } from './fake-clock.js';
 export { passThrough } from '../nest/decorators/pass-through.js';
+export { memoryAdapter } from '../compose-cache.js';

@@ -67,8 +67,21 @@ const rootValues = [
 ];
 
 /** The same for `/testing`. */
-const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'passThrough', 'provideTestCache'];
-const testingTypes = ['AdapterUnderTest', 'CacheKitTestingOptions', 'ContractOptions', 'FakeClock', 'OpenAdapter', 'TestCacheOptions'];
+const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'faultyAdapter', 'memoryAdapter', 'passThrough', 'provideTestCache', 'recordingObserver'];
+const testingTypes = [
+  'AdapterUnderTest',
+  'CacheKitTestingOptions',
+  'ContractOptions',
+  'FakeClock',
+  'Fault',
+  'FaultPlan',
+  'FaultyAdapter',
+  'FaultyCall',
+  'FaultyMethod',
+  'OpenAdapter',
+  'RecordingObserver',
+  'TestCacheOptions',
+];
 
 /** What users may import as a type only. */
 const rootTypes = [

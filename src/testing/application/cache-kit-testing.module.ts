@@ -8,8 +8,8 @@ import { OTHER_ROOT_NAMES } from '../../core/other-names.js';
 import { passingThrough } from '../../core/pass-through-cache.js';
 
 /**
- * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `backend`, which is
- * memory here, `redis`, `compression` and `encryption`.
+ * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`, `compression`,
+ * `encryption`, and `backend`, in the place of which entries are kept in memory, or by the `adapter`.
  */
 export interface CacheKitTestingOptions extends CacheKitOptions {
   /** `pass-through`: nothing is stored, and every load, method and handler runs. @default 'memory' */
@@ -42,11 +42,11 @@ export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
 
 function resolveForTests({ mode, ...given }: CacheKitTestingOptions): ResolvedCacheKitOptions {
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
-  const resolved = resolveCacheKitOptions(given.adapter === undefined ? withoutServer(given) : given);
+  const resolved = resolveCacheKitOptions(withoutServer(given));
   return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
 }
 
-function withoutServer({ backend, redis: _redis, compression: _compression, encryption: _encryption, ...others }: CacheKitOptions): CacheKitOptions {
+function withoutServer({ backend, redis: _redis, compression: _compression, encryption: _encryption, memory, ...others }: CacheKitOptions): CacheKitOptions {
   readBackend(backend);
-  return others;
+  return memory === undefined || others.adapter !== undefined ? others : { ...others, memory };
 }

@@ -1,6 +1,7 @@
 import { type CanActivate, Controller, Get, Inject, Injectable, Module, Post, UseInterceptors } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { passThroughAdapter } from '../../../src/core/pass-through-cache.js';
 import {
   Cached,
   CachedMany,
@@ -111,6 +112,12 @@ describe('CacheKitTestingModule', () => {
     expect((await products.cache.getStats()).backend).toBe('memory');
   });
 
+  it('takes an adapter in the place of the backend of the application', async () => {
+    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, adapter: { ...passThroughAdapter, kind: 'mine' } })] });
+
+    expect((await app.get(CacheService).getStats()).backend).toBe('mine');
+  });
+
   it('takes the place of the module of the application', async () => {
     const cacheModule = CacheKitModule.forRoot(ofTheApplication);
     @Module({ imports: [cacheModule], providers: [Products, repository] })
@@ -130,7 +137,7 @@ describe('CacheKitTestingModule', () => {
     [{ clok: fakeClock() }, /Unknown option `clok`/],
     [{ clock: {} }, /Expected `clock` to be a Clock/],
     [{ defaultTtl: 'soon' }, /Expected `defaultTtl`/],
-    [{ adapter: () => undefined, backend: 'redis' }, /either `adapter` or `backend`, got both/],
+    [{ adapter: {} }, /Expected `adapter` to be a CacheAdapter/],
   ])('refuses %j', (options, message) => {
     expect(() => CacheKitTestingModule.forRoot(options as never)).toThrow(message);
   });

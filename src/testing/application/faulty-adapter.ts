@@ -1,0 +1,164 @@
+import { checkAdapter } from '../../core/cache-options.js';
+import { CacheConfigError } from '../../core/cache.errors.js';
+import { type Duration, parseDuration } from '../../core/duration.js';
+import { checkNames, readCount, readOneOf } from '../../core/option-checks.js';
+import type { Awaitable, CacheAdapter, CacheAdapterContext, CacheAdapterFactory, LoadGrant } from '../../core/ports/cache-adapter.port.js';
+import { show } from '../../core/show.js';
+
+/** What can go wrong: the methods of an adapter, and of the loads that it grants. */
+export type FaultyMethod = (typeof METHODS)[number];
+
+/** One thing that goes wrong. */
+export type Fault =
+  /** The call fails with this. */
+  | { readonly error: unknown }
+  /** The call is never answered; or when the adapter is closed, or gets another plan. */
+  | { readonly hang: true }
+  /** The call is answered later, by the clock of the cache. */
+  | { readonly delay: Duration }
+  /** The call is answered with this, and the adapter is not asked. */
+  | { readonly answer: unknown };
+
+export interface FaultyCall {
+  /** From 1: the first call of this method since the plan was given. */
+  readonly number: number;
+  readonly args: readonly unknown[];
+}
+
+/** By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a fault. */
+export type FaultPlan = { readonly [M in FaultyMethod]?: (Fault & { readonly on?: number | readonly number[] }) | ((call: FaultyCall) => Fault | undefined) };
+
+/** For the option `adapter`. */
+export interface FaultyAdapter extends CacheAdapterFactory {
+  /** How often each method was called since the plan was given. */
+  readonly calls: Readonly<Record<FaultyMethod, number>>;
+  /** In how many of these calls something went wrong. */
+  readonly faults: Readonly<Record<FaultyMethod, number>>;
+  /** Takes another plan, `{}` for none, and counts from 0 again. Calls that hang are answered. */
+  plan(plan: FaultPlan): void;
+}
+
+const METHODS = ['get', 'getMany', 'begin', 'commit', 'release', 'set', 'invalidate', 'scan', 'usage', 'close'] as const;
+const FAULTS = ['error', 'hang', 'delay', 'answer'];
+
+/**
+ * An adapter that fails as planned, for tests of an application whose cache is slow, broken or away.
+ * @throws CacheConfigError for a plan that means nothing
+ */
+export function faultyAdapter(adapter: CacheAdapter | CacheAdapterFactory, plan: FaultPlan): FaultyAdapter {
+  const faults = new Faults(plan);
+  const open = async (context: CacheAdapterContext): Promise<CacheAdapter> =>
+    withFaults(checkAdapter(typeof adapter === 'function' ? await adapter(context) : adapter), faults, context);
+  return Object.defineProperties(open as FaultyAdapter, {
+    calls: { get: () => faults.calls },
+    faults: { get: () => faults.struck },
+    plan: { value: (next: FaultPlan) => faults.take(next) },
+  });
+}
+
+type Counts = Record<FaultyMethod, number>;
+
+/** A plan, and what came of it. */
+class Faults {
+  calls = noCounts();
+  struck = noCounts();
+  #plan: FaultPlan;
+  #hanging: (() => void)[] = [];
+
+  constructor(plan: FaultPlan) {
+    this.#plan = checkedPlan(plan);
+  }
+
+  take(plan: FaultPlan): void {
+    this.#plan = checkedPlan(plan);
+    this.calls = noCounts();
+    this.struck = noCounts();
+    this.letGo();
+  }
+
+  letGo(): void {
+    for (const goOn of this.#hanging.splice(0)) goOn();
+  }
+
+  /** Makes the call, or what the plan has for it. */
+  call<T>(method: FaultyMethod, args: readonly unknown[], context: CacheAdapterContext, run: () => Awaitable<T>): Awaitable<T> {
+    const fault = this.#next(method, args);
+    if (fault === undefined) return run();
+    this.struck[method]++;
+    if ('error' in fault) return Promise.reject(fault.error as Error);
+    if ('answer' in fault) return fault.answer as T;
+    return new Promise((resolve) => {
+      if ('hang' in fault) this.#hanging.push(() => resolve(inPromise(run)));
+      else context.clock.schedule(parseDuration(fault.delay, 'delay'), () => resolve(inPromise(run)));
+    });
+  }
+
+  #next(method: FaultyMethod, args: readonly unknown[]): Fault | undefined {
+    const number = ++this.calls[method];
+    const planned = this.#plan[method];
+    if (planned === undefined) return undefined;
+    if (typeof planned === 'function') return checkedFault(planned({ number, args }), method);
+    return planned.on === undefined || [planned.on].flat().includes(number) ? planned : undefined;
+  }
+}
+
+/** What it throws is a rejection. */
+async function inPromise<T>(run: () => Awaitable<T>): Promise<T> {
+  return run();
+}
+
+function withFaults(inner: CacheAdapter, faults: Faults, context: CacheAdapterContext): CacheAdapter {
+  const call = <T>(method: FaultyMethod, args: readonly unknown[], run: () => Awaitable<T>): Awaitable<T> => faults.call(method, args, context, run);
+  const grantWithFaults = (grant: LoadGrant): LoadGrant => ({
+    tickets: grant.tickets,
+    commit: (drafts) => call('commit', [drafts], () => grant.commit(drafts)),
+    release: () => call('release', [], () => grant.release()),
+  });
+  return {
+    kind: inner.kind,
+    get: (...args) => call('get', args, () => inner.get(...args)),
+    getMany: (...args) => call('getMany', args, () => inner.getMany(...args)),
+    begin: (...args) =>
+      call('begin', args, () => {
+        const grant = inner.begin(...args);
+        return grant instanceof Promise ? grant.then(grantWithFaults) : grantWithFaults(grant);
+      }),
+    set: (...args) => call('set', args, () => inner.set(...args)),
+    invalidate: (...args) => call('invalidate', args, () => inner.invalidate(...args)),
+    scan: (...args) => call('scan', args, () => inner.scan(...args)),
+    usage: () => call('usage', [], () => inner.usage()),
+    close: () => {
+      faults.letGo();
+      return call('close', [], () => inner.close());
+    },
+    ...(inner.storedKey === undefined ? {} : { storedKey: inner.storedKey.bind(inner) }),
+    ...(inner.look === undefined ? {} : { look: inner.look.bind(inner) }),
+  };
+}
+
+function checkedPlan(plan: FaultPlan): FaultPlan {
+  checkNames(plan, METHODS, 'plan.');
+  for (const method of METHODS) {
+    const planned: unknown = plan[method];
+    if (planned === undefined || typeof planned === 'function') continue;
+    checkedFault(planned, method);
+    for (const number of [(planned as { on?: unknown }).on].flat()) readCount(number, `plan.${method}.on`, 1);
+  }
+  return plan;
+}
+
+function checkedFault(fault: unknown, method: FaultyMethod): Fault | undefined {
+  if (fault === undefined) return undefined;
+  checkNames(fault, [...FAULTS, 'on'], `plan.${method}.`);
+  if (FAULTS.filter((name) => name in (fault as object)).length !== 1) {
+    throw new CacheConfigError(`Expected \`plan.${method}\` to have one of \`error\`, \`hang\`, \`delay\` and \`answer\`, got \`${show(fault)}\` with ${show(Object.keys(fault as object).join(', ') || 'nothing')}.`);
+  }
+  const { hang, delay } = fault as { hang?: unknown; delay?: unknown };
+  readOneOf(hang as boolean | undefined, [true], `plan.${method}.hang`);
+  if (delay !== undefined) parseDuration(delay, `plan.${method}.delay`);
+  return fault as Fault;
+}
+
+function noCounts(): Counts {
+  return Object.fromEntries(METHODS.map((method) => [method, 0])) as Counts;
+}
