@@ -28,6 +28,7 @@ import { DecoratorExplorer } from './nest/decorators/decorator-explorer.js';
 import { getHttpOptionsToken } from './nest/http/http-cache-options.js';
 import { RouteExplorer } from './nest/http/route-explorer.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
+import { complete } from './nest/mocked-cache.js';
 import { oneCache } from './nest/one-cache.js';
 import { adviceOf, StartUpAdvisor } from './nest/start-up-advisor.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
@@ -85,7 +86,7 @@ export class CacheKitModule {
       inject: [getCacheToken(cache), ModulesContainer],
       useFactory: (service: CacheService, modules: ModulesContainer) => {
         for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `)) adviceOf(modules).add(finding);
-        return new NamespacedCache(service, namespace, defaults);
+        return new NamespacedCache(complete(service), namespace, defaults);
       },
     };
     return { module: CacheKitModule, providers: [provider], exports: [token] };
@@ -176,8 +177,8 @@ class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
     this.hold.stand();
   }
 
-  onApplicationShutdown(): Promise<void> {
-    return this.cache.close();
+  async onApplicationShutdown(): Promise<void> {
+    await complete(this.cache).close();
   }
 }
 

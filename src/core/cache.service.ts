@@ -10,7 +10,7 @@ import { type CacheStats, StatsRecorder } from './cache-stats.js';
 import { CacheConfigError, type CacheError, isCallersFault } from './cache.errors.js';
 import type { Caller } from './caller.js';
 import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
-import { enterCopy, recognizeInAllCopies } from './copies.js';
+import { enterCopy, recognizeInAllCopies, sharedByCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
@@ -46,6 +46,13 @@ const SAMPLE_EVERY = 64;
 /** How long `close()` waits for loads that are under way. */
 const CLOSE_GRACE_MS = 5_000;
 
+const services = sharedByCopies('services', () => new WeakSet<object>());
+
+/** Whether this is a cache, and no object that a test has put in the place of one. */
+export function isCacheService(value: object): value is CacheService {
+  return services.has(value);
+}
+
 /** The cache. What each method promises is written in `CacheOperations`. */
 export class CacheService implements CacheOperations {
   /** The name the cache was given, `default` unless said otherwise. */
@@ -66,6 +73,7 @@ export class CacheService implements CacheOperations {
   #closed: Promise<void> | undefined;
 
   constructor({ options, adapter, clock, reporter }: CacheServiceParts) {
+    services.add(this);
     this.name = options.name;
     this.clock = clock;
     this.#adapter = adapter;

@@ -27,6 +27,7 @@ import type { CacheStats } from '../../core/cache-stats.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
+import { complete } from '../mocked-cache.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
 import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
@@ -45,7 +46,7 @@ class AdminGuard implements CanActivate {
 /** What operators may see and do. Mounted as a subclass for each cache, see `createAdminController`. */
 @UseGuards(AdminGuard)
 export class CacheAdminController implements OnModuleInit {
-  protected readonly cache!: CacheService;
+  protected cache!: CacheService;
   protected readonly options!: ResolvedAdminOptions | undefined;
   @Inject(ModuleRef) private readonly modules!: ModuleRef;
 
@@ -53,6 +54,7 @@ export class CacheAdminController implements OnModuleInit {
 
   /** A guard that cannot be made must fail at start-up and not on the first request. */
   async onModuleInit(): Promise<void> {
+    this.cache = complete(this.cache);
     for (const guard of this.options?.guards ?? []) {
       const instance = await instanceOf(guard, this.modules);
       if (instance !== undefined) this.#guards.set(guard, instance);

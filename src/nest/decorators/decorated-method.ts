@@ -9,6 +9,7 @@ import { atOnce } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { standsFor } from '../method-parameters.js';
+import { complete } from '../mocked-cache.js';
 import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-through.js';
 
 /*
@@ -219,7 +220,8 @@ function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): s
 }
 
 /** Gives `instance` the cache for `slot`, also where it has none or another one already. */
-export function bindCache(instance: object, slot: symbol, cache: CacheService): void {
+export function bindCache(instance: object, slot: symbol, given: CacheService): void {
+  const cache = complete(given);
   if (Object.hasOwn(instance, slot)) (instance as Slots)[slot] = cache;
   else if (Object.isExtensible(instance)) Object.defineProperty(instance, slot, { value: cache, writable: true, configurable: true });
   else frozenInstances.set(instance, new Map([...(frozenInstances.get(instance) ?? []), [slot, cache]]));

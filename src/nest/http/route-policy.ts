@@ -1,6 +1,6 @@
 import type { ExecutionContext, InjectionToken } from '@nestjs/common';
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
-import type { CacheService } from '../../core/cache.service.js';
+import { type CacheService, isCacheService } from '../../core/cache.service.js';
 import type { GetOrSetOptions } from '../../core/call-options.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { type CachedResponse, keptStaleMs } from './cached-response.js';
@@ -75,7 +75,7 @@ export class RoutePolicies {
         return options === false ? undefined : findCache(this.moduleRef, options?.cache ?? 'default')?.cache;
       }),
     );
-    return new Set(caches.filter((cache) => cache !== undefined));
+    return new Set(caches.filter((cache) => cache !== undefined && isCacheService(cache)));
   }
 
   #factsOf(controller: Class, handler: Handler): HandlerFacts {
@@ -94,7 +94,7 @@ export class RoutePolicies {
     // The start has refused every route that was meant to be cached and has no cache.
     if (found === undefined) return undefined;
     const { cache, http } = found;
-    if (http.standsAside === true || facts.isStream || (http.isOptIn && route === undefined)) return undefined;
+    if (http.standsAside === true || !isCacheService(cache) || facts.isStream || (http.isOptIn && route === undefined)) return undefined;
     const isAsked = route !== undefined || isCovered({ controller, handler }, this.interceptor);
     const defaults = readRouteDefaults(options, isAsked ? http : { ...http, ttlMs: http.coveredTtlMs }, '@CacheRoute ');
     const { namespace, key, tags = [] } = options;

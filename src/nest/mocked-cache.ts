@@ -1,0 +1,82 @@
+import { Logger } from '@nestjs/common';
+import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheService, isCacheService } from '../core/cache.service.js';
+import { passThroughCache } from '../core/pass-through-cache.js';
+import { show } from '../core/show.js';
+
+/*
+ * A test may put an object of its own in the place of a cache: `overrideProvider(CacheService).useValue({ get: jest.fn() })`.
+ * Who injects the cache gets that object. What of the kit uses the cache, such as a decorated method, asks it as well, and
+ * where it has no answer a cache that stores nothing gives one. That is said once for each method, in the log.
+ */
+
+/** Methods that answer with what their second argument, a function, gives. */
+const LOADS = new Set<string | symbol>(['getOrSet', 'refresh', 'writeThrough', 'getOrSetMany']);
+/** What nobody misses in a mock. */
+const UNKNOWN_TO_MOCKS = new Set<string | symbol>(['close', 'reportMisuse']);
+const completed = new WeakMap<object, CacheService>();
+const said = new Set<string>();
+const logger = new Logger('CacheKit');
+let nothing: CacheService | undefined;
+
+/** The cache itself; for an object in the place of one, that object with all that it lacks. */
+export function complete(cache: CacheService): CacheService {
+  if (isCacheService(cache)) return cache;
+  const given: unknown = cache;
+  if (typeof given !== 'object' || given === null) throw new CacheConfigError(`Expected an object in the place of the CacheService, got \`${show(given)}\`: ${ADVICE}.`);
+  const known = completed.get(given) ?? new Proxy(cache, { get: answerOf });
+  completed.set(given, known);
+  return known;
+}
+
+const ADVICE = 'write `provideTestCache()` of nestjs-cache-kit/testing in its place';
+
+function answerOf(mock: CacheService, name: string | symbol): unknown {
+  const found: unknown = Reflect.get(mock, name);
+  // A mock may be made of the prototype of the service, whose methods work on no other object.
+  const own = found === Reflect.get(CacheService.prototype, name, mock) && typeof found === 'function' ? undefined : found;
+  if (typeof own === 'function') return LOADS.has(name) ? loadOf(mock, name, own as Load) : own.bind(mock);
+  if (own !== undefined) return own;
+  const rest = ofNothing(name);
+  if (typeof rest !== 'function') return rest;
+  return (...args: unknown[]): unknown => {
+    if (!UNKNOWN_TO_MOCKS.has(name)) sayOnce(`has no \`${String(name)}\``, 'Give it one');
+    return rest(...args);
+  };
+}
+
+type Load = (key: unknown, run: (...args: unknown[]) => unknown, ...options: unknown[]) => unknown;
+
+/** A mock that was told nothing answers with `undefined`, and that is no answer where it has not run what it was given. */
+function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
+  return async (key, run, ...options) => {
+    let hasRun = false;
+    const watched = (...args: unknown[]): unknown => {
+      hasRun = true;
+      return run(...args);
+    };
+    const answer = await own.call(mock, key, watched, ...options);
+    if (answer !== undefined || hasRun) return checkedAnswer(name, answer);
+    sayOnce(`answers nothing for \`${String(name)}\` and does not run the function that it is given`, 'Let it do one of both');
+    return (ofNothing(name) as Load)(key, run, ...options);
+  };
+}
+
+function ofNothing(name: string | symbol): ((...args: unknown[]) => unknown) | undefined {
+  nothing ??= passThroughCache((error) => logger.error(error.message));
+  const member: unknown = Reflect.get(nothing, name, nothing);
+  return typeof member === 'function' ? (member.bind(nothing) as (...args: unknown[]) => unknown) : (member as undefined);
+}
+
+function checkedAnswer(name: string | symbol, answer: unknown): unknown {
+  if (name !== 'getOrSetMany' || typeof (answer as Partial<Map<string, unknown>> | undefined)?.get === 'function') return answer;
+  throw new CacheConfigError(`Expected the object in the place of the CacheService to answer \`getOrSetMany\` with a Map by key, got \`${show(answer)}\`.`);
+}
+
+function sayOnce(lack: string, advice: string): void {
+  const sentence = `The object in the place of the CacheService ${lack}, so it is as if nothing were cached. ${advice}, or ${ADVICE}.`;
+  if (said.has(sentence)) return;
+  said.add(sentence);
+  // Nest's logger for tests prints nothing below an error.
+  logger.error(sentence);
+}
