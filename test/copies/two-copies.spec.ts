@@ -52,6 +52,10 @@ describe('an application that imports the kit, with a library that requires anot
     });
   });
 
+  it('runs methods that one copy has decorated while the other passes through', async () => {
+    expect(await outcomeOf(cjs, 'passing')).toEqual({ isSeparate: true, found: { id: 'a', load: 1 } });
+  });
+
   it('does not start when both copies make the cache, and says where both are', async () => {
     const { isConfigError, message } = await outcomeOf(cjs, 'both');
 

@@ -28,7 +28,7 @@ export function emptyHome(nest: Nest, name: string): string {
 }
 
 /**
- * What the CLI of this Nest has made, with the kit imported into the root module, and a module and a test beside it.
+ * What the CLI of this Nest has made, with the kit imported into the root module, and a module and its tests beside it.
  * Nothing else is changed. @param withLibrary with a module of a library in CommonJS that injects the service
  */
 export function generatedApplication(nest: Nest, name: string, { withLibrary = true } = {}): string {
@@ -46,6 +46,8 @@ export function generatedApplication(nest: Nest, name: string, { withLibrary = t
   }
   edit(join(home, 'src/app.module.ts'), (text) => `${imports.join('\n')}\n${text.replace('imports: []', `imports: [${modules.join(', ')}]`)}`);
   cpSync(join(additions, 'prices.ts'), join(home, 'src/prices.ts'));
+  cpSync(join(additions, 'prices.spec.ts'), join(home, 'src/prices.spec.ts'));
+  if (ending !== '') edit(join(home, 'src/prices.spec.ts'), (text) => text.replace('./prices', `./prices${ending}`));
   cpSync(join(additions, 'prices.e2e-spec.ts'), join(home, 'test/prices.e2e-spec.ts'));
   if (ending !== '') edit(join(home, 'test/prices.e2e-spec.ts'), (text) => text.replace('/app.module', `/app.module${ending}`));
   return home;

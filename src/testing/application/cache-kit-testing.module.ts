@@ -40,9 +40,10 @@ export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
   return [...(CacheKitTestingModule.forRoot(options).providers ?? [])];
 }
 
-function resolveForTests({ mode, ...given }: CacheKitTestingOptions): ResolvedCacheKitOptions {
+function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptions {
+  const { mode, ...given } = options;
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
-  const resolved = resolveCacheKitOptions(withoutServer(given));
+  const resolved = { ...resolveCacheKitOptions(withoutServer(given)), given: options };
   return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
 }
 

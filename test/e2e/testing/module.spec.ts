@@ -129,6 +129,14 @@ describe('CacheKitTestingModule', () => {
     expect(await module.get(Products, { strict: false }).find('1')).toBe('book');
   });
 
+  it('is one cache with others of its name, unless the mode differs', async () => {
+    const both = (...options: CacheKitTestingOptions[]): Promise<TestingModule> => compile({ imports: options.map((each) => CacheKitTestingModule.forRoot(each)) });
+
+    await both({ defaultTtl: '1m' }, { defaultTtl: '1m' });
+
+    await expect(both({}, { mode: 'pass-through' })).rejects.toThrow(/for one cache, 'default', and their `mode` differs/);
+  });
+
   it.each<[unknown, RegExp]>([
     [null, /Expected `options` to be an object, got `null`/],
     [{ mode: 'redis' }, /Expected `mode` to be one of 'memory', 'pass-through', got `redis`/],
