@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
+import { isAnnounced } from './core/announced-fault.js';
 import { checkAdapter, type MemoryOptions, readMemory, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
@@ -45,7 +46,7 @@ export async function composeCache(options: ResolvedCacheOptions, hold?: Process
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
-    onNotice: (sentence) => loggerOf(options.name).log(sentence),
+    onNotice: (sentence, level = 'log') => loggerOf(options.name)[level](sentence),
     ...(hold === undefined ? {} : { hold }),
   };
   const open = (): Promise<CacheAdapter> => openAdapter(options, context);
@@ -77,11 +78,12 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
   }
 }
 
-/** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it. */
+/** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it, and none where a notice has said it. */
 function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => void {
   const logger = loggerOf(name);
   const lastMs = new Map<string, number>();
   return (error) => {
+    if (isAnnounced(error)) return;
     const nowMs = clock.nowMs();
     if (nowMs - (lastMs.get(error.code) ?? -Infinity) < 1_000) return;
     lastMs.set(error.code, nowMs);

@@ -91,9 +91,41 @@ describe('readRedis', () => {
     expect(() => readRedis(redis)).toThrow(message);
   });
 
-  it.each(['http://user:secret@host', 'redis://user:secret@a:1,user:secret@b:x', 'redis://:secret@a:1,redis://:other@b:1'])('shows no password of %s', (url) => {
+  it.each<[unknown]>([
+    ['http://user:secret@host'],
+    ['redis://user:secret@a:1,user:secret@b:x'],
+    ['redis://:secret@a:1,redis://:other@b:1'],
+    ['redis://:sec/secret@host:6379'],
+    ['redis://:sec@secret/@host:6379'],
+    ['redis://user:secret'],
+    ['redis:user:secret'],
+    ['rediss+tls://user:secret@host'],
+    ['user:secret@host:6379/x y'],
+    ['redis-sentinel://:secret@host:26379'],
+    ['redis-sentinel://:sec@secret@host:26379/mymaster'],
+    ['redis-sentinel://:sec/secret@host:26379/mymaster'],
+    ['redis://:secret%zz@host'],
+    ['redis://:secret%zz@a:1,b:1'],
+    ['redis-sentinel://:secret%zz@host/mymaster'],
+    ['http://host:6379?password=secret'],
+  ])('shows no password of %s, and says what to write', (url) => {
     expect(() => readRedis({ url })).toThrow(CacheConfigError);
+    expect(() => readRedis({ url })).toThrow(/^Expected .*(`redis\.url`|cluster nodes such as|for all nodes)/);
     expect(() => readRedis({ url })).not.toThrow(/secret/);
+  });
+
+  it.each<[unknown]>([
+    ['redis://:secret@host'],
+    [{ url: 'redis://a', options: 'redis://:secret@host' }],
+    [{ cluster: { nodes: 'redis://:secret@host' } }],
+    [{ cluster: { nodes: ['redis://:sec/secret@host'] } }],
+    [{ sentinel: 'redis-sentinel://:secret@host/name' }],
+    [{ sentinel: { name: 'm', sentinels: ['redis://:secret@host'] } }],
+    [{ client: 'redis://:secret@host' }],
+    [{ url: 'redis://a', keyPrefix: '{redis://:secret@host' }],
+  ])('shows no password where a URL stands in the wrong place: %j', (redis) => {
+    expect(() => readRedis(redis)).toThrow(CacheConfigError);
+    expect(() => readRedis(redis)).not.toThrow(/secret/);
   });
 });
 

@@ -4,6 +4,7 @@ import { checkClientOptions, checkClusterOptions, checkNodeOptions } from './red
 import { checkNames, readDuration, readOneOf } from './option-checks.js';
 import { OTHER_REDIS_NAMES } from './other-names.js';
 import type { Duration } from './duration.js';
+import { shapeOfUrl } from './masked-text.js';
 import { show } from './show.js';
 
 /** Where Redis is and how it is used. One of `url`, `cluster`, `sentinel` and `client` says where. */
@@ -140,9 +141,14 @@ function readUrl(url: unknown, options: object): RedisConnection {
   const nodes = trimmed.split(',').map((node) => node.trim());
   if (nodes.length > 1) return clusterOf(nodes.map(checkedNode), {}, options);
   if (!/^rediss?:\/\/./.test(trimmed) || !URL.canParse(trimmed)) {
-    throw new CacheConfigError(`Expected \`redis.url\` to begin with redis://, rediss:// or redis-sentinel://, or to be a comma-separated list of cluster nodes, got \`${withoutSecret(trimmed)}\`.`);
+    throw new CacheConfigError(`Expected \`redis.url\` to begin with redis://, rediss:// or redis-sentinel://, or to be a comma-separated list of cluster nodes, got \`${shapeOfUrl(trimmed)}\`.`);
   }
-  const path = socketPathOf(new URL(trimmed));
+  checkEscapes(trimmed);
+  const parsed = new URL(trimmed);
+  if (parsed.hostname !== '' && !/^\/?\d*$/.test(parsed.pathname)) {
+    throw new CacheConfigError("Expected the path of `redis.url` to be the number of a database, as in 'redis://host:6379/1'. Where it is a part of the password, write its / as %2F and its @ as %40.");
+  }
+  const path = socketPathOf(parsed);
   return path === undefined ? { kind: 'single', url: trimmed, options } : { kind: 'single', url: 'redis://localhost', options: { path, ...options } };
 }
 
@@ -155,16 +161,22 @@ function socketPathOf({ hostname, pathname }: URL): string | undefined {
 function readSentinelUrl(url: string, options: object): RedisConnection {
   const [, credentials = '', hosts = '', name = '', db] = /^redis-sentinel:\/\/(?:([^@/]*)@)?([^/]*)\/([^/]+)(?:\/(\d+))?$/.exec(url) ?? [];
   if (hosts === '' || name === '') {
-    throw new CacheConfigError(`Expected \`redis.url\` to be like 'redis-sentinel://host:26379,host:26379/mymaster', got \`${withoutSecret(url)}\`.`);
+    throw new CacheConfigError(`Expected \`redis.url\` to be like 'redis-sentinel://host:26379,host:26379/mymaster', got \`${shapeOfUrl(url)}\`.`);
   }
+  checkEscapes(url);
   const sentinels = hosts.split(',').map((host) => {
-    const [, address, port = '26379'] = /^(\[[^[\]]+\]|[^:[\]]+)(?::(\d+))?$/.exec(host.trim()) ?? [];
-    if (address === undefined) throw new CacheConfigError(`Expected sentinels in \`redis.url\` such as 'host:26379' or '[::1]:26379', got \`${show(host)}\`.`);
+    const [, address, port = '26379'] = /^(\[[^[\]]+\]|[^:@[\]]+)(?::(\d+))?$/.exec(host.trim()) ?? [];
+    if (address === undefined) throw new CacheConfigError(`Expected sentinels in \`redis.url\` such as 'host:26379' or '[::1]:26379', got \`${shapeOfUrl(host)}\`.`);
     return checkedAddress({ host: address, port: Number(port) }, 'redis.url');
   });
   const [username = '', password = ''] = credentials.split(':').map(decodeURIComponent);
   const own = { ...(username === '' ? {} : { username }), ...(password === '' ? {} : { password }), ...(db === undefined ? {} : { db: Number(db) }) };
   return { kind: 'sentinel', name: decodeURIComponent(name), sentinels, options: { ...own, ...options } };
+}
+
+/** A password with a `%` of its own. @throws CacheConfigError */
+function checkEscapes(url: string): void {
+  if (/%(?![\da-f]{2})/i.test(url)) throw new CacheConfigError(`Expected every % in \`redis.url\` to be one of an escape such as %40, got \`${shapeOfUrl(url)}\`. Write a % of the password as %25.`);
 }
 
 function readCluster(cluster: unknown, options: object): RedisConnection {
@@ -216,8 +228,11 @@ function readObject(value: unknown, option: string): object {
 
 function checkedNode(node: string): string {
   const url = /^rediss?:\/\//.test(node) ? node : `redis://${node}`;
-  if (URL.canParse(url) && new URL(url).hostname !== '') return node;
-  throw new CacheConfigError(`Expected cluster nodes such as 'redis://host:7000' or 'host:7000', got \`${withoutSecret(node)}\`.`);
+  if (URL.canParse(url) && new URL(url).hostname !== '') {
+    checkEscapes(node);
+    return node;
+  }
+  throw new CacheConfigError(`Expected cluster nodes such as 'redis://host:7000' or 'host:7000', got \`${shapeOfUrl(node)}\`.`);
 }
 
 function checkedAddress(address: unknown, option: string): RedisAddress {
@@ -253,8 +268,4 @@ function readTimeout(value: unknown): number {
   const timeoutMs = readDuration(value, 'redis.commandTimeout', DEFAULTS.commandTimeoutMs);
   if (timeoutMs > 0) return timeoutMs;
   throw new CacheConfigError('Expected `redis.commandTimeout` to be more than 0: with no time to answer, no answer would come.');
-}
-
-function withoutSecret(url: string): string {
-  return show(url.replace(/^(\w+:\/\/)?[^@/]*@/, '$1***@'));
 }

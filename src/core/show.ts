@@ -1,3 +1,5 @@
+import { withoutCredentials } from './masked-text.js';
+
 /** Text that would be read as a number, a constant or nothing. */
 const LOOKS_LIKE_ANOTHER_KIND = /^(\s*|[-+]?[\d.]{1,20}([eE][-+]?\d+)?n?|true|false|null|undefined|NaN|-?Infinity)$/;
 
@@ -10,7 +12,8 @@ export function show(value: unknown): string {
   return String(value);
 }
 
-function showText(text: string): string {
+function showText(given: string): string {
+  const text = withoutCredentials(given);
   if (LOOKS_LIKE_ANOTHER_KIND.test(text)) return `'${text}'`;
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../core/ports/clock.port.js';
 import { namesIn } from './changes.js';
+import { errorWithoutSecrets } from './connection/error-without-secrets.js';
 import { ended } from './listening-clients.js';
 import type { Feed, Sink, SinkListener } from './listening-wire.js';
 import { serverFactsOf } from './server-facts.js';
@@ -95,7 +96,7 @@ export class CoherenceSink implements Sink {
       await this.#subscribe();
     } catch (error) {
       if (connection !== this.#connection || this.client.status !== 'ready') return;
-      if (error instanceof Error && REFUSALS.test(error.message)) this.listener.onRefused(error);
+      if (error instanceof Error && REFUSALS.test(error.message)) this.listener.onRefused(errorWithoutSecrets(error));
       else this.restart();
       return;
     }

@@ -1,4 +1,5 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { errorWithoutSecrets } from './connection/error-without-secrets.js';
 import type { Argument, Command, Reply } from './redis-wire.js';
 import type { Script } from './script.js';
 import { Turn } from './turn.js';
@@ -72,9 +73,10 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
   try {
     const results = (await pipeline.exec()) ?? [];
     const isReadable = !tellsNumbersAsText(client);
-    return results.map(([error, reply]) => error ?? (isReadable ? (reply as Reply) : numbered(reply)));
+    return results.map(([error, reply]) => error !== null ? errorWithoutSecrets(error) : (isReadable ? (reply as Reply) : numbered(reply)));
   } catch (error) {
-    return commands.map(() => error as Error);
+    const failure = errorWithoutSecrets(error);
+    return commands.map(() => failure);
   }
 }
 
@@ -85,7 +87,7 @@ export async function alone(client: Client, command: Sent): Promise<Reply> {
     const reply = await sendTo(client, name, args);
     return tellsNumbersAsText(client) ? numbered(reply) : (reply as Reply);
   } catch (error) {
-    return error as Error;
+    return errorWithoutSecrets(error);
   }
 }
 

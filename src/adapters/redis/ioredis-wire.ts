@@ -5,6 +5,8 @@ import { Announcer, type Silence } from './announcer.js';
 import { announcementOf } from './changes.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
+import { placeOf } from './connection/client-place.js';
+import { errorWithoutSecrets } from './connection/error-without-secrets.js';
 import { isCluster } from './ioredis-client.js';
 import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
 import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
@@ -40,6 +42,9 @@ export interface IoredisWireOptions {
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
+const CLOSED = /^(Connection is closed|Stream isn't writeable)/;
+const NO_DATABASE = /DB index is out of range|SELECT is not allowed/;
+
 /** States of a client that will be connected, or fail to be. */
 const ON_THEIR_WAY = new Set(['connecting', 'connect', 'reconnecting']);
 const OUTCOMES = ['ready', 'close', 'end'];
@@ -56,6 +61,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
   #isListening = false;
   #isClosed = false;
   #lastError: Error | undefined;
+  /** ioredis goes on with database 0. */
+  #wrongDatabase: Error | undefined;
   #mastersSeen = '';
   /** What the server that commands go to tells of itself; `undefined` before it did. */
   #server: ServerFacts | undefined;
@@ -87,6 +94,27 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return this.#client.status === 'ready';
   }
 
+  place(): ReturnType<typeof placeOf> {
+    return placeOf(this.#client);
+  }
+
+  /** What operators may want to know of the other side. */
+  describe(): string | undefined {
+    const masters = this.#map?.owners().length;
+    return masters === undefined ? this.#server?.words : `${masters} ${masters === 1 ? 'master' : 'masters'}`;
+  }
+
+  /** What is wrong although there is a connection. */
+  complaint(): Error | undefined {
+    if (this.#map === undefined && this.#server?.isOfCluster === true) return new Error('MOVED the server belongs to a cluster');
+    return this.#wrongDatabase;
+  }
+
+  /** Why nothing was heard of a server for `limitMs`. */
+  silence(limitMs: number): Error {
+    return this.#lastError ?? new Error(this.#client.status === 'connect' ? 'connected, and no answer: it may be loading its data' : `no answer within ${limitMs} ms`);
+  }
+
   lastError(): Error | undefined {
     return this.#lastError;
   }
@@ -95,7 +123,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async connect(): Promise<void> {
     const { status } = this.#client;
     if (this.#subscriber.status === 'wait') this.#subscriber.connect().catch(() => undefined);
-    if (status === 'wait') await this.#client.connect().catch((error: unknown) => this.#lastError ?? this.#note(error));
+    if (status === 'wait') await this.#client.connect().catch((error: unknown) => this.#note(error));
     else if (ON_THEIR_WAY.has(status)) await connectedOrNot(this.#client);
   }
 
@@ -122,7 +150,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   #getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     if (isCluster(this.#client)) return this.#getFromNodes(this.#client, keys);
-    return sendTo(this.#client, 'MGET', keys) as Promise<(Buffer | null)[]>;
+    return sendTo(this.#client, 'MGET', keys).catch(rethrown) as Promise<(Buffer | null)[]>;
   }
 
   placeOf(name: string): string {
@@ -136,7 +164,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async scan(master: string, cursor: string, match: string, count: number): Promise<{ cursor: string; keys: string[] }> {
     const node = this.#masterClients().get(master);
     if (node === undefined) throw new Error(`The master ${master} has left the cluster.`);
-    const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count);
+    const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count).catch(rethrown);
     return { cursor: next, keys };
   }
 
@@ -215,6 +243,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     let wasUp = this.isUp();
     if (wasUp && !isCluster(this.#client)) void this.#noteServer(this.#client);
     this.#on(this.#client, 'ready', () => {
+      this.#wrongDatabase = this.#lastError !== undefined && NO_DATABASE.test(this.#lastError.message) ? this.#lastError : undefined;
       this.#lastError = undefined;
       if (isCluster(this.#client)) this.#listener?.onUp();
       else void this.#connected(this.#client, wasUp);
@@ -276,14 +305,14 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   #listenForWakes(): void {
     const subscriber = this.#subscriber;
-    this.#on(subscriber, 'error', (error) => this.#note(error));
+    this.#on(subscriber, 'error', (error) => this.#noteAside(error));
     this.#on(subscriber, 'close', () => (this.#isListening = false));
     this.#on(subscriber, 'message', (_channel, message) => this.#listener?.onWake(message as string));
     this.#on(subscriber, 'ready', () => {
       // Where it is not allowed, waiting processes look for themselves now and then.
       subscriber.subscribe(this.#options.channel).then(
         () => (this.#isListening = !this.#isClosed),
-        (error: unknown) => this.#note(error),
+        (error: unknown) => this.#noteAside(error),
       );
     });
   }
@@ -348,8 +377,17 @@ export class IoredisWire implements RedisWire, ListeningWire {
     });
   }
 
+  /** Of a connection that failed ioredis says why first, and then that it is closed. */
   #note(error: unknown): void {
-    if (error instanceof Error) this.#lastError = error;
+    const noted = errorWithoutSecrets(error);
+    const { lastNodeError } = noted as { lastNodeError?: Error };
+    const isEcho = CLOSED.test((lastNodeError ?? noted).message);
+    if (!isEcho || this.#lastError === undefined) this.#lastError = noted;
+  }
+
+  /** What a connection that only listens lacks is no reason why commands fail. */
+  #noteAside(error: unknown): void {
+    if (!this.isUp()) this.#note(error);
   }
 
   #on(client: Client, event: string, listener: (...args: unknown[]) => void): void {
@@ -357,6 +395,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
     // A client that has no listener for errors throws them into the process.
     if (event !== 'error' || this.#options.isForeign) this.#unlisten.push(() => client.off(event, listener));
   }
+}
+
+function rethrown(error: unknown): never {
+  throw errorWithoutSecrets(error);
 }
 
 /** Resolves when a client is connected that was connecting already, or when it has failed to. */

@@ -3,6 +3,7 @@ import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from '../../core/redis-options.js';
 import { clientFor } from './ioredis-client.js';
+import { ConnectionWords } from './connection/connection-words.js';
 import { IoredisWire } from './ioredis-wire.js';
 import { RedisAdapter } from './redis.adapter.js';
 import { RedisCoherence } from './redis-coherence.js';
@@ -13,8 +14,8 @@ const START_LIMIT_MS = 1_000;
 
 /** The adapter for a Redis that may be away: it is looked for as long as the adapter is open. */
 export async function openRedisAdapter(options: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<RedisAdapter> {
-  const { adapter, ready } = openWith(await wireFor(options, context), options, codec, context);
-  await untilStarted(ready(), context.clock);
+  const { adapter, start } = openWith(await wireFor(options, context), options, codec, context);
+  await start();
   return adapter;
 }
 
@@ -24,9 +25,9 @@ export async function openCoherentRedis(options: ResolvedHybridRedisOptions, cod
   const wire = await wireFor(options, context);
   const keys = new RedisKeys({ keyPrefix: options.keyPrefix, name, version, parts: 1 });
   const coherence = new RedisCoherence(wire, { mode: options.coherence, maxStalenessMs: options.maxStalenessMs, keys, clock, onNotice: (sentence) => context.onNotice(sentence) });
-  const { adapter, ready } = openWith(wire, options, codec, context);
+  const { adapter, start } = openWith(wire, options, codec, context);
   coherence.start();
-  await untilStarted(ready().then(() => (wire.isUp() ? coherence.firstProof : undefined)), clock);
+  await start(() => (wire.isUp() ? coherence.firstProof : undefined));
   return { far: adapter, coherence };
 }
 
@@ -36,8 +37,23 @@ async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, 
 }
 
 function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {
-  const adapter = new RedisAdapter(wire, { keyPrefix, version: context.version, codec, commandTimeoutMs }, context);
-  return { adapter, ready: () => wire.connect().then(() => adapter.ready()) };
+  const { clock, version } = context;
+  const { subject, ...place } = wire.place();
+  const words = new ConnectionWords({
+    subject,
+    place,
+    clock,
+    describe: () => wire.describe(),
+    complaint: () => wire.complaint(),
+    onNotice: (sentence, level) => context.onNotice(sentence, level),
+  });
+  const adapter = new RedisAdapter(wire, { keyPrefix, version, codec, commandTimeoutMs, words }, context);
+  const start = async (then: () => Promise<unknown> | undefined = () => undefined): Promise<void> => {
+    const ready = wire.connect().then(() => adapter.ready());
+    await untilStarted(ready.then(then), clock);
+    words.started(wire.silence(START_LIMIT_MS));
+  };
+  return { adapter, start };
 }
 
 async function untilStarted(started: Promise<unknown>, clock: Clock): Promise<void> {

@@ -1,3 +1,4 @@
+import { asAnnounced } from '../../core/announced-fault.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
 import { call, type Command, type RedisWire, type Reply } from './redis-wire.js';
@@ -20,6 +21,8 @@ export interface LinkOptions {
   readonly limitMs: number;
   /** Called whenever the link comes up, with whether the server may have missed acknowledged commands. */
   readonly onUp: (isMoved: boolean) => void;
+  /** Called whenever the link turns out not to be up, again with each attempt that fails. @param why absent where that is not known */
+  readonly onAway?: (why: Error | undefined) => void;
 }
 
 const PROBE_EVERY_MS = { least: 50, most: 1_000 };
@@ -73,6 +76,7 @@ export class RedisLink {
     if (this.#state === 'closed') return;
     this.#state = 'down';
     this.#timer?.cancel();
+    this.options.onAway?.(undefined);
   }
 
   /** Acknowledged commands may be missing from the server: the next time the link comes up is told so. */
@@ -179,7 +183,7 @@ export class RedisLink {
     });
     const deadline = this.#deadlines.start(this.options.limitMs, () => {
       this.#probes--;
-      this.#unproved(undefined);
+      this.#unproved(new Error(`no answer within ${Math.ceil(this.options.limitMs)} ms`));
     });
     const isInTime = (): boolean => {
       if (!this.#deadlines.meet(deadline)) return false;
@@ -211,7 +215,10 @@ export class RedisLink {
   #unproved(error: unknown): void {
     if (this.#state !== 'probing' && this.#state !== 'up') return;
     if (this.#state === 'up') return this.#doubt();
-    if (error instanceof Error) this.#consider(error);
+    if (error instanceof Error) {
+      this.options.onAway?.(error);
+      this.#consider(error);
+    }
     if (this.clock.nowMs() - this.#silentSinceMs > GIVE_UP_AFTER_MS) {
       this.#silentSinceMs = this.clock.nowMs();
       this.wire.reconnect();
@@ -221,15 +228,18 @@ export class RedisLink {
   }
 
   /** A master that has become a replica does not close its connections. */
-  #consider({ message }: Error): void {
+  #consider(error: Error): void {
+    if (!error.message.startsWith('READONLY')) return;
+    this.options.onAway?.(error);
     const nowMs = this.clock.nowMs();
-    if (!message.startsWith('READONLY') || nowMs - this.#reconnectedMs < PROBE_EVERY_MS.most) return;
+    if (nowMs - this.#reconnectedMs < PROBE_EVERY_MS.most) return;
     this.#reconnectedMs = nowMs;
     this.wire.reconnect();
   }
 
   #away(): Error {
     const cause = this.wire.lastError();
-    return new Error(`Redis is ${this.#state === 'probing' ? 'not answering' : 'not connected'}.`, cause === undefined ? undefined : { cause });
+    const away = new Error(`Redis is ${this.#state === 'probing' ? 'not answering' : 'not connected'}.`, cause === undefined ? undefined : { cause });
+    return this.options.onAway === undefined ? away : asAnnounced(away);
   }
 }

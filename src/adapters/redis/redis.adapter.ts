@@ -15,6 +15,7 @@ import type {
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
+import type { ConnectionWords } from './connection/connection-words.js';
 import { EntryReader } from './entry-reader.js';
 import { EntryScan } from './entry-scan.js';
 import { EntryWalk } from './entry-walk.js';
@@ -64,6 +65,8 @@ export interface RedisAdapterOptions {
   readonly codec: EntryCodec;
   /** How long one call may wait for Redis in all. */
   readonly commandTimeoutMs: number;
+  /** Hears how the connection is. */
+  readonly words?: ConnectionWords;
 }
 
 /** A cluster has one key for each part of everything, so that no server is asked by every read. */
@@ -78,6 +81,7 @@ export class RedisAdapter implements CacheAdapter {
   readonly #wire: RedisWire;
   readonly #keys: RedisKeys;
   readonly #link: RedisLink;
+  readonly #words: ConnectionWords | undefined;
   readonly #reader: EntryReader;
   readonly #writer: EntryWriter;
   readonly #opener: LoadOpener;
@@ -97,13 +101,19 @@ export class RedisAdapter implements CacheAdapter {
   #isClosed = false;
 
   /** @param wire belongs to the adapter from now on, which closes it */
-  constructor(wire: RedisWire, { keyPrefix, version, codec, commandTimeoutMs: limitMs }: RedisAdapterOptions, context: CacheAdapterContext) {
+  constructor(wire: RedisWire, { keyPrefix, version, codec, commandTimeoutMs: limitMs, words }: RedisAdapterOptions, context: CacheAdapterContext) {
     const { clock } = context;
     this.#context = context;
     this.#limitMs = limitMs;
     this.#wire = wire;
     this.#keys = new RedisKeys({ keyPrefix, name: context.name, version, parts: wire.isCluster ? PARTS.cluster : PARTS.single });
-    this.#link = new RedisLink(wire, clock, { timeKey: this.#keys.partOf('').key, limitMs, onUp: (isMoved) => this.#onUp(isMoved) });
+    this.#words = words;
+    this.#link = new RedisLink(wire, clock, {
+      timeKey: this.#keys.partOf('').key,
+      limitMs,
+      onUp: (isMoved) => this.#onUp(isMoved),
+      ...(words === undefined ? {} : { onAway: (why) => words.away(why ?? wire.lastError()) }),
+    });
     this.#reader = new EntryReader(this.#keys, this.#link, codec, clock);
     this.#writer = new EntryWriter(this.#keys, this.#link, this.#reader, codec, clock);
     const parts: RedisParts = {
@@ -235,6 +245,7 @@ export class RedisAdapter implements CacheAdapter {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#words?.close();
     await this.#drain();
     if (this.#outbox.size > 0) this.#context.onError(undelivered(this.#outbox.size));
     this.#outbox.close();
@@ -266,6 +277,7 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   #onUp(isMoved: boolean): void {
+    this.#words?.up();
     if (isMoved) this.#outbox.repeatRecent();
     void this.#outbox.flush();
     void this.#sweeper.adopt();

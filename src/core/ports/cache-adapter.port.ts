@@ -81,8 +81,8 @@ export interface CacheAdapterContext {
   onEvict(entry: StoredEntry): void;
   /** Tells of a fault that no caller is waiting for. */
   onError(error: unknown): void;
-  /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. */
-  onNotice(sentence: string): void;
+  /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. @param level default `log` */
+  onNotice(sentence: string, level?: 'log' | 'warn' | 'error'): void;
   /** Given while an application starts, which may fail: connections must not keep the process alive, and this does instead. */
   readonly hold?: import('../process-hold.js').ProcessHold;
 }

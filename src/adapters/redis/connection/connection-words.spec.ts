@@ -1,0 +1,157 @@
+import { describe, expect, it } from '@jest/globals';
+import { FakeClock } from '../../../testing/fake-clock.js';
+import { ConnectionWords } from './connection-words.js';
+
+const REFUSED = new Error('connect ECONNREFUSED 127.0.0.1:1');
+const WRONGPASS = new Error('WRONGPASS invalid username-password pair or user is disabled.');
+const READONLY = new Error("READONLY You can't write against a read only replica.");
+
+function open({ complaint }: { complaint?: Error } = {}) {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const words = new ConnectionWords({
+    subject: 'Redis at redis://a:1/0',
+    place: { kind: 'single', isSecure: false },
+    clock,
+    describe: () => 'version 7.0.15',
+    complaint: () => complaint,
+    onNotice: (sentence, level) => lines.push(`${level}: ${sentence}`),
+  });
+  return { words, clock, lines };
+}
+
+/** The beginnings of the lines. */
+const short = (lines: readonly string[]): string[] => lines.map((line) => line.replace('Redis at redis://a:1/0 ', '').replace(/ \(.*/, ''));
+
+describe('ConnectionWords', () => {
+  it('says at once that a connection stands, with what the server tells of itself', () => {
+    const { words, lines } = open();
+
+    words.up();
+
+    expect(lines).toEqual(['log: Redis at redis://a:1/0 is connected (version 7.0.15).']);
+  });
+
+  it('says why there is none, what follows, and when there is one', async () => {
+    const { words, clock, lines } = open();
+
+    words.away(REFUSED);
+    await clock.advance(12_000);
+    words.up();
+    await clock.advance(1_000);
+
+    expect(lines).toEqual([
+      'warn: Redis at redis://a:1/0 cannot be reached (connect ECONNREFUSED 127.0.0.1:1). Nothing listens there: check that it runs, and its port. Until then the application runs uncached; invalidations are kept and sent later.',
+      'log: Redis at redis://a:1/0 is connected after 12 s (version 7.0.15).',
+    ]);
+  });
+
+  it('says a reason once while it lasts, and the next one when it changes', async () => {
+    const { words, clock, lines } = open();
+
+    for (let i = 0; i < 200; i++) {
+      words.away(REFUSED);
+      await clock.advance(1_000);
+    }
+    for (let i = 0; i < 200; i++) {
+      words.away(WRONGPASS);
+      await clock.advance(1_000);
+    }
+
+    expect(short(lines)).toEqual(['warn: cannot be reached', 'error: refuses the password']);
+  });
+
+  it('says reasons that take turns once a minute at most', async () => {
+    const { words, clock, lines } = open();
+
+    for (let i = 0; i < 59; i++) {
+      words.away(i % 2 === 0 ? REFUSED : WRONGPASS);
+      await clock.advance(1_000);
+    }
+
+    expect(short(lines)).toEqual(['warn: cannot be reached', 'error: refuses the password']);
+  });
+
+  it('gives the reason of the next attempt for a connection that was lost without one', async () => {
+    const { words, clock, lines } = open();
+    words.up();
+    await clock.advance(5_000);
+
+    words.away(undefined);
+    await clock.advance(50);
+    words.away(REFUSED);
+    words.away(undefined);
+    await clock.advance(2_000);
+    words.up();
+    await clock.advance(1_000);
+
+    expect(short(lines)).toEqual(['log: is connected', 'warn: cannot be reached', 'log: is back after 2 s']);
+  });
+
+  it('says nothing of a connection that is back within a moment, and a line a second at most', async () => {
+    const { words, clock, lines } = open();
+    words.up();
+    await clock.advance(5_000);
+
+    words.away(undefined);
+    await clock.advance(100);
+    words.up();
+    await clock.advance(5_000);
+    expect(lines.length).toBe(1);
+    for (let i = 0; i < 40; i++) {
+      if (i % 2 === 0) words.away(undefined);
+      else words.up();
+      await clock.advance(250);
+    }
+
+    expect(lines.length).toBeGreaterThan(3);
+    expect(lines.length).toBeLessThanOrEqual(12);
+  });
+
+  it('does not take a replica for a master because it answers probes', async () => {
+    const { words, clock, lines } = open();
+    words.up();
+    await clock.advance(2_000);
+
+    for (let i = 0; i < 20; i++) {
+      words.away(READONLY);
+      words.away(undefined);
+      await clock.advance(100);
+      words.up();
+      await clock.advance(1_400);
+    }
+    expect(short(lines)).toEqual(['log: is connected', 'error: is a replica, which cannot be written']);
+    await clock.advance(5_000);
+
+    expect(short(lines).slice(2)).toEqual(['log: is back after 32 s']);
+  });
+
+  it('says what is wrong with a connection that stands', () => {
+    const { words, lines } = open({ complaint: new Error('ERR DB index is out of range') });
+
+    words.up();
+
+    expect(lines).toEqual([expect.stringMatching(/^error: .* has no database of that number/)]);
+  });
+
+  it('says that the start went on without Redis, and nothing where that is said already', () => {
+    const [silent, refused] = [open(), open()];
+
+    silent.words.started(new Error('no answer within 1000 ms'));
+    refused.words.away(REFUSED);
+    refused.words.started(REFUSED);
+
+    expect(short([...silent.lines, ...refused.lines])).toEqual(['warn: does not answer', 'warn: cannot be reached']);
+  });
+
+  it('says nothing more when it is closed, and leaves no timer', async () => {
+    const { words, clock, lines } = open();
+    words.up();
+
+    words.away(REFUSED);
+    words.close();
+    words.away(WRONGPASS);
+
+    expect([lines.length, clock.pending]).toEqual([1, 0]);
+  });
+});

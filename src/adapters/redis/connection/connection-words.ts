@@ -1,0 +1,142 @@
+import type { Clock, Timer } from '../../../core/ports/clock.port.js';
+import { type Place, type Reason, reasonOf } from './connection-reasons.js';
+
+/*
+ * What operators read of the connection of one cache, however many sockets it has: one line at the start, one for each change.
+ * Reports come with every attempt to connect. What is said is how things are when a line may be written: a state that has lasted
+ * for a moment, and a second after the line before.
+ */
+
+export type NoticeLevel = 'log' | 'warn' | 'error';
+
+export interface ConnectionWordsOptions {
+  /** What it is about: `Redis at redis://localhost:6379/0`. */
+  readonly subject: string;
+  readonly place: Omit<Place, 'hasWorked'>;
+  readonly clock: Clock;
+  /** What the server tells of itself, such as `version 7.2.4`; nothing where it does not. */
+  readonly describe: () => string | undefined;
+  /** What is wrong with a connection that stands. */
+  readonly complaint: () => Error | undefined;
+  readonly onNotice: (sentence: string, level: NoticeLevel) => void;
+}
+
+/** How long a change must last before it is said. A connection that was lost says why at the next attempt. */
+const LASTS_MS = 200;
+/** A replica answers probes like a master: it is back when no write was refused for so long. */
+const WRITABLE_MS = 3_000;
+const BETWEEN_LINES_MS = 1_000;
+/** Reasons may take turns, as with nodes that fail in different ways. */
+const REPEATED_AFTER_MS = 60_000;
+const CONSEQUENCE = 'Until then the application runs uncached; invalidations are kept and sent later.';
+
+export class ConnectionWords {
+  #state: 'unknown' | 'up' | 'away' = 'unknown';
+  #reason: Reason | undefined;
+  #said: 'nothing' | 'up' | 'away' = 'nothing';
+  #lastKind = '';
+  #wasUp = false;
+  #awaySinceMs = 0;
+  #mayWriteMs = -Infinity;
+  #timer: Timer | undefined;
+  /** Runs out where a replica has become a master. */
+  #proof: Timer | undefined;
+  #isClosed = false;
+  /** When each reason was given in this absence. */
+  readonly #given = new Map<string, number>();
+
+  constructor(private readonly options: ConnectionWordsOptions) {
+    this.#awaySinceMs = options.clock.nowMs();
+  }
+
+  up(): void {
+    if (this.#state === 'up' || this.#isClosed) return;
+    if (this.#reason?.kind !== 'read-only') return this.#rise();
+    this.#proof?.cancel();
+    this.#proof = this.options.clock.schedule(WRITABLE_MS, () => this.#rise());
+  }
+
+  /** @param error why, where that is known; without secrets */
+  away(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    if (this.#state === 'up' && this.#said === 'up') this.#awaySinceMs = this.options.clock.nowMs();
+    this.#proof?.cancel();
+    const isNew = this.#state !== 'away';
+    this.#state = 'away';
+    if (error !== undefined || this.#reason === undefined) this.#reason = reasonOf(error, { ...this.options.place, hasWorked: this.#wasUp });
+    if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
+  }
+
+  /** The start waits no longer. @param error why it went on without Redis */
+  started(error: Error): void {
+    if (this.#state === 'unknown') this.away(error);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#proof?.cancel();
+  }
+
+  #rise(): void {
+    this.#state = 'up';
+    this.#sayLater();
+  }
+
+  #sayLater(): void {
+    const nowMs = this.options.clock.nowMs();
+    const dueMs = this.#said === 'nothing' ? nowMs : Math.max(nowMs + LASTS_MS, this.#mayWriteMs);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (dueMs <= nowMs) return this.#say();
+    this.#timer = this.options.clock.schedule(dueMs - nowMs, () => this.#say());
+  }
+
+  #say(): void {
+    this.#timer = undefined;
+    if (this.#state === 'up') this.#sayUp();
+    else if (this.#reason !== undefined) this.#sayAway(this.#reason);
+  }
+
+  #sayUp(): void {
+    const { subject, place, describe, complaint } = this.options;
+    const reason = this.#reason;
+    this.#reason = undefined;
+    this.#given.clear();
+    if (this.#said === 'up') return;
+    const wrong = complaint();
+    if (wrong !== undefined) {
+      const { sentence, level } = reasonOf(wrong, { ...place, hasWorked: true });
+      this.#write(`${subject} ${sentence}`, level);
+    } else {
+      const facts = describe();
+      const after = reason === undefined ? '' : ` after ${spoken(this.options.clock.nowMs() - this.#awaySinceMs)}`;
+      this.#write(`${subject} is ${this.#wasUp ? 'back' : 'connected'}${after}${facts === undefined ? '' : ` (${facts})`}.`, 'log');
+    }
+    this.#wasUp = true;
+    this.#said = 'up';
+  }
+
+  #sayAway(reason: Reason): void {
+    if (!this.#isNews(reason)) return;
+    const { kind, sentence, level } = reason;
+    this.#given.set(kind, this.options.clock.nowMs());
+    this.#said = 'away';
+    this.#lastKind = kind;
+    this.#write(`${this.options.subject} ${sentence} ${CONSEQUENCE}`, level);
+  }
+
+  #isNews({ kind }: Reason): boolean {
+    if (this.#said !== 'away') return true;
+    return kind !== this.#lastKind && this.options.clock.nowMs() - (this.#given.get(kind) ?? -Infinity) >= REPEATED_AFTER_MS;
+  }
+
+  #write(sentence: string, level: NoticeLevel): void {
+    this.#mayWriteMs = this.options.clock.nowMs() + BETWEEN_LINES_MS;
+    this.options.onNotice(sentence, level);
+  }
+}
+
+function spoken(ms: number): string {
+  return ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
+}
