@@ -139,7 +139,8 @@ const CLOCK_METHODS = ['nowMs', 'coarseNowMs', 'wallMs', 'schedule'] as const sa
 
 function readClock(clock: unknown, store: ResolvedStore): Clock | undefined {
   if (clock === undefined) return undefined;
-  const missing = CLOCK_METHODS.find((method) => typeof (clock)?.[method] !== 'function');
+  const given = Object(clock) as Record<string, unknown>;
+  const missing = CLOCK_METHODS.find((method) => typeof given[method] !== 'function');
   if (missing !== undefined) {
     throw new CacheConfigError(`Expected \`clock\` to be a Clock, got \`${show(clock)}\` without \`${missing}()\`. Write \`clock: fakeClock()\`, of nestjs-cache-kit/testing, or leave it out for the real time.`);
   }
