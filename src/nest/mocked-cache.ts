@@ -50,13 +50,13 @@ type Load = (key: unknown, run: (...args: unknown[]) => unknown, ...options: unk
 /** A mock that was told nothing answers with `undefined`, and that is no answer where it has not run what it was given. */
 function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
   return async (key, run, ...options) => {
-    let hasRun = false;
+    let runs = 0;
     const watched = (...args: unknown[]): unknown => {
-      hasRun = true;
+      runs++;
       return run(...args);
     };
     const answer = await own.call(mock, key, watched, ...options);
-    if (answer !== undefined || hasRun) return checkedAnswer(name, answer);
+    if (answer !== undefined || runs > 0) return checkedAnswer(name, answer);
     sayOnce(`answers nothing for \`${String(name)}\` and does not run the function that it is given`, 'Let it do one of both');
     return (ofNothing(name) as Load)(key, run, ...options);
   };

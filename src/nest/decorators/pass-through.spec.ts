@@ -31,12 +31,12 @@ class ProductService {
   }
 
   @CacheInvalidate({ keys: ['a'] })
-  remove(id: string): string {
+  async remove(id: string): Promise<string> {
     return id;
   }
 
   @Cached({ cache: 'sessions' })
-  fail(): void {
+  fail(): Promise<void> {
     throw new Error('no such product');
   }
 }
@@ -45,7 +45,7 @@ const ends: (() => void)[] = [];
 const begin = (): void => void ends.push(passThrough());
 
 afterEach(async () => {
-  ends.splice(0).forEach((end) => end());
+  for (const end of ends.splice(0)) end();
   delete process.env['CACHE_KIT_MODE'];
   await closeAll();
 });

@@ -26,7 +26,7 @@ export interface FaultyCall {
 }
 
 /** By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a fault. */
-export type FaultPlan = { readonly [M in FaultyMethod]?: (Fault & { readonly on?: number | readonly number[] }) | ((call: FaultyCall) => Fault | undefined) };
+export type FaultPlan = Readonly<Partial<Record<FaultyMethod, (Fault & { readonly on?: number | readonly number[] }) | ((call: FaultyCall) => Fault | undefined)>>>;
 
 /** For the option `adapter`. */
 export interface FaultyAdapter extends CacheAdapterFactory {
@@ -85,7 +85,7 @@ class Faults {
     const fault = this.#next(method, args);
     if (fault === undefined) return run();
     this.struck[method]++;
-    if ('error' in fault) return Promise.reject(fault.error as Error);
+    if ('error' in fault) return Promise.reject(fault.error);
     if ('answer' in fault) return fault.answer as T;
     return new Promise((resolve) => {
       if ('hang' in fault) this.#hanging.push(() => resolve(inPromise(run)));

@@ -1,4 +1,4 @@
-import type { Subscription } from 'rxjs';
+import { isObservable, type Subscription } from 'rxjs';
 import type { CacheEvent } from '../../core/cache-events.js';
 import { CacheConfigError, type CacheError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
@@ -39,10 +39,10 @@ class Recorder implements RecordingObserver {
   };
 
   observe(cache: CacheService): this {
-    if (typeof (cache as Partial<CacheService> | undefined)?.events?.subscribe !== 'function') {
+    if (!isObservable((cache as Partial<CacheService> | undefined)?.events)) {
       throw new CacheConfigError(`Expected a CacheService to observe, got \`${show(cache)}\`. Write \`observe(app.get(CacheService))\`.`);
     }
-    this.#subscriptions.push(cache.events.subscribe((event) => this.#record(event)));
+    this.#subscriptions.push(cache.events.subscribe({ next: (event) => this.#record(event) }));
     return this;
   }
 

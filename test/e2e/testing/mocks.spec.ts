@@ -119,7 +119,7 @@ describe('an object in the place of the CacheService', () => {
   });
 
   it('is asked where it has an answer', async () => {
-    const getOrSet = jest.fn((_key: string, factory: () => unknown) => factory());
+    const getOrSet = jest.fn((_key: string, factory: () => unknown, _options: unknown) => factory());
     const invalidateTags = jest.fn();
     const { products } = await appWith({ getOrSet, invalidateTags });
 
