@@ -127,7 +127,7 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
       inject: [ModulesContainer, optionsToken, holdToken],
       useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
         refuseSecondMaker(name, modules);
-        return oneCache(modules, { name, options: resolved.given, module }, () => composeCache(resolved.cache, hold));
+        return oneCache(modules, { name, options: resolved.given, module }, () => composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }));
       },
     },
     partOf(getAdminOptionsToken(name), 'admin'),

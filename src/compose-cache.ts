@@ -6,13 +6,14 @@ import { isAnnounced } from './core/announced-fault.js';
 import { checkAdapter, type MemoryOptions, readMemory, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
-import { CacheConfigError, type CacheError } from './core/cache.errors.js';
+import type { CacheError } from './core/cache.errors.js';
 import { createEntryCodec } from './core/codec.js';
+import type { Finding } from './core/finding.js';
 import type { CacheAdapter, CacheAdapterContext, CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
 import type { ProcessHold } from './core/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
-import { listOf } from './nest/start-up-advisor.js';
+import { Advice } from './nest/start-up-advisor.js';
 
 /**
  * The cache without Nest's container: for scripts, workers and tests. End it with `close()`. Takes the options of
@@ -21,23 +22,27 @@ import { listOf } from './nest/start-up-advisor.js';
  */
 export async function createCache(options: CacheKitOptions = {}): Promise<CacheService> {
   const { cache } = resolveCacheKitOptions(options);
-  tellFindings(cache);
-  return composeCache(cache);
+  const advice = new Advice();
+  for (const finding of cache.findings) advice.add(finding);
+  const service = await composeCache(cache, { onFinding: (finding) => advice.add(finding) });
+  try {
+    advice.tell(cache);
+    return service;
+  } catch (error) {
+    await service.close();
+    throw error;
+  }
 }
 
-/** @throws CacheConfigError with `strict` */
-function tellFindings({ name, findings, isStrict }: ResolvedCacheOptions): void {
-  const list = listOf(findings);
-  if (list === undefined) return;
-  if (isStrict) throw new CacheConfigError(list);
-  loggerOf(name).warn(list);
+/** What the composition root is told of. */
+export interface Surroundings {
+  /** Keeps the process alive in the place of the cache's connections; without it these do. */
+  readonly hold?: ProcessHold;
+  readonly onFinding: (finding: Finding) => void;
 }
 
-/**
- * Options to adapter to service: the one place where a backend is chosen.
- * @param hold keeps the process alive in the place of the cache's connections; without it these do
- */
-export async function composeCache(options: ResolvedCacheOptions, hold?: ProcessHold): Promise<CacheService> {
+/** Options to adapter to service: the one place where a backend is chosen. */
+export async function composeCache(options: ResolvedCacheOptions, { hold, onFinding }: Surroundings): Promise<CacheService> {
   const clock = options.clock ?? new SystemClock();
   const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
   const context: CacheAdapterContext = {
@@ -47,6 +52,7 @@ export async function composeCache(options: ResolvedCacheOptions, hold?: Process
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
     onNotice: (sentence, level = 'log') => loggerOf(options.name)[level](sentence),
+    onFinding,
     ...(hold === undefined ? {} : { hold }),
   };
   const open = (): Promise<CacheAdapter> => openAdapter(options, context);

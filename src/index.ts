@@ -57,6 +57,7 @@ export type {
   TierEntry,
   TierUsage,
 } from './core/ports/cache-adapter.port.js';
+export type { Finding } from './core/finding.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';
 
 export { getCacheNamespaceToken, getCacheToken, InjectCache, InjectCacheNamespace } from './nest/inject-cache.decorator.js';

@@ -85,7 +85,7 @@ export class StartUpAdvisor implements OnApplicationBootstrap {
 }
 
 /** The findings as one text; `undefined` where there are none. */
-export function listOf(findings: readonly Finding[]): string | undefined {
+function listOf(findings: readonly Finding[]): string | undefined {
   if (findings.length === 0) return undefined;
   return [`${findings.length === 1 ? 'One thing' : `${findings.length} things`} about the cache to look at:`, ...findings.map((finding, i) => `  ${i + 1}. ${sentenceOf(finding)}`)].join('\n');
 }

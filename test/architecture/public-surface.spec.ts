@@ -130,6 +130,7 @@ const rootTypes = [
   'Envelope',
   'EnvelopeId',
   'Factory',
+  'Finding',
   'GetOrSetOptions',
   'HttpCacheOptions',
   'HybridRedisOptions',

@@ -1,5 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import type { Finding } from '../../core/finding.js';
 import type { ProcessHold } from '../../core/process-hold.js';
 import { Announcer, type Silence } from './announcer.js';
 import { announcementOf } from './changes.js';
@@ -7,6 +8,7 @@ import { addressOf, ClusterMap } from './cluster-map.js';
 import { CoherenceSink } from './coherence-sink.js';
 import { placeOf } from './connection/client-place.js';
 import { errorWithoutSecrets } from './connection/error-without-secrets.js';
+import { setUpFindings } from './connection/set-up-findings.js';
 import { isCluster } from './ioredis-client.js';
 import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
 import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
@@ -38,6 +40,8 @@ export interface IoredisWireOptions {
   readonly clock: Clock;
   /** Keeps the process alive in the place of the connections; without it these do. */
   readonly hold?: ProcessHold | undefined;
+  /** Called with what a server is not set up for. */
+  readonly onFinding?: ((finding: Finding) => void) | undefined;
 }
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
@@ -285,6 +289,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async #noteServer(client: Redis): Promise<void> {
     try {
       this.#server = await serverFactsOf(client);
+      for (const finding of setUpFindings(this.#server, this.place().subject)) this.#options.onFinding?.(finding);
     } catch (error) {
       this.#note(error);
     }

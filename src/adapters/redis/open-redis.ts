@@ -31,9 +31,9 @@ export async function openCoherentRedis(options: ResolvedHybridRedisOptions, cod
   return { far: adapter, coherence };
 }
 
-async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock, hold }: CacheAdapterContext): Promise<IoredisWire> {
+async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock, hold, onFinding }: CacheAdapterContext): Promise<IoredisWire> {
   const { wake } = new RedisKeys({ keyPrefix, name, version, parts: 1 });
-  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock, hold });
+  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock, hold, onFinding });
 }
 
 function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {

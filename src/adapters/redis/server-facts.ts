@@ -9,6 +9,10 @@ export interface ServerFacts {
   /** For operators: `version 7.2.4, a replica`. */
   readonly words?: string;
   readonly isOfCluster?: boolean;
+  /** 0 for no limit. */
+  readonly maxMemoryBytes?: number;
+  /** `maxmemory-policy`. */
+  readonly evictionPolicy?: string | undefined;
 }
 
 /** Rejects where the server could not be asked. */
@@ -16,7 +20,14 @@ export async function serverFactsOf(client: Redis): Promise<ServerFacts> {
   try {
     const info = await client.info();
     const about = (name: string): string | undefined => new RegExp(`^${name}:([^\\r\\n]+)`, 'm').exec(info)?.[1];
-    return { id: about('run_id'), history: about('master_replid'), words: wordsOf(about), isOfCluster: about('redis_mode') === 'cluster' };
+    return {
+      id: about('run_id'),
+      history: about('master_replid'),
+      words: wordsOf(about),
+      isOfCluster: about('redis_mode') === 'cluster',
+      maxMemoryBytes: Number(about('maxmemory') ?? 0),
+      evictionPolicy: about('maxmemory_policy'),
+    };
   } catch (error) {
     // Not everybody may ask.
     if (error instanceof Error && /^(NOPERM|ERR) /.test(error.message)) return { id: undefined, history: undefined };

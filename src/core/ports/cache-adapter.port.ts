@@ -83,6 +83,8 @@ export interface CacheAdapterContext {
   onError(error: unknown): void;
   /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. @param level default `log` */
   onNotice(sentence: string, level?: 'log' | 'warn' | 'error'): void;
+  /** Called with what works and is probably not meant, such as a store that is set up for something else. The start-up advisor lists it. */
+  readonly onFinding?: (finding: import('../finding.js').Finding) => void;
   /** Given while an application starts, which may fail: connections must not keep the process alive, and this does instead. */
   readonly hold?: import('../process-hold.js').ProcessHold;
 }
