@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { types } from 'node:util';
 import { CacheKeyError } from './cache.errors.js';
-import { isParserObject, openInstanceName } from './open-instance.js';
+import { openInstanceName } from './open-instance.js';
 import { show } from './show.js';
 import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value-kinds.js';
 
@@ -90,7 +90,6 @@ function encodeKind(value: object, kind: ValueKind, inner: Encode): string | und
 }
 
 function encodeInstance(value: object, inner: Encode): string | undefined {
-  if (isParserObject(value)) return encodeRecord(value, inner);
   const name = openInstanceName(value);
   return name === undefined ? undefined : `@${quote(name)}${encodeRecord(value, inner)}`;
 }

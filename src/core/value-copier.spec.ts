@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CacheSerializationError } from './cache.errors.js';
+import { decodeValue, encodeValue } from './codec.js';
 import { copyValue, snapshot, type ValueSnapshot } from './value-copier.js';
 import { fingerprint, graphs, nested, reachable, storable, VALUE_KINDS } from './value-kinds.fixture.js';
 
@@ -121,6 +122,27 @@ describe('snapshot', () => {
     expect(fingerprint(read)).toMatch(/^Object\(\)\{"at":Date\(7\)/);
     expect(read.at).toBeInstanceOf(Date);
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+  });
+});
+
+describe('an object that a parser made', () => {
+  it.each<[string, (value: unknown) => unknown]>([
+    ['in memory', (value) => readOf(snapshot(value, 'clone'))],
+    ['frozen', (value) => readOf(snapshot(value, 'freeze'))],
+    ['as bytes', (value) => decodeValue(encodeValue(value))?.value],
+  ])('is stored as one without a prototype, %s', (_name, way) => {
+    const parsed = Object.assign(Object.create(Object.create(null) as object) as object, { a: '1', b: ['2'], at: new Date(1) });
+
+    const { query } = way({ query: parsed }) as { query: Record<string, unknown> };
+
+    expect({ ...query }).toEqual({ a: '1', b: ['2'], at: new Date(1) });
+    expect('toString' in query).toBe(false);
+  });
+
+  it('is none where its prototype has something', () => {
+    const method = Object.create(Object.assign(Object.create(null) as object, { greet: () => 'hi' })) as object;
+
+    expect(() => snapshot(method, 'clone')).toThrow(CacheSerializationError);
   });
 });
 

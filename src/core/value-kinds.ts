@@ -84,8 +84,19 @@ export function kindOf(value: object): ValueKind | undefined {
   if (prototype === Object.prototype) return 'object';
   if (prototype === null) return 'null-object';
   if (prototype === Array.prototype && Array.isArray(value)) return 'array';
-  const kind = KIND_OF_PROTOTYPE.get(prototype) ?? kindOfForeign(prototype);
-  return kind !== undefined && IS_GENUINE[kind](value) ? kind : undefined;
+  const kind = kindOfPrototype(prototype);
+  if (kind === undefined) return isEmptyRoot(prototype) ? 'null-object' : undefined;
+  return IS_GENUINE[kind](value) ? kind : undefined;
+}
+
+/** What the genuine objects with this prototype are; `undefined` for that of any other class. */
+export function kindOfPrototype(prototype: object): ValueKind | undefined {
+  return KIND_OF_PROTOTYPE.get(prototype) ?? kindOfForeign(prototype);
+}
+
+/** The prototype that parsers, such as those of Fastify, give to objects which are to have none. */
+function isEmptyRoot(prototype: object): boolean {
+  return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
 }
 
 export function isObject(value: unknown): value is object {
