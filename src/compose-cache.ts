@@ -48,6 +48,7 @@ export async function composeCache(options: ResolvedCacheOptions, { hold, onFind
   const context: CacheAdapterContext = {
     name: options.name,
     version: options.version,
+    types: options.types.reportingTo((error) => void reporter.fault(error, 'read an entry')),
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
@@ -74,11 +75,11 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
       return new MemoryAdapter(store.memory, context);
     case 'redis': {
       const { openRedisAdapter } = await import('./adapters/redis/open-redis.js');
-      return openRedisAdapter(store.redis, createEntryCodec(store), context);
+      return openRedisAdapter(store.redis, createEntryCodec({ ...store, types: context.types }), context);
     }
     case 'hybrid': {
       const { openCoherentRedis } = await import('./adapters/redis/open-redis.js');
-      const redis = await openCoherentRedis(store.redis, createEntryCodec(store), context);
+      const redis = await openCoherentRedis(store.redis, createEntryCodec({ ...store, types: context.types }), context);
       return new HybridAdapter({ near: new MemoryAdapter(store.memory, context), ...redis, clock: context.clock });
     }
   }

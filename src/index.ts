@@ -21,6 +21,7 @@ export type { CompressionAlgorithm } from './core/sealing-compression.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
 export { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/codec.js';
+export type { ValueClass, ValueType, ValueTypes } from './core/value-types.js';
 export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from './core/codec.js';
 export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
 export type { CacheExplanation } from './core/cache-explanation.js';

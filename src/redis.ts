@@ -22,8 +22,8 @@ export interface RedisAdapterOptions extends RedisOptions {
  */
 export function redisAdapter({ compression, encryption, ...redis }: RedisAdapterOptions): CacheAdapterFactory {
   const resolved = readRedis(redis);
-  const codec = createEntryCodec({ compression: readCompression(compression), encryption: readEncryption(encryption) });
-  return (context) => openRedisAdapter(resolved, codec, context);
+  const sealing = { compression: readCompression(compression), encryption: readEncryption(encryption) };
+  return (context) => openRedisAdapter(resolved, createEntryCodec({ ...sealing, types: context.types }), context);
 }
 
 export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof RedisOptions>, HybridRedisOptions {
@@ -38,8 +38,11 @@ export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof Re
 export function hybridAdapter({ memory, compression, encryption, ...redis }: HybridAdapterOptions): CacheAdapterFactory {
   const near = readMemory(memory);
   const far = readHybridRedis(redis);
-  const codec = createEntryCodec({ compression: readCompression(compression), encryption: readEncryption(encryption) });
-  return async (context) => new HybridAdapter({ near: new MemoryAdapter(near, context), ...(await openCoherentRedis(far, codec, context)), clock: context.clock });
+  const sealing = { compression: readCompression(compression), encryption: readEncryption(encryption) };
+  return async (context) => {
+    const redis = await openCoherentRedis(far, createEntryCodec({ ...sealing, types: context.types }), context);
+    return new HybridAdapter({ near: new MemoryAdapter(near, context), ...redis, clock: context.clock });
+  };
 }
 
 export type { MemoryOptions } from './core/cache-options.js';

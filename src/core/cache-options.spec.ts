@@ -10,6 +10,7 @@ describe('resolveCacheOptions', () => {
       defaultTtlMs: 3_600_000,
       defaultNamespace: undefined,
       version: undefined,
+      types: expect.objectContaining({ listed: [], keepsOthers: true }),
       hasStats: true,
       isStrict: false,
       findings: [],

@@ -14,6 +14,8 @@ import type { ResolvedEncryption } from './sealing-encryption.js';
 import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './sealing-options.js';
 import { show } from './show.js';
 import type { Isolation } from './value-copier.js';
+import { readTypes } from './value-type-options.js';
+import type { ValueClass, ValueType, ValueTypes } from './value-types.js';
 
 /** What a cache can be told, apart from what concerns Nest. All defaults are in `DEFAULTS` below. */
 export interface CacheOptions extends LoadOptions {
@@ -29,6 +31,12 @@ export interface CacheOptions extends LoadOptions {
   defaultNamespace?: string;
   /** Part of every stored key: with another version old entries are never read again. @default none */
   version?: string | number;
+  /**
+   * Classes whose instances are given back as instances, through every backend. Of a bare class the enumerable fields are
+   * stored, and the constructor is not called again. With the memory backend other classes of plain fields need not be
+   * listed. @default none
+   */
+  types?: readonly (ValueClass | ValueType)[];
   /** Whether reads, loads and keys are counted. @default true */
   stats?: boolean;
   /** Of the memory backend, and of the near tier of hybrid. */
@@ -67,6 +75,7 @@ export interface ResolvedCacheOptions {
   readonly defaultTtlMs: number;
   readonly defaultNamespace: string | undefined;
   readonly version: string | undefined;
+  readonly types: ValueTypes;
   readonly hasStats: boolean;
   readonly isStrict: boolean;
   /** What is probably not meant as it is written. */
@@ -105,6 +114,7 @@ export const CACHE_OPTION_NAMES: readonly string[] = [
   'defaultTtl',
   'defaultNamespace',
   'version',
+  'types',
   'stats',
   'memory',
   'redis',
@@ -125,6 +135,7 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     defaultTtlMs: readDefaultTtl(options),
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
+    types: readTypes(options.types, store.kind === 'memory'),
     hasStats: readBoolean(options.stats, 'stats', true),
     isStrict: readBoolean(options.strict, 'strict', false),
     findings: [...findingsIn(options), ...shortDurationsIn(options, 'CacheKitModule.forRoot(): ')],
@@ -169,7 +180,14 @@ function readStore(options: CacheOptions): ResolvedStore {
   if (adapter !== undefined) {
     const other = (['backend', ...Object.keys(BACKENDS_WITH)] as (keyof CacheOptions)[]).find((option) => options[option] !== undefined);
     if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
-    return { kind: 'adapter', adapter: typeof adapter === 'function' ? adapter : checkAdapter(adapter) };
+    if (typeof adapter === 'function') return { kind: 'adapter', adapter };
+    const made = checkAdapter(adapter);
+    if (options.types !== undefined) {
+      throw new CacheConfigError(
+        'Expected `types` beside an `adapter` that is a function, got an adapter that is made already and does not know them. Write `adapter: (context) => ...`, and give `context.types` to `createEntryCodec`.',
+      );
+    }
+    return { kind: 'adapter', adapter: made };
   }
   for (const [option, backends] of Object.entries(BACKENDS_WITH)) {
     if (options[option as keyof CacheOptions] === undefined || (backends as readonly Backend[]).includes(backend)) continue;

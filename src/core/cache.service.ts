@@ -83,7 +83,7 @@ export class CacheService implements CacheOperations {
     this.#isPlain = isPlainPlan(this.#plan);
     this.#since = new Date(clock.wallMs());
     this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
-    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.isolation !== 'none' });
+    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.isolation !== 'none', types: options.types });
   }
 
   get events(): Observable<CacheEvent> {

@@ -2,6 +2,7 @@
 import { readExtendedJson, writeExtendedJson } from './extended-json.js';
 import { copyBytes } from './value-kinds.js';
 import { scan } from './value-scan.js';
+import { NO_TYPES, type ValueTypes } from './value-types.js';
 
 /** How the value after it is written. Part of the format: a number is never given a second meaning. */
 const VALUE_CODEC = { bytes: 0, text: 1, json: 2, extendedJson: 3 } as const;
@@ -16,12 +17,12 @@ export interface EncodedValue {
 }
 
 /** @throws CacheSerializationError naming the path inside the value */
-export function prepareValue(value: unknown): EncodedValue {
+export function prepareValue(value: unknown, types: ValueTypes): EncodedValue {
   if (typeof value === 'string' && value.isWellFormed()) return textual(VALUE_CODEC.text, value);
-  const found = scan(value);
+  const found = scan(value, types);
   if (Buffer.isBuffer(value)) return { byteLength: 1 + value.length, codec: VALUE_CODEC.bytes, text: '', blobs: [value] };
   if (found.isJson) return textual(VALUE_CODEC.json, JSON.stringify(value));
-  const { text, blobs } = writeExtendedJson(value, found);
+  const { text, blobs } = writeExtendedJson(value, found, types);
   const byteLength = 1 + TEXT_LENGTH_BYTES + Buffer.byteLength(text) + blobs.reduce((sum, blob) => sum + blob.length, 0);
   return { byteLength, codec: VALUE_CODEC.extendedJson, text, blobs };
 }
@@ -40,9 +41,9 @@ export function writeValue(value: EncodedValue, bytes: Buffer, start: number): v
 
 /**
  * The value between `start` and `end`, sharing no memory with `bytes`.
- * @throws where the bytes are not what `writeValue` wrote
+ * @throws where the bytes are not what `writeValue` wrote, and where `types` cannot make an instance of it
  */
-export function readValue(bytes: Buffer, start: number, end: number): unknown {
+export function readValue(bytes: Buffer, start: number, end: number, types: ValueTypes): unknown {
   switch (start < end ? bytes[start] : undefined) {
     case VALUE_CODEC.json:
       return JSON.parse(bytes.toString('utf8', start + 1, end));
@@ -53,16 +54,20 @@ export function readValue(bytes: Buffer, start: number, end: number): unknown {
     case VALUE_CODEC.extendedJson: {
       const textStart = start + 1 + TEXT_LENGTH_BYTES;
       const textEnd = textStart + bytes.readUInt32LE(start + 1);
-      return readExtendedJson(bytes.toString('utf8', textStart, Math.min(textEnd, end)), bytes.subarray(textEnd, end));
+      return readExtendedJson(bytes.toString('utf8', textStart, Math.min(textEnd, end)), bytes.subarray(textEnd, end), types);
     }
     default:
       throw new TypeError('There is no such codec.');
   }
 }
 
-/** The value alone, without a checksum. @throws CacheSerializationError naming the path inside the value */
-export function encodeValue(value: unknown): Buffer {
-  return toBytes(prepareValue(value));
+/**
+ * The value alone, without a checksum.
+ * @param types those of `CacheAdapterContext`, whose instances may be in the value
+ * @throws CacheSerializationError naming the path inside the value
+ */
+export function encodeValue(value: unknown, types: ValueTypes = NO_TYPES): Buffer {
+  return toBytes(prepareValue(value, types));
 }
 
 export function toBytes(value: EncodedValue): Buffer {
@@ -72,10 +77,11 @@ export function toBytes(value: EncodedValue): Buffer {
 }
 
 /** What `encodeValue` was given, sharing no memory with `bytes`; `undefined` where they cannot be read. Never throws. */
-export function decodeValue(bytes: Buffer): { readonly value: unknown } | undefined {
+export function decodeValue(bytes: Buffer, types: ValueTypes = NO_TYPES): { readonly value: unknown } | undefined {
   try {
-    return { value: readValue(bytes, 0, bytes.length) };
-  } catch {
+    return { value: readValue(bytes, 0, bytes.length, types) };
+  } catch (error) {
+    types.unreadable(error);
     return undefined;
   }
 }

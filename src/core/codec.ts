@@ -13,6 +13,7 @@ import { prepareValue, readValue, toBytes, writeValue, type EncodedValue } from 
 import type { Awaitable } from './ports/cache-adapter.port.js';
 import { compress, decompress, type ResolvedCompression } from './sealing-compression.js';
 import { createSealer, type ResolvedEncryption, type Sealer } from './sealing-encryption.js';
+import { NO_TYPES, type ValueTypes } from './value-types.js';
 
 export { headerEnd, readEntryHeader } from './codec-header.js';
 export type { EntryHeader, EnvelopeId } from './codec-header.js';
@@ -26,7 +27,7 @@ export interface Envelope extends EntryHeader {
 /** An entry whose value is decoded for whoever asks. */
 export interface OpenEnvelope {
   readonly header: EntryHeader;
-  /** A value of the caller's own, sharing nothing with that of another call. */
+  /** A value of the caller's own, sharing nothing with that of another call. Throws only where a `from` of `types` fails that did not before. */
   value(): unknown;
 }
 
@@ -46,49 +47,63 @@ const CHECKSUM_BYTES = 4;
 /** What CRC-32 makes of any bytes that are followed by their own CRC-32. */
 const CHECKSUM_OF_CHECKED = 0x2144df1c;
 
-/** @param options what is not given is not written; what is compressed is read all the same */
+/**
+ * @param options what is not given is not written; what is compressed is read all the same. `types` are those of
+ * `CacheAdapterContext`: without them instances are refused, and entries that hold some cannot be read
+ */
 export function createEntryCodec({
   compression,
   encryption,
+  types = NO_TYPES,
 }: {
   readonly compression?: ResolvedCompression | undefined;
   readonly encryption?: ResolvedEncryption | undefined;
+  readonly types?: ValueTypes | undefined;
 }): EntryCodec {
   const sealer = encryption && createSealer(encryption);
   const thresholdBytes = compression?.thresholdBytes ?? Infinity;
 
   return {
     encode(entry) {
-      const value = prepareValue(entry.value);
+      const value = prepareValue(entry.value, types);
       const header = formatHeader(entry);
       if (value.byteLength > thresholdBytes && compression !== undefined) return encodeCompressed(header, toBytes(value), { compression, sealer });
       return sealer === undefined ? writePlain(header, value) : writeWhole(header, 0, { body: toBytes(value), sealer });
     },
     open(bytes, id, header) {
       const flags = bytes[3] as number;
-      return flags === 0 && sealer === undefined ? openPlain(bytes, id, header) : openSealed(bytes, sealer, id, header);
+      return flags === 0 && sealer === undefined ? openPlain(bytes, types, id, header) : openSealed(bytes, { sealer, types }, id, header);
     },
   };
 }
 
-/** The bytes of an entry that is neither compressed nor encrypted. @throws CacheSerializationError naming the path inside the value */
-export function encodeEntry(entry: Envelope): Buffer {
-  return writePlain(formatHeader(entry), prepareValue(entry.value));
+/**
+ * The bytes of an entry that is neither compressed nor encrypted.
+ * @param types those of `CacheAdapterContext`, whose instances may be in the value
+ * @throws CacheSerializationError naming the path inside the value
+ */
+export function encodeEntry(entry: Envelope, types: ValueTypes = NO_TYPES): Buffer {
+  return writePlain(formatHeader(entry), prepareValue(entry.value, types));
 }
 
 /** What `encodeEntry` was given; `undefined` as for `EntryCodec.open`, and where it is compressed or encrypted. Never throws. */
-export function decodeEntry(bytes: Buffer, id?: EnvelopeId): Envelope | undefined {
-  const entry = bytes[3] === 0 ? openPlain(bytes, id) : undefined;
+export function decodeEntry(bytes: Buffer, id?: EnvelopeId, types: ValueTypes = NO_TYPES): Envelope | undefined {
+  const entry = bytes[3] === 0 ? openPlain(bytes, types, id) : undefined;
   return entry && { ...entry.header, value: entry.value() };
 }
 
-function openPlain(bytes: Buffer, id: EnvelopeId | undefined, known?: EntryHeader): OpenEnvelope | undefined {
+function openPlain(bytes: Buffer, types: ValueTypes, id: EnvelopeId | undefined, known?: EntryHeader): OpenEnvelope | undefined {
   const start = valueStart(bytes);
   const header = start > 0 ? (known ?? matchingHeader(bytes, start, id)) : undefined;
-  return header && opened(header, bytes, start, bytes.length - CHECKSUM_BYTES);
+  return header && opened(header, types, bytes, start, bytes.length - CHECKSUM_BYTES);
 }
 
-function openSealed(bytes: Buffer, sealer: Sealer | undefined, id: EnvelopeId | undefined, known: EntryHeader | undefined): Awaitable<OpenEnvelope | undefined> {
+interface Opening {
+  readonly sealer: Sealer | undefined;
+  readonly types: ValueTypes;
+}
+
+function openSealed(bytes: Buffer, { sealer, types }: Opening, id: EnvelopeId | undefined, known: EntryHeader | undefined): Awaitable<OpenEnvelope | undefined> {
   const start = valueStart(bytes);
   const flags = bytes[3] as number;
   const isEncrypted = (flags & FLAG.encrypted) !== 0;
@@ -98,9 +113,9 @@ function openSealed(bytes: Buffer, sealer: Sealer | undefined, id: EnvelopeId | 
   if (header === undefined) return undefined;
   const end = bytes.length - CHECKSUM_BYTES;
   const value = sealer === undefined ? bytes.subarray(start, end) : sealer.unseal(bytes, start, end);
-  if (value === undefined || (flags & FLAG.compressed) === 0) return openedWhole(header, value);
+  if (value === undefined || (flags & FLAG.compressed) === 0) return openedWhole(header, types, value);
   const unpacked = decompress(value);
-  return unpacked instanceof Promise ? unpacked.then((whole) => openedWhole(header, whole)) : openedWhole(header, unpacked);
+  return unpacked instanceof Promise ? unpacked.then((whole) => openedWhole(header, types, whole)) : openedWhole(header, types, unpacked);
 }
 
 /** Where the value begins, once everything that can be told without parsing is known to be right; 0 where it is not. */
@@ -115,15 +130,17 @@ function matchingHeader(bytes: Buffer, end: number, id: EnvelopeId | undefined):
   return header.key === id.key && header.namespace === id.namespace ? header : undefined;
 }
 
-function openedWhole(header: EntryHeader, value: Buffer | undefined): OpenEnvelope | undefined {
-  return value && opened(header, value, 0, value.length);
+function openedWhole(header: EntryHeader, types: ValueTypes, value: Buffer | undefined): OpenEnvelope | undefined {
+  return value && opened(header, types, value, 0, value.length);
 }
 
 /** Decodes at once, so that what cannot be decoded is a miss. */
-function opened(header: EntryHeader, bytes: Buffer, start: number, end: number): OpenEnvelope | undefined {
+function opened(header: EntryHeader, types: ValueTypes, bytes: Buffer, start: number, end: number): OpenEnvelope | undefined {
+  const decode = (): unknown => readValue(bytes, start, end, types);
   try {
-    return new Opened(header, readValue(bytes, start, end), bytes, start, end);
-  } catch {
+    return new Opened(header, decode(), decode);
+  } catch (error) {
+    types.unreadable(error);
     return undefined;
   }
 }
@@ -136,15 +153,13 @@ class Opened implements OpenEnvelope {
   constructor(
     readonly header: EntryHeader,
     first: unknown,
-    private readonly bytes: Buffer,
-    private readonly start: number,
-    private readonly end: number,
+    private readonly decode: () => unknown,
   ) {
     this.#first = first;
   }
 
   value(): unknown {
-    if (this.#isTaken) return readValue(this.bytes, this.start, this.end);
+    if (this.#isTaken) return this.decode();
     this.#isTaken = true;
     const first = this.#first;
     this.#first = undefined;

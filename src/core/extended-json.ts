@@ -4,7 +4,8 @@
  * Whatever JSON has no word for is written as `{"$":[kind, ...]}`, a user's own object with a key `$` as
  * `{"$":["object", {...}]}`. Every object, array and builtin has a number, counted in the order in which the walk meets
  * them; what is met again is written as `{"$":["ref", number]}`. Writer and reader must therefore walk alike: number an
- * object first, then go through its content in the same order.
+ * object first, then go through its content in the same order. What the `to` of a type gave is a value of its own, with
+ * numbers of its own.
  *
  * Chosen over devalue and `v8.serialize` on measurements, see docs/values.md.
  */
@@ -22,7 +23,8 @@ import {
   type TypedArray,
   type ValueKind,
 } from './value-kinds.js';
-import type { ValueScan } from './value-scan.js';
+import type { Converted, ValueScan } from './value-scan.js';
+import { type ListedType, makeInstance, type ValueTypes, withFields } from './value-types.js';
 
 export interface ExtendedJson {
   readonly text: string;
@@ -30,20 +32,22 @@ export interface ExtendedJson {
   readonly blobs: readonly Uint8Array[];
 }
 
-/** @param found what `scan`, which must have accepted `value`, found */
-export function writeExtendedJson(value: unknown, found: Pick<ValueScan, 'isTree'>): ExtendedJson {
-  const writer = new Writer(found);
+/** @param found what `scan`, which must have accepted `value` with these `types`, found */
+export function writeExtendedJson(value: unknown, found: WrittenScan, types: ValueTypes): ExtendedJson {
+  const writer = new Writer(found, types);
   const text = JSON.stringify(writer.write(value));
   return { text, blobs: writer.blobs };
 }
 
 /**
  * The value as it was written, sharing no memory with `bytes`.
- * @throws where the text or the bytes are not what a writer wrote
+ * @throws where the text or the bytes are not what a writer wrote, name a type that `types` lacks, or its `from` fails
  */
-export function readExtendedJson(text: string, bytes: Buffer): unknown {
-  return new Reader(bytes).read(JSON.parse(text));
+export function readExtendedJson(text: string, bytes: Buffer, types: ValueTypes): unknown {
+  return new Reader(bytes, types).read(JSON.parse(text));
 }
+
+type WrittenScan = Pick<ValueScan, 'isTree' | 'converted'>;
 
 type Escape = readonly [kind: string, ...content: unknown[]];
 type Properties = Record<string, unknown>;
@@ -52,10 +56,14 @@ class Writer {
   readonly blobs: Uint8Array[] = [];
   #blobBytes = 0;
   /** Absent for a tree, in which nothing is met again. */
-  readonly #numbers: Map<object, number> | undefined;
+  #numbers: Map<object, number> | undefined;
+  readonly #converted: ReadonlyMap<object, Converted>;
+  readonly #types: ValueTypes;
 
-  constructor({ isTree }: Pick<ValueScan, 'isTree'>) {
+  constructor({ isTree, converted }: WrittenScan, types: ValueTypes) {
     if (!isTree) this.#numbers = new Map();
+    this.#converted = converted;
+    this.#types = types;
   }
 
   write(value: unknown): unknown {
@@ -71,10 +79,21 @@ class Writer {
     const number = this.#numbers?.get(value);
     if (number !== undefined) return escaped('ref', number);
     this.#numbers?.set(value, this.#numbers.size);
-    const kind = kindOf(value) as ValueKind;
+    const kind = kindOf(value);
     if (kind === 'object') return Object.hasOwn(value, '$') ? escaped('object', this.#properties(value)) : this.#properties(value);
     if (kind === 'array') return this.#array(value as unknown[]);
-    return { $: this.#builtin(kind, value) };
+    return { $: kind === undefined ? this.#instance(value) : this.#builtin(kind, value) };
+  }
+
+  #instance(value: object): Escape {
+    const converted = this.#converted.get(value);
+    // A copy of the fields, because JSON.stringify would call a `toJSON` of the class.
+    if (converted === undefined) return ['instance', (this.#types.of(value) as ListedType).name, this.#properties(withFields(Object.prototype, value))];
+    const outer = this.#numbers;
+    if (outer !== undefined) this.#numbers = new Map();
+    const stored = this.write(converted.stored);
+    this.#numbers = outer;
+    return ['converted', converted.type.name, stored];
   }
 
   /** The same object where nothing in it needs an escape, so that JSON-like parts cost a look and no copy. */
@@ -134,11 +153,13 @@ class Writer {
 
 class Reader {
   readonly #bytes: Buffer;
-  readonly #objects: object[] = [];
+  readonly #types: ValueTypes;
+  #objects: object[] = [];
   #blobBytes = 0;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, types: ValueTypes) {
     this.#bytes = bytes;
+    this.#types = types;
   }
 
   /** Works in place: what `JSON.parse` made is nobody else's. */
@@ -193,7 +214,7 @@ class Reader {
       case 'error':
         return this.#error(first as string, second as [string, boolean, unknown][]);
       default:
-        return this.#numbered(this.#leaf(kind, first, second, third));
+        return this.#instance(kind, first as string, second) ?? this.#numbered(this.#leaf(kind, first, second, third));
     }
   }
 
@@ -236,6 +257,28 @@ class Reader {
     const error = this.#numbered(makeError(className));
     for (const [name, enumerable, content] of properties) defineErrorProperty(error, { name, enumerable, value: this.read(content) });
     return error;
+  }
+
+  /** The instance of a type; `undefined` where the kind is another. */
+  #instance(kind: string, name: string, content: unknown): object | undefined {
+    if (kind === 'instance') return this.#bare(name, content);
+    return kind === 'converted' ? this.#converted(name, content) : undefined;
+  }
+
+  #bare(name: string, fields: unknown): object {
+    const type = this.#types.named(name);
+    if (type === undefined || type.conversion !== undefined || !isObject(fields)) throw new TypeError('There is no such type.');
+    return this.#properties(this.#numbered(withFields(type.prototype, fields)));
+  }
+
+  #converted(name: string, stored: unknown): object {
+    const type = this.#types.named(name);
+    if (type?.conversion === undefined) throw new TypeError('There is no such type.');
+    const outer = this.#objects;
+    this.#objects = [];
+    const own = this.read(stored);
+    this.#objects = outer;
+    return this.#numbered(makeInstance(type, own));
   }
 
   #leaf(kind: string, first: unknown, second: unknown, third: unknown): object {

@@ -8,41 +8,50 @@ import { kindOf } from './value-kinds.js';
 /** The name of the class of an instance that holds nothing but its own fields; `undefined` for any other value. */
 export function openInstanceName(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null;
-  if (prototype === null || kindOf(value) !== undefined || hasHiddenFields(value)) return undefined;
-  return openClassName(prototype);
+  if (prototype === null || kindOf(value) !== undefined || hiddenPart(value) !== undefined) return undefined;
+  return classNameOf(value);
 }
 
-/** Whether the value is an object that a parser made without `Object.prototype`: its prototype is empty and has none itself. */
-export function isParserObject(value: object): boolean {
-  const prototype = Object.getPrototypeOf(value) as object | null;
-  return prototype !== null && Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
+/** The name of the class of an instance; `undefined` where it has none. */
+export function classNameOf(value: object): string | undefined {
+  const made = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
+  return typeof made === 'function' && made !== Object && made.name !== '' ? made.name : undefined;
 }
 
-function hasHiddenFields(value: object): boolean {
+/** Why the fields of an instance may not be all that it holds, as the end of "which has ..."; `undefined` where they are. */
+export function hiddenPart(value: object): string | undefined {
+  return hiddenInClass(Object.getPrototypeOf(value) as object) ?? hiddenField(value);
+}
+
+/** What the class, or one that it extends, hides by what its source shows, as for `hiddenPart`. */
+export function hiddenInClass(prototype: object): string | undefined {
+  let known = hiddenOfPrototype.get(prototype);
+  if (known === undefined) hiddenOfPrototype.set(prototype, (known = { part: readHidden(prototype) }));
+  return known.part;
+}
+
+const hiddenOfPrototype = new WeakMap<object, { readonly part: string | undefined }>();
+
+function hiddenField(value: object): string | undefined {
   const keys = Reflect.ownKeys(value);
-  if (keys.length === 0) return true;
-  return keys.some((key) => typeof key === 'symbol' || !isPlainField(Object.getOwnPropertyDescriptor(value, key)));
+  if (keys.length === 0) return 'no field of its own';
+  for (const key of keys) {
+    if (typeof key === 'symbol') return `the symbol key ${String(key)}`;
+    const field = Object.getOwnPropertyDescriptor(value, key);
+    if (field?.enumerable !== true || !('value' in field)) return `\`${key}\`, which is hidden or computed`;
+    if (typeof field.value === 'function') return `the function \`${key}\` as a field`;
+  }
+  return undefined;
 }
 
-function isPlainField(field: PropertyDescriptor | undefined): boolean {
-  return field?.enumerable === true && 'value' in field && typeof field.value !== 'function';
-}
-
-const nameOfPrototype = new WeakMap<object, { readonly name: string | undefined }>();
-
-function openClassName(prototype: object): string | undefined {
-  let known = nameOfPrototype.get(prototype);
-  if (known === undefined) nameOfPrototype.set(prototype, (known = { name: readClassName(prototype) }));
-  return known.name;
-}
-
-function readClassName(prototype: object): string | undefined {
+function readHidden(prototype: object): string | undefined {
   for (let link: object | null = prototype; link !== null && !isRoot(link); link = Object.getPrototypeOf(link) as object | null) {
     const made = Object.getOwnPropertyDescriptor(link, 'constructor')?.value as unknown;
-    if (typeof made !== 'function' || made.prototype !== link || HIDES.test(Function.prototype.toString.call(made))) return undefined;
+    if (typeof made !== 'function' || made.prototype !== link) return 'no class of its own';
+    const hidden = HIDES.exec(Function.prototype.toString.call(made));
+    if (hidden !== null) return hidden[0].startsWith('[') ? `a part that is a builtin (${made.name})` : `private state (\`${hidden[0]}\` in the source of ${made.name})`;
   }
-  const { name } = prototype.constructor;
-  return name === '' ? undefined : name;
+  return undefined;
 }
 
 /** `Object.prototype` of any realm. */
@@ -51,4 +60,4 @@ function isRoot(prototype: object): boolean {
 }
 
 /** Source that no class of a program's own has, or one with private fields, also as compilers write them for old targets. */
-const HIDES = /\[native code\]|#[\p{ID_Start}$_]|class_?private|WeakMap|WeakSet/iu;
+const HIDES = /\[native code\]|#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;

@@ -151,7 +151,7 @@ describe('what cannot be stored', () => {
     ['$', /is a function/, () => 1],
     ['$', /is a symbol/, Symbol('a')],
     ['$.user.tags[3].onClick', /is a function; leave it out/, { user: { tags: [1, 2, 3, { onClick: () => 1 }] } }],
-    ['$.owner', /is an instance of User; return a plain object/, { id: 1, owner: new User('Ann') }],
+    ['$.owner', /is an instance of User\. To cache it as one, list the class: CacheKitModule\.forRoot\(\{ types: \[User\] \}\)\.$/, { id: 1, owner: new User('Ann') }],
     ['$["content type"][0]', /is a symbol/, { 'content type': [Symbol('a')] }],
     ['$.ä["1"].$x_1', /is a function/, { ä: { 1: { $x_1: () => 1 } } }],
     ['$.get("a\\"b")', /is a function/, new Map([['a"b', () => 1]])],

@@ -12,7 +12,8 @@ import {
   type TypedArray,
   type ValueKind,
 } from './value-kinds.js';
-import { scan, type ValueScan } from './value-scan.js';
+import { type Converted, scan, type ValueScan } from './value-scan.js';
+import { type ListedType, makeInstance, NO_TYPES, type ValueTypes, withFields } from './value-types.js';
 
 /**
  * Whose value it is. `clone`: every reader gets a copy. `freeze`: every reader gets the same frozen value, or a copy
@@ -26,31 +27,75 @@ export interface ValueSnapshot {
   readonly value: unknown;
   /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
   readonly sizeBytes: number;
-  /** Makes the value of one reader from the stored one; `undefined` where all may have that itself. Never throws. */
+  /** Makes the value of one reader from the stored one; `undefined` where all may have that itself. Throws only where a `from` does. */
   readonly copy: ((value: unknown) => unknown) | undefined;
+  /** Whether the value is for no reader itself: instances in it are made by `copy`, from what their `to` gave. */
+  readonly isPacked: boolean;
 }
 
 /**
  * Validates, measures and, unless the isolation is `none`, copies `value` once.
+ * @param types whose instances may be in it
  * @throws CacheSerializationError naming the path inside the value
  */
-export function snapshot(value: unknown, isolation: Isolation): ValueSnapshot {
-  const found = scan(value);
-  if (isolation === 'none' || !isObject(value)) return { value, sizeBytes: found.sizeBytes, copy: undefined };
+export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes = NO_TYPES): ValueSnapshot {
+  const found = scan(value, types);
+  if (isolation === 'none' || !isObject(value)) return { value, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
+  if (found.converted.size > 0) return { value: copyWith(value, packer(found.converted)), sizeBytes: found.sizeBytes, copy: unpack, isPacked: true };
   const copy = copierFor(found);
   const own = copy(value);
-  if (isolation === 'clone' || !found.isFreezable) return { value: own, sizeBytes: found.sizeBytes, copy };
+  if (isolation === 'clone' || !found.isFreezable) return { value: own, sizeBytes: found.sizeBytes, copy, isPacked: false };
   deepFreeze(own as object);
-  return { value: own, sizeBytes: found.sizeBytes, copy: undefined };
+  return { value: own, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
 }
 
 /**
  * A copy that shares nothing with `value`: for handing one load's result to several callers.
- * @throws CacheSerializationError naming the path inside the value
+ * @throws CacheSerializationError naming the path inside the value, or where a `from` fails
  */
-export function copyValue(value: unknown, isolation: Isolation = 'clone'): unknown {
+export function copyValue(value: unknown, isolation: Isolation = 'clone', types: ValueTypes = NO_TYPES): unknown {
   if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol')) return value;
-  return snapshot(value, isolation).value;
+  const { value: own, isPacked } = snapshot(value, isolation, types);
+  return isPacked ? unpack(own) : own;
+}
+
+/** An instance as it is kept: what its `to` gave, from which its `from` makes one for each reader. */
+class Packed {
+  constructor(
+    readonly type: ListedType,
+    readonly stored: unknown,
+  ) {}
+}
+
+/** What stands for an object in the copy; `undefined` where that is a copy of it like any other. */
+type Stand = (value: object) => object | undefined;
+
+function packer(converted: ReadonlyMap<object, Converted>): Stand {
+  const pack: Stand = (value) => {
+    const found = converted.get(value);
+    return found && new Packed(found.type, copyWith(found.stored, pack));
+  };
+  return pack;
+}
+
+function unpack(value: unknown): unknown {
+  return copyWith(value, unpackInstance);
+}
+
+function unpackInstance(value: object): object | undefined {
+  return value instanceof Packed ? makeInstance(value.type, copyWith(value.stored, unpackInstance)) : undefined;
+}
+
+function copyWith(root: unknown, standFor: Stand): unknown {
+  const copies = new Map<object, object>();
+  const remember: Remember = (value, copy) => void copies.set(value, copy);
+  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? standing(value) ?? copyObject(value, copy, remember)) : value);
+  const standing: Stand = (value) => {
+    const stand = standFor(value);
+    if (stand !== undefined) copies.set(value, stand);
+    return stand;
+  };
+  return copy(root);
 }
 
 type Copy = (value: unknown) => unknown;
@@ -90,10 +135,7 @@ function copyTree(value: unknown): unknown {
 
 /** Copies every object once, whichever way it is reached. */
 function copyGraph(root: unknown): unknown {
-  const copies = new Map<object, object>();
-  const remember: Remember = (value, copy) => void copies.set(value, copy);
-  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? copyObject(value, copy, remember)) : value);
-  return copy(root);
+  return copyWith(root, () => undefined);
 }
 
 /** Is told of a copy before its content is copied, so that a way back to it is found. */
@@ -102,8 +144,10 @@ type Remember = (value: object, copy: object) => void;
 const forget: Remember = () => undefined;
 
 function copyObject(value: object, child: Copy, remember: Remember): object {
-  const kind = kindOf(value) as ValueKind;
+  const kind = kindOf(value);
   switch (kind) {
+    case undefined:
+      return copyProperties(withFields(Object.getPrototypeOf(value) as object, value), value, child, remember);
     case 'object':
       return copyProperties({ ...value }, value, child, remember);
     case 'null-object':
@@ -127,7 +171,7 @@ function copyObject(value: object, child: Copy, remember: Remember): object {
 function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
   remember(value, copy);
   const properties = copy as Record<string, unknown>;
-  // `__proto__` is an own key of the shallow copy where it was one, so that the assignment reaches no prototype.
+  // Every key is an own one of the shallow copy, `__proto__` too, so that the assignment reaches no prototype and no setter.
   for (const key of Object.keys(properties)) {
     if (isObject(properties[key])) properties[key] = child(properties[key]);
   }

@@ -12,6 +12,7 @@ import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, 
 import { type Clock, idleMs } from './ports/clock.port.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from './value-copier.js';
+import type { ValueTypes } from './value-types.js';
 import { isValid } from './value-validation.js';
 
 /*
@@ -38,6 +39,8 @@ export interface LoaderParts {
   readonly reporter: CacheReporter;
   /** Whether several callers of one load each get a copy of its value. */
   readonly isolatesCallers: boolean;
+  /** Whose instances may be in the values. */
+  readonly types: ValueTypes;
 }
 
 /** What a caller wants loaded. */
@@ -58,6 +61,7 @@ export class ValueLoader {
   readonly #clock: Clock;
   readonly #reporter: CacheReporter;
   readonly #isolatesCallers: boolean;
+  readonly #types: ValueTypes;
   readonly #flights = new FlightTable();
   readonly #runs = new Set<LoadRun>();
   #isClosed = false;
@@ -69,6 +73,7 @@ export class ValueLoader {
     this.#clock = parts.clock;
     this.#reporter = parts.reporter;
     this.#isolatesCallers = parts.isolatesCallers;
+    this.#types = parts.types;
   }
 
   /**
@@ -255,7 +260,7 @@ export class ValueLoader {
       const entries = await grant.commit(drafts);
       return new Map(drafts.flatMap(({ key }, i) => (entries[i] === undefined ? [] : [[key, entries[i]]])));
     } catch (error) {
-      const storable = error instanceof CacheSerializationError ? drafts.filter(isStorable) : [];
+      const storable = error instanceof CacheSerializationError ? drafts.filter(({ value }) => this.#isStorable(value)) : [];
       this.#reporter.notStored(error, drafts.find((draft) => !storable.includes(draft))?.key ?? '', caller);
       return storable.length < drafts.length ? this.#commit(grant, storable, caller) : new Map();
     }
@@ -338,13 +343,21 @@ export class ValueLoader {
     return { value, status: 'miss', isCollapsed: !isFirst, ...(result.entry === undefined ? {} : { entry: result.entry }) };
   }
 
-  #shareOf(value: unknown, entry: StoredEntry | undefined): unknown {
-    if (entry !== undefined) return entry.read();
-    if (!this.#isolatesCallers) return value;
+  #isStorable(value: unknown): boolean {
     try {
-      return copyValue(value);
+      copyValue(value, 'clone', this.#types);
+      return true;
     } catch {
-      // It could not be stored for the same reason, and that was reported; sharing it is what is left.
+      return false;
+    }
+  }
+
+  #shareOf(value: unknown, entry: StoredEntry | undefined): unknown {
+    try {
+      if (entry !== undefined) return entry.read();
+      return this.#isolatesCallers ? copyValue(value, 'clone', this.#types) : value;
+    } catch {
+      // It could not be stored, or read again, for the same reason, and that was reported; sharing it is what is left.
       return value;
     }
   }
@@ -392,15 +405,6 @@ function newerEntry({ purpose, replaced }: Flight, ticket: LoadTicket | undefine
 
 function currentOf(ticket: LoadTicket | undefined): StoredEntry | undefined {
   return ticket?.state === 'granted' ? ticket.current : undefined;
-}
-
-function isStorable({ value }: EntryDraft): boolean {
-  try {
-    copyValue(value);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function concerns(target: InvalidationTarget): (flight: Flight) => boolean {

@@ -1,7 +1,8 @@
-import { Stream } from 'node:stream';
-import { types } from 'node:util';
 import { CacheSerializationError } from './cache.errors.js';
+import { refusalOf } from './instance-refusal.js';
+import { hiddenPart } from './open-instance.js';
 import { errorProperties, isObject, isSparse, kindOf, type ValueKind } from './value-kinds.js';
+import { type Conversion, type ListedType, NO_TYPES, type ValueTypes } from './value-types.js';
 
 /** How many objects and arrays may stand inside one another: far beyond any real value, far before the stack ends. */
 export const MAX_DEPTH = 1000;
@@ -23,14 +24,22 @@ export interface ValueScan {
   readonly isJson: boolean;
   /** `Object.freeze` on every object makes it immutable: a Date, a Map or a Buffer has a state that it does not reach. */
   readonly isFreezable: boolean;
+  /** What the `to` of their types gave for instances, wherever they stand. Each of these is a value of its own: it shares nothing with what is around it. */
+  readonly converted: ReadonlyMap<object, Converted>;
+}
+
+export interface Converted {
+  readonly type: ListedType;
+  readonly stored: unknown;
 }
 
 /**
  * Validates, measures and classifies a value in one walk. Getters are read as `JSON.stringify` reads them.
+ * @param types whose instances may be in it
  * @throws CacheSerializationError naming the path of the first thing that cannot be stored
  */
-export function scan(value: unknown): ValueScan {
-  const scanner = new Scanner();
+export function scan(value: unknown, types: ValueTypes = NO_TYPES): ValueScan {
+  const scanner = new Scanner(types);
   scanner.run(value);
   return scanner;
 }
@@ -60,11 +69,19 @@ class Scanner implements ValueScan {
   isPlain = true;
   isJson = true;
   isFreezable = true;
+  converted: ReadonlyMap<object, Converted> = NOTHING_CONVERTED;
 
-  readonly #seen = new Set<object>();
+  readonly #types: ValueTypes;
+  #seen = new Set<object>();
   /** The steps that lead to what is being looked at are the first `#depth` ones; what follows is left from before. */
   readonly #path: Step[] = [];
   #depth = 0;
+  /** Instances inside of whose converted value the walk is. */
+  #converting: readonly object[] = [];
+
+  constructor(types: ValueTypes) {
+    this.#types = types;
+  }
 
   run(value: unknown): void {
     try {
@@ -101,7 +118,8 @@ class Scanner implements ValueScan {
     const kind = kindOf(value);
     if (kind === 'object') this.#properties(value);
     else if (kind === 'array') this.#array(value as unknown[]);
-    else this.#builtin(kind ?? this.#refuseInstance(value), value);
+    else if (kind === undefined) this.#instance(value);
+    else this.#builtin(kind, value);
   }
 
   #properties(value: object): void {
@@ -203,19 +221,64 @@ class Scanner implements ValueScan {
     this.#refuse('is a named property of an array or a builtin; put both into a plain object');
   }
 
-  #refuseInstance(value: object): never {
-    if (types.isPromise(value)) this.#refuse('is a Promise; await it first');
-    if (value instanceof Stream) this.#refuse('is a stream; read it to its end and store the bytes');
-    if (types.isWeakMap(value) || types.isWeakSet(value)) this.#refuse('holds its content weakly; store a Map or a Set instead');
-    const constructor = (value as { constructor?: unknown }).constructor;
-    const name = typeof constructor === 'function' && constructor !== Object ? constructor.name : '';
-    this.#refuse(`is an instance of ${name || 'an unnamed class'}; return a plain object, such as { ...value }, instead`);
+  #instance(value: object): void {
+    this.isPlain = this.isJson = false;
+    const type = this.#types.of(value);
+    if (type?.conversion !== undefined) return this.#conversion(value, type, type.conversion);
+    const isStorable = type === undefined ? this.#types.keepsOthers && hiddenPart(value) === undefined : hidesNothing(value);
+    if (!isStorable) this.#refuse(refusalOf(value, this.#types));
+    this.#properties(value);
+  }
+
+  /** Walks what `to` gives as a value of its own, in which what is met outside of it is met for the first time. */
+  #conversion(value: object, type: ListedType, conversion: Conversion): void {
+    const outer = { seen: this.#seen, converting: this.#converting };
+    if (outer.converting.includes(value)) this.#refuse(`is an instance of ${type.name} that its own \`to\` gives again; let \`to\` leave out what leads back to it`);
+    this.isFreezable = false;
+    this.sizeBytes += OBJECT_BYTES;
+    this.#seen = new Set();
+    this.#converting = [...outer.converting, value];
+    this.#child({ code: '.to()' }, this.#stored(value, type, conversion));
+    this.#seen = outer.seen;
+    this.#converting = outer.converting;
+  }
+
+  /** What `to` gives, asked for once for every instance. */
+  #stored(value: object, type: ListedType, conversion: Conversion): unknown {
+    const known = this.converted.get(value);
+    if (known !== undefined) return known.stored;
+    const stored = this.#resultOfTo(value, type, conversion);
+    if (this.converted === NOTHING_CONVERTED) this.converted = new Map();
+    (this.converted as Map<object, Converted>).set(value, { type, stored });
+    return stored;
+  }
+
+  #resultOfTo(value: object, type: ListedType, conversion: Conversion): unknown {
+    try {
+      return conversion.to(value);
+    } catch (error) {
+      return this.#refuse(`is an instance of ${type.name}, whose \`to\` failed; let it take every instance`, error);
+    }
   }
 
   #refuse(reason: string, cause?: unknown): never {
     const path = formatPath(this.#path.slice(0, this.#depth));
     throw new CacheSerializationError(path, `${path} ${reason}.`, cause === undefined ? undefined : { cause });
   }
+}
+
+const NOTHING_CONVERTED: ReadonlyMap<object, Converted> = new Map();
+
+/** Whether the enumerable fields of an instance of a listed class can be stored: no methods of its own, no relation that loads when it is read. */
+function hidesNothing(value: object): boolean {
+  const keys = Object.keys(value);
+  if (keys.some((key) => typeof (value as Record<string, unknown>)[key] === 'function')) return false;
+  const names = Object.getOwnPropertyNames(value);
+  return names.length === keys.length || !names.some((name) => isHiddenGetter(Object.getOwnPropertyDescriptor(value, name)));
+}
+
+function isHiddenGetter(field: PropertyDescriptor | undefined): boolean {
+  return field?.enumerable === false && field.get !== undefined;
 }
 
 function stringBytes(text: string): number {

@@ -23,6 +23,7 @@ export function cacheWith(options: CacheOptions = {}, wrap: (adapter: CacheAdapt
   const adapter = new MemoryAdapter(resolved.store.memory, {
     name: resolved.name,
     version: resolved.version,
+    types: resolved.types,
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),

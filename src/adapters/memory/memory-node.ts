@@ -2,6 +2,7 @@ import type { EntryDraft, StoredEntry } from '../../core/ports/cache-adapter.por
 import type { EntryCopy } from '../../core/ports/near-tier.port.js';
 import type { ValueSnapshot } from '../../core/value-copier.js';
 import type { Linked } from './linked-list.js';
+import { PackedValue } from './packed-value.js';
 import type { Moment, StoreTime } from './store-time.js';
 
 /**
@@ -25,7 +26,10 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
   readonly namespace: string | undefined;
   freshUntilMs: number;
   hits = 0;
-  readonly shared: unknown;
+  /** Given for a value that `PackedValue.prepare` has to make before it is read. */
+  readonly packed: PackedValue | undefined;
+  readonly #value: unknown;
+  /** `undefined` where all readers have the value itself, and where it is packed. */
   readonly #copy: ValueSnapshot['copy'];
   readonly #time: StoreTime;
   /** The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none. */
@@ -60,8 +64,9 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
     const copied = 'copied' in draft ? draft.copied : undefined;
     this.freshUntilMs = moment.nowMs + (copied?.freshMs ?? draft.ttlMs);
     this.staleUntilMs = this.freshUntilMs + draft.staleMs;
-    this.shared = snapshot.value;
-    this.#copy = snapshot.copy;
+    this.packed = PackedValue.of(snapshot);
+    this.#value = snapshot.value;
+    this.#copy = this.packed === undefined ? snapshot.copy : undefined;
     this.#time = time;
     if (copied === undefined) return;
     if (copied.limitMs !== Infinity) this.#limitUntilMs = moment.nowMs + copied.limitMs;
@@ -84,9 +89,14 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
     return this.#lastReadTick < 0 ? 0 : this.#time.wallMsAt(this.#lastReadTick);
   }
 
+  get shared(): unknown {
+    return this.packed === undefined ? this.#value : this.packed.shared;
+  }
+
   read(): unknown {
     const copy = this.#copy;
-    return copy === undefined ? this.shared : copy(this.shared);
+    if (copy !== undefined) return copy(this.#value);
+    return this.packed === undefined ? this.#value : this.packed.take();
   }
 }
 

@@ -81,7 +81,7 @@ export class MemoryAdapter implements NearTier {
   get(key: string, namespace: string | undefined): NearEntry | undefined {
     const nowMs = this.#time.coarseNowMs();
     const node = this.#store.findLive(key, namespace, nowMs);
-    if (node === undefined) {
+    if (node === undefined || !this.#isReadable(node)) {
       this.#misses++;
       return undefined;
     }
@@ -125,7 +125,7 @@ export class MemoryAdapter implements NearTier {
   }
 
   scan(query: ScanQuery): ScanPage {
-    const isMatch = query.pattern === undefined ? undefined : compileGlob(query.pattern);
+    const isMatch = query.pattern === undefined ? () => true : compileGlob(query.pattern);
     const nowMs = this.#time.coarseNowMs();
     const { slots } = this.#store;
     const entries: StoredEntry[] = [];
@@ -134,7 +134,7 @@ export class MemoryAdapter implements NearTier {
       const node = slots.at(slot);
       if (node === undefined || slots.isExpired(slot, nowMs)) continue;
       if (query.namespace !== undefined && node.namespace !== query.namespace) continue;
-      if (isMatch === undefined || isMatch(node.key)) entries.push(node);
+      if (isMatch(node.key) && this.#isReadable(node)) entries.push(node);
     }
     return slot < slots.length ? { entries, cursor: String(slot) } : { entries };
   }
@@ -156,7 +156,7 @@ export class MemoryAdapter implements NearTier {
   #ticket(key: string, namespace: string | undefined, request: LoadRequest): LoadTicket {
     const nowMs = this.#time.coarseNowMs();
     const node = this.#store.findLive(key, namespace, nowMs);
-    if (node === undefined) return GRANTED;
+    if (node === undefined || !this.#isReadable(node)) return GRANTED;
     if (request.purpose === 'load' && nowMs < node.freshUntilMs) return { state: 'found', entry: node };
     return { state: 'granted', current: node };
   }
@@ -168,7 +168,7 @@ export class MemoryAdapter implements NearTier {
       return load !== undefined && this.#loads.finish(load, draft.tags) ? this.#keep(draft.key, namespace, nodes[i]) : undefined;
     });
     this.#afterStoring();
-    return stored;
+    return stored.map((node) => (node !== undefined && this.#isReadable(node) ? node : undefined));
   }
 
   /** Makes all values ready before anything is changed, because one that cannot be stored throws. */
@@ -176,8 +176,20 @@ export class MemoryAdapter implements NearTier {
     const moment = this.#time.moment();
     return drafts.map((draft) => {
       if (draft.ttlMs <= 0) return undefined;
-      return new MemoryNode(draft, namespace, snapshot(draft.value, this.#options.isolation), moment, this.#time);
+      return new MemoryNode(draft, namespace, snapshot(draft.value, this.#options.isolation, this.#context.types), moment, this.#time);
     });
+  }
+
+  /** Whether the node has a value for the next reader: what its types cannot make again is a miss. */
+  #isReadable(node: MemoryNode): boolean {
+    if (node.packed === undefined) return true;
+    try {
+      node.packed.prepare();
+      return true;
+    } catch (error) {
+      this.#context.onError(error);
+      return false;
+    }
   }
 
   /** Puts `node`, or nothing, under the key; answers it if it is stored. */

@@ -76,6 +76,8 @@ export interface CacheAdapterContext {
   readonly name: string;
   /** Entries that were stored with another version must not be found. */
   readonly version: string | undefined;
+  /** The classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`; none where it is absent. */
+  readonly types?: import('../value-types.js').ValueTypes;
   readonly clock: import('./clock.port.js').Clock;
   /** Tells of an entry that was dropped to make room. */
   onEvict(entry: StoredEntry): void;
