@@ -1,5 +1,6 @@
 import type { Awaitable, CacheAdapter, CacheAdapterContext, EntryDraft, LoadGrant, LoadRequest, StoredEntry } from '../core/ports/cache-adapter.port.js';
 import type { Clock } from '../core/ports/clock.port.js';
+import { CONTRACT_TYPES } from './contract-types.js';
 
 /** An adapter over an empty store, as the contract suite asks for it: one for each test. */
 export interface AdapterUnderTest {
@@ -16,6 +17,8 @@ export type OpenAdapter = (context: Omit<CacheAdapterContext, 'clock'>) => Await
 export interface ContractOptions {
   /** False for an adapter that hands out what it was given, which only `isolation: 'none'` may ask for. @default true */
   readonly isolatesValues?: boolean;
+  /** True for an adapter that gives back instances of the classes in `context.types`, as with `createEntryCodec({ types: context.types })`. @default false */
+  readonly keepsTypes?: boolean;
   /** How old the answer of `usage` may be. @default 0 */
   readonly usageLagMs?: number;
   /** How many random interleavings are tried. @default 20 */
@@ -49,7 +52,7 @@ export class AdapterFixture {
   }
 
   static async open(open: OpenAdapter, options: Required<ContractOptions>): Promise<AdapterFixture> {
-    const opened = await open({ name: 'contract', version: undefined, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
+    const opened = await open({ name: 'contract', version: undefined, types: CONTRACT_TYPES, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
     return new AdapterFixture(opened, options);
   }
 

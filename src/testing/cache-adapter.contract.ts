@@ -18,7 +18,7 @@ import { describeValues } from './values.contract.js';
  */
 export function describeCacheAdapter(name: string, open: OpenAdapter, options: ContractOptions = {}): void {
   const { describe, it } = runner();
-  const resolved = { isolatesValues: true, usageLagMs: 0, seeds: 20, ...options };
+  const resolved = { isolatesValues: true, keepsTypes: false, usageLagMs: 0, seeds: 20, ...options };
   const test: ContractTest = (sentence, body) => {
     it(sentence, async () => {
       const fixture = await AdapterFixture.open(open, resolved);

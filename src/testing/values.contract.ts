@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { CacheSerializationError } from '../core/cache.errors.js';
 import { type ContractOptions, type ContractTest, draftOf } from './adapter-fixture.js';
+import { Amount, Person } from './contract-types.js';
 
 /** What comes back as it was stored, each made anew for every use. */
 const KINDS: readonly (readonly [kind: string, make: () => unknown])[] = [
@@ -34,6 +35,7 @@ const REFUSED: readonly (readonly [kind: string, make: () => unknown])[] = [
 export function describeValues(test: ContractTest, options: Required<ContractOptions>): void {
   describeRoundTrips(test);
   if (options.isolatesValues) describeIsolation(test);
+  if (options.keepsTypes) describeTypes(test, options);
   describeRefusals(test);
 }
 
@@ -112,6 +114,36 @@ function describeIsolation(test: ContractTest): void {
 
     assert.deepEqual((await fixture.get('k'))?.tags, ['t']);
     assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: ['t'], mode: 'any' }), 1);
+  });
+}
+
+function describeTypes(test: ContractTest, { isolatesValues }: Required<ContractOptions>): void {
+  test('gives back instances of the types that it was given', async (fixture) => {
+    const ann = new Person('Ann', new Date(7));
+    ann.friends = [new Person('Bob', new Date(8)), ann];
+    const value = { ann, amounts: new Map([['a', new Amount(250)]]) };
+    await fixture.set('set', { value });
+    const stored = await fixture.commit(await fixture.begin('loaded'), 'loaded', { value });
+
+    assert.ok(stored);
+    for (const key of ['set', 'set', 'loaded']) {
+      const read = (await fixture.value(key)) as typeof value;
+      assert.equal(read.ann.greet(), 'I am Ann');
+      assert.equal(read.ann.friends[0]?.born.getTime(), 8);
+      assert.equal(read.ann.friends[1], read.ann);
+      assert.equal(read.amounts.get('a')?.cents, 250);
+    }
+  });
+
+  if (!isolatesValues) return;
+  test('does not find what a type cannot make again', async (fixture) => {
+    await fixture.set('k', { value: [new Amount(-1)] });
+
+    assert.equal(await fixture.get('k'), undefined);
+    assert.deepEqual(await fixture.adapter.getMany(['k'], undefined), [undefined]);
+    assert.deepEqual(await fixture.scanned(), []);
+    assert.ok(await fixture.commit(await fixture.begin('k'), 'k', { value: [new Amount(1)] }));
+    assert.equal(((await fixture.value('k')) as Amount[])[0]?.cents, 1);
   });
 }
 

@@ -25,7 +25,7 @@ function describeHybrid(start: () => Promise<Deployment>, coherence: 'tracking' 
       const open = hybridAdapter({ ...deployment.redis, coherence, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
       return { adapter: await upAtLast(await open({ ...context, clock })), clock, pass: (ms) => sleep(ms) };
     },
-    { usageLagMs: 100 },
+    { usageLagMs: 100, keepsTypes: true },
   );
 }
 

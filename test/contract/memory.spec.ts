@@ -10,7 +10,7 @@ for (const policy of ['adaptive', 'lru'] as const) {
         const adapter = new MemoryAdapter({ maxEntries: 1000, maxBytes: 1024 ** 2, policy, isolation }, { ...context, clock });
         return { adapter, clock, pass: (ms) => clock.advance(ms) };
       },
-      { isolatesValues: isolation !== 'none' },
+      { isolatesValues: isolation !== 'none', keepsTypes: true },
     );
   }
 }

@@ -13,7 +13,7 @@ jest.setTimeout(30_000);
 
 let caches = 0;
 
-function describeRedis(name: string, start: () => Promise<Deployment>, codec = createEntryCodec({})): void {
+function describeRedis(name: string, start: () => Promise<Deployment>, sealing: Parameters<typeof createEntryCodec>[0] = {}): void {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await start();
@@ -26,9 +26,9 @@ function describeRedis(name: string, start: () => Promise<Deployment>, codec = c
       const clock = new SystemClock();
       // Every test has a cache of its own, on one server.
       const options = readRedis({ ...deployment.redis, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
-      return { adapter: await upAtLast(await openRedisAdapter(options, codec, { ...context, clock })), clock, pass: (ms) => sleep(ms) };
+      return { adapter: await upAtLast(await openRedisAdapter(options, createEntryCodec({ ...sealing, types: context.types }), { ...context, clock })), clock, pass: (ms) => sleep(ms) };
     },
-    { usageLagMs: 100 },
+    { usageLagMs: 100, keepsTypes: true },
   );
 }
 
@@ -37,5 +37,5 @@ describe.each(DEPLOYMENTS)('%s', describeRedis);
 describe('sealed', () => {
   const compression = readCompression({ threshold: 16 });
   const encryption = readEncryption({ keys: [{ id: 'a', secret: 'a secret of the contract suite' }] });
-  describeRedis('standalone, compressed and encrypted', startDeployment.standalone, createEntryCodec({ compression, encryption }));
+  describeRedis('standalone, compressed and encrypted', startDeployment.standalone, { compression, encryption });
 });
