@@ -89,14 +89,14 @@ export class RoutePolicies {
   #policyOf(controller: Class, handler: Handler): RoutePolicy | undefined {
     const route = routeOptionsOf(controller, handler);
     const facts = this.#factsOf(controller, handler);
-    const options = route === false ? {} : (route ?? {});
+    const options: CacheRouteOptions = route === false || route === undefined ? {} : route;
     const found = findCacheToUse(this.moduleRef, options.cache ?? 'default');
     // The start has refused every route that was meant to be cached and has no cache.
     if (found === undefined) return undefined;
     const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
     const isAsked = route !== undefined || isCovered({ controller, handler }, this.interceptor);
-    const defaults = readRouteDefaults(options, isAsked ? http : { ...http, ttlMs: http.coveredTtlMs }, '@CacheRoute ');
+    const defaults = readRouteDefaults(options, isAsked ? http : asCovered(http), '@CacheRoute ');
     const { namespace, key, tags = [] } = options;
     const isScopeDeclared = declaresScope(options, http);
     return {
@@ -119,6 +119,10 @@ export class RoutePolicies {
       load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
   }
+}
+
+function asCovered(http: ResolvedHttpOptions): ResolvedHttpOptions {
+  return { ...http, ttlMs: http.coveredTtlMs };
 }
 
 /** A cache of the application, and the options of its routes; `undefined` where there is none of that name. */
