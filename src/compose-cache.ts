@@ -13,6 +13,7 @@ import type { CacheAdapter, CacheAdapterContext, CacheAdapterFactory } from './c
 import type { Clock } from './core/ports/clock.port.js';
 import type { ProcessHold } from './core/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
+import { NO_TYPES } from './core/value-types.js';
 import { Advice } from './nest/start-up-advisor.js';
 
 /**
@@ -64,7 +65,7 @@ export async function composeCache(options: ResolvedCacheOptions, { hold, onFind
 /** The memory backend, for `adapter`. @throws CacheConfigError naming the option that is wrong */
 export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
   const resolved = readMemory(options);
-  return (context) => new MemoryAdapter(resolved, context);
+  return ({ types = NO_TYPES, ...context }) => new MemoryAdapter(resolved, { ...context, types: types.keepingOthers() });
 }
 
 async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {

@@ -64,6 +64,11 @@ export class ValueTypes {
     return new ValueTypes(this.listed, this.keepsOthers, onFault);
   }
 
+  /** For values that stay in the process. */
+  keepingOthers(): ValueTypes {
+    return new ValueTypes(this.listed, true, this.#onFault);
+  }
+
   /** Reports why an entry could not be read, where that is the fault of a `from`. */
   unreadable(error: unknown): void {
     if (error instanceof CacheSerializationError) this.#onFault(error);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { memoryAdapter } from '../../src/compose-cache.js';
 import { Cached, CacheError, CacheKitModule, type CacheKitOptions, CacheSerializationError, type CacheService, createCache } from '../../src/index.js';
 import { hybridAdapter, redisAdapter } from '../../src/redis.js';
 import { resolve } from '../support/nest-app.js';
@@ -89,6 +90,7 @@ const BACKENDS: readonly [name: string, options: () => CacheKitOptions][] = [
   ['memory', () => ({})],
   ['memory, frozen', () => ({ memory: { isolation: 'freeze' } })],
   ['memory, shared', () => ({ memory: { isolation: 'none' } })],
+  ['memory, as an adapter', () => ({ adapter: memoryAdapter() })],
   ['redis', () => ({ backend: 'redis', redis: redis() })],
   ['redis, compressed and encrypted', () => ({ backend: 'redis', redis: redis(), compression: { threshold: 16 }, encryption })],
   ['hybrid', () => ({ backend: 'hybrid', redis: redis() })],
