@@ -38,7 +38,7 @@ export {
   CacheUnavailableError,
 } from './core/cache.errors.js';
 export type { CacheErrorCode } from './core/cache.errors.js';
-export { escapeGlob } from './core/glob.js';
+export { compileGlob, escapeGlob } from './core/glob.js';
 
 export type {
   AdapterUsage,

@@ -54,6 +54,7 @@ const rootValues = [
   'NamespacedCache',
   'NoCache',
   'cachedKey',
+  'compileGlob',
   'createCache',
   'createEntryCodec',
   'decodeEntry',
