@@ -67,11 +67,11 @@ class Packed {
   ) {}
 }
 
-/** What stands for an object in the copy; `undefined` where that is a copy of it like any other. */
-type Stand = (value: object) => object | undefined;
+/** What takes the place of an object in the copy; `undefined` where that is a copy of it like any other. */
+type Substitute = (value: object) => object | undefined;
 
-function packer(converted: ReadonlyMap<object, Converted>): Stand {
-  const pack: Stand = (value) => {
+function packer(converted: ReadonlyMap<object, Converted>): Substitute {
+  const pack: Substitute = (value) => {
     const found = converted.get(value);
     return found && new Packed(found.type, copyWith(found.stored, pack));
   };
@@ -86,14 +86,14 @@ function unpackInstance(value: object): object | undefined {
   return value instanceof Packed ? makeInstance(value.type, copyWith(value.stored, unpackInstance)) : undefined;
 }
 
-function copyWith(root: unknown, standFor: Stand): unknown {
+function copyWith(root: unknown, substituteFor: Substitute): unknown {
   const copies = new Map<object, object>();
   const remember: Remember = (value, copy) => void copies.set(value, copy);
-  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? standing(value) ?? copyObject(value, copy, remember)) : value);
-  const standing: Stand = (value) => {
-    const stand = standFor(value);
-    if (stand !== undefined) copies.set(value, stand);
-    return stand;
+  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? substituted(value) ?? copyObject(value, copy, remember)) : value);
+  const substituted: Substitute = (value) => {
+    const substitute = substituteFor(value);
+    if (substitute !== undefined) copies.set(value, substitute);
+    return substitute;
   };
   return copy(root);
 }

@@ -350,6 +350,29 @@ describe('a stored entry that cannot be made again', () => {
     },
   );
 
+  it('never throws, whatever is forged, and makes nothing but instances of listed classes', () => {
+    const forged = fc.letrec<{ node: unknown }>((tie) => ({
+      node: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom(1, 'x', null, -1),
+        fc.tuple(fc.constantFrom('instance', 'converted', 'object', 'ref', 'map', 'error'), fc.constantFrom('User', 'Money', 'Basket', 'Nobody', '__proto__', 0), tie('node')).map((escape) => ({ $: escape })),
+        fc.dictionary(fc.constantFrom('a', '__proto__', 'constructor', 'friends'), tie('node')),
+        fc.array(tie('node'), { maxLength: 3 }),
+      ),
+    })).node;
+    const known = new Set<unknown>([User, Address, Admin, Money, Basket, Object, Array, Map, Error, undefined]);
+
+    fc.assert(
+      fc.property(forged, (json) => {
+        const decoded = decodeValue(extended(JSON.stringify(json)), TYPES);
+        const made = [...reachable(decoded?.value)].map((object) => (Object.getPrototypeOf(object) as { constructor?: unknown } | null)?.constructor);
+        expect(made.filter((one) => !known.has(one))).toEqual([]);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(({} as { a?: unknown }).a).toBeUndefined();
+  });
+
   it('pollutes no prototype with a forged field', () => {
     const read = decodeValue(extended('{"$":["instance","User",{"__proto__":{"polluted":1}}]}'), TYPES)?.value as { polluted?: unknown };
 
