@@ -21,12 +21,16 @@ class MapStore implements ByteStore {
 
 const stores: MapStore[] = [];
 
-describeCacheAdapter('the adapter of docs/writing-an-adapter.md', (context) => {
-  const clock = fakeClock();
-  const store = new MapStore();
-  stores.push(store);
-  return { adapter: byteStoreAdapter(store, { ...context, clock }), clock, pass: (ms) => clock.advance(ms) };
-});
+describeCacheAdapter(
+  'the adapter of docs/writing-an-adapter.md',
+  (context) => {
+    const clock = fakeClock();
+    const store = new MapStore();
+    stores.push(store);
+    return { adapter: byteStoreAdapter(store, { ...context, clock }), clock, pass: (ms) => clock.advance(ms) };
+  },
+  { keepsTypes: true },
+);
 
 it('leaves nothing in its store', () => {
   expect(stores.length).toBeGreaterThan(100);
