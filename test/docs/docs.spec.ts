@@ -9,6 +9,8 @@ const root = resolve(import.meta.dirname, '../..');
 jest.setTimeout(60_000);
 
 const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) => name.endsWith('.md'));
+/** Of an application that `nest new` of 11 or 12 has made. */
+const GENERATED_SCRIPTS = ['build', 'start:dev', 'test:e2e'];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const withoutCode = (text: string): string => text.replace(/^```.*?^```/gms, '');
 
@@ -106,7 +108,8 @@ describe.each(pages)('%s', (page) => {
 
     const named = [...text.matchAll(/\bnpm run ([\w:-]+)/g)].map(([, name = '']) => name);
 
-    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+    const known = page.startsWith('docs/five-minutes') ? GENERATED_SCRIPTS : Object.keys(scripts);
+    expect(named.filter((name) => !known.includes(name))).toEqual([]);
   });
 });
 

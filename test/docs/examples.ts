@@ -7,6 +7,8 @@ export interface Example {
   /** The line of the page that its first line of code stands on, from 1. */
   readonly line: number;
   readonly code: string;
+  /** Its name in the project of a reader, where the fence says so: `ts src/app.service.ts`. Other examples of the page may import it. */
+  readonly file: string | undefined;
 }
 
 const FENCE = /^```(\w+)([^\n]*)\n(.*?)^```/gms;
@@ -15,7 +17,7 @@ const FENCE = /^```(\w+)([^\n]*)\n(.*?)^```/gms;
 export function examplesIn(page: string, text: string): Example[] {
   return [...text.matchAll(FENCE)]
     .filter(([, language = '', info = '']) => /^(ts|typescript)$/.test(language) && !info.includes('no-check'))
-    .map((match) => ({ page, line: text.slice(0, match.index).split('\n').length + 1, code: match[3] ?? '' }));
+    .map((match) => ({ page, line: text.slice(0, match.index).split('\n').length + 1, code: match[3] ?? '', file: /\bsrc\/(\S+)\.ts\b/.exec(match[2] ?? '')?.[1] }));
 }
 
 /**
@@ -32,7 +34,11 @@ export function complaintsAbout(examples: readonly Example[], root: string, pack
   for (const example of examples) {
     const names = pages.get(example.page) ?? new Map<string, string>(known);
     pages.set(example.page, names);
-    files.set(fileOf(example), { example, text: asModule(example.code, names) });
+    const code = example.code.replace(/(?<=from ')\.\/([\w.-]+?)(?:\.js)?(?=')/g, (path, file) => {
+      const imported = examples.find((other) => other.page === example.page && other.file === file);
+      return imported === undefined ? path : `./${basename(fileOf(imported)).replace(/\.ts$/, '.js')}`;
+    });
+    files.set(fileOf(example), { example, text: asModule(code, names) });
     for (const name of declaredIn(example.code)) names.set(name, `./${basename(fileOf(example)).replace(/\.ts$/, '.js')}`);
   }
 
