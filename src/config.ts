@@ -23,7 +23,7 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
   const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL') ?? urlOfParts(env), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
   return without({
     backend: textFrom(env, 'CACHE_BACKEND') as Backend | undefined,
-    defaultTtl: textFrom(env, 'CACHE_DEFAULT_TTL') as Ttl | undefined,
+    defaultTtl: ttlFrom(env, 'CACHE_DEFAULT_TTL'),
     defaultNamespace: textFrom(env, 'CACHE_DEFAULT_NAMESPACE'),
     version: textFrom(env, 'CACHE_VERSION'),
     stats: flagFrom(env, 'CACHE_STATS'),
@@ -43,7 +43,7 @@ const VARIABLES = [
 function unknownVariables(env: Environment): Finding[] {
   const unknown = Object.keys(env).filter((name) => name.startsWith('CACHE_') && !VARIABLES.includes(name));
   return unknown.map((name) => {
-    const near = VARIABLES.find((known) => name.includes(known) || known.includes(name));
+    const near = VARIABLES.find((known) => name.includes(known) || known.includes(name) || known.endsWith(name.slice('CACHE'.length)));
     const instead = near === undefined ? `Known are ${VARIABLES.join(', ')}.` : `Write ${near}.`;
     return { problem: `The environment variable ${name} is set, and the cache reads none of that name.`, fix: instead };
   });
@@ -59,6 +59,13 @@ function urlOfParts(env: Environment): string | undefined {
 
 function textFrom(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
+}
+
+/** A number is refused, because it would be read as seconds by some, and is one of milliseconds elsewhere. */
+function ttlFrom(env: Environment, name: string): Ttl | undefined {
+  const text = textFrom(env, name);
+  if (text === undefined || !/^\s*[\d.]+\s*$/.test(text)) return text as Ttl | undefined;
+  throw new CacheConfigError(`Expected the environment variable ${name} to have a unit, such as ${text.trim()}s or ${text.trim()}ms, got \`${text}\`.`);
 }
 
 function numberFrom(env: Environment, name: string): number | undefined {

@@ -9,7 +9,7 @@ describe('checkKey', () => {
 
   it.each([
     ['', /non-empty/],
-    [42, /a string, got `42` \(number\)/],
+    [42, /a string, got `42` \(number\)\. Write `String\(\.\.\.\)` around it, or a template such as `user:42`\.$/],
     [undefined, /a string/],
     [null, /a string/],
     ['a\ud800', /lone surrogate/],
@@ -22,6 +22,10 @@ describe('checkKey', () => {
 });
 
 describe('checkedTags', () => {
+  it('says what to write for a tag alone', () => {
+    expect(() => checkedTags('products')).toThrow("Expected tags as an array of strings, got `products`. Write `['products']`.");
+  });
+
   const tags = (count: number): string[] => Array.from({ length: count }, (_, i) => `t${i}`);
 
   it('accepts as many different tags as an entry can carry (fault 34)', () => {

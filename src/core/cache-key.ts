@@ -25,12 +25,12 @@ export function checkedKey(key: unknown): string {
 }
 
 export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
-  if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.`);
+  if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.${typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : ''}`);
   for (const key of keys) checkKey(key, what);
 }
 
 function keyError(key: unknown, what: string): CacheKeyError {
-  if (typeof key !== 'string') return new CacheKeyError(`Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).`);
+  if (typeof key !== 'string') return new CacheKeyError(`Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).${typeof key === 'number' || typeof key === 'bigint' ? ` Write \`String(...)\` around it, or a template such as \`user:${show(key)}\`.` : ''}`);
   if (key.length === 0) return new CacheKeyError(`Expected the ${what} to be a non-empty string, got ''.`);
   if (!key.isWellFormed()) {
     return new CacheKeyError(`Expected the ${what} to be well-formed Unicode, got a lone surrogate in \`${show(key.toWellFormed())}\`.`);

@@ -101,6 +101,8 @@ describe('bad calls', () => {
   it.each<[string, (cache: ReturnType<typeof cacheWith>['cache']) => Promise<unknown>, RegExp]>([
     ['an unknown read option', (cache) => cache.get('k', { namspace: 'n' } as never), /Unknown option `namspace`. Did you mean|Known here: namespace/],
     ['null for options', (cache) => cache.get('k', null as never), /Expected `options` to be an object/],
+    ['a number for options', (cache) => cache.set('k', 1, 60 as never), /Expected `options` to be an object, got `60`\. A TTL is written `\{ ttl: '60s' \}` or `\{ ttl: '60ms' \}`\./],
+    ['an option by its name elsewhere', (cache) => cache.set('k', 1, { expires: 5 } as never), /Unknown option `expires`\. Write `ttl` instead\./],
     ['an unknown set option', (cache) => cache.set('k', 1, { tll: 5 } as never), /Unknown option `tll`/],
     ['an unknown load option', (cache) => cache.getOrSet('k', () => 1, { swr: 5 } as never), /Unknown option `swr`/],
     ['a bad TTL', (cache) => cache.set('k', 1, { ttl: 'soon' as never }), /Expected `ttl`/],

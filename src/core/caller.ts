@@ -26,6 +26,7 @@ export function notStored(error: CacheError, key: string, caller: Caller | undef
 
 /** Why a decorated method ran without the cache. @param asked what could not be told, such as `key` */
 export function ranUncached(error: unknown, asked: string, { label }: Caller): CacheError {
-  const reason = error instanceof CacheError ? error.message : `its \`${asked}\` failed: ${error instanceof Error ? error.message : String(error)}`;
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = error instanceof CacheError && asked === 'key' ? message : `its \`${asked}\` failed: ${message}`;
   return new CacheKeyError(`${label} runs without the cache: ${reason}`, { cause: error });
 }

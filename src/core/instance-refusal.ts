@@ -1,5 +1,6 @@
 import { Stream } from 'node:stream';
 import { types as nodeTypes } from 'node:util';
+import { isObservable } from 'rxjs';
 import { classNameOf, hiddenInClass, hiddenPart } from './open-instance.js';
 import type { ValueTypes } from './value-types.js';
 
@@ -9,6 +10,7 @@ import type { ValueTypes } from './value-types.js';
  */
 export function refusalOf(value: object, types: ValueTypes): string {
   if (nodeTypes.isPromise(value)) return 'is a Promise; await it first';
+  if (isObservable(value)) return 'is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom(...)`, of rxjs';
   if (value instanceof Stream) return 'is a stream; read it to its end and store the bytes';
   if (nodeTypes.isWeakMap(value) || nodeTypes.isWeakSet(value)) return 'holds its content weakly; store a Map or a Set instead';
   const name = classNameOf(value);

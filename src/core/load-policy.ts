@@ -3,6 +3,7 @@ import { CacheConfigError } from './cache.errors.js';
 import { type Caller, callerIn } from './caller.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from './duration.js';
+import { OTHER_CALL_NAMES } from './other-names.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from './option-checks.js';
 import type { EntryDraft, StoredEntry } from './ports/cache-adapter.port.js';
 import { show } from './show.js';
@@ -83,7 +84,7 @@ export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlM
 
 /** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
 export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan): LoadPlan {
-  checkNames(options, CALL_OPTION_NAMES);
+  checkNames(options, CALL_OPTION_NAMES, '', OTHER_CALL_NAMES);
   return {
     ...readLoadPolicy(options, defaults),
     namespace: options.namespace ?? defaults.namespace,
@@ -135,7 +136,7 @@ export interface WritePlan {
 
 /** @throws CacheConfigError or CacheKeyError naming the option */
 export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePlan {
-  checkNames(options, ['ttl', 'namespace', 'tags', 'keepStale']);
+  checkNames(options, ['ttl', 'namespace', 'tags', 'keepStale'], '', OTHER_CALL_NAMES);
   const { namespace = defaults.namespace, tags = [] } = options;
   if (namespace !== undefined) checkKey(namespace, 'namespace');
   checkedTags(tags);

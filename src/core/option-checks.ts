@@ -12,7 +12,7 @@ export type OtherNames = Readonly<Record<string, string>>;
  */
 export function checkNames(options: unknown, known: readonly string[], where = '', otherNames: OtherNames = {}): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new CacheConfigError(`Expected \`${where.replace(/\.$/, '') || 'options'}\` to be an object, got \`${show(options)}\`.`);
+    throw new CacheConfigError(`Expected \`${where.replace(/\.$/, '') || 'options'}\` to be an object, got \`${show(options)}\`.${typeof options === 'number' ? ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.` : ''}`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;

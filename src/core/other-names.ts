@@ -33,6 +33,20 @@ export const OTHER_ROOT_NAMES: OtherNames = {
   global: '`isGlobal`',
 };
 
+export const OTHER_CALL_NAMES: OtherNames = {
+  expires: '`ttl`',
+  expiresIn: '`ttl`',
+  expiry: '`ttl`',
+  ex: "`ttl: '60s'`",
+  px: '`ttl`',
+  maxAge: "`ttl: '60s'`",
+  tag: '`tags: [...]`',
+  prefix: '`namespace`',
+  grace: '`staleIfError`',
+  timeout: '`hardTimeout`',
+  refreshThreshold: '`refreshAhead` or `staleWhileRevalidate`',
+};
+
 export const OTHER_MEMORY_NAMES: OtherNames = {
   ttl: '`defaultTtl` beside `memory`',
   defaultTtl: '`defaultTtl` beside `memory`',

@@ -105,6 +105,8 @@ describe('readRedis', () => {
     ['redis-sentinel://:sec@secret@host:26379/mymaster'],
     ['redis-sentinel://:sec/secret@host:26379/mymaster'],
     ['redis://:secret%zz@host'],
+    ['redis://:pa#secret@host'],
+    ['redis://:p@ss#secret@host:6379'],
     ['redis://:secret%zz@a:1,b:1'],
     ['redis-sentinel://:secret%zz@host/mymaster'],
     ['http://host:6379?password=secret'],

@@ -145,6 +145,7 @@ function readUrl(url: unknown, options: object): RedisConnection {
   }
   checkEscapes(trimmed);
   const parsed = new URL(trimmed);
+  if (parsed.hash !== '') throw new CacheConfigError('Expected no # in `redis.url`: what follows it is no part of the address. In a password write # as %23 and @ as %40.');
   if (parsed.hostname !== '' && !/^\/?\d*$/.test(parsed.pathname)) {
     throw new CacheConfigError("Expected the path of `redis.url` to be the number of a database, as in 'redis://host:6379/1'. Where it is a part of the password, write its / as %2F and its @ as %40.");
   }

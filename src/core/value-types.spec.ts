@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { of } from 'rxjs';
 import { CacheSerializationError } from './cache.errors.js';
 import { entry, extended } from './codec.fixture.js';
 import { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue } from './codec.js';
@@ -290,6 +291,7 @@ describe('an instance without a field', () => {
 
 describe('what an instance of a listed class may hold', () => {
   it.each<[string, RegExp, object]>([
+    ['$.name$', /is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/, Object.assign(new User('a'), { name$: of('a') })],
     ['$.friends', /is a Promise; await it first/, Object.assign(new User('a'), { friends: Promise.resolve([]) })],
     ['$', /is an instance of User, which has the function `save` as a field/, Object.assign(new User('a'), { save: () => 1 })],
     ['$', /is an instance of User, which has `posts`, which is hidden or computed/, Object.defineProperty(new User('a'), 'posts', { get: lazy, configurable: true })],

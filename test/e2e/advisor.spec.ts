@@ -126,7 +126,8 @@ describe('the start-up advisor', () => {
   });
 
   it.each([
-    ['CACHE_TTL', /CACHE_TTL is set, and the cache reads none of that name\. Known are CACHE_BACKEND,/],
+    ['CACHE_LIFETIME', /CACHE_LIFETIME is set, and the cache reads none of that name\. Known are CACHE_BACKEND,/],
+    ['CACHE_TTL', /CACHE_TTL is set, .* Write CACHE_DEFAULT_TTL\./],
     ['CACHE_REDIS', /CACHE_REDIS is set, .* Write CACHE_REDIS_URL\./],
   ])('lists the unknown variable %s', async (name, sentence) => {
     const before = { ...process.env };

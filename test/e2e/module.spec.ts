@@ -270,7 +270,7 @@ describe('cacheKitConfig', () => {
 
   it.each([
     [{ CACHE_DEFAULT_TTL: 'soon' }, /Expected `defaultTtl`.*got `soon`/],
-    [{ CACHE_DEFAULT_TTL: '300' }, /Expected `defaultTtl`/],
+    [{ CACHE_DEFAULT_TTL: '300' }, /environment variable CACHE_DEFAULT_TTL to have a unit, such as 300s or 300ms, got `300`/],
     [{ CACHE_BACKEND: 'memcached' }, /Expected `backend` to be one of/],
     [{ CACHE_MEMORY_MAX_ENTRIES: 'many' }, /CACHE_MEMORY_MAX_ENTRIES to be a whole number, got `many`/],
     [{ CACHE_STATS: 'yes' }, /CACHE_STATS to be true or false, got `yes`/],

@@ -114,7 +114,7 @@ export function CachedMany<
         return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
       } catch (error) {
         if (!(error instanceof UnfitAnswer)) throw error;
-        cache.reportMisuse(ranUncached(error.reason, 'returns', site), site);
+        cache.reportMisuse(ranUncached(error.reason, 'key', site), site);
         return whole.length === 0 ? callMethod(site, self, args) : whole[0];
       }
     });

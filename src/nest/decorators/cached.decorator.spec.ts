@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Observable, of } from 'rxjs';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { Cached } from './cached.decorator.js';
 import { closeAll, decorate, start, startReported, startWith } from './decorators.fixture.js';
@@ -93,6 +94,11 @@ class ProductService extends Counting {
   @Cached({ when: (async () => false) as never })
   async whenPromises(id: string): Promise<string> {
     return this.count([id], id);
+  }
+
+  @Cached()
+  async observable(): Promise<unknown> {
+    return of(1);
   }
 
   @Cached({ key: (id: string) => `unstorable:${id}` })
@@ -206,7 +212,7 @@ describe('@Cached', () => {
     ['`key` answers no key', (service: ProductService) => service.keyIsEmpty('a'), 'a', /ProductService\.keyIsEmpty .*Expected the key to be a non-empty string/],
     ['no key can be made of the arguments', (service: ProductService) => service.byArguments(() => 1), 1, /ProductService\.byArguments .*Argument 1 is function.*Give the decorator a `key`/],
     ['`when` throws', (service: ProductService) => service.whenThrows('a'), 'a', /ProductService\.whenThrows .*its `when` failed: a/],
-    ['`when` answers with a promise', (service: ProductService) => service.whenPromises('a'), 'a', /ProductService\.whenPromises .*it answered with a promise/],
+    ['`when` answers with a promise', (service: ProductService) => service.whenPromises('a'), 'a', /ProductService\.whenPromises runs without the cache: its `when` failed: it answered with a promise\. It has to answer at once\./],
   ])('runs the method without the cache, and reports it once, when %s', async (_, call, answer, message) => {
     const { service, cache, reports } = await startReported(ProductService);
 
@@ -226,6 +232,15 @@ describe('@Cached', () => {
     expect(answers).toEqual([{ run: expect.any(Function) }, { run: expect.any(Function) }]);
     expect(reports).toEqual([expect.objectContaining({ code: 'CACHE_VALUE_UNSERIALIZABLE', path: '$.run' })]);
     expect(reports[0]?.message).toMatch(/^@Cached on ProductService\.unstorable: the value of `unstorable:a` is returned and not stored: \$\.run is a function/);
+  });
+
+  it('answers with an Observable that no type tells of, and reports it with what to write', async () => {
+    const { service, reports } = await startReported(ProductService);
+
+    const answer = await service.observable();
+
+    expect(answer).toBeInstanceOf(Observable);
+    expect(reports[0]?.message).toMatch(/ProductService\.observable: .* is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/);
   });
 
   it('reports once what a function among the options makes of a result', async () => {

@@ -3,6 +3,7 @@ import { CALLER, type Caller, type CallerOption } from '../../core/caller.js';
 import { checkKey, checkKeys } from '../../core/cache-key.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load-policy.js';
 import { checkNames } from '../../core/option-checks.js';
+import { OTHER_CALL_NAMES } from '../../core/other-names.js';
 import { show } from '../../core/show.js';
 import type { OptionFunction } from './decorated-method.js';
 
@@ -15,7 +16,7 @@ const NO_DEFAULTS: LoadPlan = { ...DEFAULT_LOAD_POLICY, namespace: undefined, tt
 
 /** Checks the names, and what all decorators have in common: `cache` and `namespace`. @throws CacheConfigError */
 export function checkOptions(options: object, names: readonly string[]): void {
-  checkNames(options, ['cache', 'namespace', ...names]);
+  checkNames(options, ['cache', 'namespace', ...names], '', OTHER_CALL_NAMES);
   const { cache, namespace } = options as { cache?: unknown; namespace?: unknown };
   if (cache !== undefined && (typeof cache !== 'string' || cache === '')) {
     throw new CacheConfigError(`Expected \`cache\` to be the name of a cache, got \`${show(cache)}\`.`);

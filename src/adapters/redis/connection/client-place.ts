@@ -26,8 +26,10 @@ export function placeOf(client: Redis | Cluster): Omit<Place, 'hasWorked'> & { r
   return { kind: 'single', isSecure, subject: `Redis at ${isSecure ? 'rediss' : 'redis'}://${shown(options)}/${db}` };
 }
 
+/** ioredis 6 writes `true` for a rediss:// URL, ioredis 5 an object. */
 function hasTls(options: RedisOptions | undefined): boolean {
-  return typeof options?.tls === 'object';
+  const tls: unknown = options?.tls;
+  return tls !== undefined && tls !== false;
 }
 
 function listed(addresses: readonly (Address | string | number)[]): string {
