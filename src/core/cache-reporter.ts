@@ -49,9 +49,11 @@ export class CacheReporter {
     if (this.stream.isObserved) this.stream.emit({ type: 'set', key, namespace });
   }
 
-  deleted(keys: readonly string[], namespace: string | undefined, count: number): void {
+  /** @returns `count` */
+  deleted(keys: readonly string[], namespace: string | undefined, count: number): number {
     if (this.stats !== undefined) this.stats.deletes += count;
     if (this.stream.isObserved) this.stream.emit({ type: 'delete', keys, namespace, count });
+    return count;
   }
 
   invalidated(target: InvalidationSubject, isSoft: boolean, count: number): void {
@@ -87,13 +89,16 @@ export class CacheReporter {
 
   /** A result that its caller gets and nobody else. @param caller the decorated method that loaded it */
   notStored(error: unknown, key: string, caller: Caller | undefined): void {
-    if (!isCallersFault(error)) this.fault(error, 'store a value');
-    else if (caller === undefined) this.fault(notStored(error, key, caller), 'store a value');
-    else this.faultOf(caller, notStored(error, key, caller));
+    if (isCallersFault(error)) this.misuse(notStored(error, key, caller), caller);
+    else this.fault(error, 'store a value');
   }
 
-  /** A fault in how a decorated method is written: it comes with each call, and is reported with the first. */
-  faultOf(caller: Caller, error: CacheError): void {
+  /** A fault in how the cache is used. Where a decorated method is written so, it comes with each call, and is reported with the first. */
+  misuse(error: CacheError, caller: Caller | undefined): void {
+    if (caller === undefined) {
+      this.fault(error, 'use the cache');
+      return;
+    }
     const reported = this.#reported.get(caller) ?? new Set();
     this.#reported.set(caller, reported);
     if (!reported.has(error.code)) this.fault(error, 'cache a method');

@@ -175,8 +175,7 @@ export class CacheService implements CacheOperations {
 
   /** Tells of a fault in how the cache is used that reaches no caller; for a decorated method, once. */
   reportMisuse(error: CacheError, caller?: Caller): void {
-    if (caller === undefined) this.#reporter.fault(error, 'use the cache');
-    else this.#reporter.faultOf(caller, error);
+    this.#reporter.misuse(error, caller);
   }
 
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -245,9 +244,7 @@ export class CacheService implements CacheOperations {
   async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
     checkKeys(keys, 'key');
     const namespace = this.#namespaceIn(options);
-    const count = await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace });
-    this.#reporter.deleted(keys, namespace, count);
-    return count;
+    return this.#reporter.deleted(keys, namespace, await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace }));
   }
 
   async getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: GetOrSetOptions<T>): Promise<Map<string, T>> {
@@ -301,8 +298,7 @@ export class CacheService implements CacheOperations {
   }
 
   async getStats(): Promise<CacheStats> {
-    const cache = { name: this.name, backend: this.#adapter.kind, since: this.#since };
-    return (this.#reporter.stats ?? new StatsRecorder()).report(cache, await this.#adapter.usage());
+    return (this.#reporter.stats ?? new StatsRecorder()).report({ name: this.name, backend: this.#adapter.kind, since: this.#since }, await this.#adapter.usage());
   }
 
   async list(options: ListOptions = {}): Promise<EntryPage> {

@@ -33,7 +33,7 @@ beforeEach(() => {
   // ioredis prints that a password was not needed.
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
 });
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => void jest.restoreAllMocks());
 
 const directory = mkdtempSync(join(tmpdir(), 'cache-kit-tls-'));
 let identity: { readonly key: Buffer; readonly cert: Buffer };
