@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { type CacheEntry, type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
+import { type CacheEntry, type LoadOutcome, StoredOutcome } from './cache-entry.js';
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
 import { type CacheExplanation, explainEntry } from './cache-explanation.js';
 import { checkKey, checkKeys, storedKey } from './cache-key.js';
@@ -14,7 +14,7 @@ import { enterCopy, recognizeInAllCopies, sharedByCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
-import { GuardedStore } from './guarded-store.js';
+import { GuardedStore, UNREADABLE } from './guarded-store.js';
 import { basePlan, draftOf, isDue, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load-policy.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './option-checks.js';
@@ -126,8 +126,8 @@ export class CacheService implements CacheOperations {
       const [ticket] = grant.tickets;
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
       if (entry === undefined || !this.#isFresh(entry)) return false;
-      const { createdAtMs, tags, loadMs, shared, staleMs } = entry;
-      return await this.#commit(grant, { key }, () => ({ key, value: shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
+      const { createdAtMs, tags, loadMs, staleMs } = entry;
+      return await this.#commit(grant, { key }, () => ({ key, value: entry.shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
     } finally {
       await grant.release();
     }
@@ -136,7 +136,7 @@ export class CacheService implements CacheOperations {
   async getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined> {
     checkKey(key, 'key');
     const entry = await this.#store.get(key, this.#namespaceIn(options));
-    return entry === undefined ? undefined : toCacheEntry<T>(entry, this.#times());
+    return entry === undefined ? undefined : this.#store.describe<T>(entry, this.#times());
   }
 
   async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -214,9 +214,10 @@ export class CacheService implements CacheOperations {
     const entries = await this.#store.getMany(unique, namespace);
     unique.forEach((key, i) => {
       const entry = entries[i];
-      if (entry === undefined || !this.#isFresh(entry)) return this.#reporter.miss(key, namespace);
+      const value = entry !== undefined && this.#isFresh(entry) ? this.#store.read(entry) : UNREADABLE;
+      if (entry === undefined || value === UNREADABLE) return this.#reporter.miss(key, namespace);
       this.#reporter.hit(entry);
-      values.set(key, entry.read() as T);
+      values.set(key, value as T);
     });
     return values;
   }
@@ -250,14 +251,14 @@ export class CacheService implements CacheOperations {
   async getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: GetOrSetOptions<T>): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     checkFactory(factory);
-    const plan = this.#planOf(options);
+    const order = { plan: this.#planOf(options), factory: forMany(factory) };
     const unique = [...new Set(keys)];
     const sentMs = idleMs(this.clock);
-    const found = await this.#store.getMany(unique, plan.namespace);
-    const outcomes = await this.#loadAll({ keys: unique, plan, factory: forMany(factory), found, waitedMs: idleMs(this.clock) - sentMs });
+    const found = await this.#store.getMany(unique, order.plan.namespace);
+    const known = await this.#valuesOf(await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.clock) - sentMs }), order);
     const values = new Map<string, T>();
     for (const key of unique) {
-      const value = outcomes.get(key)?.value as T | undefined;
+      const value = known.get(key) as T | undefined;
       if (value !== undefined) values.set(key, value);
     }
     return values;
@@ -307,7 +308,7 @@ export class CacheService implements CacheOperations {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
     if (query.pattern !== undefined) compileGlob(query.pattern);
     const page = await this.#adapter.scan({ ...query, limit });
-    return { entries: page.entries.map((entry) => toCacheEntry(entry, this.#times())), ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
+    return { entries: page.entries.flatMap((entry) => this.#store.describe(entry, this.#times()) ?? []), ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
   }
 
   async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
@@ -353,12 +354,13 @@ export class CacheService implements CacheOperations {
   }
 
   #answer<T>(key: string, namespace: string | undefined, entry: StoredEntry | undefined): T | undefined {
-    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) {
+    const value = entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
+    if (entry === undefined || value === UNREADABLE) {
       this.#reporter.miss(key, namespace);
       return undefined;
     }
     this.#reporter.hit(entry);
-    return entry.read() as T;
+    return value as T;
   }
 
   /** Stands apart because a closure in a method costs each of its calls, and a hit needs none. */
@@ -368,9 +370,27 @@ export class CacheService implements CacheOperations {
   }
 
   #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Found): T | Promise<T> {
-    if (!this.#isOrdinaryHit(found.entry, options)) return this.#load(key, factory, options, found).then(({ value }) => value);
+    if (!this.#isOrdinaryHit(found.entry, options)) return this.#loadValue(key, factory, options, found);
+    const value = this.#store.read(found.entry);
+    if (value === UNREADABLE) return this.#loadValue(key, factory, options, found);
     this.#reporter.hit(found.entry);
-    return found.entry.read() as T;
+    return value as T;
+  }
+
+  async #loadValue<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, { entry, waitedMs }: Found): Promise<T> {
+    const order = { plan: this.#planOf(options), factory: forOne(factory) };
+    const outcomes = await this.#loadAll({ ...order, keys: [key], found: [entry], waitedMs });
+    return (await this.#valuesOf(outcomes, order)).get(key) as T;
+  }
+
+  /** The values of what was found or loaded. A stored one that cannot be read is a miss: it is loaded. */
+  async #valuesOf(outcomes: ReadonlyMap<string, LoadOutcome>, order: Pick<LoadOrder, 'plan' | 'factory'>): Promise<Map<string, unknown>> {
+    const values = new Map([...outcomes].map(([key, outcome]) => [key, this.#store.valueOf(outcome)]));
+    const keys = [...values.keys()].filter((key) => values.get(key) === UNREADABLE);
+    if (keys.length === 0) return values;
+    const loaded = await this.#loader.load({ ...order, keys, purpose: 'refresh' });
+    for (const key of keys) values.set(key, loaded.get(key)?.value);
+    return values;
   }
 
   async #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, { entry, waitedMs }: Found): Promise<LoadOutcome<T>> {
@@ -387,7 +407,7 @@ export class CacheService implements CacheOperations {
       const entry = found[i];
       if (entry === undefined) continue;
       const isFresh = this.#isFresh(entry);
-      if (await isValid(plan.validate, entry.shared)) {
+      if (await isValid(plan.validate, entry)) {
         if (isFresh) outcomes.set(key, new StoredOutcome(entry, 'hit', false));
         else expired.set(key, entry);
       } else if (isFresh) {
@@ -472,7 +492,7 @@ export class CacheService implements CacheOperations {
     if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) return false;
     if (options === undefined) return this.#isPlain;
     const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
-    return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry.shared));
+    return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry));
   }
 }
 

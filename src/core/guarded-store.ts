@@ -1,9 +1,13 @@
+import { type CacheEntry, type LoadOutcome, toCacheEntry } from './cache-entry.js';
 import type { Awaitable, CacheAdapter, LoadGrant, LoadRequest, StoredEntry, TierEntry } from './ports/cache-adapter.port.js';
 
 export interface GuardedGrant extends LoadGrant {
   /** False where the store could not be reached. */
   readonly isFenced: boolean;
 }
+
+/** In the place of a stored value that cannot be made again: a symbol is no value that can be stored. */
+export const UNREADABLE = Symbol('unreadable');
 
 /**
  * The one place that decides what a fault of the backend means to a reader or a load: a miss, a load that nobody
@@ -44,6 +48,35 @@ export class GuardedStore {
       this.#asMiss(error);
       return next(undefined);
     });
+  }
+
+  /** A copy of the stored value for its caller; `UNREADABLE`, which is a miss, where it cannot be made: the `from` of a type may fail at any time. */
+  read(entry: StoredEntry): unknown {
+    try {
+      return entry.read();
+    } catch (error) {
+      this.#asMiss(error);
+      return UNREADABLE;
+    }
+  }
+
+  /** As `read`. */
+  valueOf(outcome: LoadOutcome): unknown {
+    try {
+      return outcome.value;
+    } catch (error) {
+      this.#asMiss(error);
+      return UNREADABLE;
+    }
+  }
+
+  /** The entry for a user; `undefined` where its value cannot be read. */
+  describe<T>(entry: StoredEntry, times: { nowMs: number; wallMs: number }): CacheEntry<T> | undefined {
+    try {
+      return toCacheEntry<T>(entry, times);
+    } catch (error) {
+      return this.#asMiss(error);
+    }
   }
 
   async getMany(keys: readonly string[], namespace: string | undefined): Promise<readonly (StoredEntry | undefined)[]> {

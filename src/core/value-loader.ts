@@ -1,11 +1,11 @@
 import { CacheSerializationError, CacheTimeoutError } from './cache.errors.js';
-import { type LoadOutcome, StoredOutcome, toCacheEntry } from './cache-entry.js';
+import { type LoadOutcome, StoredOutcome } from './cache-entry.js';
 import type { LoadContext } from './call-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import type { Caller } from './caller.js';
 import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
 import { compileGlob } from './glob.js';
-import type { GuardedGrant, GuardedStore } from './guarded-store.js';
+import { type GuardedGrant, type GuardedStore, UNREADABLE } from './guarded-store.js';
 import { draftOfLoad } from './load-draft.js';
 import type { LoadPlan } from './load-policy.js';
 import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from './ports/cache-adapter.port.js';
@@ -143,7 +143,11 @@ export class ValueLoader {
   }
 
   #served(entry: StoredEntry): LoadOutcome {
-    return new StoredOutcome(entry, this.#clock.nowMs() < entry.freshUntilMs ? 'hit' : 'stale', false);
+    return new StoredOutcome(entry, this.#statusOf(entry), false);
+  }
+
+  #statusOf(entry: StoredEntry): 'hit' | 'stale' {
+    return this.#clock.nowMs() < entry.freshUntilMs ? 'hit' : 'stale';
   }
 
   /** Joins or starts a flight for each key. The keys that nobody loads yet share one call of the factory. */
@@ -268,7 +272,7 @@ export class ValueLoader {
 
   #contextOf(key: string, run: LoadRun, granted: GrantedFlight | undefined): LoadContext<unknown> {
     const times = { nowMs: this.#clock.nowMs(), wallMs: this.#clock.wallMs() };
-    const stale = granted?.current === undefined ? undefined : toCacheEntry(granted.current, times);
+    const stale = granted?.current === undefined ? undefined : this.#store.describe(granted.current, times);
     return {
       key,
       signal: run.signal,
@@ -292,7 +296,7 @@ export class ValueLoader {
     }
     // Somebody else's batch had no value for the key; one's own factory may.
     if (outcome === undefined && flight.factory !== factory) return (await this.load({ keys: [flight.key], plan, factory })).get(flight.key);
-    if (outcome?.status !== 'hit' || (await isValid(plan.validate, outcome.entry?.shared))) return outcome;
+    if (outcome?.status !== 'hit' || outcome.entry === undefined || (await isValid(plan.validate, outcome.entry))) return outcome;
     return (await this.load({ keys: [flight.key], plan, factory, purpose: 'refresh' })).get(flight.key);
   }
 
@@ -301,10 +305,13 @@ export class ValueLoader {
     const isSlow = error === SOFT_TIMEOUT;
     const mayServe = flight.isFenced && (isSlow || plan.staleIfErrorMs > 0);
     const entry = mayServe ? await this.#expiredFor(flight, asker) : undefined;
-    const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry.shared));
+    const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry));
+    const value = isServable ? this.#store.read(entry) : UNREADABLE;
     const remainingMs = plan.hardTimeoutMs - plan.softTimeoutMs;
-    if (isServable && isSlow) this.#keepWaiting(flight, remainingMs);
-    if (isServable) return this.#served(entry);
+    if (isServable && value !== UNREADABLE) {
+      if (isSlow) this.#keepWaiting(flight, remainingMs);
+      return { entry, value, status: this.#statusOf(entry), isCollapsed: false };
+    }
     if (isSlow) return this.#await(flight, { ...plan, softTimeoutMs: Infinity, hardTimeoutMs: remainingMs }, factory);
     throw error;
   }
