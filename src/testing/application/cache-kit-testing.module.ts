@@ -1,11 +1,12 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { moduleOf } from '../../cache-kit.module.js';
 import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from '../../cache-kit.options.js';
-import { CACHE_OPTION_NAMES, readBackend } from '../../core/cache-options.js';
+import { type Backend, CACHE_OPTION_NAMES, readBackend, type ResolvedCacheOptions } from '../../core/cache-options.js';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkNames, readOneOf } from '../../core/option-checks.js';
 import { OTHER_ROOT_NAMES } from '../../core/other-names.js';
 import { passingThrough } from '../../core/pass-through-cache.js';
+import { ValueTypes } from '../../core/value-types.js';
 
 /**
  * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`, `compression`,
@@ -43,11 +44,16 @@ export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
 function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptions {
   const { mode, ...given } = options;
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
-  const resolved = { ...resolveCacheKitOptions(withoutServer(given)), given: options };
+  const withoutServers = resolveCacheKitOptions(withoutServer(given));
+  const resolved = { ...withoutServers, cache: asStrictAs(readBackend(given.backend), withoutServers.cache), given: options };
   return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
 }
 
-function withoutServer({ backend, redis: _redis, compression: _compression, encryption: _encryption, memory, ...others }: CacheKitOptions): CacheKitOptions {
-  readBackend(backend);
+/** A backend with a server refuses instances that memory keeps: a test has to find them before the application does. */
+function asStrictAs(backend: Backend, cache: ResolvedCacheOptions): ResolvedCacheOptions {
+  return backend === 'memory' ? cache : Object.freeze({ ...cache, types: new ValueTypes(cache.types.listed, false) });
+}
+
+function withoutServer({ backend: _backend, redis: _redis, compression: _compression, encryption: _encryption, memory, ...others }: CacheKitOptions): CacheKitOptions {
   return memory === undefined || others.adapter !== undefined ? others : { ...others, memory };
 }

@@ -112,6 +112,33 @@ describe('CacheKitTestingModule', () => {
     expect((await products.cache.getStats()).backend).toBe('memory');
   });
 
+  it.each(['redis', 'hybrid'] as const)('refuses instances of classes that are not listed, as the backend %s does', async (backend) => {
+    class Listed {
+      id = 1;
+    }
+    class Unlisted {
+      id = 1;
+    }
+    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, backend, types: [Listed] })] });
+    const cache = app.get(CacheService);
+
+    await cache.set('listed', new Listed());
+
+    expect(await cache.get('listed')).toStrictEqual(new Listed());
+    await expect(cache.set('unlisted', new Unlisted())).rejects.toThrow('CacheKitModule.forRoot({ types: [Unlisted] })');
+  });
+
+  it('keeps instances of all classes where the backend of the application does', async () => {
+    class Unlisted {
+      id = 1;
+    }
+    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ backend: 'memory' })] });
+
+    await app.get(CacheService).set('k', new Unlisted());
+
+    expect(await app.get(CacheService).get('k')).toBeInstanceOf(Unlisted);
+  });
+
   it('takes an adapter in the place of the backend of the application', async () => {
     const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, adapter: { ...passThroughAdapter, kind: 'mine' } })] });
 
