@@ -16,11 +16,20 @@ export function answerOf<T>(option: string, subject: string, ask: () => unknown,
   }
 }
 
-/** Refuses a promise: it is true whatever it brings, and one that rejects would end the process. @throws CacheConfigError */
+/** Refuses a promise: it is true whatever it brings. @throws CacheConfigError */
 export function atOnce(answer: unknown): unknown {
-  if (typeof (answer as { then?: unknown } | null | undefined)?.then !== 'function') return answer;
-  Promise.resolve(answer).catch(() => undefined);
+  if (!isPromise(notAwaited(answer))) return answer;
   throw new CacheConfigError('it answered with a promise. It has to answer at once.');
+}
+
+/** The answer itself, for a caller that refuses a promise: one that rejects would end the process, because nobody awaits it. */
+export function notAwaited<T>(answer: T): T {
+  if (isPromise(answer)) Promise.resolve(answer).catch(() => undefined);
+  return answer;
+}
+
+function isPromise(answer: unknown): boolean {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
 }
 
 export function readComputedTags(answer: unknown): readonly string[] {

@@ -1,4 +1,5 @@
 import type { ValueValidator } from './call-options.js';
+import { atOnce } from './option-functions.js';
 import type { StoredEntry } from './ports/cache-adapter.port.js';
 
 /** Whether a stored value passes; true without a validator, false when the validator throws or the value cannot be read. */
@@ -15,7 +16,7 @@ export async function isValid(validate: ValueValidator<unknown> | undefined, ent
 export function isValidAtOnce<T>(validate: ValueValidator<T>, entry: StoredEntry): boolean {
   if (typeof validate !== 'function') return false;
   try {
-    return validate(entry.shared);
+    return Boolean(atOnce(validate(entry.shared)));
   } catch {
     return false;
   }

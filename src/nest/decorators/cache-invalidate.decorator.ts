@@ -3,6 +3,7 @@ import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors
 import { checkKey } from '../../core/cache-key.js';
 import { compileGlob } from '../../core/glob.js';
 import { readOneOf } from '../../core/option-checks.js';
+import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
 import { checkOptions } from './decorator-options.js';
@@ -145,7 +146,7 @@ function withinNamespace(namespace: string | undefined): { namespace?: string } 
 function readNames(options: Given, target: Target): (self: object, args: unknown[]) => string[] {
   const given = options[target];
   if (given === undefined) return () => [];
-  if (typeof given === 'function') return (self, args) => checkedNames((given as OptionFunction).apply(self, args), target);
+  if (typeof given === 'function') return (self, args) => checkedNames(notAwaited((given as OptionFunction).apply(self, args)), target);
   const names = checkedNames(given, target);
   if (names.length === 0) throw new CacheConfigError(`Expected \`${target}\` to name at least one ${TARGETS[target]}, got an empty array.`);
   return () => [...names];

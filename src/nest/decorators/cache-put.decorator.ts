@@ -3,6 +3,7 @@ import { CALLER } from '../../core/caller.js';
 import { checkedKey, checkedTags, checkKey } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
 import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
+import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { callMethod, checkedAt, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
@@ -69,7 +70,7 @@ function readPut(site: MethodSite, options: Partial<Record<'key' | 'namespace' |
 }
 
 function readKey(key: unknown): KeyOf {
-  if (typeof key === 'function') return (self, args) => checkedKey((key as OptionFunction).apply(self, args));
+  if (typeof key === 'function') return (self, args) => checkedKey(notAwaited((key as OptionFunction).apply(self, args)));
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
   return () => key;

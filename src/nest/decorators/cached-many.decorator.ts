@@ -4,6 +4,7 @@ import { ranUncached } from '../../core/caller.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
 import { type Ttl } from '../../core/duration.js';
 import { readFunction, readOneOf } from '../../core/option-checks.js';
+import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
 import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type KeysOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
@@ -91,7 +92,7 @@ export function CachedMany<
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
     const { key, when, load, bound, returns } = checkedAt(site, () => readMany(site, options));
-    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedKey(key.call(self, id, ...rest)));
+    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedKey(notAwaited(key.call(self, id, ...rest))));
     const keyOf: KeyOf = (self, args) => keysOf(self, args)[0] as string;
     let shape = returns;
     const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf, keysOf }, async (cache, self, args) => {

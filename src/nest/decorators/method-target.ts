@@ -1,5 +1,6 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkNames } from '../../core/option-checks.js';
+import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import type { DecoratedMethod, OptionFunction } from './decorated-method.js';
 import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
@@ -50,7 +51,7 @@ export function methodOf(target: MethodTarget, self: object, cache: string): Dec
 /** @throws CacheConfigError or CacheKeyError */
 export function storedBy(target: MethodTarget, self: object, args: unknown[], cache: string): StoredUnder {
   const method = methodOf(target, self, cache);
-  return { keys: keysAt(instanceFor(target, self), method, (target.args as OptionFunction).apply(self, args)), namespace: method.namespace };
+  return { keys: keysAt(instanceFor(target, self), method, notAwaited((target.args as OptionFunction).apply(self, args))), namespace: method.namespace };
 }
 
 /** The instance itself where it is of the class, because made keys name the class of the instance. */

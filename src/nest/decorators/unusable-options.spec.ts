@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { afterEach, expect, it } from '@jest/globals';
 import type { CacheError } from '../../core/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
+import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { CachePut } from './cache-put.decorator.js';
 import { CachedMany } from './cached-many.decorator.js';
 import { Cached } from './cached.decorator.js';
@@ -68,4 +69,44 @@ it.each(Object.entries(CALLS))('%s answers with the value that its function cann
   expect(await cache.getEntry('none')).toBeUndefined();
   expect((await cache.getEntry('some'))?.value).toEqual({ id: 'some' });
   expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+});
+
+/** What JavaScript may answer where TypeScript asks for a text. */
+const late = (async () => {
+  throw new Error('too late');
+}) as never;
+
+@Injectable()
+class LateRows {
+  @Cached({ key: late })
+  async cached(): Promise<string> {
+    return 'row';
+  }
+
+  @CachedMany({ key: late })
+  async many(ids: string[]): Promise<string[]> {
+    return ids;
+  }
+
+  @CachePut({ key: late })
+  async put(): Promise<string> {
+    return 'row';
+  }
+
+  @CacheInvalidate({ keys: late, tags: late, methods: [{ name: 'cached', args: late }] })
+  async change(): Promise<string> {
+    return 'row';
+  }
+}
+
+it('A function that answers with a promise, which rejects, ends no process: the methods run, and it is reported', async () => {
+  const errors: CacheError[] = [];
+  const { service } = await startWith(LateRows, { onError: (error) => errors.push(error) });
+
+  const answers = await Promise.all([service.cached(), service.many(['a']), service.put(), service.change()]);
+  // Node looks for rejections that nobody has handled when the microtasks are done.
+  await new Promise((resolve) => setImmediate(resolve));
+
+  expect(answers).toEqual(['row', ['a'], 'row', 'row']);
+  expect(errors).toHaveLength(6);
 });

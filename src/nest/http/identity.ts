@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { notAwaited } from '../../core/option-functions.js';
 import type { CacheRequest } from './exchange.js';
 import type { RouteScope } from './http-cache-options.js';
 import { hasSign, type IdentitySigns } from './identity-signs.js';
@@ -27,7 +28,7 @@ function userOf(request: CacheRequest): unknown {
 export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | undefined {
   if (scope === 'public') return '';
   if (typeof scope !== 'string') {
-    const name: unknown = scope(request);
+    const name: unknown = notAwaited(scope(request));
     return typeof name === 'string' && name !== '' ? `scope:${digest(name)}` : undefined;
   }
   const asker = userOf(request);

@@ -85,6 +85,12 @@ describe('routeKey', () => {
     expect(() => routeKey({ ...rules, key: () => key as string }, asked({}), '')).toThrow(CacheKeyError);
   });
 
+  it('refuses a promise in the place of a header, which would be one text for all of them', () => {
+    const varyBy = [{ name: 'x', normalize: (async () => 'a') as never }];
+
+    expect(() => routeKey({ ...rules, varyBy }, asked({}), '')).toThrow(/it answered with a promise/);
+  });
+
   it('#43: gives the URL without the parameters that are dropped', () => {
     expect(routeKey({ ...rules, query: { ignore: ['x'] } }, asked({ originalUrl: '/p?x=1&y=2' }), '')).toMatchObject({ url: '/p?y=2', dropped: ['x'] });
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheKeyError } from '../../core/cache.errors.js';
 import { MAX_KEY_BYTES } from '../../core/cache-key.js';
+import { atOnce, notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import { hostOf } from './host-name.js';
@@ -74,13 +75,13 @@ function originOf(request: CacheRequest): string {
 
 /** A URL path begins with a slash, so a key of the route's own cannot look like one. */
 function customTarget(key: string | RequestFunction<string>, request: CacheRequest): string {
-  const custom: unknown = typeof key === 'function' ? key(request) : key;
+  const custom: unknown = typeof key === 'function' ? notAwaited(key(request)) : key;
   if (typeof custom === 'string' && custom !== '' && custom.isWellFormed()) return `=${encodeURIComponent(custom)}`;
   throw new CacheKeyError(`Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`);
 }
 
 function varyPart({ name, normalize }: VaryHeader, { headers }: CacheRequest): string {
-  return headerPart(name, normalize === undefined ? headers[name] : normalize(textOf(headers[name])));
+  return headerPart(name, normalize === undefined ? headers[name] : (atOnce(normalize(textOf(headers[name]))) as string | undefined));
 }
 
 /** A missing header and an empty one are two things; the spaces between the members of a list are nothing. */
