@@ -85,7 +85,9 @@ export class CacheKitModule {
       provide: token,
       inject: [getCacheToken(cache), ModulesContainer],
       useFactory: (service: CacheService, modules: ModulesContainer) => {
-        for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `)) adviceOf(modules).add(finding);
+        const advice = adviceOf(modules);
+        for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `)) advice.add(finding);
+        if (defaults.tags !== undefined) advice.writesTags({ cache, tags: defaults.tags });
         return new NamespacedCache(complete(service), namespace, defaults);
       },
     };

@@ -14,12 +14,17 @@ export interface TagOptions {
   readonly tags: unknown;
 }
 
+export interface WrittenTags extends TagOptions {
+  /** @default none */
+  readonly prefix?: string;
+}
+
 /** The findings about one application. */
 export class Advice {
   readonly #logger = new Logger('CacheKit');
   readonly #findings = new Map<string, Finding>();
   /** By cache. */
-  readonly #writers: TagOptions[] = [];
+  readonly #writers: WrittenTags[] = [];
   readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
   #isTold = false;
 
@@ -30,8 +35,8 @@ export class Advice {
     if (isNew && this.#isTold) this.#logger.warn(sentenceOf(finding));
   }
 
-  /** A decorator or route stores with these tags. */
-  writesTags(options: TagOptions): void {
+  /** A decorator, route or namespace stores with these tags, and with all that begin with `prefix`. */
+  writesTags(options: WrittenTags): void {
     this.#writers.push(options);
   }
 
@@ -55,7 +60,8 @@ export class Advice {
       const writers = this.#writers.filter((writer) => writer.cache === cache);
       if (writers.length === 0 || writers.some((writer) => typeof writer.tags === 'function')) return [];
       const written = new Set(writers.flatMap((writer) => (writer.tags ?? []) as string[]));
-      return ((Array.isArray(tags) ? tags : []) as string[]).filter((tag) => !written.has(tag)).map((tag) => unwritten(tag, label, [...written]));
+      const isWritten = (tag: string): boolean => written.has(tag) || writers.some(({ prefix }) => prefix !== undefined && tag.startsWith(prefix));
+      return ((Array.isArray(tags) ? tags : []) as string[]).filter((tag) => !isWritten(tag)).map((tag) => unwritten(tag, label, [...written]));
     });
   }
 }

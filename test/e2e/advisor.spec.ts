@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, Get, Injectable, Logger, Post, Scope, type Type, UseGuards, UseInterceptors } from '@nestjs/common';
+import { Controller, Get, Header, Injectable, Logger, Post, Scope, type Type, UseGuards, UseInterceptors } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { cacheKitConfig } from '../../src/config.js';
-import { Cached, CachedMany, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CachePut, CacheRoute, createCache } from '../../src/index.js';
+import { Cached, CachedMany, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CachePut, CacheRoute, createCache, urlTag } from '../../src/index.js';
 
 let warn: ReturnType<typeof spyOnWarnings>;
 const apps: TestingModule[] = [];
@@ -75,6 +75,7 @@ describe('the start-up advisor', () => {
   it.each<[string, Parts, RegExp]>([
     ['a route that can never be cached', { controllers: [controllerWith([Post(), CacheRoute()], [bound])] }, /ShopController\.get is never cached: it is no GET\. Take off its @CacheRoute or interceptor\./],
     ['a guarded route without scope', { controllers: [controllerWith([Get(), guarded], [bound])] }, /ShopController\.get is never cached: it has a guard, .* Say @CacheRoute\(\{ scope: 'user' \}\)/],
+    ['a guarded route of a controller with @CacheRoute, under an interceptor of the application', { controllers: [controllerWith([Get()], [CacheRoute(), guarded])], providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] }, /ShopController\.get is never cached: it has a guard/],
     ['@CacheRoute without an interceptor', { controllers: [controllerWith([Get(), CacheRoute()])] }, /ShopController\.get is never cached: it has @CacheRoute, and no CacheInterceptor\. Put @UseInterceptors\(CacheInterceptor\) on its controller, or provide it as APP_INTERCEPTOR\./],
     ['@CacheRoute on a controller without an interceptor', { controllers: [controllerWith([Get()], [CacheRoute()])] }, /has @CacheRoute, and no CacheInterceptor/],
     ['`defaultTtl` in seconds', { options: { defaultTtl: 60 } }, /CacheKitModule\.forRoot\(\): `defaultTtl: 60` is 60 milliseconds.* Write `defaultTtl: '60s'` for seconds, or `'60ms'`\./],
@@ -116,6 +117,9 @@ describe('the start-up advisor', () => {
     ['@CacheRoute under a class that extends the interceptor', { controllers: [controllerWith([Get(), CacheRoute()], [UseInterceptors(class extends CacheInterceptor {})])] }],
     ['a tag that a method stores with', { providers: [providerWith(CachePut({ key: 'a', tags: ['a'] })), providerWith(CacheInvalidate({ tags: ['a'] }))] }],
     ['a tag that a route stores with', { controllers: [controllerWith([Get(), CacheRoute({ tags: ['a'] })], [bound])], providers: [providerWith(CacheInvalidate({ tags: ['a'] }))] }],
+    ['a tag that a route names in a header', { controllers: [controllerWith([Get(), Header('Cache-Tag', 'a, b')], [bound])], providers: [providerWith(CacheInvalidate({ tags: ['a', 'b'] }))] }],
+    ['the tag of the URL of a route', { controllers: [controllerWith([Get()], [bound])], providers: [providerWith(CacheInvalidate({ tags: [urlTag('https://shop.test/shop')] }))] }],
+    ['a tag that a namespace stores with', { imports: [CacheKitModule.forRoot({ strict: true }), CacheKitModule.forFeature({ namespace: 'orders', tags: ['a'] })], providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: ['a'] }))] }],
     ['tags where some are computed', { providers: [providerWith(CachedMany({ key: () => 'k', tags: () => ['a'] })), providerWith(CacheInvalidate({ tags: ['b'] }))] }],
     ['tags that are computed', { providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: () => ['b'] }))] }],
     ['tags where only code stores', { providers: [providerWith(CacheInvalidate({ tags: ['b'] }))] }],

@@ -71,6 +71,12 @@ export function factsOf(controller: Class, handler: Handler, modules: ModulesCon
   };
 }
 
+/** What `@Header()` sets, by names in lower case; where it is computed for each request, it is left out. */
+export function fixedHeadersOf(handler: object): Record<string, string> {
+  const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string; value: unknown }[];
+  return Object.fromEntries(headers.flatMap(({ name, value }) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])));
+}
+
 /** The interceptors that `@UseInterceptors` has bound, in the order in which they run. */
 export function interceptorsOf(target: object): readonly object[] {
   return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];

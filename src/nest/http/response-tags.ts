@@ -11,7 +11,8 @@ export const TAG_FIELDS = ['surrogate-key', 'cache-tag'] as const;
 /** As many bytes of tags as a response may have; CDNs refuse longer headers. */
 const MAX_TAGS_BYTES = 16_384;
 
-const URL_TAG = 'url:';
+/** How the tags begin that every stored response has by itself. */
+export const URL_TAG = 'url:';
 
 /**
  * The tag of every stored response of a URL: its variants, its scopes, both schemes, GET and HEAD.

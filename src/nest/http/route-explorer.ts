@@ -6,10 +6,11 @@ import { shortDurationsIn } from '../../core/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { CacheInterceptor } from './cache.interceptor.js';
 import { type CacheRouteOptions, isDecorated, routeOptionsOf, writtenOn } from './cache-route.decorator.js';
-import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './handler-facts.js';
+import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, fixedHeadersOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './handler-facts.js';
 import { readRouteDefaults } from './http-cache-options.js';
 import { declaresScope, findCache } from './route-policy.js';
 import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached } from './route-findings.js';
+import { declaredTags, URL_TAG } from './response-tags.js';
 import { checkTextKey } from './text-key.js';
 
 /** Of the module's class, by `RouterModule`, with the application's id after it, or without. */
@@ -70,13 +71,19 @@ export class RouteExplorer implements OnModuleInit {
       ...shortDurationsIn(writtenOn(handler), `@CacheRoute on ${facts.identity}: `),
     ];
     for (const finding of [...findingsOf(route, interception), ...durations]) advice.add(finding);
-    if (route.isAsked || isCovered(route, CacheInterceptor)) advice.writesTags({ cache: options?.cache ?? 'default', tags: options?.tags });
+    if (route.isAsked || isCovered(route, CacheInterceptor)) advice.writesTags({ cache: options?.cache ?? 'default', tags: tagsOf(route), prefix: URL_TAG });
   }
 
   #pathOf(module: Class): string {
     const path = Reflect.getMetadata(`${MODULE_PATH_METADATA}${this.modules.applicationId}`, module) as unknown;
     return String(path ?? Reflect.getMetadata(MODULE_PATH_METADATA, module) ?? '');
   }
+}
+
+/** Those of the options, which may be a function, and those that `@Header` names. */
+function tagsOf({ handler, options }: ExploredRoute): unknown {
+  const { tags = [] } = options ?? {};
+  return typeof tags === 'function' ? tags : [...tags, ...declaredTags(fixedHeadersOf(handler))];
 }
 
 interface ExploredRoute extends CheckedRoute {

@@ -38,8 +38,8 @@ export function findingsOf(route: CheckedRoute, interception: Interception): Fin
   const isMeant = route.isDecorated || isBound(route.handler, interception.interceptor);
   if (!isCachedMethod(route.handler)) return isMeant ? [neverCached(route, 'it is no GET', TAKE_OFF)] : [];
   if (isMeant && route.facts.isStream) return [neverCached(route, 'it is a stream of events', TAKE_OFF)];
-  const isBoundNear = isMeant || isBound(route.controller, interception.interceptor);
-  const hindrance = isBoundNear ? hindranceOf(route.facts, route.isScopeDeclared) : undefined;
+  const isToBeCached = isMeant || route.isAsked || isBound(route.controller, interception.interceptor);
+  const hindrance = isToBeCached ? hindranceOf(route.facts, route.isScopeDeclared) : undefined;
   if (hindrance !== undefined) return [neverCached(route, HINDRANCES[hindrance].reason, HINDRANCES[hindrance].fix)];
   return route.isAsked ? uncovered(route, interception) : [];
 }
