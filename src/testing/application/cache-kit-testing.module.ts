@@ -45,7 +45,10 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   const { mode, ...given } = options;
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
   const withoutServers = resolveCacheKitOptions(withoutServer(given));
-  const resolved = { ...withoutServers, cache: asStrictAs(readBackend(given.backend), withoutServers.cache), given: options };
+  const backend = readBackend(given.backend);
+  // A module of the application with the same options would open the server for both: the two are no one cache.
+  const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
+  const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
   return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
 }
 

@@ -164,6 +164,12 @@ describe('CacheKitTestingModule', () => {
     await expect(both({}, { mode: 'pass-through' })).rejects.toThrow(/for one cache, 'default', and their `mode` differs/);
   });
 
+  it('is no cache with a module of the application whose server it would not keep out', async () => {
+    const starting = compile({ imports: [CacheKitModule.forRoot(ofTheApplication), CacheKitTestingModule.forRoot(ofTheApplication)] });
+
+    await expect(starting).rejects.toThrow(/for one cache, 'default', and their `mode` differs/);
+  });
+
   it.each<[unknown, RegExp]>([
     [null, /Expected `options` to be an object, got `null`/],
     [{ mode: 'redis' }, /Expected `mode` to be one of 'memory', 'pass-through', got `redis`/],
