@@ -59,5 +59,8 @@ function isRoot(prototype: object): boolean {
   return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, '__defineGetter__');
 }
 
-/** Source that no class of a program's own has, or one with private fields, also as compilers write them for old targets. */
-const HIDES = /\[native code\]|#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;
+/**
+ * Source that no class of a program's own has, or one with private fields, also as compilers write them for old targets.
+ * A `#` behind a quote or a word begins a colour or a part of an address, unless the word is one that may stand there.
+ */
+const HIDES = /\[native code\]|(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;
