@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from '../../core/cache.errors.js';
+import { ManualLoad, settle } from '../../../test/support/cache-with.js';
 import { CachedMany } from './cached-many.decorator.js';
+import { Cached } from './cached.decorator.js';
 import { closeAll, decorate, startReported, startWith } from './decorators.fixture.js';
 
 /** Everything but the ids `missing` and `none` exists. */
@@ -220,6 +222,32 @@ describe('@CachedMany', () => {
 
     expect(answer).toEqual(['a']);
     expect(reports[0]?.message).toMatch(/answers with an array, and `returns` says map/);
+  });
+
+  it('gives others that wait for one of its ids no error when its answer cannot be divided: they load it themselves', async () => {
+    const load = new ManualLoad<string[]>();
+    @Injectable()
+    class Shared {
+      @CachedMany({ key: (id: string) => `product:${id}` })
+      many(_ids: string[]): Promise<string[]> {
+        return load.run({ signal: AbortSignal.abort() });
+      }
+
+      @Cached({ key: (id: string) => `product:${id}` })
+      async one(id: string): Promise<string> {
+        return `name of ${id}`;
+      }
+    }
+    const { service, reports } = await startReported(Shared);
+
+    const many = service.many(['a', 'b']);
+    await settle();
+    const both = Promise.all([many, service.one('a')]);
+    await settle();
+    load.calls[0]?.resolve([]);
+
+    expect(await both).toEqual([[], 'name of a']);
+    expect(reports).toHaveLength(1);
   });
 
   it('leaves a first argument that is no array to the method, and reports it', async () => {

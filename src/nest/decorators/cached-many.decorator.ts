@@ -101,32 +101,29 @@ export function CachedMany<
       if (keys === undefined || (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args))) return callMethod(site, self, args);
       const [ids, ...rest] = args as [readonly unknown[], ...unknown[]];
       const whole: unknown[] = [];
+      const misfits: CacheConfigError[] = [];
 
+      // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and load it themselves.
       const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
         const answer = await callMethod(site, self, [missing, ...rest]);
         if (missing.length === ids.length) whole.push(answer);
-        shape = checkedShape(answer, missing.length, returns);
+        const found = checkedShape(answer, missing.length, returns);
+        if (found instanceof CacheConfigError) {
+          misfits.push(found);
+          return [];
+        }
+        shape = found;
         return gather(answer, missing);
       };
-      try {
-        const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
-        // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
-        if (shape === undefined) await ask(ids.slice(0, 1));
-        return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
-      } catch (error) {
-        if (!(error instanceof UnfitAnswer)) throw error;
-        cache.reportMisuse(ranUncached(error.reason, 'key', site), site);
-        return whole.length === 0 ? callMethod(site, self, args) : whole[0];
-      }
+      const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
+      // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
+      if (misfits.length === 0 && shape === undefined) await ask(ids.slice(0, 1));
+      const [misfit] = misfits;
+      if (misfit === undefined) return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
+      cache.reportMisuse(ranUncached(misfit, 'key', site), site);
+      return whole.length === 0 ? callMethod(site, self, args) : whole[0];
     });
   };
-}
-
-/** An answer that cannot be divided among the ids. */
-class UnfitAnswer extends Error {
-  constructor(readonly reason: CacheConfigError) {
-    super(reason.message);
-  }
 }
 
 function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
@@ -151,19 +148,15 @@ function byKey(keys: readonly string[], ids: readonly unknown[], ask: (missing: 
   };
 }
 
-/** @throws UnfitAnswer */
-function checkedShape(answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape {
+/** How a method answers, or why its answer cannot be divided among the ids. */
+function checkedShape(answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape | CacheConfigError {
   const shape = shapeOf(answer);
-  if (shape === undefined) throw unfit(`expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
-  if (returns !== undefined && shape !== returns) throw unfit(`the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
+  if (shape === undefined) return new CacheConfigError(`expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
+  if (returns !== undefined && shape !== returns) return new CacheConfigError(`the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
   if (shape === 'array' && (answer as unknown[]).length !== count) {
-    throw unfit(
+    return new CacheConfigError(
       `the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,
     );
   }
   return shape;
-}
-
-function unfit(reason: string): UnfitAnswer {
-  return new UnfitAnswer(new CacheConfigError(reason));
 }
