@@ -71,6 +71,21 @@ const ofRequest = (): Type => {
   return type;
 };
 
+@Injectable()
+class Prices {
+  @Cached()
+  async find(_id: string): Promise<number> {
+    return 1;
+  }
+}
+@Injectable()
+class LocalPrices extends Prices {}
+@Injectable()
+class Tills {
+  @CacheInvalidate({ methods: [{ of: Prices, name: 'find', args: (id: string) => [id] }] })
+  async change(_id: string): Promise<void> {}
+}
+
 describe('the start-up advisor', () => {
   it.each<[string, Parts, RegExp]>([
     ['a route that can never be cached', { controllers: [controllerWith([Post(), CacheRoute()], [bound])] }, /ShopController\.get is never cached: it is no GET\. Take off its @CacheRoute or interceptor\./],
@@ -88,6 +103,7 @@ describe('the start-up advisor', () => {
     ['a TTL of a controller in seconds', { controllers: [controllerWith([Get()], [bound, CacheRoute({ ttl: 20 })])] }, /@CacheRoute on ShopController: `ttl: 20` is 20 milliseconds/],
     ['a tag that nothing is stored with', { providers: [providerWith(Cached({ tags: ['product'] })), providerWith(CacheInvalidate({ tags: ['products'] }))] }, /@CacheInvalidate on ShopService\.find invalidates the tag 'products', and nothing is stored with it: those that decorators write are 'product'\. Add `tags: \['products'\]`/],
     ['a tag where nothing has tags', { providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: ['products'] }))] }, /no decorator writes tags/],
+    ['a made key of a class that another takes the place of', { providers: [{ provide: Prices, useClass: LocalPrices }, Tills] }, /@CacheInvalidate on Tills\.change invalidates what Prices\.find has stored, and LocalPrices stands in its place, whose made keys have its own name\. Write `of: LocalPrices`, or give `find` a `key`\./],
     ['shared answers of a request-scoped provider', { providers: [ofRequest()] }, /the provider is made anew for each request, but without a `key` its answers are shared by all requests/],
   ])('lists %s with its fix, once', async (_, parts, sentence) => {
     await start(parts);
@@ -122,6 +138,7 @@ describe('the start-up advisor', () => {
     ['a tag that a namespace stores with', { imports: [CacheKitModule.forRoot({ strict: true }), CacheKitModule.forFeature({ namespace: 'orders', tags: ['a'] })], providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: ['a'] }))] }],
     ['tags where some are computed', { providers: [providerWith(CachedMany({ key: () => 'k', tags: () => ['a'] })), providerWith(CacheInvalidate({ tags: ['b'] }))] }],
     ['tags that are computed', { providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: () => ['b'] }))] }],
+    ['a made key of a class that others extend', { providers: [Prices, LocalPrices, Tills] }],
     ['tags where only code stores', { providers: [providerWith(CacheInvalidate({ tags: ['b'] }))] }],
   ])('has nothing against %s', async (_, parts) => {
     await start({ ...parts, options: { strict: true, ...parts.options } });

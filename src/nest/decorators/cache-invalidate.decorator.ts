@@ -1,13 +1,14 @@
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { checkKey } from '../../core/cache-key.js';
+import type { Finding } from '../../core/finding.js';
 import { compileGlob } from '../../core/glob.js';
 import { readOneOf } from '../../core/option-checks.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
 import { checkOptions } from './decorator-options.js';
-import { checkTargets, type MethodTarget, methodOf, type MisfitAmong, storedBy } from './method-target.js';
+import { checkedTarget, checkTargets, type MethodTarget, type MisfitAmong, storedBy } from './method-target.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
 
 export interface CacheInvalidateOptions<
@@ -75,7 +76,7 @@ export function CacheInvalidate<
   return (target, name, descriptor) => {
     const site = siteOf('@CacheInvalidate', target, name, descriptor as PropertyDescriptor | undefined);
     const { traits, when, methods, sources, tags } = checkedAt(site, () => readInvalidate(options));
-    const check = (): void => checkedAt(site, () => methods.forEach((each) => void methodOf(each, Object.create(target) as object, traits.cache)));
+    const check = (provided: ReadonlySet<object>): Finding[] => checkedAt(site, () => methods.flatMap((each) => checkedTarget(each, site, traits.cache, provided)));
     replaceMethod(site, descriptor as PropertyDescriptor, { ...traits, check }, async (cache, self, args) => {
       // Before the method runs in either case: it may change what it was given.
       const invalidations = sources.flatMap((source) => ask(cache, site, source, self, args));

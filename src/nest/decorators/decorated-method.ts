@@ -5,6 +5,7 @@ import { CacheConfigError } from '../../core/cache.errors.js';
 import { type Caller, ranUncached } from '../../core/caller.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { sharedByCopies } from '../../core/copies.js';
+import type { Finding } from '../../core/finding.js';
 import { atOnce } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
@@ -52,8 +53,12 @@ export interface MethodTraits {
   readonly keyOf?: KeyOf;
   /** The keys of a call that loads many. */
   readonly keysOf?: KeysOf;
-  /** Checks what can be checked once all classes are defined. @throws CacheConfigError */
-  readonly check?: () => void;
+  /**
+   * Checks what can be checked once all classes are defined, and finds what is probably not meant.
+   * @param provided the prototypes of all providers with decorated methods
+   * @throws CacheConfigError
+   */
+  readonly check?: (provided: ReadonlySet<object>) => readonly Finding[];
   /** True when that key is made of the class's name and the arguments. */
   readonly isKeyless?: boolean;
 }

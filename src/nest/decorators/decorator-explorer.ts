@@ -34,8 +34,9 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   async onModuleInit(): Promise<void> {
     const all = this.#decorated();
     refuseSharedKeys(all);
+    const provided = new Set(all.map(({ prototype }) => prototype));
     for (const method of new Set(all.flatMap(({ methods }) => methods))) {
-      method.check?.();
+      for (const finding of method.check?.(provided) ?? []) adviceOf(this.modules).add(finding);
       this.#advise(method);
     }
     for (const { wrapper, methods } of all) if (!wrapper.isDependencyTreeStatic()) this.#adviseOnSharedAnswers(methods);

@@ -1,8 +1,9 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
+import type { Finding } from '../../core/finding.js';
 import { checkNames } from '../../core/option-checks.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
-import type { DecoratedMethod, OptionFunction } from './decorated-method.js';
+import type { DecoratedMethod, MethodSite, OptionFunction } from './decorated-method.js';
 import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
 import type { Method, Misfit, UnknownMethod } from './method-types.js';
 
@@ -42,10 +43,31 @@ export function checkTargets(targets: unknown): asserts targets is readonly Meth
  * @param self an instance of the class with the target
  * @throws CacheConfigError where there is none, or it uses another cache than `cache`
  */
-export function methodOf(target: MethodTarget, self: object, cache: string): DecoratedMethod {
+function methodOf(target: MethodTarget, self: object, cache: string): DecoratedMethod {
   const method = cachedMethod(instanceFor(target, self), target.name);
   if (method.cache === cache) return method;
   throw new CacheConfigError(`${method.label} stores in the cache '${method.cache}', and this decorator invalidates in '${cache}'. Give it \`cache: '${method.cache}'\`, in a decorator of its own.`);
+}
+
+/**
+ * Finds a target with made keys whose class is nowhere provided, but one that extends it: made keys name the class of the instance.
+ * @param provided the prototypes of all providers with decorated methods
+ * @throws CacheConfigError as for `methodOf`
+ */
+export function checkedTarget(target: MethodTarget, site: MethodSite, cache: string, provided: ReadonlySet<object>): Finding[] {
+  const self = Object.create(site.target) as object;
+  const method = methodOf(target, self, cache);
+  const instance = instanceFor(target, self);
+  const prototype = Object.getPrototypeOf(instance) as object;
+  if (method.isKeyless !== true || instance === self || provided.has(prototype)) return [];
+  const replacement = [...provided].find((each) => Object.prototype.isPrototypeOf.call(prototype, each));
+  if (replacement === undefined) return [];
+  return [
+    {
+      problem: `${site.label} invalidates what ${prototype.constructor.name}.${target.name} has stored, and ${replacement.constructor.name} stands in its place, whose made keys have its own name.`,
+      fix: `Write \`of: ${replacement.constructor.name}\`, or give \`${target.name}\` a \`key\`.`,
+    },
+  ];
 }
 
 /** @throws CacheConfigError or CacheKeyError */
