@@ -86,6 +86,25 @@ class Tills {
   async change(_id: string): Promise<void> {}
 }
 
+abstract class ListController {
+  @Get()
+  @guarded
+  @CacheRoute()
+  list(): string {
+    return 'x';
+  }
+}
+@Controller('lists')
+@UseInterceptors(CacheInterceptor)
+class ScopedController extends ListController {
+  @Get()
+  @guarded
+  @CacheRoute({ scope: 'user' })
+  override list(): string {
+    return 'y';
+  }
+}
+
 describe('the start-up advisor', () => {
   it.each<[string, Parts, RegExp]>([
     ['a route that can never be cached', { controllers: [controllerWith([Post(), CacheRoute()], [bound])] }, /ShopController\.get is never cached: it is no GET\. Take off its @CacheRoute or interceptor\./],
@@ -138,6 +157,7 @@ describe('the start-up advisor', () => {
     ['a tag that a namespace stores with', { imports: [CacheKitModule.forRoot({ strict: true }), CacheKitModule.forFeature({ namespace: 'orders', tags: ['a'] })], providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: ['a'] }))] }],
     ['tags where some are computed', { providers: [providerWith(CachedMany({ key: () => 'k', tags: () => ['a'] })), providerWith(CacheInvalidate({ tags: ['b'] }))] }],
     ['tags that are computed', { providers: [providerWith(Cached()), providerWith(CacheInvalidate({ tags: () => ['b'] }))] }],
+    ['a guarded route that an override says the scope of', { controllers: [ScopedController] }],
     ['a made key of a class that others extend', { providers: [Prices, LocalPrices, Tills] }],
     ['tags where only code stores', { providers: [providerWith(CacheInvalidate({ tags: ['b'] }))] }],
   ])('has nothing against %s', async (_, parts) => {

@@ -151,7 +151,7 @@ export function methodNameOf(controller: Class, handler: Handler): string {
   return methodsOf(controller.prototype as object).find(([, method]) => method === handler)?.[0] ?? handler.name;
 }
 
-/** All methods of a controller that may be handlers, the inherited ones too. */
+/** All methods of a controller that may be handlers, the inherited ones too where they are not overridden. */
 export function handlersOf(prototype: object | null): object[] {
   return methodsOf(prototype).map(([, method]) => method);
 }
@@ -161,7 +161,7 @@ function methodsOf(prototype: object | null): [string, object][] {
   const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value }]): [string, object][] =>
     typeof value === 'function' && name !== 'constructor' ? [[name, value as object]] : [],
   );
-  return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object | null)];
+  return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object | null).filter(([name]) => !Object.hasOwn(prototype, name))];
 }
 
 /** Every controller of the application, once for each module that has it. */
