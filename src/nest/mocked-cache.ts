@@ -24,7 +24,8 @@ export function complete(cache: CacheService): CacheService {
   if (isCacheService(cache)) return cache;
   const given: unknown = cache;
   if (typeof given !== 'object' || given === null) throw new CacheConfigError(`Expected an object in the place of the CacheService, got \`${show(given)}\`: ${ADVICE}.`);
-  const known = completed.get(given) ?? new Proxy(cache, { get: answerOf });
+  // Not a proxy of the object itself: where that is frozen, a proxy must not answer with anything else.
+  const known = completed.get(given) ?? new Proxy({} as CacheService, { get: (_, name) => answerOf(cache, name) });
   completed.set(given, known);
   return known;
 }

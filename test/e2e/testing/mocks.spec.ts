@@ -101,6 +101,7 @@ describe('an object in the place of the CacheService', () => {
   it.each([
     ['has nothing', () => ({})],
     ['has `get` and `set` alone', () => ({ get: jest.fn(), set: jest.fn() })],
+    ['is frozen', () => Object.freeze({ get: jest.fn(), getOrSet: jest.fn(), getOrSetMany: jest.fn(), invalidateTags: jest.fn() })],
     ['answers undefined from every method', () => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : () => undefined) })],
     ['is made of the prototype of the service', () => Object.assign(Object.create(CacheService.prototype) as object, { get: jest.fn() })],
   ])('that %s lets decorated methods run', async (_, mock) => {
