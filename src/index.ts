@@ -13,7 +13,6 @@ export type {
   InvalidatePatternOptions,
   InvalidateTagsOptions,
   ListOptions,
-  ManyFactory,
 } from './core/cache-operations.js';
 export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
 export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';
@@ -26,7 +25,7 @@ export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from
 export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
 export type { CacheExplanation } from './core/cache-explanation.js';
 export type { CacheStats } from './core/cache-stats.js';
-export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/call-options.js';
+export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, ManyFactory, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/call-options.js';
 export type { Duration, Ttl } from './core/duration.js';
 export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
 export {

@@ -3,7 +3,7 @@ import type { CacheEntry, LoadOutcome } from './cache-entry.js';
 import type { CacheEvent } from './cache-events.js';
 import type { CacheExplanation } from './cache-explanation.js';
 import type { CacheStats } from './cache-stats.js';
-import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
+import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import type { Ttl } from './duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
@@ -99,9 +99,6 @@ export interface CacheOperations {
   /** Waits up to 5 s for loads under way, then frees everything. Later reads are misses, later loads are not stored. */
   close(): Promise<void>;
 }
-
-export type ManyFactory<T> = (missing: string[]) => Values<T> | Promise<Values<T>>;
-type Values<T> = Map<string, T> | Record<string, T>;
 
 export interface InvalidateOptions {
   /** Expire instead of remove: callers that accept stale values may still get them. @default false */

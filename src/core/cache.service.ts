@@ -3,13 +3,13 @@ import { type CacheEntry, type LoadOutcome, StoredOutcome } from './cache-entry.
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
 import { type CacheExplanation, explainEntry } from './cache-explanation.js';
 import { checkKey, checkKeys, storedKey } from './cache-key.js';
-import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions, ManyFactory } from './cache-operations.js';
+import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions } from './cache-operations.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
 import { type CacheStats, StatsRecorder } from './cache-stats.js';
 import { CacheConfigError, type CacheError, isCallersFault } from './cache.errors.js';
 import type { Caller } from './caller.js';
-import type { Factory, GetOrSetOptions, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
+import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { enterCopy, recognizeInAllCopies, sharedByCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
 import { checkFactory, forMany, forOne } from './factories.js';

@@ -83,3 +83,7 @@ export interface LoadContext<T> {
 }
 
 export type Factory<T> = (load: LoadContext<T>) => T | Promise<T>;
+
+/** Computes the values of the keys that are missing, by key; keys without a value are left out. */
+export type ManyFactory<T> = (missing: string[]) => Values<T> | Promise<Values<T>>;
+type Values<T> = Map<string, T> | Record<string, T>;

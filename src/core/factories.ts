@@ -1,6 +1,5 @@
-import type { ManyFactory } from './cache-operations.js';
 import { CacheConfigError } from './cache.errors.js';
-import type { Factory } from './call-options.js';
+import type { Factory, ManyFactory } from './call-options.js';
 import type { GroupFactory } from './flight.js';
 import { show } from './show.js';
 

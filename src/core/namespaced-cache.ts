@@ -1,7 +1,7 @@
 import type { CacheEntry } from './cache-entry.js';
 import type { CacheExplanation } from './cache-explanation.js';
-import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions, ManyFactory } from './cache-operations.js';
-import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions } from './call-options.js';
+import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions } from './cache-operations.js';
+import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions, ManyFactory } from './call-options.js';
 import type { Ttl } from './duration.js';
 import { recognizeInAllCopies } from './copies.js';
 import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load-policy.js';

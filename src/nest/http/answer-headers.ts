@@ -4,9 +4,17 @@ import type { CachedResponse } from './cached-response.js';
 import { isNotModified } from './conditional-request.js';
 import { etagFor, mayBeEncoded } from './content-coding.js';
 import { EMPTY_BODY, type Exchange, type HeaderValue } from './exchange.js';
-import type { ShownHeaders, VaryHeader } from './http-cache-options.js';
+import type { VaryHeader } from './vary-marker.js';
 import { mergeVary } from './response-headers.js';
 import { emittedTags, TAG_FIELDS } from './response-tags.js';
+
+/** What of the options shows in headers. */
+export interface ShownHeaders {
+  readonly showsXCache: boolean;
+  readonly showsCacheStatus: boolean;
+  readonly showsSurrogateKey: boolean;
+  readonly isDebugging: boolean;
+}
 
 export type CacheState = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
 

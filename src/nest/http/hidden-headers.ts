@@ -1,6 +1,6 @@
 import { ownValidators, type CachedResponse } from './cached-response.js';
 import type { CacheRequest } from './exchange.js';
-import type { VaryHeader } from './http-cache-options.js';
+import type { VaryHeader } from './vary-marker.js';
 
 /*
  * While a handler runs for the cache, its request is one that anybody could have made with the same key. These belong to

@@ -5,6 +5,8 @@ import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import { type IdentitySigns, withCommonSigns } from './identity-signs.js';
 import type { QueryOptions } from './query-parameters.js';
+import type { ShownHeaders } from './answer-headers.js';
+import type { VaryHeader } from './vary-marker.js';
 import { hostOf } from './host-name.js';
 
 /**
@@ -18,12 +20,6 @@ export type RouteScope = 'public' | 'user' | 'tenant' | RequestFunction<string |
 
 /** Names of request headers; as an object, with functions that map the many values of a header to the few that make a difference. */
 export type VaryBy = string[] | Record<string, (value: string | undefined) => string>;
-
-/** One header of `varyBy`. */
-export interface VaryHeader {
-  readonly name: string;
-  readonly normalize: ((value: string | undefined) => string) | undefined;
-}
 
 /** Defaults of all routes of a cache. */
 export interface HttpCacheOptions {
@@ -88,14 +84,6 @@ export interface ResolvedRouteDefaults {
   readonly statusTtlsMs: ReadonlyMap<number, number>;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
-}
-
-/** What of the options shows in headers. */
-export interface ShownHeaders {
-  readonly showsXCache: boolean;
-  readonly showsCacheStatus: boolean;
-  readonly showsSurrogateKey: boolean;
-  readonly isDebugging: boolean;
 }
 
 /** `HttpCacheOptions`, said once and read once. */

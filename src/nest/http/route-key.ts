@@ -5,9 +5,9 @@ import { atOnce, notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import type { CacheRequest } from './exchange.js';
 import { hostOf } from './host-name.js';
-import type { RequestFunction, VaryHeader } from './http-cache-options.js';
+import type { RequestFunction } from './http-cache-options.js';
 import { keyedQuery, type QueryOptions } from './query-parameters.js';
-import type { VaryMarker } from './vary-marker.js';
+import type { VaryHeader, VaryMarker } from './vary-marker.js';
 
 /** What of a route's policy its keys are made of. */
 export interface KeyRules {

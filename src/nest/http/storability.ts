@@ -3,7 +3,7 @@ import type { Sharing } from './cached-response.js';
 import { isEncoded } from './content-coding.js';
 import type { HeaderMap } from './exchange.js';
 import { declaredLifetimeMs, initialAgeMs } from './freshness.js';
-import type { VaryHeader } from './http-cache-options.js';
+import type { VaryHeader } from './vary-marker.js';
 import { hasChanged, listOf } from './response-headers.js';
 import { areStorable } from './response-tags.js';
 

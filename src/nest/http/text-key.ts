@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { CacheConfigError } from '../../core/cache.errors.js';
 import { hasParameters } from '../method-parameters.js';
 import { type Class, type Handler, methodNameOf, type RouteParameter, routeParametersOf } from './handler-facts.js';
-import type { VaryHeader } from './http-cache-options.js';
+import type { VaryHeader } from './vary-marker.js';
 
 const PATH_METADATA = 'path';
 

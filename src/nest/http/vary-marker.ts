@@ -11,6 +11,12 @@ import { type CachedResponse, keptStaleMs } from './cached-response.js';
  * invalidated while the handler ran.
  */
 
+/** One header of `varyBy`. */
+export interface VaryHeader {
+  readonly name: string;
+  readonly normalize: ((value: string | undefined) => string) | undefined;
+}
+
 const MARKER_FORMAT = 'nestjs-cache-kit/vary/1';
 
 export interface VaryMarker {
