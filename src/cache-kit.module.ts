@@ -30,7 +30,7 @@ import { RouteExplorer } from './nest/http/route-explorer.js';
 import { getCacheNamespaceToken, getCacheToken } from './nest/inject-cache.decorator.js';
 import { complete } from './nest/mocked-cache.js';
 import { oneCache } from './nest/one-cache.js';
-import { adviceOf, StartUpAdvisor } from './nest/start-up-advisor.js';
+import { type Advice, adviceOf } from './nest/start-up-advisor.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
 /** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
@@ -137,16 +137,15 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     { provide: holdToken, useFactory: () => new ProcessHold() },
     {
       provide: `CACHE_KIT_LIFETIME:${name}`,
-      inject: [cacheToken, holdToken],
-      useFactory: (cache: CacheService, hold: ProcessHold) => new CacheLifetime(cache, hold),
+      inject: [cacheToken, holdToken, ModulesContainer, optionsToken],
+      useFactory: (cache: CacheService, hold: ProcessHold, modules: ModulesContainer, resolved: ResolvedCacheKitOptions) => {
+        const advice = adviceOf(modules);
+        advice.about(resolved.cache);
+        return new CacheLifetime(cache, hold, advice);
+      },
     },
     DecoratorExplorer,
     RouteExplorer,
-    {
-      provide: `CACHE_KIT_ADVISOR:${name}`,
-      inject: [ModulesContainer, optionsToken],
-      useFactory: (modules: ModulesContainer, { cache }: ResolvedCacheKitOptions) => new StartUpAdvisor(adviceOf(modules), cache),
-    },
   ];
   const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
   const module: DynamicModule = {
@@ -166,16 +165,19 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
 }
 
 /**
- * Keeps the process alive once the application has started, and not before: Nest tells nobody that a start has failed.
+ * Says what was found during the start, and keeps the process alive once the application has started, and not before: Nest tells nobody that a start has failed.
  * Closes the cache in the last of Nest's phases: until then others may still use it while they shut down.
  */
 class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly cache: CacheService,
     private readonly hold: ProcessHold,
+    private readonly advice: Advice,
   ) {}
 
+  /** @throws CacheConfigError with all findings, when there are any and a cache is `strict` */
   onApplicationBootstrap(): void {
+    this.advice.tell();
     this.hold.stand();
   }
 

@@ -24,10 +24,10 @@ import { Advice } from './nest/start-up-advisor.js';
 export async function createCache(options: CacheKitOptions = {}): Promise<CacheService> {
   const { cache } = resolveCacheKitOptions(options);
   const advice = new Advice();
-  for (const finding of cache.findings) advice.add(finding);
+  advice.about(cache);
   const service = await composeCache(cache, { onFinding: (finding) => advice.add(finding) });
   try {
-    advice.tell(cache);
+    advice.tell();
     return service;
   } catch (error) {
     await service.close();

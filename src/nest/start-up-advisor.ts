@@ -1,4 +1,4 @@
-import { Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../core/cache.errors.js';
 import { type Finding } from '../core/finding.js';
@@ -26,7 +26,14 @@ export class Advice {
   /** By cache. */
   readonly #writers: WrittenTags[] = [];
   readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
+  #isStrict = false;
   #isTold = false;
+
+  /** Takes in what was found in the options of a cache. Where one cache is `strict`, all findings fail the start. */
+  about({ findings, isStrict }: { readonly findings: readonly Finding[]; readonly isStrict: boolean }): void {
+    for (const finding of findings) this.add(finding);
+    this.#isStrict ||= isStrict;
+  }
 
   /** What is found after the start is logged at once. */
   add(finding: Finding): void {
@@ -46,10 +53,10 @@ export class Advice {
   }
 
   /** Logs the list, once. @throws CacheConfigError in its place, with `strict` */
-  tell({ isStrict }: { readonly isStrict: boolean }): void {
+  tell(): void {
     for (const finding of this.#unwrittenTags()) this.add(finding);
     const list = listOf([...this.#findings.values()]);
-    if (list !== undefined && isStrict) throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
+    if (list !== undefined && this.#isStrict) throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
     if (list !== undefined && !this.#isTold) this.#logger.warn(list);
     this.#isTold = true;
   }
@@ -72,22 +79,6 @@ export function adviceOf(modules: ModulesContainer): Advice {
   const advice = adviceFor.get(modules) ?? new Advice();
   adviceFor.set(modules, advice);
   return advice;
-}
-
-/** Tells the list when the modules have been looked through. One for each cache, because each may be `strict`. */
-export class StartUpAdvisor implements OnApplicationBootstrap {
-  /** @param options those of a cache */
-  constructor(
-    private readonly advice: Advice,
-    private readonly options: { readonly isStrict: boolean; readonly findings: readonly Finding[] },
-  ) {
-    for (const finding of options.findings) advice.add(finding);
-  }
-
-  /** @throws CacheConfigError with all findings, when there are any and the cache is `strict` */
-  onApplicationBootstrap(): void {
-    this.advice.tell(this.options);
-  }
 }
 
 /** The findings as one text; `undefined` where there are none. */

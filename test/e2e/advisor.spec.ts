@@ -4,6 +4,7 @@ import { ConfigModule } from '@nestjs/config';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { cacheKitConfig } from '../../src/config.js';
+import { ProcessHold } from '../../src/core/process-hold.js';
 import { Cached, CachedMany, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CachePut, CacheRoute, createCache, urlTag } from '../../src/index.js';
 
 let warn: ReturnType<typeof spyOnWarnings>;
@@ -144,6 +145,16 @@ describe('the start-up advisor', () => {
 
     await expect(starting).rejects.toMatchObject({ code: 'CACHE_CONFIG_INVALID', message: expect.stringMatching(/^2 things .*`defaultTtl: 60`.*because of `strict: true`\.$/s) });
     expect(lists()).toEqual([]);
+  });
+
+  it('leaves nothing that keeps the process alive when one of several caches is strict', async () => {
+    const stand = jest.spyOn(ProcessHold.prototype, 'stand');
+    const imports = [CacheKitModule.forRoot({ defaultTtl: 60 }), CacheKitModule.forRoot({ name: 'sessions', strict: true })];
+
+    await expect(start({ imports })).rejects.toThrow(/because of `strict: true`\.$/);
+
+    expect(stand).not.toHaveBeenCalled();
+    stand.mockRestore();
   });
 
   it.each<[string, Parts]>([
