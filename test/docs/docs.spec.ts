@@ -8,11 +8,14 @@ const root = resolve(import.meta.dirname, '../..');
 // The compiler reads a few megabytes of declarations.
 jest.setTimeout(60_000);
 
-const pages = ['README.md', ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`)].filter((name) => name.endsWith('.md'));
+const pagesIn = (directory: string): string[] => readdirSync(join(root, directory)).filter((name) => name.endsWith('.md')).map((name) => join(directory, name));
+const pages = [...pagesIn('.'), ...pagesIn('docs')];
 /** Of an application that `nest new` of 11 or 12 has made. */
 const GENERATED_SCRIPTS = ['build', 'start:dev', 'test:e2e'];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const withoutCode = (text: string): string => text.replace(/^```.*?^```/gms, '');
+/** Pages about the repository: those that the package leaves out. */
+const ownPages = (JSON.parse(read('package.json')) as { files: string[] }).files.flatMap((path) => (path.startsWith('!docs/') ? [path.slice(1)] : [])).concat(pagesIn('.'));
 
 beforeAll(() => {
   if (!existsSync(join(root, 'dist/index.d.ts'))) throw new Error('dist/ is missing: run `npm run build` before this test.');
@@ -112,6 +115,57 @@ describe.each(pages)('%s', (page) => {
     expect(named.filter((name) => !known.includes(name))).toEqual([]);
   });
 });
+
+it('docs/testing.md has a place for every folder of src', () => {
+  const text = read('docs/testing.md');
+  const folders = filesBelow('src').flatMap((path) => (path.endsWith('.ts') ? [dirname(path)] : []));
+
+  const missing = folders.filter((folder) => !placesOf(folder).some((place) => text.includes(`\`${place}/\``)));
+
+  expect([...new Set(missing)]).toEqual([]);
+});
+
+/** The folder itself and those that it is in, but for `src/` where it is not that. */
+function placesOf(folder: string): string[] {
+  const parts = folder.split('/');
+  return parts.length === 1 ? [folder] : parts.slice(1).map((_, i) => parts.slice(0, i + 2).join('/'));
+}
+
+describe('the pages about the repository', () => {
+  const files = ['bench', 'docs', 'findings', 'sample-app', 'scripts', 'src', 'test'].flatMap((folder) => filesBelow(folder)).concat(filesIn('.'));
+
+  it.each(ownPages)('name only files and folders that exist: %s', (page) => {
+    expect(pathsIn(withoutCode(read(page))).filter((path) => !isKnown(path, files))).toEqual([]);
+  });
+
+  it('are checked by the end of a path, from a slash on', () => {
+    const some = ['src/core/duration.ts'];
+
+    expect(pathsIn('See `duration.ts`, `src/core/` and `npm run jest`; `CacheService.load` is none, `test/*.ts` neither.')).toEqual(['duration.ts', 'src/core/']);
+    expect(['duration.ts', 'core/duration.ts', 'core/', 'src/core/'].filter((path) => !isKnown(path, some))).toEqual([]);
+    expect(['ration.ts', 'core/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some))).toEqual([]);
+  });
+});
+
+/** The paths of files and folders among the code of a page. */
+function pathsIn(text: string): string[] {
+  const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
+  return code.filter((span) => /^[\w.-]+(\/[\w.-]+)*(\.(ts|mjs|cjs|js|json|sh|md)|\/)$/.test(span));
+}
+
+/** Whether a file or folder ends with `path`: sources move more often than they are renamed. */
+function isKnown(path: string, files: readonly string[]): boolean {
+  return files.some((file) => (path.endsWith('/') ? `/${file}`.includes(`/${path}`) : `/${file}`.endsWith(`/${path}`)));
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(folder, entry.name)] : []));
+}
+
+function filesBelow(folder: string): string[] {
+  const folders = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory() && !['node_modules', 'dist', '.tmp'].includes(entry.name));
+  return [...filesIn(folder), ...folders.flatMap(({ name }) => filesBelow(join(folder, name)))];
+}
 
 /** The anchors of a page's headings, as GitHub makes them. */
 function anchorsOf(text: string): string[] {
