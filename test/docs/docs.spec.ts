@@ -138,6 +138,28 @@ describe('the pages about the repository', () => {
     expect(pathsIn(withoutCode(read(page))).filter((path) => !isKnown(path, files))).toEqual([]);
   });
 
+  it.each(titlesIn(read('SECURITY.md')))('name only tests that exist: $path, "$title"', ({ path, title }) => {
+    const specs = files.filter((file) => isKnown(path, [file]));
+
+    expect(specs).toHaveLength(1);
+    expect(read(specs[0]!)).toContain(title);
+  });
+
+  it('name a test for every threat', () => {
+    const rows = read('SECURITY.md').split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| attempt '));
+
+    expect(rows.length).toBeGreaterThan(0);
+    expect(rows.filter((row) => titlesIn(row).length === 0)).toEqual([]);
+  });
+
+  it('name a test by its path and parts of titles', () => {
+    expect(titlesIn('| a | b | `x.spec.ts`: "one", "two", `y.spec.ts`: "three" |')).toEqual([
+      { path: 'x.spec.ts', title: 'one' },
+      { path: 'x.spec.ts', title: 'two' },
+      { path: 'y.spec.ts', title: 'three' },
+    ]);
+  });
+
   it('are checked by the end of a path, from a slash on', () => {
     const some = ['src/core/duration.ts'];
 
@@ -146,6 +168,12 @@ describe('the pages about the repository', () => {
     expect(['ration.ts', 'core/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some))).toEqual([]);
   });
 });
+
+/** Tests by their file and parts of their titles. */
+function titlesIn(text: string): { path: string; title: string }[] {
+  const files = [...text.matchAll(/`([\w./-]+\.ts)`: ("[^"]+"(?:, "[^"]+")*)/g)];
+  return files.flatMap(([, path = '', titles = '']) => [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ path, title })));
+}
 
 /** The paths of files and folders among the code of a page. */
 function pathsIn(text: string): string[] {
