@@ -1,13 +1,14 @@
 import type { Observable } from 'rxjs';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './cache-entry.js';
 import type { CacheEvent, InvalidationSubject } from './cache-events.js';
-import { type CacheExplanation, explainEntry } from './cache-explanation.js';
-import { checkKey, checkKeys, storedKey } from './cache-key.js';
+import type { CacheExplanation } from './cache-explanation.js';
+import { CacheInspector } from './cache-inspector.js';
+import { checkKey, checkKeys } from './cache-key.js';
 import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions } from './cache-operations.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './cache-reporter.js';
-import { type CacheStats, StatsRecorder } from './cache-stats.js';
-import { CacheConfigError, type CacheError, isCallersFault } from './cache.errors.js';
+import type { CacheStats } from './cache-stats.js';
+import { type CacheError, isCallersFault } from './cache.errors.js';
 import type { Caller } from './caller.js';
 import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { enterCopy, recognizeInAllCopies, sharedByCopies } from './copies.js';
@@ -21,7 +22,6 @@ import { checkNames, readBoolean, readOneOf } from './option-checks.js';
 import { answerOf, readComputedTags } from './option-functions.js';
 import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
 import { type Clock, idleMs } from './ports/clock.port.js';
-import { show } from './show.js';
 import { type LoadOrder, ValueLoader } from './value-loader.js';
 import { isValid, isValidAtOnce } from './value-validation.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
@@ -64,8 +64,7 @@ export class CacheService implements CacheOperations {
   readonly #reporter: CacheReporter;
   readonly #plan: LoadPlan;
   readonly #isPlain: boolean;
-  readonly #version: string | undefined;
-  readonly #since: Date;
+  readonly #inspector: CacheInspector;
   /** Kept here and not where the statistics are, because a hit that calls little can be compiled into one piece. */
   #readsToSample = 1;
   /** The last one that passed, because calls with one namespace come in a row. */
@@ -78,11 +77,10 @@ export class CacheService implements CacheOperations {
     this.clock = clock;
     this.#adapter = adapter;
     this.#reporter = reporter;
-    this.#version = options.version;
     this.#plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
     this.#isPlain = isPlainPlan(this.#plan);
-    this.#since = new Date(clock.wallMs());
     this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
+    this.#inspector = new CacheInspector({ name: options.name, version: options.version, adapter, store: this.#store, reporter, clock });
     this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.isolation !== 'none', types: options.types });
   }
 
@@ -135,8 +133,7 @@ export class CacheService implements CacheOperations {
 
   async getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined> {
     checkKey(key, 'key');
-    const entry = await this.#store.get(key, this.#namespaceIn(options));
-    return entry === undefined ? undefined : this.#store.describe<T>(entry, this.#times());
+    return this.#inspector.entry<T>(key, this.#namespaceIn(options));
   }
 
   async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
@@ -256,12 +253,7 @@ export class CacheService implements CacheOperations {
     const sentMs = idleMs(this.clock);
     const found = await this.#store.getMany(unique, order.plan.namespace);
     const known = await this.#valuesOf(await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.clock) - sentMs }), order);
-    const values = new Map<string, T>();
-    for (const key of unique) {
-      const value = known.get(key) as T | undefined;
-      if (value !== undefined) values.set(key, value);
-    }
-    return values;
+    return new Map(unique.flatMap((key) => (known.get(key) === undefined ? [] : [[key, known.get(key) as T] as const])));
   }
 
   async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {
@@ -298,24 +290,17 @@ export class CacheService implements CacheOperations {
     return warmKeys(this, keys, factory, options ?? {});
   }
 
-  async getStats(): Promise<CacheStats> {
-    return (this.#reporter.stats ?? new StatsRecorder()).report({ name: this.name, backend: this.#adapter.kind, since: this.#since }, await this.#adapter.usage());
+  getStats(): Promise<CacheStats> {
+    return this.#inspector.stats();
   }
 
   async list(options: ListOptions = {}): Promise<EntryPage> {
-    checkNames(options, ['namespace', 'pattern', 'cursor', 'limit']);
-    const { limit = 100, ...query } = options;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
-    if (query.pattern !== undefined) compileGlob(query.pattern);
-    const page = await this.#adapter.scan({ ...query, limit });
-    return { entries: page.entries.flatMap((entry) => this.#store.describe(entry, this.#times()) ?? []), ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
+    return this.#inspector.list(options);
   }
 
   async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
     checkKey(key, 'key');
-    const namespace = this.#namespaceIn(options);
-    const address = { key, namespace, storedKey: this.#adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, this.#version) };
-    return explainEntry(address, await this.#store.look(key, namespace), this.#times());
+    return this.#inspector.explain(key, this.#namespaceIn(options));
   }
 
   /** The same methods with the namespace filled in. */
@@ -461,10 +446,6 @@ export class CacheService implements CacheOperations {
 
   #isFresh(entry: StoredEntry): boolean {
     return this.clock.nowMs() < entry.freshUntilMs;
-  }
-
-  #times(): { nowMs: number; wallMs: number } {
-    return { nowMs: this.clock.nowMs(), wallMs: this.clock.wallMs() };
   }
 
   #namespaceOf(options: NamespaceOption | undefined): string | undefined {

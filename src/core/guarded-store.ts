@@ -75,7 +75,8 @@ export class GuardedStore {
     try {
       return toCacheEntry<T>(entry, times);
     } catch (error) {
-      return this.#asMiss(error);
+      this.#asMiss(error);
+      return undefined;
     }
   }
 

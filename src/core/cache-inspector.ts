@@ -1,0 +1,64 @@
+import type { CacheEntry } from './cache-entry.js';
+import { type CacheExplanation, explainEntry } from './cache-explanation.js';
+import { storedKey } from './cache-key.js';
+import type { EntryPage, ListOptions } from './cache-operations.js';
+import type { CacheReporter } from './cache-reporter.js';
+import { type CacheStats, StatsRecorder } from './cache-stats.js';
+import { CacheConfigError } from './cache.errors.js';
+import { compileGlob } from './glob.js';
+import type { GuardedStore } from './guarded-store.js';
+import { checkNames } from './option-checks.js';
+import type { CacheAdapter } from './ports/cache-adapter.port.js';
+import type { Clock } from './ports/clock.port.js';
+import { show } from './show.js';
+
+/** What a `CacheInspector` looks at. */
+export interface InspectedCache {
+  readonly name: string;
+  readonly version: string | undefined;
+  readonly adapter: CacheAdapter;
+  readonly store: GuardedStore;
+  readonly reporter: CacheReporter;
+  readonly clock: Clock;
+}
+
+/** Answers the questions of people who look into a cache. None of them counts as a read. */
+export class CacheInspector {
+  readonly #since: Date;
+
+  constructor(private readonly cache: InspectedCache) {
+    this.#since = new Date(cache.clock.wallMs());
+  }
+
+  async stats(): Promise<CacheStats> {
+    const { name, adapter, reporter } = this.cache;
+    return (reporter.stats ?? new StatsRecorder()).report({ name, backend: adapter.kind, since: this.#since }, await adapter.usage());
+  }
+
+  /** The entry under a key, expired or not. */
+  async entry<T>(key: string, namespace: string | undefined): Promise<CacheEntry<T> | undefined> {
+    const entry = await this.cache.store.get(key, namespace);
+    return entry === undefined ? undefined : this.cache.store.describe<T>(entry, this.#times());
+  }
+
+  /** @throws CacheConfigError for a limit out of range */
+  async list(options: ListOptions): Promise<EntryPage> {
+    checkNames(options, ['namespace', 'pattern', 'cursor', 'limit']);
+    const { limit = 100, ...query } = options;
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
+    if (query.pattern !== undefined) compileGlob(query.pattern);
+    const page = await this.cache.adapter.scan({ ...query, limit });
+    const entries = page.entries.flatMap((entry) => this.cache.store.describe(entry, this.#times()) ?? []);
+    return { entries, ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
+  }
+
+  async explain(key: string, namespace: string | undefined): Promise<CacheExplanation> {
+    const { adapter, store, version } = this.cache;
+    const address = { key, namespace, storedKey: adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, version) };
+    return explainEntry(address, await store.look(key, namespace), this.#times());
+  }
+
+  #times(): { nowMs: number; wallMs: number } {
+    return { nowMs: this.cache.clock.nowMs(), wallMs: this.cache.clock.wallMs() };
+  }
+}
