@@ -31,6 +31,23 @@ describe('parseDuration', () => {
     },
   );
 
+  it.each([
+    ['5min', "Write `'5m'`."],
+    ['10 seconds', "Write `'10s'`."],
+    ['5 m', "Write `'5m'`."],
+    ['1.5Hrs', "Write `'1.5h'`."],
+    ['20 millis', "Write `'20ms'`."],
+    ['2 days', "Write `'2d'`."],
+    ['1week', "Write `'1w'`."],
+    ['300', "Write `'300s'` for seconds, or `300` for milliseconds."],
+  ])('says what to write instead of %j', (text, instead) => {
+    for (const parse of [parseDuration, parseTtl]) expect(() => parse(text, 'x')).toThrow(`got \`${text === '300' ? "'300'" : text}\`. ${instead}`);
+  });
+
+  it.each(['1month', 'never', '5 apples', '1h 30m', ''])('advises nothing where it cannot tell what %j means', (text) => {
+    expect(() => parseTtl(text, 'x')).toThrow(/`\.$/);
+  });
+
   it('reads every whole number of every unit', () => {
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.constantFrom(['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000]), (amount, [unit, ms]) => {

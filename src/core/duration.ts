@@ -11,9 +11,10 @@ export type Duration = number | Part | `${number}${Exclude<Unit, 'ms'>}${Part}` 
 export type Ttl = Duration | 'forever';
 
 /** From the largest to the smallest, as the groups of `DURATION`. */
+const UNITS = ['w', 'd', 'h', 'm', 's', 'ms'] as const;
 const UNITS_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1];
 const AMOUNT = String.raw`(\d+(?:\.\d+)?)`;
-const DURATION = new RegExp(`^${['w', 'd', 'h', 'm', 's', 'ms'].map((unit) => `(?:${AMOUNT}${unit})?`).join('')}$`);
+const DURATION = new RegExp(`^${UNITS.map((unit) => `(?:${AMOUNT}${unit})?`).join('')}$`);
 
 /**
  * Milliseconds, a whole number of 0 or more.
@@ -24,7 +25,7 @@ export function parseDuration(value: unknown, option: string): number {
   const ms = typeof value === 'string' ? readDuration(value) : value;
   if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new CacheConfigError(
-    `Expected \`${option}\` to be a duration such as 5000 or '5s' (whole milliseconds, 0 or more), got \`${show(value)}\`.`,
+    `Expected \`${option}\` to be a duration such as 5000 or '5s' (whole milliseconds, 0 or more), got \`${show(value)}\`.${instead(value)}`,
   );
 }
 
@@ -35,8 +36,23 @@ export function parseTtl(value: unknown, option: string): number {
   const ms = typeof value === 'string' ? readDuration(value) : undefined;
   if (ms !== undefined && Number.isSafeInteger(ms)) return ms;
   throw new CacheConfigError(
-    `Expected \`${option}\` to be a TTL such as 5000, '5s' or 'forever' (0 means: do not store), got \`${show(value)}\`.`,
+    `Expected \`${option}\` to be a TTL such as 5000, '5s' or 'forever' (0 means: do not store), got \`${show(value)}\`.${instead(value)}`,
   );
+}
+
+export function isDuration(text: string): boolean {
+  return readDuration(text) !== undefined;
+}
+
+/** Units as people write them elsewhere; a group for each of `UNITS`. */
+const WORDS = new RegExp(String.raw`^${AMOUNT}\s*(?:(w|weeks?)|(d|days?)|(h|hrs?|hours?)|(m|mins?|minutes?)|(s|secs?|seconds?)|(ms|msecs?|millis|milliseconds?))?$`, 'i');
+
+function instead(value: unknown): string {
+  const words = typeof value === 'string' ? WORDS.exec(value.trim()) : null;
+  if (words === null) return '';
+  const [, amount, ...units] = words as (string | undefined)[];
+  const unit = UNITS[units.findIndex((word) => word !== undefined)];
+  return unit === undefined ? ` Write \`'${amount}s'\` for seconds, or \`${amount}\` for milliseconds.` : ` Write \`'${amount}${unit}'\`.`;
 }
 
 function readDuration(text: string): number | undefined {
