@@ -78,7 +78,9 @@ export class CacheKitModule {
   }
 
   /** A namespace with defaults of its own, to be injected with `@InjectCacheNamespace(namespace)`. */
-  static forFeature({ namespace, cache = DEFAULT_CACHE_NAME, ...defaults }: CacheKitFeatureOptions): DynamicModule {
+  static forFeature(options: CacheKitFeatureOptions): DynamicModule {
+    if (typeof options !== 'object') throw new CacheConfigError(`Expected the options of CacheKitModule.forFeature() to be an object, got \`${show(options)}\`. Write \`{ namespace: 'orders' }\`.`);
+    const { namespace, cache = DEFAULT_CACHE_NAME, ...defaults } = options;
     checkKey(namespace, 'namespace');
     const token = getCacheNamespaceToken(namespace, cache);
     const provider: FactoryProvider<NamespacedCache> = {
@@ -210,7 +212,12 @@ function optionsSource({ inject = [], useFactory, useClass, useExisting }: Cache
     throw new CacheConfigError('Expected CacheKitModule.forRootAsync() to be given exactly one of `useFactory`, `useClass` and `useExisting`.');
   }
   if (useFactory !== undefined) return { inject, make: useFactory as OptionsSource['make'] };
-  return { inject: [(useClass ?? useExisting) as InjectionToken], make: (factory) => (factory as CacheKitOptionsFactory).createCacheKitOptions() };
+  return { inject: [(useClass ?? useExisting) as InjectionToken], make: (factory) => optionsOf(factory as CacheKitOptionsFactory) };
+}
+
+function optionsOf(factory: CacheKitOptionsFactory): ReturnType<CacheKitOptionsFactory['createCacheKitOptions']> {
+  if (typeof (factory as Partial<CacheKitOptionsFactory>).createCacheKitOptions === 'function') return factory.createCacheKitOptions();
+  throw new CacheConfigError(`Expected ${factory.constructor.name} to have the method \`createCacheKitOptions()\`, which answers with the options.`);
 }
 
 /** Options of `forRoot()` that stood beside the factory would be read and ignored. */

@@ -65,6 +65,7 @@ describe('resolveCacheOptions', () => {
     [{ memory: { maxEntires: 5 } }, /Unknown option `memory.maxEntires`. Known here: /],
     [{ backend: 'redis', redis: { host: 'a', port: 1 } }, /Unknown option `redis.host`. Write `redis.url: 'redis:\/\/localhost:6379'` instead\.$/],
     [{ defaultTtl: null }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever' \(0 means: do not store\), got `null`/],
+    [{ memory: 100 }, /Expected `memory` to be an object, got `100`\.$/],
     [{ memory: null }, /Expected `memory` to be an object, got `null`/],
     [{ stats: 'yes' }, /`stats`/],
     [{ version: NaN }, /`version`/],

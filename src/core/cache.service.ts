@@ -13,6 +13,7 @@ import type { Caller } from './caller.js';
 import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
 import { enterCopy, recognizeInAllCopies, sharedByCopies } from './copies.js';
 import { parseTtl, type Ttl } from './duration.js';
+import { checkedEntries, checkedParts } from './caller-checks.js';
 import { checkFactory, forMany, forOne } from './factories.js';
 import { compileGlob } from './glob.js';
 import { GuardedStore, UNREADABLE } from './guarded-store.js';
@@ -71,7 +72,8 @@ export class CacheService implements CacheOperations {
   #checkedNamespace: string | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor({ options, adapter, clock, reporter }: CacheServiceParts) {
+  constructor(parts: CacheServiceParts) {
+    const { options, adapter, clock, reporter } = checkedParts(parts);
     services.add(this);
     this.name = options.name;
     this.clock = clock;
@@ -222,7 +224,7 @@ export class CacheService implements CacheOperations {
   async setMany<T>(entries: Iterable<readonly [string, T]>, options?: SetOptions): Promise<void> {
     const plan = readWritePlan(options ?? {}, this.#plan);
     // Of several values for one key the last one counts.
-    const values = new Map(entries);
+    const values = new Map(checkedEntries(entries));
     const drafts = [...values].map(([key, value]) => {
       checkKey(key, 'key');
       return draftOf(plan, { key, value, loadMs: 0 });

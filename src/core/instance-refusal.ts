@@ -11,6 +11,7 @@ import type { ValueTypes } from './value-types.js';
 export function refusalOf(value: object, types: ValueTypes): string {
   if (nodeTypes.isPromise(value)) return 'is a Promise; await it first';
   if (isObservable(value)) return 'is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom(...)`, of rxjs';
+  if (value instanceof Response) return 'is a Response of fetch; store what it holds, such as `await response.json()`';
   if (value instanceof Stream) return 'is a stream; read it to its end and store the bytes';
   if (nodeTypes.isWeakMap(value) || nodeTypes.isWeakSet(value)) return 'holds its content weakly; store a Map or a Set instead';
   const name = classNameOf(value);

@@ -1,5 +1,5 @@
 import { CacheConfigError } from './cache.errors.js';
-import { parseDuration } from './duration.js';
+import { isDuration, parseDuration } from './duration.js';
 import { show } from './show.js';
 
 /** Names that an option has elsewhere, or in other libraries, and what to write here. */
@@ -12,13 +12,24 @@ export type OtherNames = Readonly<Record<string, string>>;
  */
 export function checkNames(options: unknown, known: readonly string[], where = '', otherNames: OtherNames = {}): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new CacheConfigError(`Expected \`${where.replace(/\.$/, '') || 'options'}\` to be an object, got \`${show(options)}\`.${typeof options === 'number' ? ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.` : ''}`);
+    throw new CacheConfigError(`Expected ${groupAt(where)} to be an object, got \`${show(options)}\`.${where.endsWith('.') ? '' : ttlInstead(options)}`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const instead = Object.hasOwn(otherNames, name) ? `Write ${otherNames[name]} instead.` : suggestion(name, known);
     throw new CacheConfigError(`Unknown option \`${where}${name}\`. ${instead}`);
   }
+}
+
+/** What the path before the names stands for: all options, those of a decorator such as `@CacheRoute `, or a group such as `memory.`. */
+function groupAt(where: string): string {
+  return where.endsWith(' ') ? `the options of ${where.trimEnd()}` : `\`${where.replace(/\.$/, '') || 'options'}\``;
+}
+
+/** For a TTL that is given in the place of options. */
+function ttlInstead(options: unknown): string {
+  if (typeof options === 'number') return ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.`;
+  return typeof options === 'string' && isDuration(options) ? ` A TTL is written \`{ ttl: '${options}' }\`.` : '';
 }
 
 function suggestion(name: string, known: readonly string[]): string {

@@ -168,6 +168,7 @@ describe('what cannot be stored', () => {
     ['$[0].extra', /is a named property/, [Object.assign(new Date(), { extra: 1 })]],
     ['$.extra', /is a named property/, Object.assign(new Array(3), { extra: 1 })],
     ['$.a', /is a Promise; await it/, { a: Promise.resolve(1) }],
+    ['$.a', /is a Response of fetch; store what it holds, such as `await response\.json\(\)`/, { a: new Response('{}') }],
     ['$.a', /holds its content weakly/, { a: new WeakMap() }],
     ['$.a', /holds its content weakly/, { a: new WeakSet() }],
     ['$.a', /is an instance of WeakRef/, { a: new WeakRef({}) }],

@@ -109,6 +109,7 @@ describe('CacheKitModule.forRoot', () => {
     [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
     [{ http: { honourRequestDirectives: 'yes' } }, /Expected `http.honourRequestDirectives`/],
     [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
+    [{ admin: true }, /Expected `admin` to name the guards of its routes, got `true`\. Write `admin: \{ guards: \[AdminGuard\] \}`, with a guard of yours\./],
     [{ admin: {} }, /Expected `admin.guards` to be an array of guard classes/],
     [{ admin: { guards: [], secret: 1 } }, /Unknown option `admin.secret`/],
     [{ isGlobal: 'yes' }, /Expected `isGlobal`/],
@@ -158,12 +159,30 @@ describe('CacheKitModule.forRoot', () => {
 
 describe('CacheKitModule.forFeature', () => {
   it.each([
+    ['orders', "Expected the options of CacheKitModule.forFeature() to be an object, got `orders`. Write `{ namespace: 'orders' }`."],
+    [undefined, "Expected the options of CacheKitModule.forFeature() to be an object, got `undefined`. Write `{ namespace: 'orders' }`."],
+  ])('refuses %j in the place of options', (options, message) => {
+    expect(() => CacheKitModule.forFeature(options as never)).toThrow(message);
+  });
+
+  it.each([
     [{ tll: '2s' }, /Unknown option `tll`/],
     [{ ttl: 'soon' }, /Expected `ttl`/],
     [{ tags: [''] }, /Expected the tag/],
     [{ hardTimeout: -1 }, /Expected `hardTimeout`/],
   ])('fails the start-up for the defaults %j', async (defaults, message) => {
     await expect(start([CacheKitModule.forRoot(), CacheKitModule.forFeature({ namespace: 'n', ...defaults } as never)])).rejects.toThrow(message);
+  });
+});
+
+describe('CacheService among the providers', () => {
+  it('fails the start-up, and says what to write', async () => {
+    @Module({ providers: [CacheService] })
+    class Shop {}
+
+    await expect(start([CacheKitModule.forRoot(), Shop])).rejects.toThrow(
+      'CacheService cannot be made by hand or by a module of yours. Take it out of `providers`, and import CacheKitModule.forRoot() in the root module; without Nest, write `await createCache()`.',
+    );
   });
 });
 
@@ -221,6 +240,18 @@ describe('CacheKitModule.forRootAsync', () => {
     await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ name: 'x' }) as never })])).rejects.toThrow(/Expected `name` beside the factory/);
     await expect(start([CacheKitModule.forRootAsync({ useFactory: () => undefined as never })])).rejects.toThrow(/Expected the factory of CacheKitModule.forRootAsync\(\) to return an object of options, got `undefined`/);
     expect(() => CacheKitModule.forRootAsync({ backend: 'redis', useFactory: () => ({}) } as never)).toThrow(/Unknown option `backend`. Write `useFactory: \(\) => \(\{ backend: ... }\)` instead/);
+  });
+
+  it('says which method a class of options needs', async () => {
+    class CacheManagerSettings {
+      createCacheOptions(): object {
+        return {};
+      }
+    }
+
+    await expect(start([CacheKitModule.forRootAsync({ useClass: CacheManagerSettings as never })])).rejects.toThrow(
+      'Expected CacheManagerSettings to have the method `createCacheKitOptions()`, which answers with the options.',
+    );
   });
 
   it.each([[{}], [{ useFactory: () => ({}), useClass: Settings }]])('needs exactly one source of options', (options) => {

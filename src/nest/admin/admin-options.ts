@@ -21,6 +21,7 @@ export interface ResolvedAdminOptions {
 /** @throws CacheConfigError; above all when nothing would guard the routes */
 export function resolveAdminOptions(admin: AdminOptions | false | undefined): ResolvedAdminOptions | undefined {
   if (admin === undefined || admin === false) return undefined;
+  if ((admin as unknown) === true) throw new CacheConfigError('Expected `admin` to name the guards of its routes, got `true`. Write `admin: { guards: [AdminGuard] }`, with a guard of yours.');
   checkNames(admin, ['path', 'guards', 'values'], 'admin.');
   const { path = 'admin/cache', guards } = admin;
   if (typeof path !== 'string' || path === '') throw new CacheConfigError(`Expected \`admin.path\` to be a path such as 'admin/cache', got \`${show(path)}\`.`);
