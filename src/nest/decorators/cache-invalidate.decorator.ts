@@ -6,6 +6,7 @@ import { compileGlob } from '../../core/glob.js';
 import { readOneOf } from '../../core/option-checks.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
+import { checkCalled } from '../decorator-call.js';
 import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
 import { checkOptions } from './decorator-options.js';
 import { checkedTarget, checkTargets, type MethodTarget, type MisfitAmong, storedBy } from './method-target.js';
@@ -73,6 +74,7 @@ export function CacheInvalidate<
 >(
   options: CacheInvalidateOptions<Keys, Namespaces, Patterns, Tags, When, Methods>,
 ): CacheInvalidateDecorator<Keys, Namespaces, Patterns, Tags, When, Methods> {
+  checkCalled('@CacheInvalidate', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CacheInvalidate', target, name, descriptor as PropertyDescriptor | undefined);
     const { traits, when, methods, sources, tags } = checkedAt(site, () => readInvalidate(options));

@@ -5,6 +5,7 @@ import type { WriteThroughOptions } from '../../core/call-options.js';
 import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
+import { checkCalled } from '../decorator-call.js';
 import { callMethod, checkedAt, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
@@ -39,6 +40,7 @@ export function CachePut<
   Key extends unknown[] = Parameters<M>,
   Tags extends unknown[] = ValueThenParameters<M>,
 >(options: CachePutOptions<Key, Tags>): CachePutDecorator<Key, Tags> {
+  checkCalled('@CachePut', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CachePut', target, name, descriptor as PropertyDescriptor | undefined);
     const { keyOf, set, bound } = checkedAt(site, () => readPut(site, options));

@@ -6,6 +6,7 @@ import { type Ttl } from '../../core/duration.js';
 import { readFunction, readOneOf } from '../../core/option-checks.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
+import { checkCalled } from '../decorator-call.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
 import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type KeysOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
@@ -89,6 +90,7 @@ export function CachedMany<
   StoreIf extends unknown[] = ValueThenRest<M>,
   TtlOf extends unknown[] = ValueThenRest<M>,
 >(options: CachedManyOptions<Key, When, Tags, StoreIf, TtlOf>): CachedManyDecorator<Key, When, Tags, StoreIf, TtlOf> {
+  checkCalled('@CachedMany', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
     const { key, when, load, bound, returns } = checkedAt(site, () => readMany(site, options));

@@ -7,6 +7,7 @@ import { readFunction } from '../../core/option-checks.js';
 import { notAwaited } from '../../core/option-functions.js';
 import { show } from '../../core/show.js';
 import { hasParameters } from '../method-parameters.js';
+import { checkCalled } from '../decorator-call.js';
 import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, OneKeyMisfit, UnknownMethod, ValueThenParameters } from './method-types.js';
@@ -74,6 +75,7 @@ export function Cached<
   StoreIf extends unknown[] = ValueThenParameters<M>,
   TtlOf extends unknown[] = ValueThenParameters<M>,
 >(options: CachedOptions<OneKey, Key, When, Tags, StoreIf, TtlOf> = {}): CachedDecorator<OneKey, Key, When, Tags, StoreIf, TtlOf> {
+  checkCalled('@Cached', options);
   return (target, name, descriptor) => {
     const site = siteOf('@Cached', target, name, descriptor as PropertyDescriptor | undefined);
     const { keyOf, when, load, bound } = checkedAt(site, () => readCached(options, site));

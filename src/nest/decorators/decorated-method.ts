@@ -94,6 +94,7 @@ export function siteOf(decorator: string, target: unknown, name: string | symbol
   if (typeof name === 'object') throw new CacheConfigError(`${decorator} needs TypeScript's \`experimentalDecorators\`, as Nest does.`);
   const isStatic = typeof target === 'function';
   const className = isStatic ? target.name : (target as object).constructor.name;
+  if ((name as unknown) === undefined) throw new CacheConfigError(`${decorator} on ${className}: only methods can be decorated, not classes.`);
   const label = `${decorator} on ${className === '' ? '(anonymous class)' : className}.${String(name)}`;
   if (isStatic) throw new CacheConfigError(`${label}: a static method has no instance to inject a cache into. Make it a method of a provider.`);
   const method = descriptor?.value as MethodSite['method'] | undefined;

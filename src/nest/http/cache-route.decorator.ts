@@ -4,6 +4,7 @@ import { CacheConfigError } from '../../core/cache.errors.js';
 import { checkedTags, checkKey } from '../../core/cache-key.js';
 import { checkNames } from '../../core/option-checks.js';
 import { show } from '../../core/show.js';
+import { checkCalled } from '../decorator-call.js';
 import type { CacheRequest } from './exchange.js';
 import { readRouteDefaults, type RequestFunction, ROUTE_DEFAULT_NAMES, ROUTE_DEFAULTS, type RouteDefaultOptions } from './http-cache-options.js';
 
@@ -32,12 +33,15 @@ const ROUTE_METADATA = 'cache-kit:route';
  * @throws CacheConfigError at once for an option that is unknown or unreadable
  */
 export function CacheRoute(options: CacheRouteOptions = {}): MethodDecorator & ClassDecorator {
+  checkCalled('@CacheRoute', options);
   checkRouteOptions(options);
   return applyDecorators(SetMetadata(ROUTE_METADATA, { ...options }));
 }
 
 /** The route, or every route of the controller that has no `@CacheRoute`, is never cached. */
-export function NoCache(): MethodDecorator & ClassDecorator {
+export function NoCache(): MethodDecorator & ClassDecorator;
+export function NoCache(target?: unknown): MethodDecorator & ClassDecorator {
+  checkCalled('@NoCache', target);
   return applyDecorators(SetMetadata(ROUTE_METADATA, false));
 }
 

@@ -1,0 +1,18 @@
+import { CacheConfigError } from '../core/cache.errors.js';
+
+/**
+ * Refuses a decorator without parentheses: it is called with a class, or the prototype of one, in the place of options, and what it
+ * returns is dropped. Compilers that check no types, such as SWC, let that pass.
+ * @throws CacheConfigError
+ */
+export function checkCalled(decorator: string, options: unknown): void {
+  const target = classAt(options);
+  if (target === undefined) return;
+  throw new CacheConfigError(`${decorator} on ${target.name} stands without parentheses, and would do nothing. Write \`${decorator}(...)\`.`);
+}
+
+function classAt(options: unknown): { name: string } | undefined {
+  if (typeof options === 'function') return /^class\b/.test(String(options)) ? options : undefined;
+  if (typeof options !== 'object' || options === null || !Object.hasOwn(options, 'constructor')) return undefined;
+  return options.constructor;
+}
