@@ -19,10 +19,22 @@ export function checkKey(key: unknown, what: 'key' | 'tag' | 'namespace' | 'patt
 }
 
 /** `key`, where it can be one. @throws CacheKeyError */
-export function checkedKey(key: unknown): string {
+function checkedKey(key: unknown): string {
   checkKey(key, 'key');
   return key;
 }
+
+/** The key that a function has made of arguments. @throws CacheKeyError also where an object has become text in it */
+export function checkedMadeKey(made: unknown): string {
+  const key = checkedKey(made);
+  if (!key.includes(OBJECT_AS_TEXT)) return key;
+  const start = key.slice(0, key.indexOf(OBJECT_AS_TEXT));
+  throw new CacheKeyError(
+    `Expected the key to tell arguments apart, got \`${show(key)}\`, which is the same for all objects. Put the fields that matter into it, such as \`${start}\${query.page}\`.`,
+  );
+}
+
+const OBJECT_AS_TEXT = '[object Object]';
 
 export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
   if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.${typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : ''}`);

@@ -1,6 +1,6 @@
 import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
 import { CALLER } from '../../core/caller.js';
-import { checkedKey, checkedTags, checkKey } from '../../core/cache-key.js';
+import { checkedMadeKey, checkedTags, checkKey } from '../../core/cache-key.js';
 import type { WriteThroughOptions } from '../../core/call-options.js';
 import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
 import { notAwaited } from '../../core/option-functions.js';
@@ -72,7 +72,7 @@ function readPut(site: MethodSite, options: Partial<Record<'key' | 'namespace' |
 }
 
 function readKey(key: unknown): KeyOf {
-  if (typeof key === 'function') return (self, args) => checkedKey(notAwaited((key as OptionFunction).apply(self, args)));
+  if (typeof key === 'function') return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
   return () => key;

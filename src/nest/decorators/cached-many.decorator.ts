@@ -1,5 +1,5 @@
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkedKey } from '../../core/cache-key.js';
+import { checkedMadeKey } from '../../core/cache-key.js';
 import { ranUncached } from '../../core/caller.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
 import { type Ttl } from '../../core/duration.js';
@@ -94,7 +94,7 @@ export function CachedMany<
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
     const { key, when, load, bound, returns } = checkedAt(site, () => readMany(site, options));
-    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedKey(notAwaited(key.call(self, id, ...rest))));
+    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedMadeKey(notAwaited(key.call(self, id, ...rest))));
     const keyOf: KeyOf = (self, args) => keysOf(self, args)[0] as string;
     let shape = returns;
     const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf, keysOf }, async (cache, self, args) => {

@@ -1,6 +1,6 @@
 import { argumentKey } from '../../core/argument-key.js';
 import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkedKey, checkKey } from '../../core/cache-key.js';
+import { checkedMadeKey, checkKey } from '../../core/cache-key.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/call-options.js';
 import { type Ttl } from '../../core/duration.js';
 import { readFunction } from '../../core/option-checks.js';
@@ -97,7 +97,7 @@ function readCached(options: { key?: unknown; when?: unknown }, site: MethodSite
 
 function readKey(key: unknown, site: MethodSite): KeyOf {
   if (key === undefined) return keyOfArguments(site);
-  if (typeof key === 'function') return (self, args) => checkedKey(notAwaited((key as OptionFunction).apply(self, args)));
+  if (typeof key === 'function') return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
   if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
   checkKey(key, 'key');
   if (!hasParameters(site.target, site.name, site.method)) return () => key;

@@ -110,3 +110,39 @@ it('A function that answers with a promise, which rejects, ends no process: the 
   expect(answers).toEqual(['row', ['a'], 'row', 'row']);
   expect(errors).toHaveLength(6);
 });
+
+/** A key that is the same for all objects: TypeScript lets them stand in a template. */
+const ofAnObject = (query: object) => `search:${query as unknown as string}`;
+
+@Injectable()
+class Searches {
+  @Cached({ key: ofAnObject })
+  async find(query: object): Promise<object> {
+    return query;
+  }
+
+  @CachedMany({ key: ofAnObject })
+  async findMany(queries: object[]): Promise<object[]> {
+    return queries;
+  }
+
+  @CachePut({ key: ofAnObject })
+  async put(query: object): Promise<object> {
+    return query;
+  }
+}
+
+it.each<[string, (searches: Searches, query: object) => Promise<unknown>]>([
+  ['@Cached on Searches.find', (searches, query) => searches.find(query)],
+  ['@CachedMany on Searches.findMany', async (searches, query) => (await searches.findMany([query]))[0]],
+  ['@CachePut on Searches.put', (searches, query) => searches.put(query)],
+])('%s gives no object the answer to another, and says what to write', async (label, ask) => {
+  const errors: CacheError[] = [];
+  const { service } = await startWith(Searches, { onError: (error) => errors.push(error) });
+
+  const answers = [await ask(service, { page: 1 }), await ask(service, { page: 2 })];
+
+  expect(answers).toEqual([{ page: 1 }, { page: 2 }]);
+  expect(errors[0]?.message).toMatch(new RegExp(`^${label}`));
+  expect(errors[0]?.message).toContain('got `search:[object Object]`, which is the same for all objects. Put the fields that matter into it, such as `search:${query.page}`');
+});
