@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { createCache } from '../../src/compose-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
@@ -34,6 +35,8 @@ const TAGS = 50;
 const { url, name, count, before, computesTags } = JSON.parse(process.argv[2] ?? '') as BurstOrder;
 const keys = times(count, (i) => `k${i}`);
 const errors: string[] = [];
+// Its output is read as JSON.
+Logger.overrideLogger(['warn', 'error']);
 const raw = new Redis(url);
 const open = (): Promise<CacheService> => createCache({ backend: 'redis', redis: { url }, name, onError: (error) => errors.push(error.message) });
 const [cache, other] = [await open(), await open()];
