@@ -10,8 +10,26 @@ const spec = '\\.(spec|fixture)\\.ts$';
 const compositionRoot = '^src/(cache-kit\\.module|compose-cache|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
+const floorsOf = require('./test/architecture/rooms.cjs');
+
+/** One rule for each room: it knows the rooms below it, and neither its neighbours nor what is above. */
+const rooms = Object.entries(floorsOf).flatMap(([folder, floors]) =>
+  floors.flatMap((floor, height) =>
+    floor.map((room) => ({
+      name: `${folder}/${room}-looks-down`,
+      comment: 'A room that knows what is above it cannot be read, or changed, without that.',
+      from: { path: `^src/${folder}/${room}/`, pathNot: spec },
+      to: {
+        path: [`^src/${folder}/[^/]+$`, ...floors.slice(0, height + 1).flat().map((other) => `^src/${folder}/${other}/`)],
+        pathNot: `^src/${folder}/${room}/`,
+      },
+    })),
+  ),
+);
+
 /** @type {import('dependency-cruiser').IForbiddenRuleType[]} */
 const forbidden = [
+  ...rooms,
   {
     name: 'no-cycles',
     comment: 'Two files that need each other are one idea cut in two; type imports count.',

@@ -1,9 +1,9 @@
 import { CACHE_OPTION_NAMES, type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from './core/cache-options.js';
-import { shortDurationsIn } from './core/finding.js';
-import { checkNames, readBoolean } from './core/option-checks.js';
-import { OTHER_ROOT_NAMES } from './core/other-names.js';
+import { shortDurationsIn } from './core/vocabulary/finding.js';
+import { checkNames, readBoolean } from './core/vocabulary/option-checks.js';
+import { OTHER_ROOT_NAMES } from './core/vocabulary/other-names.js';
 import { type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './nest/admin/admin-options.js';
-import { type HttpCacheOptions, resolveHttpCacheOptions, type ResolvedHttpOptions } from './nest/http/http-cache-options.js';
+import { type HttpCacheOptions, resolveHttpCacheOptions, type ResolvedHttpOptions } from './nest/http/route/http-cache-options.js';
 
 /** Everything a cache and what Nest sees of it can be told. */
 export interface CacheKitOptions extends CacheOptions {

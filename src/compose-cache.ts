@@ -2,18 +2,18 @@ import { Logger } from '@nestjs/common';
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
-import { isAnnounced } from './core/announced-fault.js';
+import { isAnnounced } from './core/observation/announced-fault.js';
 import { checkAdapter, type MemoryOptions, readMemory, type ResolvedCacheOptions } from './core/cache-options.js';
-import { CacheReporter } from './core/cache-reporter.js';
+import { CacheReporter } from './core/observation/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
-import type { CacheError } from './core/cache.errors.js';
-import { createEntryCodec } from './core/codec.js';
-import type { Finding } from './core/finding.js';
+import type { CacheError } from './core/vocabulary/cache.errors.js';
+import { createEntryCodec } from './core/values/codec.js';
+import type { Finding } from './core/vocabulary/finding.js';
 import type { CacheAdapter, CacheAdapterContext, CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
-import type { ProcessHold } from './core/process-hold.js';
+import type { ProcessHold } from './core/ports/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
-import { NO_TYPES } from './core/value-types.js';
+import { NO_TYPES } from './core/vocabulary/value-types.js';
 import { Advice } from './nest/start-up-advisor.js';
 
 /**

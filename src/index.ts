@@ -16,17 +16,17 @@ export type {
 } from './core/cache-operations.js';
 export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
 export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';
-export type { CompressionAlgorithm } from './core/sealing-compression.js';
-export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
-export type { CacheEntry, LoadOutcome } from './core/cache-entry.js';
-export { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/codec.js';
-export type { ValueClass, ValueType, ValueTypes } from './core/value-types.js';
-export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from './core/codec.js';
-export type { CacheEvent, InvalidationSubject } from './core/cache-events.js';
-export type { CacheExplanation } from './core/cache-explanation.js';
-export type { CacheStats } from './core/cache-stats.js';
-export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, ManyFactory, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/call-options.js';
-export type { Duration, Ttl } from './core/duration.js';
+export type { CompressionAlgorithm } from './core/values/sealing/sealing-compression.js';
+export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
+export type { CacheEntry, LoadOutcome } from './core/ports/cache-entry.js';
+export { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue } from './core/values/codec.js';
+export type { ValueClass, ValueType, ValueTypes } from './core/vocabulary/value-types.js';
+export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from './core/values/codec.js';
+export type { CacheEvent, InvalidationSubject } from './core/observation/cache-events.js';
+export type { CacheExplanation } from './core/observation/cache-explanation.js';
+export type { CacheStats } from './core/observation/cache-stats.js';
+export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, ManyFactory, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/load/call-options.js';
+export type { Duration, Ttl } from './core/vocabulary/duration.js';
 export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
 export {
   CacheConfigError,
@@ -35,9 +35,9 @@ export {
   CacheSerializationError,
   CacheTimeoutError,
   CacheUnavailableError,
-} from './core/cache.errors.js';
-export type { CacheErrorCode } from './core/cache.errors.js';
-export { compileGlob, escapeGlob } from './core/glob.js';
+} from './core/vocabulary/cache.errors.js';
+export type { CacheErrorCode } from './core/vocabulary/cache.errors.js';
+export { compileGlob, escapeGlob } from './core/vocabulary/glob.js';
 
 export type {
   AdapterUsage,
@@ -57,7 +57,7 @@ export type {
   TierEntry,
   TierUsage,
 } from './core/ports/cache-adapter.port.js';
-export type { Finding } from './core/finding.js';
+export type { Finding } from './core/vocabulary/finding.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';
 
 export { getCacheNamespaceToken, getCacheToken, InjectCache, InjectCacheNamespace } from './nest/inject-cache.decorator.js';
@@ -77,7 +77,7 @@ export { CachePut } from './nest/decorators/cache-put.decorator.js';
 export type { CachePutDecorator, CachePutOptions } from './nest/decorators/cache-put.decorator.js';
 
 export { CacheInterceptor } from './nest/http/cache.interceptor.js';
-export { CacheRoute, NoCache } from './nest/http/cache-route.decorator.js';
-export type { CacheRouteOptions } from './nest/http/cache-route.decorator.js';
-export type { HttpCacheOptions } from './nest/http/http-cache-options.js';
-export { urlTag } from './nest/http/response-tags.js';
+export { CacheRoute, NoCache } from './nest/http/route/cache-route.decorator.js';
+export type { CacheRouteOptions } from './nest/http/route/cache-route.decorator.js';
+export type { HttpCacheOptions } from './nest/http/route/http-cache-options.js';
+export { urlTag } from './nest/http/response/response-tags.js';

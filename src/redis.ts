@@ -3,10 +3,10 @@ import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { openCoherentRedis, openRedisAdapter } from './adapters/redis/open-redis.js';
 import { type MemoryOptions, readMemory } from './core/cache-options.js';
-import { createEntryCodec } from './core/codec.js';
+import { createEntryCodec } from './core/values/codec.js';
 import type { CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import { type HybridRedisOptions, readHybridRedis, readRedis, type RedisOptions } from './core/redis-options.js';
-import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './core/sealing-options.js';
+import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './core/values/sealing/sealing-options.js';
 
 export interface RedisAdapterOptions extends RedisOptions {
   /** @default none */
@@ -46,5 +46,5 @@ export function hybridAdapter({ memory, compression, encryption, ...redis }: Hyb
 }
 
 export type { MemoryOptions } from './core/cache-options.js';
-export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/sealing-options.js';
+export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
 export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';

@@ -1,16 +1,16 @@
-import type { CacheEntry } from './cache-entry.js';
-import { type CacheExplanation, explainEntry } from './cache-explanation.js';
-import { storedKey } from './cache-key.js';
+import type { CacheEntry } from './ports/cache-entry.js';
+import { type CacheExplanation, explainEntry } from './observation/cache-explanation.js';
+import { storedKey } from './vocabulary/cache-key.js';
 import type { EntryPage, ListOptions } from './cache-operations.js';
-import type { CacheReporter } from './cache-reporter.js';
-import { type CacheStats, StatsRecorder } from './cache-stats.js';
-import { CacheConfigError } from './cache.errors.js';
-import { compileGlob } from './glob.js';
-import type { GuardedStore } from './guarded-store.js';
-import { checkNames } from './option-checks.js';
+import type { CacheReporter } from './observation/cache-reporter.js';
+import { type CacheStats, StatsRecorder } from './observation/cache-stats.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
+import { compileGlob } from './vocabulary/glob.js';
+import type { GuardedStore } from './load/guarded-store.js';
+import { checkNames } from './vocabulary/option-checks.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
-import { show } from './show.js';
+import { show } from './vocabulary/show.js';
 
 /** What a `CacheInspector` looks at. */
 export interface InspectedCache {

@@ -1,10 +1,10 @@
 import type { Observable } from 'rxjs';
-import type { CacheEntry, LoadOutcome } from './cache-entry.js';
-import type { CacheEvent } from './cache-events.js';
-import type { CacheExplanation } from './cache-explanation.js';
-import type { CacheStats } from './cache-stats.js';
-import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './call-options.js';
-import type { Ttl } from './duration.js';
+import type { CacheEntry, LoadOutcome } from './ports/cache-entry.js';
+import type { CacheEvent } from './observation/cache-events.js';
+import type { CacheExplanation } from './observation/cache-explanation.js';
+import type { CacheStats } from './observation/cache-stats.js';
+import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './load/call-options.js';
+import type { Ttl } from './vocabulary/duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
 /**

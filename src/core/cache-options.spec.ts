@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type CacheOptions, resolveCacheOptions } from './cache-options.js';
-import { CacheConfigError } from './cache.errors.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { SystemClock } from './system-clock.js';
 
 describe('resolveCacheOptions', () => {

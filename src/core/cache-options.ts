@@ -1,21 +1,21 @@
-import { checkKey } from './cache-key.js';
-import { CacheConfigError, type CacheError } from './cache.errors.js';
-import type { LoadOptions } from './call-options.js';
-import { parseTtl, type Ttl } from './duration.js';
-import { type Finding, findingsIn, shortDurationsIn } from './finding.js';
-import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load-policy.js';
-import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './option-checks.js';
-import { OTHER_MEMORY_NAMES } from './other-names.js';
+import { checkKey } from './vocabulary/cache-key.js';
+import { CacheConfigError, type CacheError } from './vocabulary/cache.errors.js';
+import type { LoadOptions } from './load/call-options.js';
+import { parseTtl, type Ttl } from './vocabulary/duration.js';
+import { type Finding, findingsIn, shortDurationsIn } from './vocabulary/finding.js';
+import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load/load-policy.js';
+import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './vocabulary/option-checks.js';
+import { OTHER_MEMORY_NAMES } from './vocabulary/other-names.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { type HybridRedisOptions, readHybridRedis, readRedis, type ResolvedHybridRedisOptions, type ResolvedRedisOptions } from './redis-options.js';
-import type { ResolvedCompression } from './sealing-compression.js';
-import type { ResolvedEncryption } from './sealing-encryption.js';
-import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './sealing-options.js';
-import { show } from './show.js';
-import type { Isolation } from './value-copier.js';
-import { readTypes } from './value-type-options.js';
-import type { ValueClass, ValueType, ValueTypes } from './value-types.js';
+import type { ResolvedCompression } from './values/sealing/sealing-compression.js';
+import type { ResolvedEncryption } from './values/sealing/sealing-encryption.js';
+import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './values/sealing/sealing-options.js';
+import { show } from './vocabulary/show.js';
+import type { Isolation } from './values/value-copier.js';
+import { readTypes } from './values/value-type-options.js';
+import type { ValueClass, ValueType, ValueTypes } from './vocabulary/value-types.js';
 
 /** What a cache can be told, apart from what concerns Nest. All defaults are in `DEFAULTS` below. */
 export interface CacheOptions extends LoadOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { cacheWith, settle, times } from '../../test/support/cache-with.js';
-import type { CacheEvent } from './cache-events.js';
-import { CacheConfigError, CacheKeyError, CacheSerializationError } from './cache.errors.js';
+import type { CacheEvent } from './observation/cache-events.js';
+import { CacheConfigError, CacheKeyError, CacheSerializationError } from './vocabulary/cache.errors.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 
 describe('get and set', () => {

@@ -1,5 +1,5 @@
-import { CacheConfigError } from './cache.errors.js';
-import { show } from './show.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
+import { show } from './vocabulary/show.js';
 
 /** `parts`; without them where Nest makes the service for a module that lists the class among its providers. @throws CacheConfigError */
 export function checkedParts<P>(parts: P | undefined): P {

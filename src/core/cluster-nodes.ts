@@ -1,4 +1,4 @@
-import { CacheConfigError } from './cache.errors.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { checkDatabase } from './redis-client-options.js';
 
 /** Where a cluster is looked for. */

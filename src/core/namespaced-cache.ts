@@ -1,10 +1,10 @@
-import type { CacheEntry } from './cache-entry.js';
-import type { CacheExplanation } from './cache-explanation.js';
+import type { CacheEntry } from './ports/cache-entry.js';
+import type { CacheExplanation } from './observation/cache-explanation.js';
 import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions } from './cache-operations.js';
-import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions, ManyFactory } from './call-options.js';
-import type { Ttl } from './duration.js';
-import { recognizeInAllCopies } from './copies.js';
-import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load-policy.js';
+import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions, ManyFactory } from './load/call-options.js';
+import type { Ttl } from './vocabulary/duration.js';
+import { recognizeInAllCopies } from './vocabulary/copies.js';
+import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load/load-policy.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
 type InNamespace<O> = Omit<O, 'namespace'>;

@@ -1,7 +1,7 @@
 import { type ResolvedCacheOptions, resolveCacheOptions } from './cache-options.js';
-import { CacheReporter } from './cache-reporter.js';
+import { CacheReporter } from './observation/cache-reporter.js';
 import { CacheService } from './cache.service.js';
-import type { CacheError } from './cache.errors.js';
+import type { CacheError } from './vocabulary/cache.errors.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import { SystemClock } from './system-clock.js';
 

@@ -1,5 +1,5 @@
-import { CacheConfigError } from './cache.errors.js';
-import { show } from './show.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
+import { show } from './vocabulary/show.js';
 
 /*
  * Options of ioredis under which a client is of no use to a cache. Each is an error at start: nothing would be stored, and

@@ -1,11 +1,11 @@
-import { CacheConfigError } from './cache.errors.js';
+import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { readClusterNodes } from './cluster-nodes.js';
 import { checkClientOptions, checkClusterOptions, checkNodeOptions } from './redis-client-options.js';
-import { checkNames, readDuration, readOneOf } from './option-checks.js';
-import { OTHER_REDIS_NAMES } from './other-names.js';
-import type { Duration } from './duration.js';
-import { shapeOfUrl } from './masked-text.js';
-import { show } from './show.js';
+import { checkNames, readDuration, readOneOf } from './vocabulary/option-checks.js';
+import { OTHER_REDIS_NAMES } from './vocabulary/other-names.js';
+import type { Duration } from './vocabulary/duration.js';
+import { shapeOfUrl } from './vocabulary/masked-text.js';
+import { show } from './vocabulary/show.js';
 
 /** Where Redis is and how it is used. One of `url`, `cluster`, `sentinel` and `client` says where. */
 export interface RedisOptions {

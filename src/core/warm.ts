@@ -1,6 +1,6 @@
-import type { LoadOutcome } from './cache-entry.js';
-import type { Factory, GetOrSetOptions } from './call-options.js';
-import { readCount, readFunction } from './option-checks.js';
+import type { LoadOutcome } from './ports/cache-entry.js';
+import type { Factory, GetOrSetOptions } from './load/call-options.js';
+import { readCount, readFunction } from './vocabulary/option-checks.js';
 import type { Clock } from './ports/clock.port.js';
 
 export interface WarmOptions<T> extends GetOrSetOptions<T> {

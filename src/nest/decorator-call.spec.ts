@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import { CachedMany } from './decorators/cached-many.decorator.js';
 import { Cached } from './decorators/cached.decorator.js';
 import { CacheInvalidate } from './decorators/cache-invalidate.decorator.js';
 import { CachePut } from './decorators/cache-put.decorator.js';
-import { CacheRoute, NoCache } from './http/cache-route.decorator.js';
+import { CacheRoute, NoCache } from './http/route/cache-route.decorator.js';
 
 type Call = (...args: unknown[]) => unknown;
 

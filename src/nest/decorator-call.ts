@@ -1,4 +1,4 @@
-import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 
 /**
  * Refuses a decorator without parentheses: it is called with a class, or the prototype of one, in the place of options, and what it

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
-import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import { CacheService, isCacheService } from '../core/cache.service.js';
 import { passThroughCache } from '../core/pass-through-cache.js';
-import { show } from '../core/show.js';
+import { show } from '../core/vocabulary/show.js';
 
 /*
  * A test may put an object of its own in the place of a cache: `overrideProvider(CacheService).useValue({ get: jest.fn() })`.

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import type { DynamicModule } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../core/cache.service.js';
 
 /** A module that asks for a cache, with the options as its author wrote them. */

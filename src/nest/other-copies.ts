@@ -1,8 +1,8 @@
 import { type ExistingProvider, type FactoryProvider, Scope, type ValueProvider } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../core/cache.errors.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import { CacheService } from '../core/cache.service.js';
-import { type Copy, otherCopies, THIS_COPY } from '../core/copies.js';
+import { type Copy, otherCopies, THIS_COPY } from '../core/vocabulary/copies.js';
 
 /** Provided beside each cache: the copy of the kit that has made it. */
 export function makerOf(name: string): ValueProvider<Copy> {

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../core/cache.errors.js';
-import { type Finding } from '../core/finding.js';
+import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
+import { type Finding } from '../core/vocabulary/finding.js';
 
 /*
  * What the kit finds out about an application while it starts, in one list: each module and explorer adds to it, and when

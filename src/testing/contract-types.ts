@@ -1,4 +1,4 @@
-import { readTypes } from '../core/value-type-options.js';
+import { readTypes } from '../core/values/value-type-options.js';
 
 /** An entity: its fields are all that it holds. */
 export class Person {

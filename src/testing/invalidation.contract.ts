@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { CacheKeyError } from '../core/cache.errors.js';
-import { MAX_TAGS } from '../core/cache-key.js';
+import { CacheKeyError } from '../core/vocabulary/cache.errors.js';
+import { MAX_TAGS } from '../core/vocabulary/cache-key.js';
 import type { InvalidationTarget } from '../core/ports/cache-adapter.port.js';
 import { type AdapterFixture, type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './adapter-fixture.js';
 

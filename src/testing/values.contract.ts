@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CacheSerializationError } from '../core/cache.errors.js';
+import { CacheSerializationError } from '../core/vocabulary/cache.errors.js';
 import { type ContractOptions, type ContractTest, draftOf } from './adapter-fixture.js';
 import { Amount, Person } from './contract-types.js';
 

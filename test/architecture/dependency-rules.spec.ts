@@ -52,8 +52,27 @@ const cleanTree: Tree = {
 };
 const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis', 'rxjs'];
 
+const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string, string[][]>;
+
+/** For each room an import of a file above all rooms, of a neighbour, and of each room on a floor above. */
+const roomViolations = Object.fromEntries(
+  Object.entries(floorsOf).flatMap(([folder, floors]) =>
+    floors.flatMap((floor, height) => floor.map((room) => [`${folder}/${room}-looks-down`, violationsOf(folder, room, floors.slice(0, height + 1).flat())] as const)),
+  ),
+);
+
+function violationsOf(folder: string, room: string, above: string[]): Tree[] {
+  const others = above.filter((other) => other !== room).map((other) => `${other}/plan`);
+  return ['plan', ...others].map((path) => ({
+    'src/cache-kit.module.ts': `import './${folder}/${room}/work.js';`,
+    [`src/${folder}/${room}/work.ts`]: `import '../${path}.js';`,
+    [`src/${folder}/${path}.ts`]: 'export {};',
+  }));
+}
+
 /** What to add to the clean tree to break the rule; several where a rule forbids several things. */
 const violations: Record<string, Tree[]> = {
+  ...roomViolations,
   'no-cycles': [
     { 'src/core/clock.ts': "import './cache.service.js';" },
     { 'src/core/clock.ts': "import type { CacheService } from './cache.service.js';" },

@@ -1,4 +1,4 @@
-import { LEASE_MS } from '../../src/adapters/redis/lease-keeper.js';
+import { LEASE_MS } from '../../src/adapters/redis/loads/lease-keeper.js';
 import type { Report } from './chaos-run.js';
 import type { Staleness } from './checker.js';
 import { matterAt, type Recovery, slowest } from './recovery.js';

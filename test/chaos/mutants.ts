@@ -29,7 +29,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'forgets what could not be sent',
     backend: 'redis',
     faults: ['paused', 'black hole'],
-    edits: [{ file: 'adapters/redis/outbox.js', find: 'this.#keep({ target, isSoft });\n        this.#later();', replace: '' }],
+    edits: [{ file: 'adapters/redis/invalidation/outbox.js', find: 'this.#keep({ target, isSoft });\n        this.#later();', replace: '' }],
   },
   {
     name: 'takes a proof for good',

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import type { HttpCacheOptions } from '../../src/nest/http/http-cache-options.js';
+import type { HttpCacheOptions } from '../../src/nest/http/route/http-cache-options.js';
 import { closeSites, type Platform, routesOn, travelIn } from '../e2e/http.fixture.js';
 
 /*

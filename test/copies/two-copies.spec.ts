@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CacheConfigError, CacheError, CacheKeyError, CacheTimeoutError } from '../../src/index.js';
-import { VERSION } from '../../src/core/copies.js';
+import { VERSION } from '../../src/core/vocabulary/copies.js';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -25,7 +25,7 @@ beforeAll(() => {
   work = mkdtempSync(join(root, 'node_modules/.two-copies-'));
   older = join(work, 'older');
   cpSync(cjs, older, { recursive: true });
-  const copies = join(older, 'core/copies.js');
+  const copies = join(older, 'core/vocabulary/copies.js');
   writeFileSync(copies, readFileSync(copies, 'utf8').replace(VERSION, '0.0.9'));
 });
 

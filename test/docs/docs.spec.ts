@@ -161,11 +161,11 @@ describe('the pages about the repository', () => {
   });
 
   it('are checked by the end of a path, from a slash on', () => {
-    const some = ['src/core/duration.ts'];
+    const some = ['src/core/vocabulary/duration.ts'];
 
     expect(pathsIn('See `duration.ts`, `src/core/` and `npm run jest`; `CacheService.load` is none, `test/*.ts` neither.')).toEqual(['duration.ts', 'src/core/']);
-    expect(['duration.ts', 'core/duration.ts', 'core/', 'src/core/'].filter((path) => !isKnown(path, some))).toEqual([]);
-    expect(['ration.ts', 'core/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some))).toEqual([]);
+    expect(['duration.ts', 'vocabulary/duration.ts', 'core/', 'src/core/'].filter((path) => !isKnown(path, some))).toEqual([]);
+    expect(['ration.ts', 'core/vocabulary/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some))).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { ConfigModule } from '@nestjs/config';
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { cacheKitConfig } from '../../src/config.js';
-import { ProcessHold } from '../../src/core/process-hold.js';
+import { ProcessHold } from '../../src/core/ports/process-hold.js';
 import { Cached, CachedMany, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CachePut, CacheRoute, createCache, urlTag } from '../../src/index.js';
 
 let warn: ReturnType<typeof spyOnWarnings>;

@@ -39,9 +39,9 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { firstValueFrom, from, map, mergeMap, type Observable, of, tap, timeout } from 'rxjs';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import type { CacheService } from '../../src/core/cache.service.js';
-import { CacheUnavailableError } from '../../src/core/cache.errors.js';
+import { CacheUnavailableError } from '../../src/core/vocabulary/cache.errors.js';
 import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
-import { CacheRoute, NoCache } from '../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute, NoCache } from '../../src/nest/http/route/cache-route.decorator.js';
 import { getCacheToken } from '../../src/nest/inject-cache.decorator.js';
 import { type Answer, closeSites, lasting, openSite, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, Runs, type Site, until } from './http.fixture.js';
 

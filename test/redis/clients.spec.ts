@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 import { openRedisAdapter } from '../../src/adapters/redis/open-redis.js';
-import { createEntryCodec } from '../../src/core/codec.js';
+import { createEntryCodec } from '../../src/core/values/codec.js';
 import { readRedis, type RedisClient } from '../../src/core/redis-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { createCache } from '../../src/index.js';

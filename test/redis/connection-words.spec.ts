@@ -10,7 +10,7 @@ import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { createCache } from '../../src/compose-cache.js';
-import type { CacheError } from '../../src/core/cache.errors.js';
+import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';

@@ -8,7 +8,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { CacheService } from '../../src/core/cache.service.js';
-import { CacheRoute } from '../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../src/nest/http/route/cache-route.decorator.js';
 import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 import type { Platform } from '../support/nest-app.js';
 

@@ -2,7 +2,7 @@ import { afterEach } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { type CacheKitOptions } from '../../src/cache-kit.options.js';
 import { createCache } from '../../src/compose-cache.js';
-import type { CacheError } from '../../src/core/cache.errors.js';
+import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import type { RedisServer } from '../support/redis-servers.js';
 import { until } from '../support/redis/until.js';

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { CacheUnavailableError } from '../../src/core/cache.errors.js';
+import { CacheUnavailableError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../src/core/cache.service.js';
-import type { GetOrSetOptions } from '../../src/core/call-options.js';
+import type { GetOrSetOptions } from '../../src/core/load/call-options.js';
 import { ask } from '../support/redis/ask.js';
 import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { hashSlot } from '../../src/adapters/redis/hash-slot.js';
+import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { IoredisWire } from '../../src/adapters/redis/ioredis-wire.js';
+import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
 import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
-import type { RedisWire } from '../../src/adapters/redis/redis-wire.js';
+import type { RedisWire } from '../../src/adapters/redis/connection/redis-wire.js';
 import { resolveCacheOptions } from '../../src/core/cache-options.js';
-import { CacheReporter } from '../../src/core/cache-reporter.js';
+import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
-import { createEntryCodec } from '../../src/core/codec.js';
+import { createEntryCodec } from '../../src/core/values/codec.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { GetOrSetOptions } from '../../src/core/call-options.js';
+import type { GetOrSetOptions } from '../../src/core/load/call-options.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { startRedis } from '../support/redis-servers.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
-import { IoredisWire } from '../../src/adapters/redis/ioredis-wire.js';
+import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { until } from '../support/redis/until.js';
 import { startRedis, startSentinels } from '../support/redis-servers.js';

@@ -1,5 +1,5 @@
-import { CacheTimeoutError } from '../../src/core/cache.errors.js';
-import type { GetOrSetOptions, LoadContext } from '../../src/core/call-options.js';
+import { CacheTimeoutError } from '../../src/core/vocabulary/cache.errors.js';
+import type { GetOrSetOptions, LoadContext } from '../../src/core/load/call-options.js';
 import type { Reading, Value, Write } from './history.js';
 import { HITS, KEYS, NAMESPACES, TAGS } from './targets.js';
 import type { Pending, Process, World } from './world.js';

@@ -1,10 +1,10 @@
-import type { EntryReader } from '../../src/adapters/redis/entry-reader.js';
-import { GroupEnding } from '../../src/adapters/redis/group-ending.js';
-import { LoadCommitter } from '../../src/adapters/redis/load-committer.js';
-import { Outbox } from '../../src/adapters/redis/outbox.js';
-import type { RedisParts } from '../../src/adapters/redis/redis-parts.js';
-import type { Command } from '../../src/adapters/redis/redis-wire.js';
-import { FlightTable } from '../../src/core/flight.js';
+import type { EntryReader } from '../../src/adapters/redis/entries/entry-reader.js';
+import { GroupEnding } from '../../src/adapters/redis/invalidation/group-ending.js';
+import { LoadCommitter } from '../../src/adapters/redis/loads/load-committer.js';
+import { Outbox } from '../../src/adapters/redis/invalidation/outbox.js';
+import type { RedisParts } from '../../src/adapters/redis/entries/redis-parts.js';
+import type { Command } from '../../src/adapters/redis/connection/redis-wire.js';
+import { FlightTable } from '../../src/core/load/flight.js';
 import type { Profile } from './profile.js';
 import { TWINS } from './script-twins.js';
 import type { SimulatedStore } from './simulated-store.js';

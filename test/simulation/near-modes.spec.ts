@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { ListeningWire } from '../../src/adapters/redis/listening-wire.js';
-import type { Command, Reply } from '../../src/adapters/redis/redis-wire.js';
+import type { ListeningWire } from '../../src/adapters/redis/connection/listening-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/connection/redis-wire.js';
 import { MAX_STALENESS_MS, MIXED, type Mutant, simulate, type Verdict } from './near-world.js';
 
 /** Bounded staleness where the processes of one cache learn of changes in different ways (fault 23). A seed is always the same story. */

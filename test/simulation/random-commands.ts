@@ -1,6 +1,6 @@
-import { LASTING_SCORE } from '../../src/adapters/redis/member-time.js';
-import { call, type Command, plain } from '../../src/adapters/redis/redis-wire.js';
-import * as scripts from '../../src/adapters/redis/scripts.js';
+import { LASTING_SCORE } from '../../src/adapters/redis/protocol/member-time.js';
+import { call, type Command, plain } from '../../src/adapters/redis/connection/redis-wire.js';
+import * as scripts from '../../src/adapters/redis/protocol/scripts.js';
 import type { SimulatedStore } from './simulated-store.js';
 
 const ENTRIES = ['k:e::a', 'k:e::b'];

@@ -1,5 +1,5 @@
-import { hashSlot } from '../../src/adapters/redis/hash-slot.js';
-import type { Command, RedisWire, Reply, WireListener } from '../../src/adapters/redis/redis-wire.js';
+import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
+import type { Command, RedisWire, Reply, WireListener } from '../../src/adapters/redis/connection/redis-wire.js';
 import type { SimulatedRedis } from './simulated-redis.js';
 import type { Owner, VirtualTime } from './virtual-time.js';
 

@@ -1,9 +1,9 @@
 import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
-import { CacheReporter } from '../../src/core/cache-reporter.js';
+import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
-import type { CacheError } from '../../src/core/cache.errors.js';
+import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import { resolveCacheOptions } from '../../src/core/cache-options.js';
-import { createEntryCodec } from '../../src/core/codec.js';
+import { createEntryCodec } from '../../src/core/values/codec.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { Actor } from './actor.js';
 import { Faults } from './faults.js';

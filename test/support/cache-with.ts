@@ -1,8 +1,8 @@
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
 import { type CacheOptions, resolveCacheOptions } from '../../src/core/cache-options.js';
-import { CacheReporter } from '../../src/core/cache-reporter.js';
+import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
-import type { CacheError } from '../../src/core/cache.errors.js';
+import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheAdapter } from '../../src/core/ports/cache-adapter.port.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
 

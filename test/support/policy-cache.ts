@@ -1,9 +1,9 @@
 import type { EntryDraft } from '../../src/core/ports/cache-adapter.port.js';
-import { snapshot } from '../../src/core/value-copier.js';
+import { snapshot } from '../../src/core/values/value-copier.js';
 import { FakeClock } from '../../src/testing/fake-clock.js';
-import type { EvictionPolicy } from '../../src/adapters/memory/eviction-policy.js';
-import { MemoryNode } from '../../src/adapters/memory/memory-node.js';
-import { StoreTime } from '../../src/adapters/memory/store-time.js';
+import type { EvictionPolicy } from '../../src/adapters/memory/eviction/eviction-policy.js';
+import { MemoryNode } from '../../src/adapters/memory/nodes/memory-node.js';
+import { StoreTime } from '../../src/adapters/memory/nodes/store-time.js';
 
 const MOMENT = { nowMs: 1_000, wallMs: 2_000 };
 const TIME = new StoreTime(new FakeClock());

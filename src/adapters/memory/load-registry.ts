@@ -1,6 +1,6 @@
 import type { LoadRequest } from '../../core/ports/cache-adapter.port.js';
-import { LinkedList, type Linked } from './linked-list.js';
-import { ScopedMap } from './scoped-map.js';
+import { LinkedList, type Linked } from './nodes/linked-list.js';
+import { ScopedMap } from './nodes/scoped-map.js';
 import { TagJournal } from './tag-journal.js';
 
 /** The most loads that are kept open. Beyond it the oldest lose their right to store: they were abandoned, or nearly. */

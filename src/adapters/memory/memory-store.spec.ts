@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { nodeOf } from '../../../test/support/policy-cache.js';
-import { Lru } from './lru.js';
+import { Lru } from './eviction/lru.js';
 import { MemoryStore } from './memory-store.js';
 
 const storeOf = (maxEntries = 100, maxBytes = 1e6): MemoryStore => new MemoryStore({ maxEntries, maxBytes }, new Lru());

@@ -1,8 +1,8 @@
-import type { EvictionPolicy } from './eviction-policy.js';
-import type { MemoryNode } from './memory-node.js';
-import { ScopedMap } from './scoped-map.js';
-import { type SlotSummary, SlotTable } from './slot-table.js';
-import { TagIndex } from './tag-index.js';
+import type { EvictionPolicy } from './eviction/eviction-policy.js';
+import type { MemoryNode } from './nodes/memory-node.js';
+import { ScopedMap } from './nodes/scoped-map.js';
+import { type SlotSummary, SlotTable } from './nodes/slot-table.js';
+import { TagIndex } from './nodes/tag-index.js';
 
 export interface StoreLimits {
   readonly maxEntries: number;

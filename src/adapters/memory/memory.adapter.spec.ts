@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import type { EntryDraft, StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import { FakeClock } from '../../testing/fake-clock.js';
 import { MemoryAdapter, type MemoryOptions } from './memory.adapter.js';

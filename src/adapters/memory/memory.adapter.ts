@@ -1,6 +1,6 @@
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { compileGlob } from '../../core/glob.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { compileGlob } from '../../core/vocabulary/glob.js';
+import { show } from '../../core/vocabulary/show.js';
 import type {
   AdapterUsage,
   CacheAdapterContext,
@@ -13,16 +13,16 @@ import type {
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { NearEntry, NearTier } from '../../core/ports/near-tier.port.js';
-import { type Isolation, snapshot } from '../../core/value-copier.js';
+import { type Isolation, snapshot } from '../../core/values/value-copier.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { LoadRegistry, type OpenLoad } from './load-registry.js';
-import { Lru } from './lru.js';
+import { Lru } from './eviction/lru.js';
 import { MemoryGrant } from './memory-grant.js';
-import { MemoryNode } from './memory-node.js';
+import { MemoryNode } from './nodes/memory-node.js';
 import { MemoryStore, type StoreLimits } from './memory-store.js';
-import { S3Fifo } from './s3-fifo.js';
+import { S3Fifo } from './eviction/s3-fifo.js';
 import { fence, select } from './selection.js';
-import { StoreTime } from './store-time.js';
+import { StoreTime } from './nodes/store-time.js';
 
 /*
  * Entries in the memory of this process. Everything is answered at once, never by a promise, and nothing here awaits:

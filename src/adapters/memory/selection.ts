@@ -1,4 +1,4 @@
-import { compileGlob } from '../../core/glob.js';
+import { compileGlob } from '../../core/vocabulary/glob.js';
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
 import type { LoadRegistry, OpenLoad } from './load-registry.js';
 import type { MemoryStore } from './memory-store.js';

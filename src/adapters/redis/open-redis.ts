@@ -1,13 +1,13 @@
-import type { EntryCodec } from '../../core/codec.js';
+import type { EntryCodec } from '../../core/values/codec.js';
 import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from '../../core/redis-options.js';
-import { clientFor } from './ioredis-client.js';
+import { clientFor } from './ioredis/ioredis-client.js';
 import { ConnectionWords } from './connection/connection-words.js';
-import { IoredisWire } from './ioredis-wire.js';
+import { IoredisWire } from './ioredis/ioredis-wire.js';
 import { RedisAdapter } from './redis.adapter.js';
 import { RedisCoherence } from './redis-coherence.js';
-import { RedisKeys } from './redis-keys.js';
+import { RedisKeys } from './protocol/redis-keys.js';
 
 /** How long the start of an application waits for Redis; it goes on without it. */
 const START_LIMIT_MS = 1_000;

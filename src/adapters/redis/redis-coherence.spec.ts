@@ -3,11 +3,11 @@ import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js'
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { CoherenceMode } from '../../core/redis-options.js';
 import { FakeClock } from '../../testing/fake-clock.js';
-import type { Silence } from './announcer.js';
-import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './listening-wire.js';
+import type { Silence } from './connection/announcer.js';
+import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './connection/listening-wire.js';
 import { RedisCoherence } from './redis-coherence.js';
-import { RedisKeys } from './redis-keys.js';
-import type { Command, Reply } from './redis-wire.js';
+import { RedisKeys } from './protocol/redis-keys.js';
+import type { Command, Reply } from './connection/redis-wire.js';
 
 const keys = new RedisKeys({ keyPrefix: 'test', name: 'near', version: undefined, parts: 1 });
 const REFUSAL = new Error('NOPERM User app has no permissions to run the \'client|tracking\' command');

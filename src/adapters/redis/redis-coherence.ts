@@ -2,8 +2,8 @@ import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { COHERENCE_MODES, type CoherenceMode } from '../../core/redis-options.js';
-import type { Feed, ListeningWire, Sink, SinkListener } from './listening-wire.js';
-import type { RedisKeys } from './redis-keys.js';
+import type { Feed, ListeningWire, Sink, SinkListener } from './connection/listening-wire.js';
+import type { RedisKeys } from './protocol/redis-keys.js';
 import { RollCall } from './roll-call.js';
 
 /*

@@ -1,6 +1,6 @@
-import { CacheUnavailableError } from '../../core/cache.errors.js';
-import type { EntryCodec } from '../../core/codec.js';
-import { compileGlob } from '../../core/glob.js';
+import { CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
+import type { EntryCodec } from '../../core/values/codec.js';
+import { compileGlob } from '../../core/vocabulary/glob.js';
 import { idleMs } from '../../core/ports/clock.port.js';
 import type {
   AdapterUsage,
@@ -16,28 +16,28 @@ import type {
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { ConnectionWords } from './connection/connection-words.js';
-import { EntryReader } from './entry-reader.js';
-import { EntryScan } from './entry-scan.js';
-import { EntryWalk } from './entry-walk.js';
-import { EntryWriter, type Prepared } from './entry-writer.js';
-import { randomId } from './generation.js';
-import { GroupEnding } from './group-ending.js';
-import { IndexSweeper } from './index-sweeper.js';
-import { Invalidator, type Target } from './invalidator.js';
-import { LeaseKeeper } from './lease-keeper.js';
-import { LoadCommitter } from './load-committer.js';
-import { GIVEN_UP, type Lease, LoadOpener } from './load-opener.js';
-import { type Hides, Outbox } from './outbox.js';
-import { Redelivery } from './redelivery.js';
-import { type OwnLease, RedisGrant } from './redis-grant.js';
-import { RedisKeys } from './redis-keys.js';
-import { RedisLink } from './redis-link.js';
-import type { RedisParts } from './redis-parts.js';
-import type { RedisWire } from './redis-wire.js';
-import { StoreSurvey } from './store-survey.js';
-import { TagConjunction } from './tag-conjunction.js';
-import { TrashSweeper } from './trash-sweeper.js';
-import { WakeRoom, type Watch } from './wake-room.js';
+import { EntryReader } from './entries/entry-reader.js';
+import { EntryScan } from './entries/entry-scan.js';
+import { EntryWalk } from './entries/entry-walk.js';
+import { EntryWriter, type Prepared } from './entries/entry-writer.js';
+import { randomId } from './protocol/generation.js';
+import { GroupEnding } from './invalidation/group-ending.js';
+import { IndexSweeper } from './upkeep/index-sweeper.js';
+import { Invalidator, type Target } from './invalidation/invalidator.js';
+import { LeaseKeeper } from './loads/lease-keeper.js';
+import { LoadCommitter } from './loads/load-committer.js';
+import { GIVEN_UP, type Lease, LoadOpener } from './loads/load-opener.js';
+import { type Hides, Outbox } from './invalidation/outbox.js';
+import { Redelivery } from './invalidation/redelivery.js';
+import { type OwnLease, RedisGrant } from './loads/redis-grant.js';
+import { RedisKeys } from './protocol/redis-keys.js';
+import { RedisLink } from './connection/redis-link.js';
+import type { RedisParts } from './entries/redis-parts.js';
+import type { RedisWire } from './connection/redis-wire.js';
+import { StoreSurvey } from './entries/store-survey.js';
+import { TagConjunction } from './invalidation/tag-conjunction.js';
+import { TrashSweeper } from './invalidation/trash-sweeper.js';
+import { WakeRoom, type Watch } from './loads/wake-room.js';
 
 /*
  * Entries in Redis, for any number of processes. What keeps an old value out, whatever the network does:

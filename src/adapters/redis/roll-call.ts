@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/ports/clock.port.js';
-import type { Silence } from './announcer.js';
-import { randomId } from './generation.js';
-import { call, type Command, type Reply } from './redis-wire.js';
-import type { RedisKeys } from './redis-keys.js';
-import { BEAT } from './scripts.js';
+import type { Silence } from './connection/announcer.js';
+import { randomId } from './protocol/generation.js';
+import { call, type Command, type Reply } from './connection/redis-wire.js';
+import type { RedisKeys } from './protocol/redis-keys.js';
+import { BEAT } from './protocol/scripts.js';
 
 /*
  * Whether each change is published that somebody has to hear of by the bus, and whether commands still go to the database

@@ -77,7 +77,7 @@ export interface CacheAdapterContext {
   /** Entries that were stored with another version must not be found. */
   readonly version: string | undefined;
   /** The classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`; none where it is absent. */
-  readonly types?: import('../value-types.js').ValueTypes;
+  readonly types?: import('../vocabulary/value-types.js').ValueTypes;
   readonly clock: import('./clock.port.js').Clock;
   /** Tells of an entry that was dropped to make room. */
   onEvict(entry: StoredEntry): void;
@@ -86,9 +86,9 @@ export interface CacheAdapterContext {
   /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. @param level default `log` */
   onNotice(sentence: string, level?: 'log' | 'warn' | 'error'): void;
   /** Called with what works and is probably not meant, such as a store that is set up for something else. The start-up advisor lists it. */
-  readonly onFinding?: (finding: import('../finding.js').Finding) => void;
+  readonly onFinding?: (finding: import('../vocabulary/finding.js').Finding) => void;
   /** Given while an application starts, which may fail: connections must not keep the process alive, and this does instead. */
-  readonly hold?: import('../process-hold.js').ProcessHold;
+  readonly hold?: import('./process-hold.js').ProcessHold;
 }
 
 /** An entry as an adapter gives it out. All `..Ms` times but `createdAtMs` are on the scale of `Clock.nowMs()`. */

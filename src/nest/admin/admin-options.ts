@@ -1,7 +1,7 @@
 import type { CanActivate, InjectionToken, Type } from '@nestjs/common';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkNames, readOneOf } from '../../core/option-checks.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { checkNames, readOneOf } from '../../core/vocabulary/option-checks.js';
+import { show } from '../../core/vocabulary/show.js';
 
 export interface AdminOptions {
   /** @default 'admin/cache' */

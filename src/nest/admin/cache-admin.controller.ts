@@ -21,11 +21,11 @@ import {
 } from '@nestjs/common';
 import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { CacheEntry } from '../../core/cache-entry.js';
-import type { CacheExplanation } from '../../core/cache-explanation.js';
-import type { CacheStats } from '../../core/cache-stats.js';
+import type { CacheEntry } from '../../core/ports/cache-entry.js';
+import type { CacheExplanation } from '../../core/observation/cache-explanation.js';
+import type { CacheStats } from '../../core/observation/cache-stats.js';
 import type { CacheService } from '../../core/cache.service.js';
-import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
+import { CacheConfigError, CacheKeyError } from '../../core/vocabulary/cache.errors.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { complete } from '../mocked-cache.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { CacheEntry } from '../../core/cache-entry.js';
+import type { CacheEntry } from '../../core/ports/cache-entry.js';
 
 /** An entry as the admin routes tell it: times as ISO 8601, the value only where the options say `values: 'shown'`. */
 export interface EntryView extends Omit<CacheEntry, 'value' | 'createdAt' | 'expiresAt' | 'lastAccessedAt'> {

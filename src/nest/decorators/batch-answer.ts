@@ -1,4 +1,4 @@
-import { kindOf } from '../../core/value-kinds.js';
+import { kindOf } from '../../core/values/value-kinds.js';
 
 /** How a method answers for many ids: a Map by id, an object by `String(id)`, or an array in the order of the ids. */
 export type AnswerShape = 'map' | 'record' | 'array';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
+import { CacheConfigError, CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { CachePut } from './cache-put.decorator.js';

@@ -1,11 +1,11 @@
 import type { CacheService } from '../../core/cache.service.js';
-import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
-import { checkKey } from '../../core/cache-key.js';
-import type { Finding } from '../../core/finding.js';
-import { compileGlob } from '../../core/glob.js';
-import { readOneOf } from '../../core/option-checks.js';
-import { notAwaited } from '../../core/option-functions.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError, CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
+import { checkKey } from '../../core/vocabulary/cache-key.js';
+import type { Finding } from '../../core/vocabulary/finding.js';
+import { compileGlob } from '../../core/vocabulary/glob.js';
+import { readOneOf } from '../../core/vocabulary/option-checks.js';
+import { notAwaited } from '../../core/vocabulary/option-functions.js';
+import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
 import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
 import { checkOptions } from './decorator-options.js';

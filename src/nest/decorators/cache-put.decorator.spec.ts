@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '../../../test/support/redis/until.js';
-import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
+import { CacheConfigError, CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
 import { CachePut } from './cache-put.decorator.js';
 import { Cached } from './cached.decorator.js';
 import { closeAll, decorate, startReported, startWith } from './decorators.fixture.js';

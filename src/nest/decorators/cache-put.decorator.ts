@@ -1,10 +1,10 @@
-import { CacheConfigError, CacheUnavailableError } from '../../core/cache.errors.js';
-import { CALLER } from '../../core/caller.js';
-import { checkedMadeKey, checkedTags, checkKey } from '../../core/cache-key.js';
-import type { WriteThroughOptions } from '../../core/call-options.js';
-import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/duration.js';
-import { notAwaited } from '../../core/option-functions.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError, CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
+import { CALLER } from '../../core/observation/caller.js';
+import { checkedMadeKey, checkedTags, checkKey } from '../../core/vocabulary/cache-key.js';
+import type { WriteThroughOptions } from '../../core/load/call-options.js';
+import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/vocabulary/duration.js';
+import { notAwaited } from '../../core/vocabulary/option-functions.js';
+import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
 import { callMethod, checkedAt, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { ManualLoad, settle } from '../../../test/support/cache-with.js';
 import { CachedMany } from './cached-many.decorator.js';
 import { Cached } from './cached.decorator.js';

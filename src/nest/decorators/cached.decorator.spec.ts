@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Observable, of } from 'rxjs';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { Cached } from './cached.decorator.js';
 import { closeAll, decorate, start, startReported, startWith } from './decorators.fixture.js';
 

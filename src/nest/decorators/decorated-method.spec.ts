@@ -2,7 +2,7 @@ import { Injectable, SetMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Observable, of } from 'rxjs';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { Cached } from './cached.decorator.js';
 import { CachedMany } from './cached-many.decorator.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';

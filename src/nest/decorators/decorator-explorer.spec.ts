@@ -3,7 +3,7 @@ import { LazyModuleLoader } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheKitModule } from '../../cache-kit.module.js';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { CacheService } from '../../core/cache.service.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { Cached } from './cached.decorator.js';

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
-import { shortDurationsIn } from '../../core/finding.js';
+import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { addCacheFinder, bindCache, type CacheFinder, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';

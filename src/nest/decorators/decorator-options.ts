@@ -1,10 +1,10 @@
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { CALLER, type Caller, type CallerOption } from '../../core/caller.js';
-import { checkKey, checkKeys } from '../../core/cache-key.js';
-import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load-policy.js';
-import { checkNames } from '../../core/option-checks.js';
-import { OTHER_CALL_NAMES } from '../../core/other-names.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { CALLER, type Caller, type CallerOption } from '../../core/observation/caller.js';
+import { checkKey, checkKeys } from '../../core/vocabulary/cache-key.js';
+import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load/load-policy.js';
+import { checkNames } from '../../core/vocabulary/option-checks.js';
+import { OTHER_CALL_NAMES } from '../../core/vocabulary/other-names.js';
+import { show } from '../../core/vocabulary/show.js';
 import type { OptionFunction } from './decorated-method.js';
 
 /** The options of a decorator that are handed on to the service. */

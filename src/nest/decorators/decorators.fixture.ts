@@ -3,7 +3,7 @@ import { Test, type TestingModule } from '@nestjs/testing';
 import { CacheKitModule } from '../../cache-kit.module.js';
 import type { CacheKitOptions } from '../../cache-kit.options.js';
 import { CacheService } from '../../core/cache.service.js';
-import type { CacheError } from '../../core/cache.errors.js';
+import type { CacheError } from '../../core/vocabulary/cache.errors.js';
 
 const started: TestingModule[] = [];
 Logger.overrideLogger(false);

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
+import { CacheConfigError, CacheKeyError } from '../../core/vocabulary/cache.errors.js';
 import { CacheService } from '../../core/cache.service.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';

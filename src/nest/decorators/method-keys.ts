@@ -1,5 +1,5 @@
-import { CacheConfigError, CacheKeyError } from '../../core/cache.errors.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError, CacheKeyError } from '../../core/vocabulary/cache.errors.js';
+import { show } from '../../core/vocabulary/show.js';
 import { type DecoratedMethod, decoratedMethodsOf } from './decorated-method.js';
 import type { Method } from './method-types.js';
 

@@ -1,8 +1,8 @@
-import { CacheConfigError } from '../../core/cache.errors.js';
-import type { Finding } from '../../core/finding.js';
-import { checkNames } from '../../core/option-checks.js';
-import { notAwaited } from '../../core/option-functions.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import type { Finding } from '../../core/vocabulary/finding.js';
+import { checkNames } from '../../core/vocabulary/option-checks.js';
+import { notAwaited } from '../../core/vocabulary/option-functions.js';
+import { show } from '../../core/vocabulary/show.js';
 import type { DecoratedMethod, MethodSite, OptionFunction } from './decorated-method.js';
 import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
 import type { Method, Misfit, UnknownMethod } from './method-types.js';

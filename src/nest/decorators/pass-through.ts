@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { sharedByCopies } from '../../core/copies.js';
-import { show } from '../../core/show.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { sharedByCopies } from '../../core/vocabulary/copies.js';
+import { show } from '../../core/vocabulary/show.js';
 
 /*
  * Unit tests make objects by hand, or with a container that knows no cache. While the process passes through, decorated

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { afterEach, expect, it } from '@jest/globals';
-import type { CacheError } from '../../core/cache.errors.js';
+import type { CacheError } from '../../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { CachePut } from './cache-put.decorator.js';

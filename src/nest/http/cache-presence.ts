@@ -1,6 +1,6 @@
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { isHttpOptionsToken } from './http-cache-options.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { isHttpOptionsToken } from './route/http-cache-options.js';
 
 /** @throws CacheConfigError where no module of the application makes a cache */
 export function checkThereIsCache(moduleRef: ModuleRef): void {

@@ -2,17 +2,17 @@ import type { Server } from 'node:http';
 import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
-import { CacheConfigError } from '../../core/cache.errors.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { SystemClock } from '../../core/system-clock.js';
-import { showBypass } from './answer-headers.js';
-import { BackgroundRefresh, isRefreshing } from './background-refresh.js';
+import { showBypass } from './response/answer-headers.js';
+import { BackgroundRefresh, isRefreshing } from './request/background-refresh.js';
 import { checkThereIsCache, isMadeByNest } from './cache-presence.js';
-import type { Exchange } from './exchange.js';
-import { openExchange } from './open-exchange.js';
-import { passThrough } from './pass-through.js';
-import { accessOf, type Bypass, type RouteAccess } from './route-access.js';
-import { RoutePolicies, type RoutePolicy } from './route-policy.js';
-import { RouteTraffic } from './route-traffic.js';
+import type { Exchange } from './exchange/exchange.js';
+import { openExchange } from './exchange/open-exchange.js';
+import { passThrough } from './request/pass-through.js';
+import { accessOf, type Bypass, type RouteAccess } from './route/route-access.js';
+import { RoutePolicies, type RoutePolicy } from './route/route-policy.js';
+import { RouteTraffic } from './request/route-traffic.js';
 import { invalidateOnSuccess, isUnsafe } from './unsafe-request.js';
 
 /** How long a shutdown waits for refreshes. */

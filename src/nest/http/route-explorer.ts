@@ -1,17 +1,17 @@
 import 'reflect-metadata';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef, ModulesContainer } from '@nestjs/core';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { shortDurationsIn } from '../../core/finding.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { CacheInterceptor } from './cache.interceptor.js';
-import { type CacheRouteOptions, isDecorated, routeOptionsOf, writtenOn } from './cache-route.decorator.js';
-import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, fixedHeadersOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './handler-facts.js';
-import { readRouteDefaults } from './http-cache-options.js';
-import { declaresScope, findCache } from './route-policy.js';
-import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached } from './route-findings.js';
-import { declaredTags, URL_TAG } from './response-tags.js';
-import { checkTextKey } from './text-key.js';
+import { type CacheRouteOptions, isDecorated, routeOptionsOf, writtenOn } from './route/cache-route.decorator.js';
+import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, fixedHeadersOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './route/handler-facts.js';
+import { readRouteDefaults } from './route/http-cache-options.js';
+import { declaresScope, findCache } from './route/route-policy.js';
+import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached } from './route/route-findings.js';
+import { declaredTags, URL_TAG } from './response/response-tags.js';
+import { checkTextKey } from './route/text-key.js';
 
 /** Of the module's class, by `RouterModule`, with the application's id after it, or without. */
 const MODULE_PATH_METADATA = '__module_path__';

@@ -1,7 +1,7 @@
 import type { CacheService } from '../../core/cache.service.js';
-import type { CacheRequest, Exchange, HeaderValue } from './exchange.js';
-import { hostOf } from './host-name.js';
-import { requestTag } from './response-tags.js';
+import type { CacheRequest, Exchange, HeaderValue } from './exchange/exchange.js';
+import { hostOf } from './exchange/host-name.js';
+import { requestTag } from './response/response-tags.js';
 
 /** RFC 9110 section 9.2.1; whatever else a method does, it may change things. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);

@@ -2,11 +2,11 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { moduleOf } from '../../cache-kit.module.js';
 import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from '../../cache-kit.options.js';
 import { type Backend, CACHE_OPTION_NAMES, readBackend, type ResolvedCacheOptions } from '../../core/cache-options.js';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { checkNames, readOneOf } from '../../core/option-checks.js';
-import { OTHER_ROOT_NAMES } from '../../core/other-names.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { checkNames, readOneOf } from '../../core/vocabulary/option-checks.js';
+import { OTHER_ROOT_NAMES } from '../../core/vocabulary/other-names.js';
 import { passingThrough } from '../../core/pass-through-cache.js';
-import { ValueTypes } from '../../core/value-types.js';
+import { ValueTypes } from '../../core/vocabulary/value-types.js';
 
 /**
  * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`, `compression`,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { createCache, memoryAdapter } from '../../compose-cache.js';
 import type { CacheService } from '../../core/cache.service.js';
-import type { CacheError } from '../../core/cache.errors.js';
+import type { CacheError } from '../../core/vocabulary/cache.errors.js';
 import { type FakeClock, fakeClock } from '../fake-clock.js';
 import { faultyAdapter, type FaultPlan, type FaultyAdapter } from './faulty-adapter.js';
 

@@ -1,9 +1,9 @@
 import { checkAdapter } from '../../core/cache-options.js';
-import { CacheConfigError } from '../../core/cache.errors.js';
-import { type Duration, parseDuration } from '../../core/duration.js';
-import { checkNames, readCount, readOneOf } from '../../core/option-checks.js';
+import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
+import { type Duration, parseDuration } from '../../core/vocabulary/duration.js';
+import { checkNames, readCount, readOneOf } from '../../core/vocabulary/option-checks.js';
 import type { Awaitable, CacheAdapter, CacheAdapterContext, CacheAdapterFactory, LoadGrant } from '../../core/ports/cache-adapter.port.js';
-import { show } from '../../core/show.js';
+import { show } from '../../core/vocabulary/show.js';
 
 /** What can go wrong: the methods of an adapter, and of the loads that it grants. */
 export type FaultyMethod = (typeof METHODS)[number];

@@ -1,8 +1,8 @@
 import { isObservable, type Subscription } from 'rxjs';
-import type { CacheEvent } from '../../core/cache-events.js';
-import { CacheConfigError, type CacheError } from '../../core/cache.errors.js';
+import type { CacheEvent } from '../../core/observation/cache-events.js';
+import { CacheConfigError, type CacheError } from '../../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../core/cache.service.js';
-import { show } from '../../core/show.js';
+import { show } from '../../core/vocabulary/show.js';
 
 /** Keeps what caches tell, for tests to look at. */
 export interface RecordingObserver {

@@ -3,7 +3,7 @@ import { Controller, Get, Header, Headers, UseInterceptors } from '@nestjs/commo
 import { APP_INTERCEPTOR } from '@nestjs/core';
 import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { closeSites, type Platform, routesOn } from '../http.fixture.js';
 
 afterEach(closeSites);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, createParamDecorator, type ExecutionContext, ForbiddenException, Get, type INestApplication, type NestInterceptor, Param, type PipeTransform, Req, UseInterceptors } from '@nestjs/common';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, Runs, settled, type SiteParts, travelIn } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

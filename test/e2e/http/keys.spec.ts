@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { Controller, type DynamicModule, Get, Inject, Module, Param, Req, type Type, UseInterceptors, Version, VERSION_NEUTRAL, type VersioningOptions, VersioningType } from '@nestjs/common';
 import { APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { type Answer, closeSites, type Platform, type PlatformRequest, routesOn, type Site } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

@@ -1,7 +1,7 @@
 import { InternalServerErrorException } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { HeldStore } from '../../support/held-store.js';
 import { closeSites, type Platform, routesOn, travelIn } from '../http.fixture.js';
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { type ArgumentsHost, Catch, type ExceptionFilter, type NestInterceptor, ServiceUnavailableException, UseFilters } from '@nestjs/common';
 import { first, firstValueFrom, from, map, mergeMap, type MonoTypeOperatorFunction, of, type OperatorFunction, tap } from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { closeSites, type PassthroughResponse, type Platform, type RouteAnswer, routesOn, type RouteSite, travelIn } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

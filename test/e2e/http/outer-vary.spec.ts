@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { type CanActivate, type ExecutionContext, type INestApplication, type NestInterceptor } from '@nestjs/common';
 import { tap } from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { type Answer, closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

@@ -4,7 +4,7 @@ import { type CanActivate, Controller, type ExecutionContext, Get, type INestApp
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { closeSites, openSite, type Platform, type PlatformRequest, routesOn } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

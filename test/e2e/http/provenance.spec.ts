@@ -3,7 +3,7 @@ import { EMPTY, type Observable } from 'rxjs';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { type Answer, closeSites, type PassthroughResponse, type Platform, type RouteAnswer, routesOn, type RouteSite, travelIn, until } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type CanActivate, type ExecutionContext, InternalServerErrorException, ServiceUnavailableException, UseGuards } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, settled, type Site, travelIn, until } from '../http.fixture.js';
 
 jest.setTimeout(30_000);

@@ -8,7 +8,7 @@ import { CacheKitModule } from '../../../src/cache-kit.module.js';
 import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { Cached } from '../../../src/nest/decorators/cached.decorator.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { startApp } from '../../support/nest-app.js';
 import { closeSites, type Platform, routesOn, type SiteParts } from '../http.fixture.js';
 

@@ -6,7 +6,7 @@ import { Controller, Get, HttpCode, NotFoundException, StreamableFile, UseInterc
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/cache-route.decorator.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { type Answer, closeSites, lasting, openSite, type Platform, routesOn, travelIn, until } from '../http.fixture.js';
 
 jest.setTimeout(60_000);

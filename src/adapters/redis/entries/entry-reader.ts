@@ -1,0 +1,295 @@
+import type { EntryCodec, EntryHeader, OpenEnvelope } from '../../../core/values/codec.js';
+import type { Awaitable } from '../../../core/ports/cache-adapter.port.js';
+import { type Clock, idleMs } from '../../../core/ports/clock.port.js';
+import { BoundedMap } from '../protocol/bounded-map.js';
+import { type EntryHead, envelopeStart, isEntry, marksOf, revisionOf, timesOf } from '../protocol/entry-record.js';
+import { type Generation, MARK_LENGTH, readGeneration, staleSince } from '../protocol/generation.js';
+import { type EntryNote, RedisEntry } from './redis-entry.js';
+import type { Group, RedisKeys } from '../protocol/redis-keys.js';
+import type { RedisLink } from '../connection/redis-link.js';
+import { Turn } from '../connection/turn.js';
+
+/*
+ * Reads entries, and tells whether they are valid. An entry and the generations of the groups that it is expected to be
+ * in travel in one round trip; if it turns out to be in others, these are asked for, too. Generations are never taken
+ * from memory here: an entry is valid when its marks equal what the server has after the read began.
+ *
+ * The first read of a turn of the event loop is sent at once; all others share one command, in which each generation is
+ * asked for once, see turn.ts.
+ */
+
+/** How many entries are remembered between two reads. */
+const REMEMBERED_ENTRIES = 20_000;
+/** So many entries are asked for in one command, so that no answer keeps the server busy for long. */
+const ENTRIES_PER_COMMAND = 500;
+
+/** Generations as the server had them at one time; `undefined` where there is none. */
+export type Generations = Map<Group, Generation | undefined>;
+
+export type EntryState = 'fresh' | 'stale' | 'invalid';
+
+/** An entry that is asked for. */
+interface Wanted {
+  readonly key: string;
+  readonly namespace: string | undefined;
+  readonly name: string;
+  readonly note: EntryNote | undefined;
+  /** What it is expected to be in. */
+  readonly groups: readonly Group[];
+}
+
+/** Several entries that are asked for together. */
+interface Request {
+  readonly wanted: readonly Wanted[];
+  readonly limitMs: number;
+  /** Is told of the entries, in the order in which they were asked for. */
+  answer(entries: Awaitable<(RedisEntry | undefined)[]>): void;
+  reject(error: unknown): void;
+}
+
+/** What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it must be answered. */
+interface Asked {
+  readonly groups: readonly Group[];
+  readonly dueMs: number;
+}
+
+let requests = 0;
+
+export class EntryReader {
+  readonly #notes = new BoundedMap<string, EntryNote>(REMEMBERED_ENTRIES);
+  readonly #turn = new Turn<Request>((requests) => this.#askAll(requests));
+
+  constructor(
+    private readonly keys: RedisKeys,
+    private readonly link: RedisLink,
+    private readonly codec: EntryCodec,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Hands the entries, fresh or stale, or `undefined`, in the order of the keys to `take`. Rejects when the server does not answer. */
+  read<T>(keys: readonly string[], namespace: string | undefined, limitMs: number, take: (entries: (RedisEntry | undefined)[]) => T): Promise<T> {
+    const wanted = keys.map((key) => this.#wanted(key, namespace));
+    return new Promise((resolve, reject) => {
+      const answer = (entries: Awaitable<(RedisEntry | undefined)[]>): void => resolve(entries instanceof Promise ? entries.then(take) : take(entries));
+      this.#turn.add({ wanted, limitMs, answer, reject });
+    });
+  }
+
+  /** The tags that the entry carried when it was last seen. */
+  tagsOf(key: string, namespace: string | undefined): readonly string[] {
+    return this.#notes.get(this.keys.entry(key, namespace))?.tags ?? [];
+  }
+
+  /** The revision under the key that was seen and found invalid or expired, or ''. */
+  uselessRevision(key: string, namespace: string | undefined): string {
+    const note = this.#notes.get(this.keys.entry(key, namespace));
+    return note?.isUseless === true ? note.revision : '';
+  }
+
+  /** Remembers which tags a key is likely to carry next time. */
+  expectTags(key: string, namespace: string | undefined, tags: readonly string[]): void {
+    const name = this.keys.entry(key, namespace);
+    const note = this.#notes.get(name);
+    if (note === undefined ? tags.length > 0 : !sameTags(note.tags, tags)) {
+      this.#notes.put(name, { revision: '', header: undefined, hits: 0, lastReadAtMs: 0, ...note, tags, isUseless: false });
+    }
+  }
+
+  /** The generations of groups, one round trip. */
+  async generationsOf(groups: Iterable<Group>, limitMs: number, known: Generations = new Map()): Promise<Generations> {
+    const missing = [...new Set(groups)].filter((group) => !known.has(group));
+    if (missing.length === 0) return known;
+    const texts = await new Promise<readonly (Buffer | null)[]>((resolve, reject) => this.link.getAll(missing.map((group) => group.key), limitMs, resolve, reject));
+    missing.forEach((group, i) => known.set(group, seen(group, texts[i] ?? null)));
+    return known;
+  }
+
+  /** The entry that `bytes` are, if it is valid. Asks for the generations that it names and `known` lacks. */
+  async judge(key: string, namespace: string | undefined, bytes: Buffer, known: Generations, limitMs: number): Promise<RedisEntry | undefined> {
+    const wanted = this.#wanted(key, namespace);
+    // What only looks like an entry to the scripts, because it was cut, must not keep loads from replacing it.
+    const envelope = isEntry(bytes) ? await this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
+    if (envelope === undefined) {
+      if (bytes.length > 0) this.#useless(wanted, bytes, undefined);
+      return undefined;
+    }
+    const groups = this.keys.groupsOf(key, namespace, envelope.header.tags);
+    return this.#entry(wanted, envelope, bytes, softenedAt(marksOf(bytes), groups, await this.generationsOf(groups, limitMs, known)));
+  }
+
+  /** What a read would find an entry to be, told by its head. */
+  async statesOf(heads: readonly (EntryHead | undefined)[], limitMs: number, known: Generations = new Map()): Promise<EntryState[]> {
+    const groupsOf = ({ key, namespace, tags }: EntryHead): Group[] => this.keys.groupsOf(key, namespace, tags);
+    await this.generationsOf(heads.flatMap((head) => (head === undefined ? [] : groupsOf(head))), limitMs, known);
+    const nowMs = this.link.time.nowMs();
+    return heads.map((head) => {
+      const softenedMs = head && softenedAt(head.marks, groupsOf(head), known);
+      if (head === undefined || softenedMs === undefined) return 'invalid';
+      const freshUntilMs = Math.min(head.freshUntilMs, softenedMs);
+      if (freshUntilMs > nowMs && !head.isSoftened && softenedMs === Infinity) return 'fresh';
+      return freshUntilMs + head.staleMs > nowMs ? 'stale' : 'invalid';
+    });
+  }
+
+  /** An entry that this process has just stored. */
+  stored(envelope: OpenEnvelope, revision: string, keptUntilMs: { fresh: number; stale: number }, sizeBytes: number): RedisEntry {
+    const { header } = envelope;
+    const note = this.#note(this.keys.entry(header.key, header.namespace), revision, header);
+    note.isUseless = false;
+    return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.clock, sizeBytes });
+  }
+
+  #wanted(key: string, namespace: string | undefined): Wanted {
+    const scope = this.keys.scope(namespace);
+    const name = scope.prefix + key;
+    const note = this.#notes.get(name);
+    const tags = note?.tags;
+    const isUntagged = tags === undefined || tags.length === 0;
+    return { key, namespace, name, note, groups: isUntagged && scope.groups !== undefined ? scope.groups : this.keys.groupsOf(key, namespace, tags ?? []) };
+  }
+
+  #askAll(requests: readonly Request[]): void {
+    let start = 0;
+    for (let end = 0, entries = 0; end < requests.length; end++) {
+      entries += (requests[end] as Request).wanted.length;
+      if (entries < ENTRIES_PER_COMMAND && end + 1 < requests.length) continue;
+      this.#ask(start === 0 && end + 1 === requests.length ? requests : requests.slice(start, end + 1));
+      start = end + 1;
+      entries = 0;
+    }
+  }
+
+  #ask(together: readonly Request[]): void {
+    const id = ++requests;
+    const names: string[] = [];
+    let limitMs = 0;
+    for (const request of together) {
+      limitMs = Math.max(limitMs, request.limitMs);
+      for (const { name } of request.wanted) names.push(name);
+    }
+    const groups: Group[] = [];
+    const want = (group: Group): void => {
+      if (group.askedIn === id) return;
+      group.askedIn = id;
+      groups.push(group);
+      names.push(group.key);
+    };
+    for (const { wanted } of together) for (const { groups: own } of wanted) for (const group of own) want(group);
+    const dueMs = idleMs(this.clock) + limitMs;
+    this.link.getAll(
+      names,
+      limitMs,
+      (answers) => {
+        const first = names.length - groups.length;
+        for (let i = 0; i < groups.length; i++) (groups[i] as Group).answer = seen(groups[i] as Group, answers[first + i] as Buffer | null);
+        let next = 0;
+        for (const request of together) {
+          const start = next;
+          next += request.wanted.length;
+          request.answer(this.#entries(request.wanted, answers, start, { groups, dueMs }));
+        }
+      },
+      (error) => {
+        for (const request of together) request.reject(error);
+      },
+    );
+  }
+
+  #entries(wanted: readonly Wanted[], answers: readonly (Buffer | null)[], start: number, asked: Asked): Awaitable<(RedisEntry | undefined)[]> {
+    const entries: (RedisEntry | undefined)[] = [];
+    let late: Promise<void>[] | undefined;
+    for (let i = 0; i < wanted.length; i++) {
+      const found = this.#judged(wanted[i] as Wanted, answers[start + i] as Buffer | null, asked);
+      if (found instanceof Promise) (late ??= []).push(found.then((entry) => void (entries[i] = entry)));
+      else entries[i] = found;
+    }
+    return late === undefined ? entries : Promise.all(late).then(() => entries);
+  }
+
+  #judged(wanted: Wanted, bytes: Buffer | null, { groups, dueMs }: Asked): Awaitable<RedisEntry | undefined> {
+    if (bytes === null || !isEntry(bytes)) return undefined;
+    // What is marked as those of its groups are that were asked for is valid. All else takes a closer look.
+    if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
+      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - idleMs(this.clock));
+    }
+    const { note } = wanted;
+    const header = note?.revision === revisionOf(bytes) ? note.header : undefined;
+    const envelope = this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted, header);
+    if (envelope instanceof Promise) return envelope.then((opened) => this.#opened(wanted, opened, bytes));
+    return this.#opened(wanted, envelope, bytes);
+  }
+
+  #opened(wanted: Wanted, envelope: OpenEnvelope | undefined, bytes: Buffer): RedisEntry | undefined {
+    if (envelope !== undefined) return this.#entry(wanted, envelope, bytes, Infinity);
+    this.#useless(wanted, bytes, undefined);
+    return undefined;
+  }
+
+  /** @param softenedMs as `softenedAt` tells it */
+  #entry({ name }: Wanted, envelope: OpenEnvelope, bytes: Buffer, softenedMs: number | undefined): RedisEntry | undefined {
+    const { freshUntilMs, staleMs, isSoftened } = timesOf(bytes);
+    const nowMs = this.clock.coarseNowMs();
+    const endMs = this.link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
+    const freshMs = isSoftened || softenedMs !== Infinity ? Math.min(endMs, nowMs) : endMs;
+    if (softenedMs === undefined || freshMs + staleMs <= nowMs) {
+      this.#useless({ name }, bytes, envelope.header);
+      return undefined;
+    }
+    const note = this.#note(name, revisionOf(bytes), envelope.header);
+    note.isUseless = freshMs <= nowMs;
+    return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.clock, sizeBytes: bytes.length });
+  }
+
+  #useless({ name }: Pick<Wanted, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {
+    this.#note(name, revisionOf(bytes), header).isUseless = true;
+  }
+
+  #note(name: string, revision: string, header: EntryHeader | undefined): EntryNote {
+    const note = this.#notes.get(name);
+    return note?.revision === revision ? note : this.#notes.put(name, { revision, tags: header?.tags ?? [], header, isUseless: false, hits: 0, lastReadAtMs: 0 });
+  }
+}
+
+/** What the server has for a group; remembered as the best guess for the next store. */
+export function seen(group: Group, answer: Buffer | null): Generation | undefined {
+  const text = answer?.toString('latin1');
+  if (group.known?.text !== text) group.known = readGeneration(text);
+  return group.known;
+}
+
+/** Whether the marks are those of entries in these groups and no others, by the answers that are being looked at. */
+function isMarkedFor(groups: readonly Group[], marks: string): boolean {
+  if (marks.length !== groups.length * MARK_LENGTH) return false;
+  for (let i = 0; i < groups.length; i++) {
+    const mark = (groups[i] as Group).answer?.mark;
+    if (mark === undefined || !marks.startsWith(mark, i * MARK_LENGTH)) return false;
+  }
+  return true;
+}
+
+function generationsIn(groups: readonly Group[]): Generations {
+  return new Map(groups.map((group) => [group, group.answer]));
+}
+
+/**
+ * When an entry with these marks was softly invalidated, on the scale of the server; `Infinity` where it was not, and
+ * `undefined` where it is invalid.
+ */
+function softenedAt(marks: string, groups: readonly Group[], generations: Generations): number | undefined {
+  if (marks.length !== groups.length * MARK_LENGTH) return undefined;
+  let at = Infinity;
+  for (let i = 0; i < groups.length; i++) {
+    const generation = generations.get(groups[i] as Group);
+    if (generation === undefined) return undefined;
+    const mark = marks.slice(i * MARK_LENGTH, (i + 1) * MARK_LENGTH);
+    if (mark === generation.mark) continue;
+    const since = staleSince(mark, generation);
+    if (since === undefined) return undefined;
+    at = Math.min(at, since);
+  }
+  return at;
+}
+
+function sameTags(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((tag, i) => tag === b[i]);
+}

@@ -1,0 +1,119 @@
+import { escapeGlob } from '../../../core/vocabulary/glob.js';
+import type { RedisLink } from '../connection/redis-link.js';
+import { plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
+
+/** How many names one step looks at: a few hundred microseconds of the server. */
+const STEP = 500;
+/** How often a walk over all servers begins anew because entries were on their way from one to another. */
+const MAX_WALKS = 4;
+
+/** An index, and how many of its members are live. */
+export interface CountedIndex {
+  readonly index: string;
+  readonly live: number;
+}
+
+/** A member of an index as Redis tells it, and its time as text. */
+export type ScoredMember = readonly [member: string, untilMs: string];
+
+/** Some members of an index, and where to go on: '0' at its end. */
+export interface IndexPage {
+  readonly scored: readonly ScoredMember[];
+  readonly cursor: string;
+}
+
+/** Goes through what is stored, in steps that no other client of the server feels. */
+export class EntryWalk {
+  constructor(
+    private readonly wire: RedisWire,
+    private readonly link: RedisLink,
+    private readonly limitMs: number,
+  ) {}
+
+  /** The members of an index, some at a time. Each that is there throughout is met, some perhaps twice. */
+  async *members(index: string): AsyncGenerator<string[]> {
+    for await (const scored of this.#scored(index)) yield scored.map(([member]) => member);
+  }
+
+  /** How many live members several indexes have together, each counted once: takes time in proportion to all but the largest. */
+  async union(indexes: readonly CountedIndex[]): Promise<number> {
+    const [largest, ...others] = indexes.filter(({ live }) => live > 0).sort((a, b) => b.live - a.live);
+    if (largest === undefined) return 0;
+    let count = largest.live;
+    const before = [largest];
+    for (const next of others) {
+      const seen = new Set<string>();
+      for await (const scored of this.#scored(next.index)) {
+        const nowMs = this.link.time.nowMs();
+        const live = scored.flatMap(([member, untilMs]) => (Number(untilMs) > nowMs && !seen.has(member) ? [member] : []));
+        for (const member of live) seen.add(member);
+        count += await this.#inNone(live, before);
+      }
+      before.push(next);
+    }
+    return count;
+  }
+
+  /**
+   * The names of keys that begin with `scope` and may match a pattern behind it, on all servers.
+   * @param rest is waited for after each step
+   */
+  async *names(scope: string, pattern: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
+    // The kit's own matching decides: the server's goes by bytes. Only what stands before the first wildcard is left to it.
+    const literal = /^[^*?[\]\\]*/.exec(pattern)?.[0] ?? '';
+    const match = `${escapeGlob(scope + literal)}*`;
+    for (let walks = 0; walks < MAX_WALKS; walks++) {
+      const masters = this.wire.masters();
+      for (const master of masters) yield* this.#namesOn(master, match, rest);
+      if (masters.join() === this.wire.masters().join()) return;
+    }
+    throw new Error('The masters of the cluster changed while its entries were walked through.');
+  }
+
+  async *#namesOn(master: string, match: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
+    let cursor = '0';
+    do {
+      const from = cursor;
+      const step = await this.link.within(this.limitMs, () => this.wire.scan(master, from, match, STEP));
+      cursor = step.cursor;
+      if (step.keys.length > 0) yield [...step.keys];
+      await rest?.();
+    } while (cursor !== '0');
+  }
+
+  /** One step through each of several indexes, of about so many members, in one round trip. */
+  async pages(places: readonly { readonly index: string; readonly cursor: string }[], count: number): Promise<IndexPage[]> {
+    const replies = await this.link.run(places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)), this.limitMs);
+    return replies.map(pageIn);
+  }
+
+  /** How many members indexes have; 0 for one that cannot be read. */
+  async sizes(indexes: readonly string[]): Promise<number[]> {
+    const replies = await this.link.run(indexes.map((index) => plain('ZCARD', index)), this.limitMs);
+    return replies.map((reply) => (typeof reply === 'number' ? reply : 0));
+  }
+
+  async *#scored(index: string): AsyncGenerator<readonly ScoredMember[]> {
+    let cursor = '0';
+    do {
+      const [page] = (await this.pages([{ index, cursor }], STEP)) as [IndexPage];
+      cursor = page.cursor;
+      if (page.scored.length > 0) yield page.scored;
+    } while (cursor !== '0');
+  }
+
+  async #inNone(members: readonly string[], indexes: readonly CountedIndex[]): Promise<number> {
+    if (members.length === 0) return 0;
+    const replies = await this.link.run(indexes.map(({ index }) => plain('ZMSCORE', index, ...members)), this.limitMs);
+    for (const reply of replies) if (reply instanceof Error) throw reply;
+    return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
+  }
+}
+
+function pageIn(reply: Reply): IndexPage {
+  if (reply instanceof Error) throw reply;
+  const [cursor, flat] = reply as [Buffer, Reply[]];
+  const scored: ScoredMember[] = [];
+  for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), String(flat[i + 1])]);
+  return { scored, cursor: cursor.toString('latin1') };
+}

@@ -1,0 +1,269 @@
+import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
+import { MAX_TAGS } from '../../../core/vocabulary/cache-key.js';
+import type { EntryCodec, Envelope } from '../../../core/values/codec.js';
+import type { EntryDraft } from '../../../core/ports/cache-adapter.port.js';
+import type { Clock } from '../../../core/ports/clock.port.js';
+import { type EntryReader, seen } from './entry-reader.js';
+import { entryRecord, isOfGroupsOf, readHead, USUAL_HEAD_BYTES } from '../protocol/entry-record.js';
+import { type Generation, newGeneration, randomId } from '../protocol/generation.js';
+import { memberTime } from '../protocol/member-time.js';
+import type { RedisEntry } from './redis-entry.js';
+import type { Group, RedisKeys } from '../protocol/redis-keys.js';
+import type { RedisLink } from '../connection/redis-link.js';
+import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { ENTER, LEAVE, REMOVE, STORE } from '../protocol/scripts.js';
+
+/** The largest entry, as it is stored: Redis serves one command at a time, and a longer one would be felt by everybody. */
+export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
+
+/** How long the generation of a group that became empty is kept for loads that hold it. */
+export const EMPTY_GROUP_MS = 5_000;
+/** So many members are entered by one script. */
+const MEMBERS_PER_SCRIPT = 200;
+
+/** An entry ready to be stored, but for the marks of its generations. */
+export interface Prepared {
+  readonly draft: EntryDraft;
+  readonly member: string;
+  readonly name: string;
+  readonly groups: readonly Group[];
+  readonly envelope: Envelope;
+  readonly bytes: Buffer;
+  readonly revision: string;
+}
+
+/** The generations that entries are marked with. */
+export interface Marks {
+  readonly of: Map<Group, Generation>;
+  /**
+   * Those that were made up for groups that are not known to have one, and were never sent. Only such a one may be put where
+   * there is none: any other may have been ended meanwhile, and must not come back.
+   */
+  readonly unsent: Set<Group>;
+}
+
+/** How the storing of one entry ended. One that is `unlisted` is stored, but an index that should name it does not. */
+export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | StoreFailure;
+
+export interface StoreFailure {
+  readonly state: 'failed' | 'unlisted';
+  readonly reason: Error;
+}
+
+export class EntryWriter {
+  #onStored: (entries: readonly Prepared[]) => void = () => undefined;
+
+  constructor(
+    private readonly keys: RedisKeys,
+    private readonly link: RedisLink,
+    private readonly reader: EntryReader,
+    private readonly codec: EntryCodec,
+    private readonly clock: Clock,
+  ) {}
+
+  /** From now on `listener` is called with entries that were sent and answered for. Called once. */
+  listen(listener: (entries: readonly Prepared[]) => void): void {
+    this.#onStored = listener;
+  }
+
+  /** Encodes everything before anything is sent. @throws CacheSerializationError, CacheConfigError */
+  prepare(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Prepared[]> {
+    return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace)));
+  }
+
+  /** The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it. @throws CacheSerializationError */
+  async prepareLoaded(drafts: readonly EntryDraft[], namespace: string | undefined, onRefused: (error: unknown) => void): Promise<Prepared[]> {
+    try {
+      return await this.prepare(drafts, namespace);
+    } catch (refused) {
+      if (!(refused instanceof CacheConfigError)) throw refused;
+    }
+    const orNothing = (draft: EntryDraft) => (error: unknown) => {
+      if (!(error instanceof CacheConfigError)) throw error;
+      onRefused(error);
+      return this.#prepareOne({ ...draft, value: null, ttlMs: 0, staleMs: 0, tags: [] }, namespace);
+    };
+    return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace).catch(orNothing(draft))));
+  }
+
+  /** The generations that entries are marked with when there is no load to remember them: the last ones seen, or new ones. */
+  guess(prepared: readonly Prepared[]): Marks {
+    const groups = new Set(prepared.flatMap(({ groups }) => groups));
+    const unsent = new Set([...groups].filter(({ known }) => known === undefined));
+    return { of: new Map([...groups].map((group) => [group, group.known ?? newGeneration()])), unsent };
+  }
+
+  /**
+   * Stores entries and enters them in their groups, one round trip. What a load brings (`tokenOf`) is stored where its
+   * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
+   */
+  async store(prepared: readonly Prepared[], marks: Marks, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
+    const enters = [...membersOf(prepared)].flatMap(([group, members]) => this.#enterCommands(group, members, marks, tokenOf !== undefined));
+    const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
+    const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
+    this.#onStored(prepared);
+    const refusals = this.#refusals(enters, replies.slice(stores.length), marks.of);
+    return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, refusals));
+  }
+
+  /** The entry as it was just stored. */
+  async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<RedisEntry | undefined> {
+    const opened = await this.codec.open(bytes, envelope);
+    if (opened === undefined) return undefined;
+    const freshMs = this.clock.nowMs() + draft.ttlMs;
+    return this.reader.stored(opened, revision, { fresh: freshMs, stale: freshMs + draft.staleMs }, bytes.length);
+  }
+
+  /**
+   * Undoes what was sent of entries that were not accepted: they may be entered in groups, and be stored under marks that
+   * are no longer valid. Nobody waits for it.
+   */
+  async discard(refused: readonly Prepared[], limitMs: number): Promise<void> {
+    if (refused.length === 0) return;
+    const remove = refused.map(({ name, revision }) => call(REMOVE, [name], revision, this.keys.wake));
+    const look = refused.map(({ name }) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1));
+    const replies = (await this.link.run([...remove, ...look], limitMs)).slice(remove.length);
+    const leave = refused.flatMap(({ member, groups, envelope: { key, namespace } }, i) => {
+      const reply = replies[i] as Reply;
+      const head = Buffer.isBuffer(reply) ? readHead(reply) : undefined;
+      const kept = head === undefined ? [] : this.keys.groupsOf(key, namespace, head.tags);
+      return this.#leaveCommands(member, groups.filter((group) => !kept.includes(group)));
+    });
+    this.link.post(leave);
+  }
+
+  /** Takes what was removed, as the heads tell, out of its groups; but not out of `kept`. Nobody waits for it. */
+  forget(heads: readonly Reply[], kept: readonly Group[] = []): void {
+    const commands = this.forgetCommands(heads, kept);
+    if (commands.length > 0) this.link.post(commands);
+  }
+
+  /** What takes removed entries out of their groups, for who waits for it. */
+  forgetCommands(heads: readonly Reply[], kept: readonly Group[] = []): Command[] {
+    const leaving = new Map<Group, string[]>();
+    for (const head of heads) {
+      const was = Buffer.isBuffer(head) && head.length > 0 ? readHead(head) : undefined;
+      if (was === undefined) continue;
+      const member = this.keys.member(was.key, was.namespace);
+      for (const group of this.keys.groupsOf(was.key, was.namespace, was.tags)) {
+        const members = leaving.get(group);
+        if (members === undefined) leaving.set(group, [member]);
+        else members.push(member);
+      }
+    }
+    for (const group of kept) leaving.delete(group);
+    return [...leaving].map(([group, members]) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, ...members));
+  }
+
+  /** Lets the generation of a group go, if nothing is in it. */
+  retireCommands(group: Group): Command[] {
+    return this.#leaveCommands('', [group]);
+  }
+
+  async #prepareOne(draft: EntryDraft, namespace: string | undefined): Promise<Prepared> {
+    const { key, value, ttlMs, staleMs, loadMs } = draft;
+    const tags = draft.tags.length === 0 ? draft.tags : [...new Set(draft.tags)];
+    const envelope = { key, namespace, tags, createdAtMs: draft.createdAtMs ?? this.clock.wallMs(), ttlMs, staleMs, loadMs, value };
+    const encoding = this.codec.encode(envelope);
+    const bytes = encoding instanceof Promise ? await encoding : encoding;
+    const member = this.keys.member(key, namespace);
+    const groups = this.keys.groupsOf(key, namespace, tags);
+    if (bytes.length > MAX_ENTRY_BYTES) {
+      throw new CacheConfigError(`Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`);
+    }
+    if (tags.length > MAX_TAGS) throw new CacheConfigError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${tags.length}.`);
+    return { draft, member, name: this.keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
+  }
+
+  #storeCommand(each: Prepared, marks: Map<Group, Generation>, limitMs: number, token: string): Command {
+    const { draft } = each;
+    const latestMs = this.link.latestMs(limitMs);
+    if (draft.ttlMs <= 0) return call(STORE, [each.name], token, '', '', latestMs, this.keys.wake);
+    const freshUntilMs = this.link.time.nowMs() + draft.ttlMs;
+    const own = each.groups.map((group) => (marks.get(group) as Generation).mark);
+    const record = entryRecord(each.revision, { freshUntilMs, staleMs: draft.staleMs }, own, each.bytes);
+    return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
+  }
+
+  #enterCommands(group: Group, members: readonly Prepared[], marks: Marks, isLoad: boolean): { group: Group; command: Command }[] {
+    const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
+    const { text } = marks.of.get(group) as Generation;
+    const nowMs = this.link.time.nowMs();
+    const commands = [];
+    for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
+      const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, memberTime(nowMs, draft.ttlMs + draft.staleMs), envelope.createdAtMs]);
+      // Sent once, here: what comes later may come after its end.
+      const substitute = marks.unsent.delete(group) ? text : newGeneration().text;
+      commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', substitute, keepMs, ...some) });
+    }
+    return commands;
+  }
+
+  /** The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns what it is now. */
+  #refusals(enters: readonly { group: Group }[], replies: readonly Reply[], marks: Map<Group, Generation>): Map<Group, 'outdated' | Error> {
+    const refusals = new Map<Group, 'outdated' | Error>();
+    enters.forEach(({ group }, i) => {
+      const reply = replies[i] as Reply;
+      if (reply instanceof Error) {
+        refusals.set(group, reply);
+        return;
+      }
+      const [isEntered, text] = reply as [number, Buffer];
+      const current = seen(group, text);
+      if (isEntered === 1 && current?.mark === marks.get(group)?.mark) return;
+      if (!refusals.has(group)) refusals.set(group, 'outdated');
+      if (current !== undefined) marks.set(group, current);
+    });
+    return refusals;
+  }
+
+  #ended(each: Prepared, reply: Reply, refusals: ReadonlyMap<Group, 'outdated' | Error>): Stored {
+    if (reply instanceof Error) return { state: 'failed', reason: reply };
+    const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
+    const state = answer.toString('latin1') as 'stored' | 'refused' | 'late' | 'failed';
+    const isThere = state === 'stored' && each.draft.ttlMs > 0;
+    if (head.length > 0) this.#forgetReplaced(head, each, isThere);
+    if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
+    if (state !== 'stored') return { state };
+    this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
+    if (!isThere || refusals.size === 0) return { state };
+    const found = each.groups.flatMap((group) => refusals.get(group) ?? []);
+    const fault = found.find((refusal) => refusal instanceof Error);
+    if (fault !== undefined) return { state: 'unlisted', reason: fault };
+    return { state: found.length > 0 ? 'refused' : 'stored' };
+  }
+
+  /** Takes an entry that was replaced, or removed, out of the groups in which it is no more. */
+  #forgetReplaced(head: Buffer, { envelope, groups }: Prepared, isThere: boolean): void {
+    if (isThere && isOfGroupsOf(head, envelope)) return;
+    this.forget([head], isThere ? groups : []);
+  }
+
+  #leaveCommands(member: string, groups: readonly Group[]): Command[] {
+    return groups.map((group) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, member));
+  }
+}
+
+/** Those that are to be stored, by the groups that they are to be in. */
+function membersOf(prepared: readonly Prepared[]): Map<Group, Prepared[]> {
+  const members = new Map<Group, Prepared[]>();
+  for (const each of prepared) {
+    if (each.draft.ttlMs <= 0) continue;
+    for (const group of each.groups) {
+      const known = members.get(group);
+      if (known === undefined) members.set(group, [each]);
+      else known.push(each);
+    }
+  }
+  return members;
+}
+
+/** The keys of a group that know its members, as the scripts take them. */
+export function indexKeys({ key, index, created }: Group): string[] {
+  return created === undefined ? [key, index] : [key, index, created];
+}
+
+/** As PX takes it; '' for ever. */
+function wholeMs(ms: number): number | '' {
+  return ms === Infinity ? '' : Math.max(1, Math.ceil(ms));
+}

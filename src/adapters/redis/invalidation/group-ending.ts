@@ -1,0 +1,101 @@
+import type { CountedIndex } from '../entries/entry-walk.js';
+import { type Generation, randomId, readGeneration } from '../protocol/generation.js';
+import type { Group } from '../protocol/redis-keys.js';
+import type { RedisParts } from '../entries/redis-parts.js';
+import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/redis-wire.js';
+import { END, REPLACE } from '../protocol/scripts.js';
+import { epochPartOf } from '../protocol/tag-epochs.js';
+import type { TrashSweeper } from './trash-sweeper.js';
+
+/** A group that an invalidation has ended, or would have. */
+export interface Ended extends CountedIndex {
+  readonly group: Group;
+  /** What its entries were valid by. */
+  readonly generation: Generation | undefined;
+  /** Whether its index, or what became of it, is still to be gone through. */
+  readonly isTrash: boolean;
+}
+
+export interface Ending {
+  /** In the order of the groups; an error where the server did not end one. */
+  readonly ended: readonly (Ended | Error)[];
+  /** Whether indexes may name entries that were out of view before. */
+  readonly isSweeping: boolean;
+}
+
+/** Ends the generations of groups, and has what is left of them freed. */
+export class GroupEnding {
+  constructor(
+    private readonly parts: RedisParts,
+    private readonly sweeper: TrashSweeper,
+  ) {}
+
+  /**
+   * Removes the ids of parts of all tags, before the generations, see tag-epochs.ts. Answers commands that must come first
+   * in the pipeline: on one server their order is enough, in a cluster they are run here.
+   */
+  async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {
+    if (tags.length === 0) return [];
+    const epochs = plain('HDEL', this.parts.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
+    if (!this.parts.isCluster) return [epochs];
+    checkForgotten(await this.parts.link.run([epochs], this.parts.limitMs));
+    return [];
+  }
+
+  /** @param first what `forgetEpochs` has answered */
+  async end(groups: readonly Group[], isDryRun: boolean, first: readonly Command[] = []): Promise<Ending> {
+    const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
+    const commands = ends.map(({ group, trash }) => yielding(call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], isDryRun ? 1 : 0)));
+    const isAtWork = this.sweeper.isAtWork();
+    const look = plain('EXISTS', this.parts.keys.trash);
+    // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
+    // A server that is full refuses it; then only this process knows.
+    const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
+    const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
+    checkForgotten(answers.slice(0, first.length));
+    const replies = answers.slice(first.length + 1 + register.length);
+    const ended = ends.map(({ group, trash }, i) => endedBy(replies[i] as Reply, group, isDryRun ? group.index : trash));
+    if (ended.some(isOnItsWay)) await this.#endOnTheWay(ended, ends, isDryRun);
+    if (!isDryRun) for (const group of groups) group.known = undefined;
+    return { ended, isSweeping: isAtWork || answers[first.length] === 1 };
+  }
+
+  /**
+   * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets another id,
+   * so that it stays where the index is and entries can be stored; the index cannot be set aside and is gone through where it is.
+   */
+  async #endOnTheWay(ended: (Ended | Error)[], ends: readonly { group: Group; trash: string }[], isDryRun: boolean): Promise<void> {
+    const places = ended.flatMap((each, i) => (isOnItsWay(each) ? [i] : []));
+    const moving = places.map((i) => ends[i] as { group: Group; trash: string });
+    const afterMs = `(${Math.floor(this.parts.link.time.nowMs())}`;
+    const steps = moving.flatMap(({ group: { key, index } }) => [isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()), plain('ZCOUNT', index, afterMs, '+inf')]);
+    const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...moving.map(({ group }) => group.index))];
+    const replies = (await this.parts.link.run([...register, ...steps], this.parts.limitMs)).slice(register.length);
+    places.forEach((place, i) => (ended[place] = endedInSteps(replies[2 * i] as Reply, replies[2 * i + 1] as Reply, (moving[i] as { group: Group }).group)));
+    if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
+  }
+
+  /** Has freed what ended groups have left. */
+  sweep({ ended }: Ending): void {
+    const done = ended.filter((each): each is Ended => !(each instanceof Error));
+    this.sweeper.add(done.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+    this.sweeper.strike(done.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
+  }
+}
+
+function endedBy(reply: Reply, group: Group, index: string): Ended | Error {
+  if (reply instanceof Error) return reply;
+  const [live, isTrash, text] = reply as [number, number, Buffer];
+  return { group, index, live, isTrash: isTrash === 1, generation: readGeneration(text.toString('latin1')) };
+}
+
+function endedInSteps(text: Reply, live: Reply, group: Group): Ended | Error {
+  if (text instanceof Error) return text;
+  const generation = readGeneration(Buffer.isBuffer(text) ? text.toString('latin1') : undefined);
+  return { group, index: group.index, live: typeof live === 'number' ? live : 0, isTrash: true, generation };
+}
+
+/** Whether ids of parts of all tags are removed. What is no hash holds none. */
+export function checkForgotten(replies: readonly Reply[]): void {
+  for (const reply of replies) if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
+}

@@ -1,0 +1,169 @@
+import { compileGlob } from '../../../core/vocabulary/glob.js';
+import type { InvalidationTarget } from '../../../core/ports/cache-adapter.port.js';
+import { type Generations, seen } from '../entries/entry-reader.js';
+import { type EntryHead, readHead } from '../protocol/entry-record.js';
+import { checkForgotten, type Ended, type GroupEnding } from './group-ending.js';
+import { readHeads } from '../entries/head-reader.js';
+import type { Group } from '../protocol/redis-keys.js';
+import type { How, RedisParts } from '../entries/redis-parts.js';
+import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
+import type { TagConjunction } from './tag-conjunction.js';
+import type { TrashSweeper } from './trash-sweeper.js';
+
+/*
+ * Everything that takes entries out of view. Two ways:
+ *
+ *   by name     keys, patterns, and entries that carry all of several tags: the entry, or its placeholder, is removed or
+ *               softened where it stands. This fences loads, too: their leases are in there.
+ *   by group    a tag, a namespace, everything: the generation is ended, one short command whatever the number of entries.
+ *               What is left over is freed by and by (see trash-sweeper.ts).
+ *
+ * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
+ * entry in several of the groups is counted once. An index may still name what another invalidation, of any process, took
+ * out of view a moment ago: while there is trash the heads of a small group are looked at, too.
+ */
+
+export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
+
+/** So many entries are looked at in one round trip. */
+const NAMES_AT_ONCE = 200;
+/** The members of a larger group are counted by its index, though that may name some that are out of view already. */
+const COUNTED_BY_HEADS = 1_000;
+
+export class Invalidator {
+  constructor(
+    private readonly parts: RedisParts,
+    private readonly conjunctions: TagConjunction,
+    private readonly ending: GroupEnding,
+    private readonly sweeper: TrashSweeper,
+  ) {}
+
+  /** How many live entries it took out of view. Rejects when the server did not do all of it. */
+  run(target: Target, how: How): Promise<number> {
+    switch (target.kind) {
+      case 'keys':
+        return this.#byName([...new Set(target.keys)].map((key) => this.parts.keys.entry(key, target.namespace)), how);
+      case 'tags':
+        return this.#tags([...new Set(target.tags)], target.mode, how);
+      case 'namespace':
+        return this.sweeper.settled().then(() => this.#groups([this.parts.keys.namespace(target.namespace)], how));
+      case 'pattern':
+        return this.#pattern(target.pattern, target.namespace, how);
+      case 'all':
+        return this.sweeper.settled().then(() => this.#groups(this.parts.keys.everything, how));
+    }
+  }
+
+  async #byName(names: readonly string[], how: How): Promise<number> {
+    let count = 0;
+    for (let i = 0; i < names.length; i += NAMES_AT_ONCE) count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), how);
+    return count;
+  }
+
+  async #someByName(names: readonly string[], { soft, dryRun }: How): Promise<number> {
+    if (dryRun) return this.#count(await readHeads(this.parts.link, names, this.parts.limitMs), soft);
+    const script = soft ? SOFTEN : REMOVE;
+    const groups = this.#expectedGroups(names);
+    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.parts.keys.wake));
+    const replies = await this.parts.link.run([...commands, ...groups.map(({ key }) => plain('GET', key))], this.parts.limitMs);
+    const heads = replies.slice(0, names.length).map((reply) => (soft ? (replyOf(reply) as Buffer[])[1] : replyOf(reply)) as Buffer);
+    const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
+    const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
+    const count = await this.#count(heads.map((head) => (head.length === 0 ? undefined : readHead(head))), soft, known);
+    if (!soft) this.parts.writer.forget(heads);
+    return count;
+  }
+
+  /** What decides whether the entries are valid, as far as it is known without them: it can be asked for on the same way. */
+  #expectedGroups(names: readonly string[]): Group[] {
+    const { keys, reader } = this.parts;
+    const groups = names.map((name) => {
+      const { key, namespace } = keys.parse(name);
+      return keys.groupsOf(key, namespace, reader.tagsOf(key, namespace));
+    });
+    return [...new Set(groups.flat())];
+  }
+
+  async #count(heads: readonly (EntryHead | undefined)[], isSoft: boolean, known?: Generations): Promise<number> {
+    const states = await this.parts.reader.statesOf(heads, this.parts.limitMs, known);
+    return states.filter((state) => state === 'fresh' || (state === 'stale' && !isSoft)).length;
+  }
+
+  async #tags(tags: readonly string[], mode: 'any' | 'all', how: How): Promise<number> {
+    if (tags.length === 0) return 0;
+    const groups = tags.map((tag) => this.parts.keys.tag(tag));
+    await this.sweeper.settled();
+    const first = how.dryRun ? [] : await this.ending.forgetEpochs(tags);
+    return mode === 'all' && groups.length > 1 ? this.#conjunction(tags, groups, how, first) : this.#groups(groups, how, first);
+  }
+
+  async #groups(groups: readonly Group[], { soft, dryRun }: How, first: readonly Command[] = []): Promise<number> {
+    if (soft) return this.#softenGroups(groups, dryRun, first);
+    const ending = await this.ending.end(groups, dryRun, first);
+    const { ended, isSweeping } = ending;
+    try {
+      return await this.#countEnded(ended.map(checked), isSweeping);
+    } finally {
+      if (!dryRun) this.ending.sweep(ending);
+    }
+  }
+
+  async #countEnded(ended: readonly Ended[], isSweeping: boolean): Promise<number> {
+    const atMost = ended.reduce((sum, { live }) => sum + live, 0);
+    if (isSweeping && atMost <= COUNTED_BY_HEADS) return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
+    // Parts of everything have no member in common.
+    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.parts.walk.union(ended);
+  }
+
+  async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
+    const before = await this.parts.reader.generationsOf(groups, this.parts.limitMs);
+    const forgotten = isDryRun ? [] : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
+    checkForgotten(forgotten.slice(0, first.length));
+    forgotten.slice(first.length).forEach(replyOf);
+    return this.#countMembers(groups, true, before);
+  }
+
+  /** How many of the entries that the indexes name are live, each counted once. @param before the generations that they are to be judged by */
+  async #countMembers(indexes: readonly { readonly index: string }[], isSoft: boolean, before: Generations): Promise<number> {
+    const counted = new Set<string>();
+    let count = 0;
+    for (const { index } of indexes) {
+      for await (const members of this.parts.walk.members(index)) {
+        const unseen = members.filter((member) => !counted.has(member));
+        unseen.forEach((member) => counted.add(member));
+        const heads = await readHeads(this.parts.link, unseen.map((member) => this.parts.keys.entryPrefix + member), this.parts.limitMs);
+        count += await this.#count(heads, isSoft, new Map(before));
+      }
+    }
+    return count;
+  }
+
+  async #conjunction(tags: readonly string[], groups: readonly Group[], how: How, first: readonly Command[]): Promise<number> {
+    const answers = await this.parts.link.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))], this.parts.limitMs);
+    checkForgotten(answers.slice(0, first.length));
+    const sizes = answers.slice(first.length).map(replyOf) as number[];
+    const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
+    return this.conjunctions.run(tags, rarest, how);
+  }
+
+  async #pattern(pattern: string, namespace: string | undefined, how: How): Promise<number> {
+    const isMatch = compileGlob(pattern);
+    const scope = this.parts.keys.entry('', namespace);
+    let count = 0;
+    for await (const names of this.parts.walk.names(scope, pattern)) {
+      count += await this.#byName(names.filter((name) => isMatch(name.slice(scope.length))), how);
+    }
+    return count;
+  }
+}
+
+function replyOf(reply: Reply | undefined): Reply {
+  if (reply instanceof Error) throw reply;
+  return reply as Reply;
+}
+
+function checked(ended: Ended | Error): Ended {
+  if (ended instanceof Error) throw ended;
+  return ended;
+}

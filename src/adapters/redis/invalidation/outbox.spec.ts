@@ -1,0 +1,316 @@
+import { describe, expect, it } from '@jest/globals';
+import { settle, times } from '../../../../test/support/cache-with.js';
+import { FakeClock } from '../../../testing/fake-clock.js';
+import type { Target } from './invalidator.js';
+import { type Courier, type Invalidation, Outbox } from './outbox.js';
+
+const key = (name: string, namespace?: string): Target => ({ kind: 'keys', keys: [name], namespace });
+const tag = (...tags: string[]): Target => ({ kind: 'tags', tags, mode: 'any' });
+const allOf = (...tags: string[]): Target => ({ kind: 'tags', tags, mode: 'all' });
+const pattern = (text: string, namespace?: string): Target => ({ kind: 'pattern', pattern: text, namespace });
+
+/** Takes what it is given, one lane for each first letter of a key, and does what the test says. */
+class TestCourier implements Courier {
+  isReachable = true;
+  /** Lanes that lead nowhere, and keys that are refused. */
+  readonly closed = new Set<string>();
+  readonly refused = new Set<string>();
+  readonly sent: string[][] = [];
+  #letGo: (() => void) | undefined;
+  #isHeld = false;
+
+  isUp(): boolean {
+    return this.isReachable;
+  }
+
+  laneOf(target: Target): string {
+    return target.kind === 'keys' ? target.keys[0]!.slice(0, 1) : target.kind;
+  }
+
+  batchOf(): number {
+    return 200;
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  async letGo(): Promise<void> {
+    this.#isHeld = false;
+    this.#letGo?.();
+    await settle();
+  }
+
+  async send(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
+    this.sent.push(invalidations.map(({ target, isSoft }) => `${nameOf(target)}${isSoft ? ' softly' : ''}`));
+    if (this.#isHeld) await new Promise<void>((resolve) => (this.#letGo = resolve));
+    if (invalidations.some(({ target }) => this.closed.has(this.laneOf(target)))) throw new Error('No answer.');
+    return invalidations.filter(({ target }) => this.refused.has(nameOf(target)));
+  }
+}
+
+function nameOf(target: Target): string {
+  if (target.kind === 'keys') return target.keys.join();
+  if (target.kind === 'tags') return target.tags.join();
+  return target.kind === 'pattern' ? target.pattern : target.kind === 'namespace' ? target.namespace : 'all';
+}
+
+function outboxWith() {
+  const clock = new FakeClock();
+  const courier = new TestCourier();
+  const outbox = new Outbox(clock, courier);
+  const isHidden = (name: string, namespace?: string, tags: readonly string[] = []): boolean => outbox.pending()?.(name, namespace, tags) === true;
+  return { clock, courier, outbox, isHidden };
+}
+
+describe('what waits to be sent', () => {
+  it.each<[string, Target, readonly string[], readonly string[]]>([
+    ['keys', { kind: 'keys', keys: ['k', 'l'], namespace: undefined }, ['k', 'l'], ['m', 'n/k']],
+    ['keys of a namespace', key('k', 'n'), ['n/k'], ['k', 'o/k', 'n/l']],
+    ['a namespace', { kind: 'namespace', namespace: 'n' }, ['n/k', 'n/l+t'], ['k', 'o/k']],
+    ['any of some tags', tag('t', 'u'), ['k+t', 'n/k+u', 'k+a+t'], ['k', 'k+v']],
+    ['all of some tags', allOf('t', 'u'), ['k+t+u', 'n/k+u+a+t'], ['k+t', 'k+u', 'k']],
+    ['all of one tag', allOf('t'), ['k+t', 'k+a+t'], ['k', 'k+u']],
+    ['a pattern', pattern('a*'), ['a', 'ab'], ['b', 'n/a']],
+    ['everything', { kind: 'all' }, ['k', 'n/k+t'], []],
+  ])('hides what it hits, and nothing else: %s', (_, target, hit, missed) => {
+    const { outbox, isHidden } = outboxWith();
+    const isEntryHidden = (text: string): boolean => {
+      const [name = '', ...tags] = text.split('+');
+      return name.includes('/') ? isHidden(name.slice(2), name.slice(0, 1), tags) : isHidden(name, undefined, tags);
+    };
+
+    outbox.add(target, false);
+
+    expect([hit, missed].map((names) => names.map(isEntryHidden))).toEqual([hit.map(() => true), missed.map(() => false)]);
+  });
+
+  it('shows all again when it was acknowledged', async () => {
+    const { outbox, isHidden } = outboxWith();
+    const targets = [key('k'), key('k', 'n'), tag('t'), allOf('t', 'u'), pattern('*'), pattern('*', 'n'), { kind: 'namespace', namespace: 'n' }, { kind: 'all' }] as const;
+    for (const target of targets) outbox.add(target, false);
+
+    await outbox.flush();
+
+    expect([outbox.size, isHidden('k', 'n', ['t', 'u'])]).toEqual([0, false]);
+  });
+
+  it('stays hidden from a read that began before it was acknowledged, and from no other', async () => {
+    const { outbox, isHidden } = outboxWith();
+    outbox.add(key('k'), false);
+    const early = outbox.pending();
+    await outbox.flush();
+    outbox.add(key('l'), false);
+    await outbox.flush();
+
+    expect([early?.('k', undefined, []), early?.('l', undefined, []), isHidden('k')]).toEqual([true, true, false]);
+  });
+
+  it('costs a read as much where 100,000 keys and tags wait as where ten do (fault 25)', () => {
+    const workOf = (count: number): Record<string, number> => {
+      const { outbox } = outboxWith();
+      for (let i = 0; i < count; i++) outbox.add(i % 2 === 0 ? key(`key-${i}`, i % 3 === 0 ? 'n' : undefined) : tag(`tag-${i}`), false);
+      const counted = countCollectionCalls(() => outbox.pending()?.('another', 'n', ['one', 'two', 'three']));
+      expect(counted.result).toBe(false);
+      return counted.calls;
+    };
+
+    const few = workOf(10);
+
+    expect(workOf(99_999)).toEqual(few);
+    expect(Object.values(few).reduce((sum, calls) => sum + calls, 0)).toBeLessThan(20);
+    expect(Object.keys(few).filter((name) => !['get', 'has'].includes(name))).toEqual([]);
+  });
+
+  it('looks at a hundred patterns of a namespace one by one, and takes the namespace for more', async () => {
+    const { courier, outbox, isHidden } = outboxWith();
+    for (let i = 0; i < 100; i++) outbox.add(pattern(`${i}-*`, 'n'), true);
+    const before = [isHidden('7-x', 'n'), isHidden('x', 'n')];
+
+    outbox.add(pattern('more-*', 'n'), true);
+    outbox.add(pattern('more-*'), true);
+
+    expect([before, isHidden('x', 'n'), isHidden('x'), outbox.size]).toEqual([[true, false], true, false, 2]);
+    await outbox.flush();
+    expect(courier.sent.flat()).toEqual(['n softly', 'more-* softly']);
+  });
+
+  it('takes one of the tags for more than a hundred sets of tags that begin with it', () => {
+    const { outbox, isHidden } = outboxWith();
+
+    for (let i = 0; i < 101; i++) outbox.add(allOf('t', `u-${i}`), false);
+
+    expect([isHidden('k', undefined, ['t']), isHidden('k', undefined, ['u-1']), outbox.size]).toEqual([true, false, 1]);
+  });
+
+  it('is everything where more than 100,000 would wait', async () => {
+    const { courier, outbox, isHidden } = outboxWith();
+
+    outbox.add({ kind: 'keys', keys: times(100_001, (i) => `k${i}`), namespace: undefined }, true);
+
+    expect([outbox.size, isHidden('another')]).toEqual([1, true]);
+    await outbox.flush();
+    expect(courier.sent).toEqual([['all']]);
+  });
+});
+
+describe('sending', () => {
+  it('merges what can travel together into pipelines of hundreds (fault 25)', async () => {
+    const { courier, outbox } = outboxWith();
+    for (const name of times(1_000, (i) => `k${i}`)) outbox.add(key(name), false);
+
+    await outbox.flush();
+
+    expect(courier.sent.map(({ length }) => length)).toEqual([200, 200, 200, 200, 200]);
+    expect(new Set(courier.sent.flat()).size).toBe(1_000);
+  });
+
+  it('sends one of equal ones, softly only where all of them are soft', async () => {
+    const { courier, outbox } = outboxWith();
+    for (const isSoft of [true, true]) outbox.add(key('a'), isSoft);
+    for (const isSoft of [true, false, true]) outbox.add(key('ab'), isSoft);
+
+    await outbox.flush();
+
+    expect(courier.sent).toEqual([['a softly', 'ab']]);
+  });
+
+  it('is not held up by what cannot be sent to another server (fault 25)', async () => {
+    const { courier, outbox, isHidden } = outboxWith();
+    courier.closed.add('a');
+    for (const name of ['a1', 'b1', 'a2', 'c1']) outbox.add(key(name), false);
+
+    await outbox.flush();
+
+    expect(['a1', 'a2', 'b1', 'c1'].map((name) => isHidden(name))).toEqual([true, true, false, false]);
+  });
+
+  it('puts what was refused behind the others of its server, and tries again until it is accepted', async () => {
+    const { clock, courier, outbox } = outboxWith();
+    courier.refused.add('a0');
+    for (const name of times(300, (i) => `a${i}`)) outbox.add(key(name), false);
+
+    await outbox.flush();
+    const left = outbox.size;
+    await clock.advance(200);
+    const rest = outbox.size;
+    courier.refused.clear();
+    await clock.advance(200);
+
+    expect([left, rest, outbox.size]).toEqual([101, 1, 0]);
+    expect(courier.sent.at(1)?.at(-1)).toBe('a0');
+  });
+
+  it('asks nothing of a server that is away, and goes on when it is back', async () => {
+    const { clock, courier, outbox } = outboxWith();
+    courier.isReachable = false;
+    outbox.add(key('k'), false);
+    await clock.advance(1_000);
+    const asked = courier.sent.length;
+
+    courier.isReachable = true;
+    await clock.advance(200);
+
+    expect([asked, courier.sent]).toEqual([0, [['k']]]);
+  });
+
+  it('tries again though more is added all the time', async () => {
+    const { clock, courier, outbox } = outboxWith();
+
+    for (let i = 0; i < 10; i++) {
+      outbox.add(key(`k${i}`), false);
+      await clock.advance(50);
+    }
+
+    expect(courier.sent).toEqual([['k0', 'k1', 'k2', 'k3'], ['k4', 'k5', 'k6', 'k7']]);
+  });
+
+  it('sends once more what was invalidated again while it was on its way', async () => {
+    const { courier, outbox, isHidden } = outboxWith();
+    outbox.add(key('k'), false);
+    courier.hold();
+    const flushed = outbox.flush();
+    outbox.add(key('k'), false);
+    await courier.letGo();
+    await flushed;
+
+    expect(courier.sent).toEqual([['k'], ['k']]);
+    expect(isHidden('k')).toBe(false);
+  });
+
+  it('takes nothing more, and leaves no timer, when it is closed', async () => {
+    const { clock, courier, outbox } = outboxWith();
+    outbox.add(key('k'), false);
+
+    outbox.close();
+
+    expect(outbox.add(key('l'), false)).toBe(false);
+    await clock.advance(1_000);
+    expect(courier.sent).toEqual([]);
+  });
+});
+
+describe('what was acknowledged', () => {
+  it('is sent once more after a change of servers, for fifteen seconds', async () => {
+    const { clock, courier, outbox } = outboxWith();
+    outbox.acknowledged(key('older'), false);
+    await clock.advance(5_000);
+    outbox.acknowledged({ kind: 'keys', keys: ['k', 'l'], namespace: undefined }, false);
+    outbox.acknowledged(tag('t'), true);
+    await clock.advance(10_000);
+
+    outbox.repeatRecent();
+    await outbox.flush();
+
+    expect(courier.sent.flat().sort()).toEqual(['k', 'l', 't softly']);
+  });
+
+  it('is hidden until it was sent once more, and remembered from then', async () => {
+    const { clock, courier, outbox, isHidden } = outboxWith();
+    outbox.acknowledged(key('k'), false);
+    await clock.advance(10_000);
+    outbox.repeatRecent();
+    const before = isHidden('k');
+    await outbox.flush();
+    await clock.advance(10_000);
+    outbox.repeatRecent();
+    await outbox.flush();
+
+    expect([before, isHidden('k'), courier.sent]).toEqual([true, false, [['k'], ['k']]]);
+  });
+
+  it('is everything where it was more than 100,000 keys', async () => {
+    const { courier, outbox } = outboxWith();
+    for (let i = 0; i < 101; i++) outbox.acknowledged({ kind: 'keys', keys: times(1_000, (n) => `${i}-${n}`), namespace: undefined }, false);
+
+    outbox.repeatRecent();
+    await outbox.flush();
+
+    expect(courier.sent.flat()).toContain('all');
+    expect(courier.sent.flat().length).toBeLessThanOrEqual(1_001);
+  });
+});
+
+/** What `work` answers, and how often it calls a method of a map or a set. */
+function countCollectionCalls<T>(work: () => T): { readonly result: T; readonly calls: Record<string, number> } {
+  const calls: Record<string, number> = {};
+  const restores: (() => void)[] = [];
+  for (const prototype of [Map.prototype, Set.prototype] as object[]) {
+    for (const name of Reflect.ownKeys(prototype)) {
+      const property = Object.getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor;
+      if (name === 'constructor' || typeof property.value !== 'function') continue;
+      const original = property.value as (...args: unknown[]) => unknown;
+      const counting = function (this: unknown, ...args: unknown[]): unknown {
+        calls[String(name)] = (calls[String(name)] ?? 0) + 1;
+        return original.apply(this, args);
+      };
+      Object.defineProperty(prototype, name, { ...property, value: counting });
+      restores.push(() => Object.defineProperty(prototype, name, property));
+    }
+  }
+  try {
+    return { result: work(), calls };
+  } finally {
+    for (const restore of restores) restore();
+  }
+}

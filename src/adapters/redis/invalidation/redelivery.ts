@@ -1,0 +1,83 @@
+import { checkForgotten, type GroupEnding } from './group-ending.js';
+import type { Invalidator, Target } from './invalidator.js';
+import type { Courier, Invalidation } from './outbox.js';
+import type { Group } from '../protocol/redis-keys.js';
+import type { RedisParts } from '../entries/redis-parts.js';
+import { call } from '../connection/redis-wire.js';
+import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
+
+/** Keys, or tags and namespaces, in one pipeline. */
+const TOGETHER = 200;
+
+/** Sends invalidations again that were counted before, or by nobody: many in one pipeline, and none of them waits for another server's. */
+export class Redelivery implements Courier {
+  constructor(
+    private readonly parts: RedisParts,
+    private readonly invalidator: Invalidator,
+    private readonly ending: GroupEnding,
+    private readonly placeOf: (name: string) => string,
+  ) {}
+
+  isUp(): boolean {
+    return this.parts.link.isUp();
+  }
+
+  laneOf(target: Target): string {
+    const { keys } = this.parts;
+    if (target.kind === 'keys') return `keys ${this.placeOf(keys.entry(target.keys[0] as string, target.namespace))}`;
+    const group = this.#groupOf(target);
+    return group === undefined ? 'others' : `groups ${this.placeOf(group.key)}`;
+  }
+
+  batchOf(lane: string): number {
+    return lane === 'others' ? 1 : TOGETHER;
+  }
+
+  async send(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
+    const [first] = invalidations;
+    if (first === undefined) return [];
+    if (first.target.kind === 'keys') return this.#sendKeys(invalidations);
+    if (this.#groupOf(first.target) !== undefined) return this.#sendGroups(invalidations);
+    await this.invalidator.run(first.target, { soft: first.isSoft, dryRun: false });
+    return [];
+  }
+
+  async #sendKeys(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
+    const { keys, link, limitMs, writer } = this.parts;
+    const commands = invalidations.map(({ target, isSoft }) => {
+      const { keys: [key = ''], namespace } = target as Target & { kind: 'keys' };
+      const name = keys.entry(key, namespace);
+      return isSoft ? call(SOFTEN, [name], keys.wake) : call(REMOVE, [name], '', keys.wake);
+    });
+    const replies = await link.run(commands, limitMs);
+    writer.forget(replies.filter((_, i) => invalidations[i]?.isSoft === false));
+    return failedOf(invalidations, replies);
+  }
+
+  async #sendGroups(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
+    const { link, limitMs } = this.parts;
+    const epochs = await this.ending.forgetEpochs(invalidations.flatMap(({ target }) => (target.kind === 'tags' ? target.tags : [])));
+    checkForgotten(epochs.length === 0 ? [] : await link.run(epochs, limitMs));
+    const hard = invalidations.filter(({ isSoft }) => !isSoft);
+    const soft = invalidations.filter(({ isSoft }) => isSoft);
+    const softened = soft.length === 0 ? [] : await link.run(this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])), limitMs);
+    if (hard.length === 0) return failedOf(soft, softened);
+    const ending = await this.ending.end(this.#groupsOf(hard), false);
+    this.ending.sweep(ending);
+    return [...failedOf(soft, softened), ...failedOf(hard, ending.ended)];
+  }
+
+  #groupsOf(invalidations: readonly Invalidation[]): Group[] {
+    return invalidations.map(({ target }) => this.#groupOf(target) as Group);
+  }
+
+  /** What one tag, or a namespace, names; `undefined` for all else. */
+  #groupOf(target: Target): Group | undefined {
+    if (target.kind === 'namespace') return this.parts.keys.namespace(target.namespace);
+    return target.kind === 'tags' && target.mode === 'any' ? this.parts.keys.tag(target.tags[0] as string) : undefined;
+  }
+}
+
+function failedOf(invalidations: readonly Invalidation[], answers: readonly unknown[]): Invalidation[] {
+  return invalidations.filter((_, i) => answers[i] instanceof Error);
+}

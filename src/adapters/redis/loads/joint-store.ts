@@ -1,0 +1,78 @@
+import type { Generations } from '../entries/entry-reader.js';
+import type { EntryWriter, Prepared, Stored } from '../entries/entry-writer.js';
+import type { Generation } from '../protocol/generation.js';
+import type { Group } from '../protocol/redis-keys.js';
+import { Turn } from '../connection/turn.js';
+
+/** What one load brings. */
+interface Delivery {
+  readonly prepared: readonly Prepared[];
+  /** What the entries are marked with. */
+  readonly marks: ReadonlyMap<Group, Generation>;
+  readonly tokenOf: (each: Prepared) => string;
+  resolve(stored: readonly Stored[]): void;
+  reject(error: unknown): void;
+}
+
+/** So many entries go in one round trip: who waits for one of them waits for all. */
+const ENTRIES_AT_ONCE = 200;
+
+/** Stores what the loads of one turn of the event loop bring together, so that each group is told once of all its new members, not once for each. */
+export class JointStore {
+  readonly #turn = new Turn<Delivery>((deliveries) => this.#sendAll(deliveries));
+
+  constructor(
+    private readonly writer: EntryWriter,
+    private readonly limitMs: number,
+  ) {}
+
+  /**
+   * @param generations at least those of all groups that the entries are in
+   * @param tokenOf what must still stand where the entry is stored
+   */
+  store(prepared: readonly Prepared[], generations: Generations, tokenOf: (each: Prepared) => string): Promise<readonly Stored[]> {
+    const marks = new Map(prepared.flatMap(({ groups }) => groups.map((group) => [group, generations.get(group) as Generation] as const)));
+    return new Promise((resolve, reject) => this.#turn.add({ prepared, marks, tokenOf, resolve, reject }));
+  }
+
+  #sendAll(deliveries: readonly Delivery[]): void {
+    let together: Delivery[] = [];
+    let marks = new Map<Group, Generation>();
+    let entries = 0;
+    for (const delivery of deliveries) {
+      if (together.length > 0 && (entries + delivery.prepared.length > ENTRIES_AT_ONCE || !agree(marks, delivery.marks))) {
+        this.#send(together, marks);
+        together = [];
+        marks = new Map();
+        entries = 0;
+      }
+      together.push(delivery);
+      for (const [group, generation] of delivery.marks) marks.set(group, generation);
+      entries += delivery.prepared.length;
+    }
+    this.#send(together, marks);
+  }
+
+  #send(together: readonly Delivery[], marks: Map<Group, Generation>): void {
+    const tokens = new Map(together.flatMap(({ prepared, tokenOf }) => prepared.map((each) => [each, tokenOf(each)] as const)));
+    const all = together.flatMap(({ prepared }) => prepared);
+    this.writer.store(all, { of: marks, unsent: new Set() }, this.limitMs, (each) => tokens.get(each) as string).then(
+      (stored) => {
+        let next = 0;
+        for (const each of together) each.resolve(stored.slice(next, (next += each.prepared.length)));
+      },
+      (error: unknown) => {
+        for (const each of together) each.reject(error);
+      },
+    );
+  }
+}
+
+/** Whether loads that saw these generations saw the same of each group. */
+function agree(some: ReadonlyMap<Group, Generation>, others: ReadonlyMap<Group, Generation>): boolean {
+  for (const [group, { text }] of others) {
+    const other = some.get(group);
+    if (other !== undefined && other.text !== text) return false;
+  }
+  return true;
+}

@@ -1,0 +1,122 @@
+import { type EntryHeader, headerBeginning, headerEnd, PRELUDE_BYTES, readEntryHeader } from '../../../core/values/codec-header.js';
+import { MARK_LENGTH } from './generation.js';
+
+/*
+ * What stands under the name of an entry. Everything before the envelope is ASCII of fixed width, because scripts change
+ * it in place:
+ *
+ *    0  kind: V for an entry, S for one that was softly invalidated, L for the placeholder of one that is being loaded
+ *    1  lease: - none, x exclusive, s shared, w write
+ *    2  1 when somebody waits for the lease to end
+ *    3  until when it lasts, 13 digits (time of the server, in ms)
+ *   16  its token, 12 characters                                          a placeholder ends here
+ *   28  revision, 12 characters, another one at each storing
+ *   40  until when the entry is fresh, 16 digits: as many as the longest TTL has
+ *   56  how long it is kept beyond, 16 digits
+ *   72  how many bytes stand before the value, 7 digits
+ *   79  how many marks follow, 3 digits
+ *   82  the marks of its generations (see generation.ts), 16 characters each, then the envelope (see codec.ts)
+ */
+
+const LEASE_LENGTH = 28;
+const TIMES_START = { fresh: 40, stale: 56 } as const;
+const TIME_DIGITS = 16;
+const HEAD_BYTES_START = 72;
+const MARK_COUNT_START = 79;
+const MARKS_START = 82;
+const KIND = { entry: 0x56, softened: 0x53 } as const;
+const NO_LEASE = `V-0${'0'.repeat(25)}`;
+/** For ever, where digits are wanted. */
+const FOREVER_DIGITS = '9'.repeat(TIME_DIGITS);
+const FOREVER = Number(FOREVER_DIGITS);
+/** So much of an entry holds its head nearly always. */
+export const USUAL_HEAD_BYTES = 1024;
+
+export interface EntryTimes {
+  /** On the scale of the server; `Infinity` for ever. */
+  readonly freshUntilMs: number;
+  readonly staleMs: number;
+  /** It was expired by force: that it is over does not depend on how well the clocks agree. */
+  readonly isSoftened: boolean;
+}
+
+/** All of a stored entry but its value. */
+export interface EntryHead extends EntryTimes {
+  readonly revision: string;
+  readonly marks: string;
+  readonly key: string;
+  readonly namespace: string | undefined;
+  readonly tags: readonly string[];
+}
+
+/** The bytes that are stored for an entry. */
+export function entryRecord(revision: string, times: Omit<EntryTimes, 'isSoftened'>, marks: readonly string[], envelope: Buffer): Buffer {
+  const headBytes = MARKS_START + marks.length * MARK_LENGTH + headerEnd(envelope);
+  const fixed = `${NO_LEASE}${revision}${digits(times.freshUntilMs)}${digits(times.staleMs)}${String(headBytes).padStart(7, '0')}${String(marks.length).padStart(3, '0')}`;
+  const front = Buffer.from(fixed + marks.join(''), 'latin1');
+  return Buffer.concat([front, envelope], front.length + envelope.length);
+}
+
+/** Whether the bytes are an entry, as opposed to a placeholder or something foreign. */
+export function isEntry(bytes: Buffer): boolean {
+  return bytes.length > MARKS_START && (bytes[0] === KIND.entry || bytes[0] === KIND.softened) && bytes.length > envelopeStart(bytes);
+}
+
+export function envelopeStart(bytes: Buffer): number {
+  return MARKS_START + numberAt(bytes, MARK_COUNT_START, MARKS_START) * MARK_LENGTH;
+}
+
+export function revisionOf(bytes: Buffer): string {
+  return bytes.toString('latin1', LEASE_LENGTH, TIMES_START.fresh);
+}
+
+/** The marks of all groups, one after the other. */
+export function marksOf(bytes: Buffer): string {
+  return bytes.toString('latin1', MARKS_START, envelopeStart(bytes));
+}
+
+export function timesOf(bytes: Buffer): EntryTimes {
+  return { freshUntilMs: timeAt(bytes, TIMES_START.fresh), staleMs: timeAt(bytes, TIMES_START.stale), isSoftened: bytes[0] === KIND.softened };
+}
+
+/** Where in an entry its mark for the group of this place stands. */
+export function markPlace(group: number): number {
+  return MARKS_START + group * MARK_LENGTH;
+}
+
+/** The head of an entry from its first bytes; `undefined` where they are not an entry's, or `how many` are needed. */
+export function readHead(bytes: Buffer): EntryHead | undefined {
+  if (!isEntry(bytes)) return undefined;
+  const header = readEntryHeader(bytes.subarray(envelopeStart(bytes)));
+  if (header === undefined) return undefined;
+  const { key, namespace, tags } = header;
+  return { ...timesOf(bytes), revision: revisionOf(bytes), marks: marksOf(bytes), key, namespace, tags };
+}
+
+/** Whether a head is of the same groups as another entry of its name. Much cheaper than to read it. */
+export function isOfGroupsOf(bytes: Buffer, other: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>): boolean {
+  const beginning = headerBeginning(other);
+  const start = envelopeStart(bytes) + PRELUDE_BYTES;
+  return isEntry(bytes) && bytes.toString('utf8', start, start + Buffer.byteLength(beginning)) === beginning;
+}
+
+/** How many bytes the head of an entry takes. */
+export function headBytesOf(bytes: Buffer): number {
+  return numberAt(bytes, HEAD_BYTES_START, MARK_COUNT_START);
+}
+
+function digits(timeMs: number): string {
+  return timeMs >= FOREVER ? FOREVER_DIGITS : String(Math.max(0, Math.ceil(timeMs))).padStart(TIME_DIGITS, '0');
+}
+
+function timeAt(bytes: Buffer, start: number): number {
+  const time = numberAt(bytes, start, start + TIME_DIGITS);
+  return time === FOREVER ? Infinity : time;
+}
+
+/** Digits as a number, without a string on the way. */
+function numberAt(bytes: Buffer, start: number, end: number): number {
+  let number = 0;
+  for (let i = start; i < end; i++) number = number * 10 + ((bytes[i] as number) - 0x30);
+  return number;
+}

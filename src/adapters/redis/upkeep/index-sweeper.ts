@@ -1,0 +1,124 @@
+import type { Timer } from '../../../core/ports/clock.port.js';
+import { EMPTY_GROUP_MS, indexKeys } from '../entries/entry-writer.js';
+import { LostMembers } from './lost-members.js';
+import type { Group } from '../protocol/redis-keys.js';
+import type { RedisParts } from '../entries/redis-parts.js';
+import { call, plain, type Reply } from '../connection/redis-wire.js';
+import { STRIKE } from '../protocol/scripts.js';
+import { SweepPace } from './sweep-pace.js';
+import { SweepTicket } from './sweep-ticket.js';
+
+const SWEEP_EVERY_MS = 60_000;
+/** How long all processes rest after a sweep: a little less than the time between two, and longer where one takes long. */
+const REST = { leastMs: 50_000, times: 10 };
+/** So many indexes are asked in one pipeline for a few expired members, and those that have more one by one. */
+const TOGETHER = { indexes: 50, members: 20 };
+const STRUCK_AT_ONCE = 300;
+
+type Pause = () => Promise<void>;
+
+/**
+ * Strikes members of expired entries from the indexes: the server drops the entries by itself, and a member goes along with
+ * it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop anywhere. What is
+ * gone before its time is found by LostMembers.
+ */
+export class IndexSweeper {
+  readonly #ticket: SweepTicket;
+  readonly #pace: SweepPace;
+  readonly #lost: LostMembers;
+  #timer: Timer | undefined;
+  #isSweeping = false;
+  #isClosed = false;
+
+  constructor(private readonly parts: RedisParts) {
+    this.#ticket = new SweepTicket(parts.keys.sweep, parts.link, parts.limitMs);
+    this.#pace = new SweepPace(parts.clock, this.#ticket);
+    this.#lost = new LostMembers(parts);
+  }
+
+  /** Sweeps now and then until it is closed. */
+  start(): void {
+    this.#timer ??= this.parts.clock.schedule(SWEEP_EVERY_MS, () => {
+      this.#timer = undefined;
+      if (this.#isClosed) return;
+      this.start();
+      void this.sweep();
+    });
+  }
+
+  /** Goes through all indexes once, unless another process does, or has done so a moment ago. Never rejects. */
+  async sweep(): Promise<void> {
+    if (this.#isClosed || this.#isSweeping || !this.parts.link.isUp()) return;
+    this.#isSweeping = true;
+    try {
+      if (!(await this.#ticket.take())) return;
+      await this.#sweepAll();
+      void this.#lost.look();
+    } catch {
+      // The link tells of its own faults; what is left is found the next time.
+    } finally {
+      this.#isSweeping = false;
+    }
+  }
+
+  /** Strikes all expired members from all indexes. @returns how many entries that were */
+  async forgetExpired(isDryRun: boolean): Promise<number> {
+    const { everything, indexPrefix } = this.parts.keys;
+    const counts = await Promise.all(everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#strikeAll(part))));
+    if (!isDryRun) for await (const names of this.parts.walk.names(indexPrefix, '')) await this.#strike(names);
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#pace.close();
+    this.#lost.close();
+    if (this.#isSweeping) this.#ticket.giveBack();
+  }
+
+  async #sweepAll(): Promise<void> {
+    const beganMs = this.parts.clock.nowMs();
+    const pause = (): Promise<void> => this.#pace.pause();
+    this.#pace.begin();
+    let isAny = false;
+    for await (const names of this.parts.walk.names(this.parts.keys.indexPrefix, '', pause)) {
+      isAny = true;
+      await this.#strike(names, pause);
+    }
+    if (isAny) this.#ticket.expireIn(Math.max(REST.leastMs, REST.times * (this.parts.clock.nowMs() - beganMs)));
+    else this.#ticket.giveBack();
+  }
+
+  async #strike(indexes: readonly string[], pause?: Pause): Promise<void> {
+    const groups = indexes.map((index) => this.parts.keys.groupOfIndex(index));
+    for (let i = 0; i < groups.length; i += TOGETHER.indexes) {
+      const some = groups.slice(i, i + TOGETHER.indexes);
+      const struck = await this.#ask(some.map((group) => call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, TOGETHER.members)));
+      await pause?.();
+      for (const full of some.filter((_, j) => struck[j] === TOGETHER.members)) await this.#strikeAll(full, pause);
+    }
+  }
+
+  async #strikeAll(group: Group, pause?: Pause): Promise<number> {
+    let sum = 0;
+    for (let isMore = true; isMore; ) {
+      const [struck = 0] = await this.#ask([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_AT_ONCE)]);
+      sum += struck;
+      isMore = struck === STRUCK_AT_ONCE;
+      await pause?.();
+    }
+    return sum;
+  }
+
+  async #countExpired({ index }: Group): Promise<number> {
+    const [count = 0] = await this.#ask([plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs())))]);
+    return count;
+  }
+
+  async #ask(commands: Parameters<RedisParts['link']['run']>[0]): Promise<number[]> {
+    const replies: readonly Reply[] = await this.parts.link.run(commands, this.parts.limitMs);
+    for (const reply of replies) if (reply instanceof Error) throw reply;
+    return replies as number[];
+  }
+}

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto';
+import { types } from 'node:util';
+import { CacheKeyError } from '../vocabulary/cache.errors.js';
+import { openInstanceName } from './open-instance.js';
+import { show } from '../vocabulary/show.js';
+import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value-kinds.js';
+
+/*
+ * Arguments as a string: the same string exactly for arguments that are equal in the sense of `util.isDeepStrictEqual`,
+ * but for objects without a prototype, which equal plain ones. So 1 and '1' differ, as do 0 and -0, `{}` and
+ * `{ a: undefined }`, a Buffer and a Uint8Array; the order of properties, of map entries and of set members does not
+ * count. Absent trailing arguments equal `undefined` ones, as they do for default parameters. An instance whose fields
+ * are all that it holds, such as a DTO, is told apart by the name of its class and by its fields.
+ *
+ * Why two unequal values never meet: a string is written as JSON, so its end is known; every other kind begins with a
+ * name or a bracket of its own; lists are closed by their bracket. A digest begins with a letter, an encoding with `[`.
+ */
+
+const MAX_READABLE_BYTES = 200;
+const MAX_DEPTH = 32;
+/** What JSON writes as it is. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
+
+/**
+ * A short, readable key for `args`, such as `[42,"x"]`; a SHA-256 digest where that is longer than 200 bytes.
+ * @throws CacheKeyError for what has an identity instead of a value: functions, symbols, streams, requests, promises;
+ * for instances that may hold more than their fields show; and for cycles, or more than 32 levels
+ */
+export function argumentKey(args: readonly unknown[]): string {
+  let count = args.length;
+  while (count > 0 && args[count - 1] === undefined) count--;
+  let text = '';
+  for (let i = 0; i < count; i++) text += (i === 0 ? '' : ',') + encode(args[i], 0, i);
+  text = `[${text}]`;
+  const isShort = text.length * 3 <= MAX_READABLE_BYTES || Buffer.byteLength(text) <= MAX_READABLE_BYTES;
+  return isShort ? text : `sha256:${createHash('sha256').update(text).digest('base64url')}`;
+}
+
+/** @param argument which argument `value` belongs to, for the message */
+function encode(value: unknown, depth: number, argument: number): string {
+  switch (typeof value) {
+    case 'string':
+      return quote(value);
+    case 'number':
+      return Object.is(value, -0) ? '-0' : String(value);
+    case 'bigint':
+      return `${value}n`;
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'object':
+      return value === null ? 'null' : encodeObject(value, depth + 1, argument);
+    default:
+      throw refusal(argument, `${show(value)}, which has an identity and no value`);
+  }
+}
+
+function encodeObject(value: object, depth: number, argument: number): string {
+  if (depth > MAX_DEPTH) throw refusal(argument, `something circular, or nested more than ${MAX_DEPTH} levels deep`);
+  const inner = (part: unknown): string => encode(part, depth, argument);
+  const kind = kindOf(value);
+  const encoded = kind === undefined ? encodeInstance(value, inner) : encodeKind(value, kind, inner);
+  if (encoded === undefined) throw refusal(argument, `${show(value)}, which may hold more than can be read from it`);
+  return encoded;
+}
+
+type Encode = (part: unknown) => string;
+
+/** `undefined` for what is not known to be all value. */
+function encodeKind(value: object, kind: ValueKind, inner: Encode): string | undefined {
+  switch (kind) {
+    case 'object':
+    case 'null-object':
+      return encodeRecord(value, inner);
+    case 'array':
+      return encodeArray(value as unknown[], inner);
+    case 'buffer':
+      return `Buffer(${bytesOf(value as Buffer)})`;
+    case 'typed-array':
+      return `${typedArrayName(value as TypedArray)}(${bytesOf(value as TypedArray)})`;
+    case 'date':
+    case 'map':
+    case 'set':
+    case 'regexp':
+    case 'url':
+      return hasNothingAdded(value) ? encodeBuiltIn(value as BuiltIn, inner) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function encodeInstance(value: object, inner: Encode): string | undefined {
+  const name = openInstanceName(value);
+  return name === undefined ? undefined : `@${quote(name)}${encodeRecord(value, inner)}`;
+}
+
+type BuiltIn = Date | Map<unknown, unknown> | Set<unknown> | RegExp | URL;
+
+function encodeBuiltIn(value: BuiltIn, inner: Encode): string {
+  if (types.isDate(value)) return `Date(${Number.isNaN(value.getTime()) ? 'NaN' : value.toISOString()})`;
+  if (types.isMap(value)) return `Map{${Array.from(value, ([key, item]) => `${inner(key)}=>${inner(item)}`).sort().join(',')}}`;
+  if (types.isSet(value)) return `Set{${Array.from(value, inner).sort().join(',')}}`;
+  if (types.isRegExp(value)) return `RegExp(${JSON.stringify(value.source)},${value.flags},${value.lastIndex})`;
+  return `URL(${JSON.stringify(value.href)})`;
+}
+
+function encodeRecord(value: object, inner: Encode): string | undefined {
+  if (Object.getOwnPropertySymbols(value).length > 0) return undefined;
+  const record = value as Record<string, unknown>;
+  let text = '';
+  for (const key of Object.keys(record).sort()) text += `${text === '' ? '' : ','}${quote(key)}:${inner(record[key])}`;
+  return `{${text}}`;
+}
+
+function encodeArray(value: readonly unknown[], inner: Encode): string | undefined {
+  let text = '';
+  let holes = 0;
+  for (let i = 0; i < value.length; i++) {
+    const isHole = value[i] === undefined && !(i in value);
+    if (isHole) holes++;
+    text += (i === 0 ? '' : ',') + (isHole ? 'hole' : inner(value[i]));
+  }
+  return Object.keys(value).length === value.length - holes && Object.getOwnPropertySymbols(value).length === 0 ? `[${text}]` : undefined;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('base64url');
+}
+
+function hasNothingAdded(value: object): boolean {
+  return Reflect.ownKeys(value).every((key) => key === 'lastIndex');
+}
+
+function quote(text: string): string {
+  return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function refusal(argument: number, what: string): CacheKeyError {
+  return new CacheKeyError(
+    `Argument ${argument + 1} is ${what}, so no key can be made of it. Give the decorator a \`key\`: a function of the arguments that answers a string.`,
+  );
+}

@@ -1,0 +1,252 @@
+import {
+  copyBytes,
+  defineErrorProperty,
+  errorClassName,
+  errorProperties,
+  isObject,
+  isSparse,
+  kindOf,
+  makeError,
+  makeTypedArray,
+  typedArrayName,
+  type TypedArray,
+  type ValueKind,
+} from './value-kinds.js';
+import { type Converted, scan, type ValueScan } from './value-scan.js';
+import { type ListedType, makeInstance, NO_TYPES, type ValueTypes, withFields } from '../vocabulary/value-types.js';
+
+/**
+ * Whose value it is. `clone`: every reader gets a copy. `freeze`: every reader gets the same frozen value, or a copy
+ * where freezing cannot make it immutable. `none`: every reader gets what was stored itself, and must not change it.
+ */
+export type Isolation = 'clone' | 'freeze' | 'none';
+
+/** A value made ready to be stored. */
+export interface ValueSnapshot {
+  /** The stored value itself. */
+  readonly value: unknown;
+  /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
+  readonly sizeBytes: number;
+  /** Makes the value of one reader from the stored one; `undefined` where all may have that itself. Throws only where a `from` does. */
+  readonly copy: ((value: unknown) => unknown) | undefined;
+  /** Whether the value is for no reader itself: instances in it are made by `copy`, from what their `to` gave. */
+  readonly isPacked: boolean;
+}
+
+/**
+ * Validates, measures and, unless the isolation is `none`, copies `value` once.
+ * @param types whose instances may be in it
+ * @throws CacheSerializationError naming the path inside the value
+ */
+export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes = NO_TYPES): ValueSnapshot {
+  const found = scan(value, types);
+  if (isolation === 'none' || !isObject(value)) return { value, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
+  if (found.converted.size > 0) return { value: copyWith(value, packer(found.converted)), sizeBytes: found.sizeBytes, copy: unpack, isPacked: true };
+  const copy = copierFor(found);
+  const own = copy(value);
+  if (isolation === 'clone' || !found.isFreezable) return { value: own, sizeBytes: found.sizeBytes, copy, isPacked: false };
+  deepFreeze(own as object);
+  return { value: own, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
+}
+
+/**
+ * A copy that shares nothing with `value`: for handing one load's result to several callers.
+ * @throws CacheSerializationError naming the path inside the value, or where a `from` fails
+ */
+export function copyValue(value: unknown, isolation: Isolation = 'clone', types: ValueTypes = NO_TYPES): unknown {
+  if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol')) return value;
+  const { value: own, isPacked } = snapshot(value, isolation, types);
+  return isPacked ? unpack(own) : own;
+}
+
+/** An instance as it is kept: what its `to` gave, from which its `from` makes one for each reader. */
+class Packed {
+  constructor(
+    readonly type: ListedType,
+    readonly stored: unknown,
+  ) {}
+}
+
+/** What takes the place of an object in the copy; `undefined` where that is a copy of it like any other. */
+type Substitute = (value: object) => object | undefined;
+
+function packer(converted: ReadonlyMap<object, Converted>): Substitute {
+  const pack: Substitute = (value) => {
+    const found = converted.get(value);
+    return found && new Packed(found.type, copyWith(found.stored, pack));
+  };
+  return pack;
+}
+
+function unpack(value: unknown): unknown {
+  return copyWith(value, unpackInstance);
+}
+
+function unpackInstance(value: object): object | undefined {
+  return value instanceof Packed ? makeInstance(value.type, copyWith(value.stored, unpackInstance)) : undefined;
+}
+
+function copyWith(root: unknown, substituteFor: Substitute): unknown {
+  const copies = new Map<object, object>();
+  const remember: Remember = (value, copy) => void copies.set(value, copy);
+  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? substituted(value) ?? copyObject(value, copy, remember)) : value);
+  const substituted: Substitute = (value) => {
+    const substitute = substituteFor(value);
+    if (substitute !== undefined) copies.set(value, substitute);
+    return substitute;
+  };
+  return copy(root);
+}
+
+type Copy = (value: unknown) => unknown;
+
+function copierFor(found: ValueScan): Copy {
+  if (!found.isTree) return copyGraph;
+  return found.isPlain ? copyPlain : copyTree;
+}
+
+/** For plain trees. A library that added to `Object.prototype` would show up in the fast loop, so that is looked at first. */
+function copyPlain(value: unknown): unknown {
+  for (const _added in Object.prototype) return copyTree(value);
+  return copyFast(value as object);
+}
+
+/** The loop that most reads run. `scan` promises that no own key is `__proto__`, which must not be assigned. */
+function copyFast(value: object): object {
+  if (Array.isArray(value)) {
+    const copy = value.slice() as unknown[];
+    for (let index = 0; index < copy.length; index++) {
+      const child = copy[index];
+      if (isObject(child)) copy[index] = copyFast(child);
+    }
+    return copy;
+  }
+  const copy: Record<string, unknown> = {};
+  for (const key in value) {
+    const child = (value as Record<string, unknown>)[key];
+    copy[key] = isObject(child) ? copyFast(child) : child;
+  }
+  return copy;
+}
+
+function copyTree(value: unknown): unknown {
+  return isObject(value) ? copyObject(value, copyTree, forget) : value;
+}
+
+/** Copies every object once, whichever way it is reached. */
+function copyGraph(root: unknown): unknown {
+  return copyWith(root, () => undefined);
+}
+
+/** Is told of a copy before its content is copied, so that a way back to it is found. */
+type Remember = (value: object, copy: object) => void;
+
+const forget: Remember = () => undefined;
+
+function copyObject(value: object, child: Copy, remember: Remember): object {
+  const kind = kindOf(value);
+  switch (kind) {
+    case undefined:
+      return copyProperties(withFields(Object.getPrototypeOf(value) as object, value), value, child, remember);
+    case 'object':
+      return copyProperties({ ...value }, value, child, remember);
+    case 'null-object':
+      return copyProperties(Object.assign(Object.create(null) as object, value), value, child, remember);
+    case 'array':
+      return copyArray(value as unknown[], child, remember);
+    case 'map':
+      return copyMap(value as Map<unknown, unknown>, child, remember);
+    case 'set':
+      return copySet(value as Set<unknown>, child, remember);
+    case 'error':
+      return copyError(value as Error, child, remember);
+    default: {
+      const copy = copyLeaf(kind, value);
+      remember(value, copy);
+      return copy;
+    }
+  }
+}
+
+function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
+  remember(value, copy);
+  const properties = copy as Record<string, unknown>;
+  // Every key is an own one of the shallow copy, `__proto__` too, so that the assignment reaches no prototype and no setter.
+  for (const key of Object.keys(properties)) {
+    if (isObject(properties[key])) properties[key] = child(properties[key]);
+  }
+  return copy;
+}
+
+function copyArray(value: readonly unknown[], child: Copy, remember: Remember): unknown[] {
+  if (isSparse(value)) return copySparse(value, child, remember);
+  const copy = value.slice();
+  remember(value, copy);
+  for (let index = 0; index < copy.length; index++) {
+    if (isObject(copy[index])) copy[index] = child(copy[index]);
+  }
+  return copy;
+}
+
+function copySparse(value: readonly unknown[], child: Copy, remember: Remember): unknown[] {
+  const copy: unknown[] = [];
+  copy.length = value.length;
+  remember(value, copy);
+  for (const index of Object.keys(value)) copy[Number(index)] = child(value[Number(index)]);
+  return copy;
+}
+
+function copyMap(value: Map<unknown, unknown>, child: Copy, remember: Remember): Map<unknown, unknown> {
+  const copy = new Map<unknown, unknown>();
+  remember(value, copy);
+  for (const [key, content] of value) copy.set(child(key), child(content));
+  return copy;
+}
+
+function copySet(value: Set<unknown>, child: Copy, remember: Remember): Set<unknown> {
+  const copy = new Set<unknown>();
+  remember(value, copy);
+  for (const content of value) copy.add(child(content));
+  return copy;
+}
+
+function copyError(value: Error, child: Copy, remember: Remember): Error {
+  const copy = makeError(errorClassName(value));
+  remember(value, copy);
+  for (const property of errorProperties(value)) defineErrorProperty(copy, { ...property, value: child(property.value) });
+  return copy;
+}
+
+function copyLeaf(kind: ValueKind, value: object): object {
+  switch (kind) {
+    case 'date':
+      return new Date((value as Date).getTime());
+    case 'regexp':
+      return copyRegExp(value as RegExp);
+    case 'url':
+      return new URL((value as URL).href);
+    case 'search-params':
+      return new URLSearchParams(value as URLSearchParams);
+    case 'buffer':
+      // Not Buffer.from: a small copy in Node's pool would keep 8 KB alive, and show its neighbours through `.buffer`.
+      return Buffer.from(copyBytes(value as Buffer));
+    case 'typed-array':
+      return makeTypedArray(typedArrayName(value as TypedArray), value as TypedArray);
+    case 'data-view':
+      return new DataView(copyBytes(value as DataView));
+    default:
+      return copyBytes(value as ArrayBuffer);
+  }
+}
+
+function copyRegExp(value: RegExp): RegExp {
+  const copy = new RegExp(value.source, value.flags);
+  copy.lastIndex = value.lastIndex;
+  return copy;
+}
+
+function deepFreeze(value: object): void {
+  if (Object.isFrozen(value)) return;
+  Object.freeze(value);
+  for (const child of Object.values(value)) if (isObject(child)) deepFreeze(child);
+}

@@ -1,0 +1,304 @@
+import { CacheSerializationError } from '../vocabulary/cache.errors.js';
+import { refusalOf } from './instance-refusal.js';
+import { hiddenPart } from './open-instance.js';
+import { errorProperties, isObject, isSparse, kindOf, type ValueKind } from './value-kinds.js';
+import { type Conversion, type ListedType, NO_TYPES, type ValueTypes } from '../vocabulary/value-types.js';
+
+/** How many objects and arrays may stand inside one another: far beyond any real value, far before the stack ends. */
+export const MAX_DEPTH = 1000;
+
+/** What one walk over a value found out. */
+export interface ValueScan {
+  /**
+   * An estimate of the memory that a copy takes, good to about a half for the usual mix: 16 bytes and one or two per
+   * character for a string, 56 and 8 per property for an object, 32 and 8 per element for an array, 200 and the bytes
+   * themselves for anything binary. Keys count only in objects with more than 64 of them, which are used as maps;
+   * otherwise objects of one shape share them.
+   */
+  readonly sizeBytes: number;
+  /** No object is reached twice, so copying needs no memory of what was copied. */
+  readonly isTree: boolean;
+  /** Nothing but primitives, plain objects without a key `__proto__`, and arrays without holes. */
+  readonly isPlain: boolean;
+  /** `JSON.parse(JSON.stringify(value))` gives the same value. */
+  readonly isJson: boolean;
+  /** `Object.freeze` on every object makes it immutable: a Date, a Map or a Buffer has a state that it does not reach. */
+  readonly isFreezable: boolean;
+  /** What the `to` of their types gave for instances, wherever they stand. Each of these is a value of its own: it shares nothing with what is around it. */
+  readonly converted: ReadonlyMap<object, Converted>;
+}
+
+export interface Converted {
+  readonly type: ListedType;
+  readonly stored: unknown;
+}
+
+/**
+ * Validates, measures and classifies a value in one walk. Getters are read as `JSON.stringify` reads them.
+ * @param types whose instances may be in it
+ * @throws CacheSerializationError naming the path of the first thing that cannot be stored
+ */
+export function scan(value: unknown, types: ValueTypes = NO_TYPES): ValueScan {
+  const scanner = new Scanner(types);
+  scanner.run(value);
+  return scanner;
+}
+
+/** A property, an index, or something that is already written as code, such as `.get("a")`. */
+type Step = string | number | { readonly code: string };
+
+const STRING_BYTES = 16;
+const NUMBER_BYTES = 8;
+const OBJECT_BYTES = 56;
+const ARRAY_BYTES = 32;
+const SLOT_BYTES = 8;
+const WIDE_OBJECT_KEYS = 64;
+const WIDE_OBJECT_KEY_BYTES = 150;
+/** A Date, a Map and the like, before what they hold. */
+const BUILTIN_BYTES = 96;
+const BINARY_BYTES = 200;
+const URL_BYTES = 350;
+const MAP_ENTRY_BYTES = 40;
+const SET_ENTRY_BYTES = 24;
+/** Finding stray names costs more than the rest of the scan, so that long arrays are not searched for them. */
+const NAMED_ARRAY_LENGTH = 1000;
+
+class Scanner implements ValueScan {
+  sizeBytes = 0;
+  isTree = true;
+  isPlain = true;
+  isJson = true;
+  isFreezable = true;
+  converted: ReadonlyMap<object, Converted> = NOTHING_CONVERTED;
+
+  readonly #types: ValueTypes;
+  #seen = new Set<object>();
+  /** The steps that lead to what is being looked at are the first `#depth` ones; what follows is left from before. */
+  readonly #path: Step[] = [];
+  #depth = 0;
+  /** Instances inside of whose converted value the walk is. */
+  #converting: readonly object[] = [];
+
+  constructor(types: ValueTypes) {
+    this.#types = types;
+  }
+
+  run(value: unknown): void {
+    try {
+      this.#value(value);
+    } catch (error) {
+      if (error instanceof CacheSerializationError) throw error;
+      this.#refuse('could not be read; make its getters work, or leave it out', error);
+    }
+  }
+
+  #value(value: unknown): void {
+    if (typeof value === 'string') this.sizeBytes += stringBytes(value);
+    else if (isObject(value)) this.#object(value);
+    else if (typeof value === 'number') this.#number(value);
+    else if (typeof value === 'function') this.#refuse('is a function; leave it out, or store what it returns');
+    else if (typeof value === 'symbol') this.#refuse('is a symbol; store its description instead');
+    else if (typeof value === 'bigint' || value === undefined) this.isJson = false;
+  }
+
+  #number(value: number): void {
+    this.sizeBytes += NUMBER_BYTES;
+    const isFinite = value - value === 0;
+    const isMinusZero = value === 0 && 1 / value < 0;
+    if (!isFinite || isMinusZero) this.isJson = false;
+  }
+
+  #object(value: object): void {
+    const seen = this.#seen.size;
+    if (this.#seen.add(value).size === seen) {
+      this.isTree = this.isJson = false;
+      return;
+    }
+    if (this.#depth >= MAX_DEPTH) this.#refuse(`is nested more than ${MAX_DEPTH} deep; store it in a flatter shape`);
+    const kind = kindOf(value);
+    if (kind === 'object') this.#properties(value);
+    else if (kind === 'array') this.#array(value as unknown[]);
+    else if (kind === undefined) this.#instance(value);
+    else this.#builtin(kind, value);
+  }
+
+  #properties(value: object): void {
+    this.#noSymbols(value);
+    const keys = Object.keys(value);
+    this.sizeBytes += OBJECT_BYTES + keys.length * (keys.length > WIDE_OBJECT_KEYS ? WIDE_OBJECT_KEY_BYTES : SLOT_BYTES);
+    for (const key of keys) {
+      if (key === '__proto__') this.isPlain = false;
+      this.#path[this.#depth++] = key;
+      this.#value((value as Record<string, unknown>)[key]);
+      this.#depth--;
+    }
+  }
+
+  #array(value: readonly unknown[]): void {
+    this.#noSymbols(value);
+    this.sizeBytes += ARRAY_BYTES + SLOT_BYTES * value.length;
+    if (isSparse(value)) {
+      this.#sparse(value);
+      return;
+    }
+    if (value.length <= NAMED_ARRAY_LENGTH) this.#noNames(value, value.length);
+    for (let index = 0; index < value.length; index++) this.#child(index, value[index]);
+  }
+
+  #sparse(value: readonly unknown[]): void {
+    this.isPlain = this.isJson = false;
+    const indexes = Object.keys(value).filter(isIndex);
+    this.#noNames(value, indexes.length);
+    for (const index of indexes) this.#child(Number(index), value[Number(index)]);
+  }
+
+  #builtin(kind: ValueKind, value: object): void {
+    this.isPlain = this.isJson = false;
+    if (kind === 'null-object') {
+      this.#properties(value);
+      return;
+    }
+    this.isFreezable = false;
+    if (kind === 'error') this.#error(value as Error);
+    else this.#content(kind, value);
+  }
+
+  #error(error: Error): void {
+    this.#noSymbols(error);
+    this.sizeBytes += BUILTIN_BYTES;
+    for (const { name, value } of errorProperties(error)) this.#child(name, value);
+  }
+
+  #content(kind: ValueKind, value: object): void {
+    if (kind === 'buffer' || kind === 'typed-array' || kind === 'data-view' || kind === 'array-buffer') {
+      this.sizeBytes += BINARY_BYTES + (value as ArrayBuffer).byteLength;
+      return;
+    }
+    this.#noNames(value, 0);
+    this.sizeBytes += BUILTIN_BYTES;
+    if (kind === 'map') this.#map(value as Map<unknown, unknown>);
+    else if (kind === 'set') this.#set(value as Set<unknown>);
+    else if (kind === 'url') this.sizeBytes += URL_BYTES + stringBytes((value as URL).href);
+    else if (kind === 'search-params') this.sizeBytes += stringBytes((value as URLSearchParams).toString());
+  }
+
+  #map(map: Map<unknown, unknown>): void {
+    let index = 0;
+    for (const [key, value] of map) {
+      this.sizeBytes += MAP_ENTRY_BYTES;
+      this.#child({ code: `.keys()[${index}]` }, key);
+      this.#child({ code: typeof key === 'string' ? `.get(${JSON.stringify(key)})` : `.values()[${index}]` }, value);
+      index++;
+    }
+  }
+
+  #set(set: Set<unknown>): void {
+    let index = 0;
+    for (const value of set) {
+      this.sizeBytes += SET_ENTRY_BYTES;
+      this.#child({ code: `.values()[${index++}]` }, value);
+    }
+  }
+
+  #child(step: Step, value: unknown): void {
+    this.#path[this.#depth++] = step;
+    this.#value(value);
+    this.#depth--;
+  }
+
+  #noSymbols(value: object): void {
+    const symbols = Object.getOwnPropertySymbols(value);
+    if (symbols.length === 0) return;
+    const symbol = symbols.find((one) => Object.prototype.propertyIsEnumerable.call(value, one));
+    if (symbol !== undefined) this.#refuse(`has the symbol key ${String(symbol)}; use a string as the key, or leave it out`);
+  }
+
+  /** Refuses an array or a builtin that carries properties besides its `expected` elements. */
+  #noNames(value: object, expected: number): void {
+    const keys = Object.keys(value);
+    if (keys.length === expected) return;
+    this.#path[this.#depth++] = keys[expected] as string;
+    this.#refuse('is a named property of an array or a builtin; put both into a plain object');
+  }
+
+  #instance(value: object): void {
+    this.isPlain = this.isJson = false;
+    const type = this.#types.of(value);
+    if (type?.conversion !== undefined) return this.#conversion(value, type, type.conversion);
+    const isStorable = type === undefined ? this.#types.keepsOthers && hiddenPart(value) === undefined : hidesNothing(value);
+    if (!isStorable) this.#refuse(refusalOf(value, this.#types));
+    this.#properties(value);
+  }
+
+  /** Walks what `to` gives as a value of its own, in which what is met outside of it is met for the first time. */
+  #conversion(value: object, type: ListedType, conversion: Conversion): void {
+    const outer = { seen: this.#seen, converting: this.#converting };
+    if (outer.converting.includes(value)) this.#refuse(`is an instance of ${type.name} that its own \`to\` gives again; let \`to\` leave out what leads back to it`);
+    this.isFreezable = false;
+    this.sizeBytes += OBJECT_BYTES;
+    this.#seen = new Set();
+    this.#converting = [...outer.converting, value];
+    this.#child({ code: '.to()' }, this.#stored(value, type, conversion));
+    this.#seen = outer.seen;
+    this.#converting = outer.converting;
+  }
+
+  /** What `to` gives, asked for once for every instance. */
+  #stored(value: object, type: ListedType, conversion: Conversion): unknown {
+    const known = this.converted.get(value);
+    if (known !== undefined) return known.stored;
+    const stored = this.#resultOfTo(value, type, conversion);
+    if (this.converted === NOTHING_CONVERTED) this.converted = new Map();
+    (this.converted as Map<object, Converted>).set(value, { type, stored });
+    return stored;
+  }
+
+  #resultOfTo(value: object, type: ListedType, conversion: Conversion): unknown {
+    try {
+      return conversion.to(value);
+    } catch (error) {
+      return this.#refuse(`is an instance of ${type.name}, whose \`to\` failed; let it take every instance`, error);
+    }
+  }
+
+  #refuse(reason: string, cause?: unknown): never {
+    const path = formatPath(this.#path.slice(0, this.#depth));
+    throw new CacheSerializationError(path, `${path} ${reason}.`, cause === undefined ? undefined : { cause });
+  }
+}
+
+const NOTHING_CONVERTED: ReadonlyMap<object, Converted> = new Map();
+
+/** Whether the enumerable fields of an instance of a listed class can be stored: no methods of its own, no relation that loads when it is read. */
+function hidesNothing(value: object): boolean {
+  const keys = Object.keys(value);
+  if (keys.some((key) => typeof (value as Record<string, unknown>)[key] === 'function')) return false;
+  const names = Object.getOwnPropertyNames(value);
+  return names.length === keys.length || !names.some((name) => isHiddenGetter(Object.getOwnPropertyDescriptor(value, name)));
+}
+
+function isHiddenGetter(field: PropertyDescriptor | undefined): boolean {
+  return field?.enumerable === false && field.get !== undefined;
+}
+
+function stringBytes(text: string): number {
+  // V8 knows of a one-byte string that this cannot match, and does not even look.
+  const isWide = /[^\0-\xff]/.test(text);
+  return STRING_BYTES + (isWide ? 2 * text.length : text.length);
+}
+
+function isIndex(key: string): boolean {
+  const index = Number(key);
+  return Number.isInteger(index) && index >= 0 && index < 2 ** 32 - 1 && String(index) === key;
+}
+
+function formatPath(steps: readonly Step[]): string {
+  const path = `$${steps.map(formatStep).join('')}`;
+  return path.length <= 200 ? path : `${path.slice(0, 120)}…${path.slice(-60)}`;
+}
+
+function formatStep(step: Step): string {
+  if (typeof step === 'object') return step.code;
+  if (typeof step === 'number') return `[${step}]`;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(step) ? `.${step}` : `[${JSON.stringify(step)}]`;
+}

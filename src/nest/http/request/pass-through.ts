@@ -1,0 +1,220 @@
+import { GatewayTimeoutException } from '@nestjs/common';
+import { type Observable, throwError } from 'rxjs';
+import { CacheError } from '../../../core/vocabulary/cache.errors.js';
+import type { LoadOutcome } from '../../../core/ports/cache-entry.js';
+import type { LoadContext } from '../../../core/load/call-options.js';
+import { idleMs } from '../../../core/ports/clock.port.js';
+import { showBypass } from '../response/answer-headers.js';
+import type { ForwardReason } from '../message/cache-status.js';
+import { isCachedResponse } from '../response/cached-response.js';
+import { HandlerRun, isRescuable, type Outage, type Replacement, RunAbandoned, statusOf } from './handler-run.js';
+import { type Found, lookUp, mayReplaceError, provenanceOf, type Use, useOf } from './lookup.js';
+import { MAX_WAIT_MS, refused, runPastStore, shareUnstored, unshared } from './past-store.js';
+import { replay, sendStored } from '../response/replay.js';
+import { keepResult, removeEntry } from './response-keeping.js';
+import type { Answer, RoutePassage } from './route-passage.js';
+import type { Loaded, RouteLoadOptions } from '../route/route-policy.js';
+import { runsForCache } from './run-purpose.js';
+import { isUnstoredAnswer } from '../response/unstored-answer.js';
+import { isVaryMarker } from '../response/vary-marker.js';
+
+/*
+ * The way of one request through the cache: what is stored and may be served is served; everything else goes through
+ * `cache.load`, whose factory runs the handler of the request that leads. The others are answered with what is stored,
+ * or with what the leader has made.
+ *
+ * A request that loads learns which it is by what comes first: the call of its factory, or the outcome of its load. It
+ * never waits in vain: an answer that is nobody else's is no answer for those who waited, and they run their handlers
+ * side by side; who waited for another variant looks up its own; a leader that has vanished is followed by another; and
+ * a leader that takes too long is not waited for. Where the store does not answer in time, or cannot be reached, requests
+ * go past it: past-store.ts.
+ */
+
+type Outcome = LoadOutcome<Loaded>;
+
+/** How long a request waits for the store, before it runs its handler without it. */
+const MAX_LOOKUP_MS = 250;
+/** How many leaders that vanish, or make something else, a request follows. */
+const MAX_FOLLOWED = 3;
+
+export function passThrough(passage: RoutePassage, followed = 0): Answer {
+  const found = lookUpFor(passage);
+  return found instanceof Promise ? lookUpInTime(found, passage, followed) : answer(found, passage, followed, 0);
+}
+
+function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeof lookUp> {
+  return lookUp({ cache: policy.cache, access, request: exchange.request, load: policy.load });
+}
+
+/** The store answers, or the time for it ends: whichever is second changes nothing. */
+function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: number): Promise<Observable<unknown>> {
+  const { clock } = passage.policy.cache;
+  const sentMs = idleMs(clock);
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const timer = clock.schedule(MAX_LOOKUP_MS, () => {
+      isLate = true;
+      resolve(past(passage, 'store-slow'));
+    });
+    const inTime = (answerNow: () => Answer): void => {
+      timer.cancel();
+      if (!isLate) resolve(answerNow());
+    };
+    found
+      .then(
+        (one) => inTime(() => answer(one, passage, followed, idleMs(clock) - sentMs)),
+        () => inTime(() => past(passage, 'store-error')),
+      )
+      .catch(reject);
+  });
+}
+
+function past(passage: RoutePassage, why: Outage): Answer {
+  return passage.access.directives.isOnlyIfCached ? onlyIfCached(passage) : runPastStore(passage, why);
+}
+
+/** @param waitedMs how long the request has waited for the store */
+function answer(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Answer {
+  const { policy, access, exchange, isRefresh, refresh } = passage;
+  const { entry, response } = found;
+  const use = usableBy(passage, found);
+  if (use === 'none' || entry === undefined || response === undefined) {
+    if (access.directives.isOnlyIfCached) return onlyIfCached(passage);
+    return run(found, passage, followed, waitedMs);
+  }
+  policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale');
+  if (use === 'stale-while-revalidate' && !isRefresh) refresh.start({ exchange, policy, key: found.key });
+  const give = policy.isOutermost && !response.isThrown ? sendStored : replay;
+  return give(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));
+}
+
+function usableBy({ access, policy, isRefresh }: RoutePassage, found: Found): Use {
+  const use = useOf(found, access, policy.cache.clock);
+  return isRefresh && use !== 'fresh' ? 'none' : use;
+}
+
+/** RFC 9111 section 5.2.1.7 */
+function onlyIfCached({ exchange, policy }: RoutePassage): Observable<unknown> {
+  showBypass(exchange, policy, 'request', 'only-if-cached');
+  return throwError(() => new GatewayTimeoutException('Nothing that is stored may answer this request.'));
+}
+
+function run(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Promise<Observable<unknown>> {
+  const { policy, access, traffic, exchange, next } = passage;
+  const { cache } = policy;
+  return new Promise((resolve) => {
+    let isSettled = false;
+    const settle = (given: Answer): void => {
+      isSettled = true;
+      resolve(given);
+    };
+    const lead = async ({ canStore }: LoadContext<Loaded>): Promise<Loaded> => {
+      // This request has not waited for its turn; another one is to lead.
+      if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
+      const validating = access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
+      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, isForCache: runsForCache(found, passage), outage: canStore ? undefined : 'store-error', rescue: () => rescue(passage) });
+      traffic.begin(found.key);
+      settle(handler.answer());
+      try {
+        return await keepResult(await handler.result, found, passage, canStore);
+      } catch (error) {
+        if (isGone(statusOf(error))) await removeEntry(found.key, policy);
+        throw error;
+      } finally {
+        traffic.end(found.key);
+      }
+    };
+    // The leader may be in another process.
+    const waitsSince = access.isShared ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
+    cache
+      .load<Loaded>(found.key, lead, loadOptionsOf(found, passage), { entry: found.entry, waitedMs })
+      .then(
+        (outcome) => isSettled || settle(answerOf(outcome, passage, followed)),
+        (error: unknown) => isSettled || settle(answerToFailure(error, passage, followed)),
+      )
+      .finally(() => waitsSince?.cancel())
+      .catch(() => undefined);
+  });
+}
+
+/** RFC 9111 section 4.3.3: what the handler says is gone is not kept for worse times. */
+function isGone(status: number): boolean {
+  return status === 404 || status === 410;
+}
+
+function reasonOf({ entry, response, marker }: Found, { access, policy }: RoutePassage): ForwardReason {
+  if (response === undefined || entry === undefined) return access.identity !== 'none' ? 'bypass' : marker === undefined ? 'uri-miss' : 'vary-miss';
+  if (!access.accepts(response)) return 'bypass';
+  return response.freshMs > 0 && policy.cache.clock.coarseNowMs() < entry.freshUntilMs ? 'request' : 'stale';
+}
+
+/** The answer of a request that did not lead. */
+function answerOf({ entry, value, status, isCollapsed }: Outcome, passage: RoutePassage, followed: number): Answer {
+  const { policy, access, exchange } = passage;
+  const { clock } = policy.cache;
+  const stored = entry === undefined ? value : entry.shared;
+  if (isUnstoredAnswer(stored)) return shareUnstored(stored, passage, 'store-error');
+  if (isVaryMarker(stored) && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
+  if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0) return unshared(passage, 'not-shared');
+  if (entry === undefined) return replay(exchange, stored, policy, { state: 'HIT', ageMs: stored.initialAgeMs, status: { fwd: 'uri-miss', isCollapsed: true } });
+  const use = usableBy(passage, { key: access.key, entry, response: stored, marker: undefined });
+  if (use === 'none') return unshared(passage, 'not-shared');
+  const how = provenanceOf(entry, stored, clock, access.key);
+  return replay(exchange, stored, policy, isCollapsed || status === 'miss' ? { ...how, status: { ...how.status, fwd: 'uri-miss', isCollapsed: true } } : how);
+}
+
+/** What fails is the handler of the leader, whose error is everybody's, or the cache, which must not be noticed. */
+function answerToFailure(error: unknown, passage: RoutePassage, followed: number): Answer {
+  if (error instanceof RunAbandoned && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
+  if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(passage, 'store-error');
+  if (!isRescuable(statusOf(error))) return refused(error, passage);
+  const stale = rescue(passage);
+  return stale instanceof Promise ? stale.then((one) => replaced(one, error, passage)) : replaced(stale, error, passage);
+}
+
+function replaced(stale: Replacement | undefined, error: unknown, passage: RoutePassage): Observable<unknown> {
+  return stale === undefined ? refused(error, passage) : replay(passage.exchange, stale.response, passage.policy, stale.how);
+}
+
+/**
+ * An expired response in the place of an error. It is looked up now: had it been invalidated, it would be gone. Never
+ * rejects, and waits for the store no longer than a look-up may.
+ */
+function rescue(passage: RoutePassage): Replacement | undefined | Promise<Replacement | undefined> {
+  if (passage.isRefresh) return undefined;
+  const found = lookUpFor(passage);
+  return found instanceof Promise ? rescueInTime(found, passage) : replacementOf(found, passage);
+}
+
+function rescueInTime(found: Promise<Found>, passage: RoutePassage): Promise<Replacement | undefined> {
+  return new Promise((resolve) => {
+    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => resolve(undefined));
+    found
+      .then((one) => resolve(replacementOf(one, passage)))
+      .catch(() => resolve(undefined))
+      .finally(() => timer.cancel());
+  });
+}
+
+function replacementOf(found: Found, { access, policy }: RoutePassage): Replacement | undefined {
+  const { entry, response } = found;
+  const { cache } = policy;
+  if (entry === undefined || response === undefined || !mayReplaceError(found, access, cache.clock)) return undefined;
+  cache.countServed(entry, 'stale');
+  return { response, how: provenanceOf(entry, response, cache.clock, access.key) };
+}
+
+/** Whatever the cache takes for fresh and this request may not have is loaded anew. */
+function loadOptionsOf({ key, entry }: Found, { policy, access, traffic }: RoutePassage): RouteLoadOptions {
+  const { load, cache } = policy;
+  const nowMs = cache.clock.coarseNowMs();
+  const isAlone = !access.isShared || traffic.isUnshared(key, nowMs);
+  const isForced = entry !== undefined && nowMs < entry.freshUntilMs;
+  if (!isAlone && !isForced) return load;
+  return { ...load, ...(isAlone ? { singleFlight: false as const } : {}), ...(isForced ? { validate: nothing } : {}) };
+}
+
+function nothing(): boolean {
+  return false;
+}
+

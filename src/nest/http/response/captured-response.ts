@@ -1,0 +1,43 @@
+import { cacheControlFor, type HeaderRules } from './answer-headers.js';
+import { cachedResponse, type CachedResponse } from './cached-response.js';
+import { weakEtag } from '../message/conditional-request.js';
+import { EMPTY_BODY } from '../exchange/exchange.js';
+import { changedHeaders, removedHeaders } from './response-headers.js';
+import { type Answer, judge, type Refusal, type StorageRules } from './storability.js';
+
+/** An answer on its way out, with all that is known of how it was made. */
+export interface Capture extends Answer {
+  readonly method: string;
+  readonly reason: string | undefined;
+}
+
+/** What can be stored of an answer, or why nothing can. */
+export function captureResponse(capture: Capture, rules: StorageRules & HeaderRules, nowMs: number): { readonly response: CachedResponse } | { readonly refusal: Refusal } {
+  const verdict = judge(capture, rules, nowMs);
+  if ('refusal' in verdict) return verdict;
+  const { before, own, headers } = capture;
+  const { isDeclared, ...stored } = verdict;
+  const response = cachedResponse({
+    ...stored,
+    ...etagOf(capture),
+    status: capture.status,
+    reason: capture.reason ?? null,
+    headers: changedHeaders(before, own),
+    removed: removedHeaders(before, own),
+    contentType: headers['content-type'] === undefined ? null : String(headers['content-type']),
+    cacheControl: cacheControlFor({ freshMs: stored.freshMs, isDeclared }, rules),
+    date: headers.date === undefined ? new Date(nowMs).toUTCString() : String(headers.date),
+    body: capture.status === 204 ? EMPTY_BODY : capture.body,
+    // They were looked at by `judge`.
+    tags: capture.tags as readonly string[],
+    isThrown: capture.isThrown,
+  });
+  return { response };
+}
+
+/** The handler's own or the platform's, or one of the bytes; the body of a HEAD is not there to be counted. */
+function etagOf({ headers: { etag }, own, method, body, status }: Capture): Pick<CachedResponse, 'etag' | 'hasOwnEtag'> {
+  if (etag !== undefined) return { etag: String(etag), hasOwnEtag: own.etag !== undefined };
+  const isUnknown = method === 'HEAD' && body.length === 0;
+  return { etag: isUnknown || status !== 200 ? null : weakEtag(body), hasOwnEtag: false };
+}
