@@ -51,7 +51,7 @@ describe('CacheKitModule.forRoot', () => {
     class Orders {}
 
     const app = await start([Users, Orders]);
-    const [users, orders] = [Users, Orders].map((module) => app.select(module).get(Reader).cache);
+    const [users, orders] = [Users, Orders].map((module) => app.select(module).get(Reader, { strict: true }).cache);
 
     expect(users).toBe(orders);
     await app.close();

@@ -121,6 +121,20 @@ describe('@CacheInvalidate with `methods`', () => {
     expect((await cache.getStats()).totalEntries).toBe(0);
   });
 
+  it('invalidates under the name of the class of the instance, where that extends the class of the target', async () => {
+    @Injectable()
+    class Special extends ProductService {
+      @CacheInvalidate({ methods: [{ of: ProductService, name: 'find', args: (id: number) => [id] }] })
+      async forget(_id: number): Promise<void> {}
+    }
+    const { service, cache } = await startReported(Special);
+    await service.find(1);
+
+    await service.forget(1);
+
+    expect(await cache.has('Special.find:[1]')).toBe(false);
+  });
+
   it('reports a key that cannot be made, invalidates the rest and runs the method', async () => {
     const { service, cache, reports } = await startReported(Discounts);
     await cache.set('spelled', 1);
