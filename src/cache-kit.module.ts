@@ -167,8 +167,8 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
 }
 
 /**
- * Says what was found during the start, and keeps the process alive once the application has started, and not before: Nest tells nobody that a start has failed.
- * Closes the cache in the last of Nest's phases: until then others may still use it while they shut down.
+ * Logs the list of findings, and keeps the process alive once the application has started, and not before: Nest reports
+ * a failed start to nobody. Closes the cache in the last of Nest's phases: until then others may still use it while they shut down.
  */
 class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
@@ -179,7 +179,7 @@ class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
 
   /** @throws CacheConfigError with all findings, when there are any and a cache is `strict` */
   onApplicationBootstrap(): void {
-    this.advice.tell();
+    this.advice.announce();
     this.hold.stand();
   }
 

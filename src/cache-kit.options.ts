@@ -31,5 +31,5 @@ export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheK
   const resolved = resolveCacheOptions(cache);
   const findings = shortDurationsIn(http ?? {}, 'CacheKitModule.forRoot({ http }): ');
   const { staleWhileRevalidateMs, staleIfErrorMs } = resolved.load;
-  return { cache: { ...resolved, findings: [...resolved.findings, ...findings] }, http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
+  return { cache: Object.freeze({ ...resolved, findings: [...resolved.findings, ...findings] }), http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
 }

@@ -27,7 +27,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   advice.about(cache);
   const service = await composeCache(cache, { onFinding: (finding) => advice.add(finding) });
   try {
-    advice.tell();
+    advice.announce();
     return service;
   } catch (error) {
     await service.close();
@@ -35,7 +35,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   }
 }
 
-/** What the composition root is told of. */
+/** What the caller of the composition root provides. */
 export interface Surroundings {
   /** Keeps the process alive in the place of the cache's connections; without it these do. */
   readonly hold?: ProcessHold;

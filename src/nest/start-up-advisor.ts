@@ -27,7 +27,7 @@ export class Advice {
   readonly #writers: WrittenTags[] = [];
   readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
   #isStrict = false;
-  #isTold = false;
+  #isAnnounced = false;
 
   /** Takes in what was found in the options of a cache. Where one cache is `strict`, all findings fail the start. */
   about({ findings, isStrict }: { readonly findings: readonly Finding[]; readonly isStrict: boolean }): void {
@@ -39,7 +39,7 @@ export class Advice {
   add(finding: Finding): void {
     const isNew = !this.#findings.has(finding.problem);
     this.#findings.set(finding.problem, finding);
-    if (isNew && this.#isTold) this.#logger.warn(sentenceOf(finding));
+    if (isNew && this.#isAnnounced) this.#logger.warn(sentenceOf(finding));
   }
 
   /** A decorator, route or namespace stores with these tags, and with all that begin with `prefix`. */
@@ -53,12 +53,12 @@ export class Advice {
   }
 
   /** Logs the list, once. @throws CacheConfigError in its place, with `strict` */
-  tell(): void {
+  announce(): void {
     for (const finding of this.#unwrittenTags()) this.add(finding);
     const list = listOf([...this.#findings.values()]);
     if (list !== undefined && this.#isStrict) throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
-    if (list !== undefined && !this.#isTold) this.#logger.warn(list);
-    this.#isTold = true;
+    if (list !== undefined && !this.#isAnnounced) this.#logger.warn(list);
+    this.#isAnnounced = true;
   }
 
   /** Where some tags are computed, or nothing is stored by decorators, what is written cannot be told. */

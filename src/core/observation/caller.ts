@@ -24,7 +24,7 @@ export function notStored(error: CacheError, key: string, caller: Caller | undef
   return new CacheSerializationError(error.path, `${by}the value of \`${key}\` is returned and not stored: ${error.message}`, { cause: error });
 }
 
-/** Why a decorated method ran without the cache. @param asked what could not be told, such as `key` */
+/** Why a decorated method ran without the cache. @param asked the option whose function failed, such as `key` */
 export function ranUncached(error: unknown, asked: string, { label }: Caller): CacheError {
   const message = error instanceof Error ? error.message : String(error);
   const reason = error instanceof CacheError && asked === 'key' ? message : `its \`${asked}\` failed: ${message}`;

@@ -17,7 +17,7 @@ export interface MethodTarget {
   args: (...parameters: Parameters<UnknownMethod>) => readonly unknown[];
 }
 
-/** A key, and the namespace of the method that stores it. */
+/** The keys of a call, and the namespace of the method that stores under them. */
 export interface StoredUnder {
   readonly keys: string[];
   readonly namespace: string | undefined;

@@ -7,8 +7,9 @@ import type { RoutePassage } from './route-passage.js';
  * stored. For its client alone it sees the request as it is; where that makes a difference, nothing is stored.
  *
  * For its client alone it runs where the answer is expected to be nobody else's: the request carries an identity, or
- * says no-store, the route is only covered and has declared nothing yet, or the last answer for the key was not stored. When such an answer could have been stored all the
- * same, the next run is for the cache: one request later than without the mask.
+ * says no-store, the route is only covered and has declared nothing yet, or the last answer for the key was not stored.
+ * When such an answer could have been stored all the same, the next run is for the cache: one request later than
+ * without the mask.
  */
 
 /** Whether the handler is to run for the cache. */

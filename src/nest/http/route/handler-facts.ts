@@ -78,7 +78,7 @@ export function fixedHeadersOf(handler: object): Record<string, string> {
 }
 
 /** The interceptors that `@UseInterceptors` has bound, in the order in which they run. */
-export function interceptorsOf(target: object): readonly object[] {
+function interceptorsOf(target: object): readonly object[] {
   return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];
 }
 
@@ -98,7 +98,7 @@ export function isBoundGlobally(config: ApplicationConfig, interceptor: object):
 }
 
 /** Bound as a class, or as an object of it. */
-export function classOf(interceptor: object | undefined): object | undefined {
+function classOf(interceptor: object | undefined): object | undefined {
   return typeof interceptor === 'function' ? interceptor : interceptor?.constructor;
 }
 
