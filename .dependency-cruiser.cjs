@@ -20,7 +20,13 @@ const rooms = Object.entries(floorsOf).flatMap(([folder, floors]) =>
       comment: 'A room that knows what is above it cannot be read, or changed, without that.',
       from: { path: `^src/${folder}/${room}/`, pathNot: spec },
       to: {
-        path: [`^src/${folder}/[^/]+$`, ...floors.slice(0, height + 1).flat().map((other) => `^src/${folder}/${other}/`)],
+        path: [
+          `^src/${folder}/[^/]+$`,
+          ...floors
+            .slice(0, height + 1)
+            .flat()
+            .map((other) => `^src/${folder}/${other}/`),
+        ],
         pathNot: `^src/${folder}/${room}/`,
       },
     })),
@@ -52,7 +58,10 @@ const forbidden = [
     name: 'adapter-imports-core-and-itself',
     comment: 'An adapter is replaceable: it knows its port, never Nest, never a sibling.',
     from: { path: '^src/adapters/([^/]+)', pathNot: spec },
-    to: { pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis')], dependencyTypesNot: ['core'] },
+    to: {
+      pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis')],
+      dependencyTypesNot: ['core'],
+    },
   },
   {
     name: 'ioredis-only-in-redis-adapter',

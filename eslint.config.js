@@ -13,7 +13,11 @@ const noInheritance = {
   selector: 'ClassDeclaration[superClass]:not([superClass.name=/Error$/])',
   message: 'Compose instead: only errors, and what Nest asks for, inherit.',
 };
-const clocks = ['Date', 'performance'].map((object) => ({ object, property: 'now', message: 'Ask the clock of ports/clock.port.ts.' }));
+const clocks = ['Date', 'performance'].map((object) => ({
+  object,
+  property: 'now',
+  message: 'Ask the clock of ports/clock.port.ts.',
+}));
 const nodeGlobals = [...Object.getOwnPropertyNames(globalThis), 'module', 'require'];
 
 export default defineConfig(
@@ -28,15 +32,24 @@ export default defineConfig(
       eqeqeq: 'error',
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx', 'hack'] }],
       '@typescript-eslint/consistent-type-exports': 'error',
-      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      '@typescript-eslint/consistent-type-imports': [
+        'error',
+        { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false },
+      ],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
 
       // Nest's modules and the targets of decorators are classes without members.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true }],
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidReturningFunctions: true },
+      ],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
       '@typescript-eslint/no-misused-spread': ['error', { allow: ['string'] }],
       // It asks for `!`, which the strict rules forbid: a cast names the type that is known to be there.
       '@typescript-eslint/non-nullable-type-assertion-style': 'off',
@@ -45,7 +58,10 @@ export default defineConfig(
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
       // What a factory throws goes to its callers unchanged, whatever it is.
       '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true, allowThrowingAny: false }],
-      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true, allowThrowingAny: false }],
+      '@typescript-eslint/prefer-promise-reject-errors': [
+        'error',
+        { allowThrowingUnknown: true, allowThrowingAny: false },
+      ],
       // `async` without `await` turns a throw into a rejection, which is what a caller of a promise expects.
       '@typescript-eslint/require-await': 'off',
       // `get<T>(key)` lets the caller name the type of what it stored: T stands only in the answer.

@@ -38,8 +38,13 @@ if (options.help) console.log(HELP);
 else await main();
 
 async function main() {
-  const suites = SUITES.filter(({ name, hasTargets }) => name.startsWith(options.suite) && (hasTargets || !options.check));
-  if (suites.length === 0) throw new Error(`Expected \`--suite\` to begin one of ${SUITES.map(({ name }) => name).join(', ')}, got \`${options.suite}\`.`);
+  const suites = SUITES.filter(
+    ({ name, hasTargets }) => name.startsWith(options.suite) && (hasTargets || !options.check),
+  );
+  if (suites.length === 0)
+    throw new Error(
+      `Expected \`--suite\` to begin one of ${SUITES.map(({ name }) => name).join(', ')}, got \`${options.suite}\`.`,
+    );
   const kit = options.kit === undefined ? new URL('../dist/index.js', import.meta.url) : pathToFileURL(options.kit);
   /** @type {Record<string, unknown>} */
   const results = {};

@@ -40,7 +40,8 @@ export interface CacheKitOptionsFactory {
   createCacheKitOptions(): CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
 }
 
-export interface CacheKitAsyncOptions extends Pick<ModuleMetadata, 'imports'>, Pick<CacheKitOptions, 'name' | 'isGlobal'> {
+export interface CacheKitAsyncOptions
+  extends Pick<ModuleMetadata, 'imports'>, Pick<CacheKitOptions, 'name' | 'isGlobal'> {
   inject?: (InjectionToken | OptionalFactoryDependency)[];
   // Nest checks the arguments against `inject` at run time only.
   useFactory?: (...dependencies: never[]) => CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
@@ -64,7 +65,12 @@ export class CacheKitModule {
 
   /** A cache whose options are made by a factory, with what it injects. A wrong option fails the start-up. */
   static forRootAsync(options: CacheKitAsyncOptions): DynamicModule {
-    checkNames(options, ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'name', 'isGlobal'], '', NAMES_IN_FACTORY);
+    checkNames(
+      options,
+      ['imports', 'inject', 'useFactory', 'useClass', 'useExisting', 'name', 'isGlobal'],
+      '',
+      NAMES_IN_FACTORY,
+    );
     const name = resolveCacheKitOptions(options.name === undefined ? {} : { name: options.name }).cache.name;
     const controller = createAdminController(name, `cache-kit-unmounted-${name}`);
     return cacheModule({
@@ -79,7 +85,10 @@ export class CacheKitModule {
 
   /** A namespace with defaults of its own, to be injected with `@InjectCacheNamespace(namespace)`. */
   static forFeature(options: CacheKitFeatureOptions): DynamicModule {
-    if (typeof options !== 'object') throw new CacheConfigError(`Expected the options of CacheKitModule.forFeature() to be an object, got \`${show(options)}\`. Write \`{ namespace: 'orders' }\`.`);
+    if (typeof options !== 'object')
+      throw new CacheConfigError(
+        `Expected the options of CacheKitModule.forFeature() to be an object, got \`${show(options)}\`. Write \`{ namespace: 'orders' }\`.`,
+      );
     const { namespace, cache = DEFAULT_CACHE_NAME, ...defaults } = options;
     checkKey(namespace, 'namespace');
     const token = getCacheNamespaceToken(namespace, cache);
@@ -88,7 +97,8 @@ export class CacheKitModule {
       inject: [getCacheToken(cache), ModulesContainer],
       useFactory: (service: CacheService, modules: ModulesContainer) => {
         const advice = adviceOf(modules);
-        for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `)) advice.add(finding);
+        for (const finding of shortDurationsIn(defaults, `CacheKitModule.forFeature({ namespace: '${namespace}' }): `))
+          advice.add(finding);
         if (defaults.tags !== undefined) advice.writesTags({ cache, tags: defaults.tags });
         return new NamespacedCache(complete(service), namespace, defaults);
       },
@@ -98,7 +108,10 @@ export class CacheKitModule {
 }
 
 /** The module of a cache whose options were read already. */
-export function moduleOf(resolved: ResolvedCacheKitOptions, { isGlobal = true }: Pick<CacheKitOptions, 'isGlobal'>): DynamicModule {
+export function moduleOf(
+  resolved: ResolvedCacheKitOptions,
+  { isGlobal = true }: Pick<CacheKitOptions, 'isGlobal'>,
+): DynamicModule {
   const { name } = resolved.cache;
   const controllers = resolved.admin === undefined ? [] : [createAdminController(name, resolved.admin.path)];
   return cacheModule({ name, isGlobal, controllers, options: { useFactory: () => resolved } });
@@ -113,7 +126,14 @@ interface CacheModuleParts {
   readonly providers?: Provider[];
 }
 
-function cacheModule({ name, isGlobal, controllers, options, imports = [], providers = [] }: CacheModuleParts): DynamicModule {
+function cacheModule({
+  name,
+  isGlobal,
+  controllers,
+  options,
+  imports = [],
+  providers = [],
+}: CacheModuleParts): DynamicModule {
   const cacheToken = getCacheToken(name);
   const optionsToken = `CACHE_KIT_OPTIONS:${name}`;
   const holdToken = `CACHE_KIT_HOLD:${name}`;
@@ -131,7 +151,9 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
       inject: [ModulesContainer, optionsToken, holdToken],
       useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
         refuseSecondMaker(name, modules);
-        return oneCache(modules, { name, options: resolved.given, module }, () => composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }));
+        return oneCache(modules, { name, options: resolved.given, module }, () =>
+          composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }),
+        );
       },
     },
     partOf(getAdminOptionsToken(name), 'admin'),
@@ -140,7 +162,12 @@ function cacheModule({ name, isGlobal, controllers, options, imports = [], provi
     {
       provide: `CACHE_KIT_LIFETIME:${name}`,
       inject: [cacheToken, holdToken, ModulesContainer, optionsToken],
-      useFactory: (cache: CacheService, hold: ProcessHold, modules: ModulesContainer, resolved: ResolvedCacheKitOptions) => {
+      useFactory: (
+        cache: CacheService,
+        hold: ProcessHold,
+        modules: ModulesContainer,
+        resolved: ResolvedCacheKitOptions,
+      ) => {
         const advice = adviceOf(modules);
         advice.about(resolved.cache);
         return new CacheLifetime(cache, hold, advice);
@@ -188,7 +215,11 @@ class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   }
 }
 
-function lateOptions(name: string, options: CacheKitAsyncOptions, controller: Type<CacheAdminController>): CacheModuleParts['options'] {
+function lateOptions(
+  name: string,
+  options: CacheKitAsyncOptions,
+  controller: Type<CacheAdminController>,
+): CacheModuleParts['options'] {
   const { inject, make } = optionsSource(options);
   return {
     inject: [ModulesContainer, ...inject],
@@ -209,25 +240,40 @@ interface OptionsSource {
 
 function optionsSource({ inject = [], useFactory, useClass, useExisting }: CacheKitAsyncOptions): OptionsSource {
   if ([useFactory, useClass, useExisting].filter((source) => source !== undefined).length !== 1) {
-    throw new CacheConfigError('Expected CacheKitModule.forRootAsync() to be given exactly one of `useFactory`, `useClass` and `useExisting`.');
+    throw new CacheConfigError(
+      'Expected CacheKitModule.forRootAsync() to be given exactly one of `useFactory`, `useClass` and `useExisting`.',
+    );
   }
   if (useFactory !== undefined) return { inject, make: useFactory as OptionsSource['make'] };
-  return { inject: [(useClass ?? useExisting) as InjectionToken], make: (factory) => optionsOf(factory as CacheKitOptionsFactory) };
+  return {
+    inject: [(useClass ?? useExisting) as InjectionToken],
+    make: (factory) => optionsOf(factory as CacheKitOptionsFactory),
+  };
 }
 
 function optionsOf(factory: CacheKitOptionsFactory): ReturnType<CacheKitOptionsFactory['createCacheKitOptions']> {
-  if (typeof (factory as Partial<CacheKitOptionsFactory>).createCacheKitOptions === 'function') return factory.createCacheKitOptions();
-  throw new CacheConfigError(`Expected ${factory.constructor.name} to have the method \`createCacheKitOptions()\`, which answers with the options.`);
+  if (typeof (factory as Partial<CacheKitOptionsFactory>).createCacheKitOptions === 'function')
+    return factory.createCacheKitOptions();
+  throw new CacheConfigError(
+    `Expected ${factory.constructor.name} to have the method \`createCacheKitOptions()\`, which answers with the options.`,
+  );
 }
 
 /** Options of `forRoot()` that stood beside the factory would be read and ignored. */
-const NAMES_IN_FACTORY = Object.fromEntries([...CACHE_OPTION_NAMES, 'http', 'admin'].map((name) => [name, `\`useFactory: () => ({ ${name}: ... })\``]));
+const NAMES_IN_FACTORY = Object.fromEntries(
+  [...CACHE_OPTION_NAMES, 'http', 'admin'].map((name) => [name, `\`useFactory: () => ({ ${name}: ... })\``]),
+);
 
 function checkFactoryResult(made: unknown): void {
   if (typeof made !== 'object' || made === null) {
-    throw new CacheConfigError(`Expected the factory of CacheKitModule.forRootAsync() to return an object of options, got \`${show(made)}\`. Return \`{}\` for all defaults; \`() => ({ ... })\` needs the parentheses.`);
+    throw new CacheConfigError(
+      `Expected the factory of CacheKitModule.forRootAsync() to return an object of options, got \`${show(made)}\`. Return \`{}\` for all defaults; \`() => ({ ... })\` needs the parentheses.`,
+    );
   }
   for (const option of ['name', 'isGlobal']) {
-    if (option in made) throw new CacheConfigError(`Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest needs it before the factory runs.`);
+    if (option in made)
+      throw new CacheConfigError(
+        `Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest needs it before the factory runs.`,
+      );
   }
 }

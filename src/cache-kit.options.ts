@@ -1,9 +1,18 @@
-import { CACHE_OPTION_NAMES, type CacheOptions, type ResolvedCacheOptions, resolveCacheOptions } from './core/cache-options.js';
+import {
+  CACHE_OPTION_NAMES,
+  type CacheOptions,
+  type ResolvedCacheOptions,
+  resolveCacheOptions,
+} from './core/cache-options.js';
 import { shortDurationsIn } from './core/vocabulary/finding.js';
 import { checkNames, readBoolean } from './core/vocabulary/option-checks.js';
 import { OTHER_ROOT_NAMES } from './core/vocabulary/other-names.js';
 import { type AdminOptions, type ResolvedAdminOptions, resolveAdminOptions } from './nest/admin/admin-options.js';
-import { type HttpCacheOptions, resolveHttpCacheOptions, type ResolvedHttpOptions } from './nest/http/route/http-cache-options.js';
+import {
+  type HttpCacheOptions,
+  resolveHttpCacheOptions,
+  type ResolvedHttpOptions,
+} from './nest/http/route/http-cache-options.js';
 
 /** Everything a cache and what Nest sees of it can be told. */
 export interface CacheKitOptions extends CacheOptions {
@@ -31,5 +40,10 @@ export function resolveCacheKitOptions(options: CacheKitOptions): ResolvedCacheK
   const resolved = resolveCacheOptions(cache);
   const findings = shortDurationsIn(http ?? {}, 'CacheKitModule.forRoot({ http }): ');
   const { staleWhileRevalidateMs, staleIfErrorMs } = resolved.load;
-  return { cache: Object.freeze({ ...resolved, findings: [...resolved.findings, ...findings] }), http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }), admin: resolveAdminOptions(admin), given: options };
+  return {
+    cache: Object.freeze({ ...resolved, findings: [...resolved.findings, ...findings] }),
+    http: resolveHttpCacheOptions(http, { ttlMs: resolved.defaultTtlMs, staleWhileRevalidateMs, staleIfErrorMs }),
+    admin: resolveAdminOptions(admin),
+    given: options,
+  };
 }

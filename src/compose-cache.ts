@@ -43,9 +43,15 @@ export interface Surroundings {
 }
 
 /** Options to adapter to service: the one place where a backend is chosen. */
-export async function composeCache(options: ResolvedCacheOptions, { hold, onFinding }: Surroundings): Promise<CacheService> {
+export async function composeCache(
+  options: ResolvedCacheOptions,
+  { hold, onFinding }: Surroundings,
+): Promise<CacheService> {
   const clock = options.clock ?? new SystemClock();
-  const reporter = new CacheReporter({ hasStats: options.hasStats, onError: options.onError ?? logOncePerSecond(options.name, clock) });
+  const reporter = new CacheReporter({
+    hasStats: options.hasStats,
+    onError: options.onError ?? logOncePerSecond(options.name, clock),
+  });
   const context: CacheAdapterContext = {
     name: options.name,
     version: options.version,
@@ -65,7 +71,8 @@ export async function composeCache(options: ResolvedCacheOptions, { hold, onFind
 /** The memory backend, for `adapter`. @throws CacheConfigError naming the option that is wrong */
 export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
   const resolved = readMemory(options);
-  return ({ types = NO_TYPES, ...context }) => new MemoryAdapter(resolved, { ...context, types: types.keepingOthers() });
+  return ({ types = NO_TYPES, ...context }) =>
+    new MemoryAdapter(resolved, { ...context, types: types.keepingOthers() });
 }
 
 async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {

@@ -16,11 +16,20 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the default; one that begins with
  * `CACHE_` and is none of these is found by the start-up advisor.
  */
-export const cacheKitConfig = registerAs('cacheKit', () => ({ ...readEnvironment(process.env), [FINDINGS]: unknownVariables(process.env) }));
+export const cacheKitConfig = registerAs('cacheKit', () => ({
+  ...readEnvironment(process.env),
+  [FINDINGS]: unknownVariables(process.env),
+}));
 
 function readEnvironment(env: Environment): CacheKitFactoryOptions {
-  const memory = without({ maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'), maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES') });
-  const redis = without({ url: textFrom(env, 'CACHE_REDIS_URL') ?? urlOfParts(env), keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX') });
+  const memory = without({
+    maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'),
+    maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES'),
+  });
+  const redis = without({
+    url: textFrom(env, 'CACHE_REDIS_URL') ?? urlOfParts(env),
+    keyPrefix: textFrom(env, 'CACHE_KEY_PREFIX'),
+  });
   return without({
     backend: textFrom(env, 'CACHE_BACKEND') as Backend | undefined,
     defaultTtl: ttlFrom(env, 'CACHE_DEFAULT_TTL'),
@@ -35,7 +44,15 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
 
 /** Every name that is read; `CACHE_KIT_MODE` is, by decorated methods without a cache. */
 const VARIABLES = [
-  ...['CACHE_BACKEND', 'CACHE_DEFAULT_TTL', 'CACHE_DEFAULT_NAMESPACE', 'CACHE_VERSION', 'CACHE_STATS', 'CACHE_ENCRYPTION_KEYS', 'CACHE_KIT_MODE'],
+  ...[
+    'CACHE_BACKEND',
+    'CACHE_DEFAULT_TTL',
+    'CACHE_DEFAULT_NAMESPACE',
+    'CACHE_VERSION',
+    'CACHE_STATS',
+    'CACHE_ENCRYPTION_KEYS',
+    'CACHE_KIT_MODE',
+  ],
   ...['CACHE_MEMORY_MAX_ENTRIES', 'CACHE_MEMORY_MAX_BYTES', 'CACHE_REDIS_URL', 'CACHE_KEY_PREFIX'],
   ...['CACHE_REDIS_HOST', 'CACHE_REDIS_PORT', 'CACHE_REDIS_PASSWORD', 'CACHE_REDIS_DB'],
 ];
@@ -43,7 +60,9 @@ const VARIABLES = [
 function unknownVariables(env: Environment): Finding[] {
   const unknown = Object.keys(env).filter((name) => name.startsWith('CACHE_') && !VARIABLES.includes(name));
   return unknown.map((name) => {
-    const near = VARIABLES.find((known) => name.includes(known) || known.includes(name) || known.endsWith(name.slice('CACHE'.length)));
+    const near = VARIABLES.find(
+      (known) => name.includes(known) || known.includes(name) || known.endsWith(name.slice('CACHE'.length)),
+    );
     const instead = near === undefined ? `Known are ${VARIABLES.join(', ')}.` : `Write ${near}.`;
     return { problem: `The environment variable ${name} is set, and the cache reads none of that name.`, fix: instead };
   });
@@ -51,7 +70,9 @@ function unknownVariables(env: Environment): Finding[] {
 
 /** A URL of host, port, password and database, where there is at least one of them. */
 function urlOfParts(env: Environment): string | undefined {
-  const [host, port, password, db] = ['HOST', 'PORT', 'PASSWORD', 'DB'].map((part) => textFrom(env, `CACHE_REDIS_${part}`));
+  const [host, port, password, db] = ['HOST', 'PORT', 'PASSWORD', 'DB'].map((part) =>
+    textFrom(env, `CACHE_REDIS_${part}`),
+  );
   if ([host, port, password, db].every((part) => part === undefined)) return undefined;
   const credentials = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
   return `redis://${credentials}${host ?? 'localhost'}:${port ?? 6379}${db === undefined ? '' : `/${db}`}`;
@@ -65,7 +86,9 @@ function textFrom(env: Environment, name: string): string | undefined {
 function ttlFrom(env: Environment, name: string): Ttl | undefined {
   const text = textFrom(env, name);
   if (text === undefined || !/^\s*[\d.]+\s*$/.test(text)) return text as Ttl | undefined;
-  throw new CacheConfigError(`Expected the environment variable ${name} to have a unit, such as ${text.trim()}s or ${text.trim()}ms, got \`${text}\`.`);
+  throw new CacheConfigError(
+    `Expected the environment variable ${name} to have a unit, such as ${text.trim()}s or ${text.trim()}ms, got \`${text}\`.`,
+  );
 }
 
 function numberFrom(env: Environment, name: string): number | undefined {
@@ -76,7 +99,8 @@ function numberFrom(env: Environment, name: string): number | undefined {
 
 function flagFrom(env: Environment, name: string): boolean | undefined {
   const text = textFrom(env, name);
-  if (text === undefined || text === 'true' || text === 'false') return text === undefined ? undefined : text === 'true';
+  if (text === undefined || text === 'true' || text === 'false')
+    return text === undefined ? undefined : text === 'true';
   throw new CacheConfigError(`Expected the environment variable ${name} to be true or false, got \`${text}\`.`);
 }
 
@@ -86,12 +110,17 @@ function keysFrom(env: Environment, name: string): EncryptionOptions | undefined
   if (text === undefined) return undefined;
   const keys = text.split(',').map((pair) => {
     const colon = pair.indexOf(':');
-    if (colon < 1) throw new CacheConfigError(`Expected the environment variable ${name} to be like id:secret,id:secret, got a part without an id.`);
+    if (colon < 1)
+      throw new CacheConfigError(
+        `Expected the environment variable ${name} to be like id:secret,id:secret, got a part without an id.`,
+      );
     return { id: pair.slice(0, colon).trim(), secret: pair.slice(colon + 1) };
   });
   return { keys };
 }
 
 function without<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
 }

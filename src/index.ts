@@ -1,5 +1,10 @@
 export { CacheKitModule } from './cache-kit.module.js';
-export type { CacheKitAsyncOptions, CacheKitFactoryOptions, CacheKitFeatureOptions, CacheKitOptionsFactory } from './cache-kit.module.js';
+export type {
+  CacheKitAsyncOptions,
+  CacheKitFactoryOptions,
+  CacheKitFeatureOptions,
+  CacheKitOptionsFactory,
+} from './cache-kit.module.js';
 export type { CacheKitOptions } from './cache-kit.options.js';
 export { createCache } from './compose-cache.js';
 
@@ -15,7 +20,13 @@ export type {
   ListOptions,
 } from './core/cache-operations.js';
 export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
-export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';
+export type {
+  CoherenceMode,
+  HybridRedisOptions,
+  RedisAddress,
+  RedisClient,
+  RedisOptions,
+} from './core/redis-options.js';
 export type { CompressionAlgorithm } from './core/values/sealing/sealing-compression.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/ports/cache-entry.js';
@@ -25,7 +36,18 @@ export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from
 export type { CacheEvent, InvalidationSubject } from './core/observation/cache-events.js';
 export type { CacheExplanation } from './core/observation/cache-explanation.js';
 export type { CacheStats } from './core/observation/cache-stats.js';
-export type { Factory, GetOrSetOptions, LoadContext, LoadOptions, ManyFactory, NamespaceOption, SetOptions, StandardSchema, ValueValidator, WriteThroughOptions } from './core/load/call-options.js';
+export type {
+  Factory,
+  GetOrSetOptions,
+  LoadContext,
+  LoadOptions,
+  ManyFactory,
+  NamespaceOption,
+  SetOptions,
+  StandardSchema,
+  ValueValidator,
+  WriteThroughOptions,
+} from './core/load/call-options.js';
 export type { Duration, Ttl } from './core/vocabulary/duration.js';
 export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
 export {
@@ -60,7 +82,12 @@ export type {
 export type { Finding } from './core/vocabulary/finding.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';
 
-export { getCacheNamespaceToken, getCacheToken, InjectCache, InjectCacheNamespace } from './nest/inject-cache.decorator.js';
+export {
+  getCacheNamespaceToken,
+  getCacheToken,
+  InjectCache,
+  InjectCacheNamespace,
+} from './nest/inject-cache.decorator.js';
 export type { AdminOptions } from './nest/admin/admin-options.js';
 
 export { Cached } from './nest/decorators/cached.decorator.js';

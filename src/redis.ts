@@ -6,7 +6,12 @@ import { type MemoryOptions, readMemory } from './core/cache-options.js';
 import { createEntryCodec } from './core/values/codec.js';
 import type { CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import { type HybridRedisOptions, readHybridRedis, readRedis, type RedisOptions } from './core/redis-options.js';
-import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './core/values/sealing/sealing-options.js';
+import {
+  type CompressionOptions,
+  type EncryptionOptions,
+  readCompression,
+  readEncryption,
+} from './core/values/sealing/sealing-options.js';
 
 export interface RedisAdapterOptions extends RedisOptions {
   /** @default none */
@@ -35,7 +40,12 @@ export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof Re
  * Makes the adapter of `backend: 'hybrid'`, for `CacheKitOptions.adapter`; `singleFlight` as for `redisAdapter`.
  * @throws CacheConfigError naming the option that is wrong
  */
-export function hybridAdapter({ memory, compression, encryption, ...redis }: HybridAdapterOptions): CacheAdapterFactory {
+export function hybridAdapter({
+  memory,
+  compression,
+  encryption,
+  ...redis
+}: HybridAdapterOptions): CacheAdapterFactory {
   const near = readMemory(memory);
   const far = readHybridRedis(redis);
   const sealing = { compression: readCompression(compression), encryption: readEncryption(encryption) };
@@ -47,4 +57,10 @@ export function hybridAdapter({ memory, compression, encryption, ...redis }: Hyb
 
 export type { MemoryOptions } from './core/cache-options.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
-export type { CoherenceMode, HybridRedisOptions, RedisAddress, RedisClient, RedisOptions } from './core/redis-options.js';
+export type {
+  CoherenceMode,
+  HybridRedisOptions,
+  RedisAddress,
+  RedisClient,
+  RedisOptions,
+} from './core/redis-options.js';

@@ -4,7 +4,8 @@ import base from '../jest.config.js';
 const major = process.env.REDIS_CLIENT_MAJOR ?? '5';
 if (!['5', '6'].includes(major)) throw new Error(`Expected REDIS_CLIENT_MAJOR to be 5 or 6, got ${major}.`);
 process.env.REDIS_CLIENT_MAJOR = major;
-if (major === '5') process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${new URL('support/ioredis-5.mjs', import.meta.url)}`;
+if (major === '5')
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${new URL('support/ioredis-5.mjs', import.meta.url)}`;
 
 /** @type {import('jest').Config} */
 export default {
@@ -13,6 +14,8 @@ export default {
   maxWorkers: 1,
   // A server that a failed test has left must not keep the run for ever. What the kit leaves behind is looked for in processes of their own.
   forceExit: true,
-  testMatch: ['redis/**/*', 'contract/redis', 'e2e/redis', 'e2e/hybrid', 'simulation/simulated-redis'].map((path) => `<rootDir>/test/${path}.spec.ts`),
+  testMatch: ['redis/**/*', 'contract/redis', 'e2e/redis', 'e2e/hybrid', 'simulation/simulated-redis'].map(
+    (path) => `<rootDir>/test/${path}.spec.ts`,
+  ),
   moduleNameMapper: { ...base.moduleNameMapper, ...(major === '5' ? { '^ioredis$': 'ioredis-5' } : {}) },
 };

@@ -39,7 +39,8 @@ function askInTurn(socket, count) {
     let wanted = -1;
     const onData = (/** @type {Buffer} */ chunk) => {
       if (wanted < 0) {
-        if (!chunk.subarray(0, BEGIN.length).equals(BEGIN)) return reject(new Error(`Expected a 200, got ${chunk.subarray(0, 40).toString('latin1')}`));
+        if (!chunk.subarray(0, BEGIN.length).equals(BEGIN))
+          return reject(new Error(`Expected a 200, got ${chunk.subarray(0, 40).toString('latin1')}`));
         wanted = lengthOf(chunk);
       }
       wanted -= chunk.length;

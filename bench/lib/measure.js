@@ -65,7 +65,12 @@ export class Results {
   }
 
   toJSON() {
-    return Object.fromEntries([...this.#series].map(([name, { medianNs, spread, waiting, samples }]) => [name, { medianNs, spread, waiting, samples }]));
+    return Object.fromEntries(
+      [...this.#series].map(([name, { medianNs, spread, waiting, samples }]) => [
+        name,
+        { medianNs, spread, waiting, samples },
+      ]),
+    );
   }
 }
 
@@ -95,7 +100,8 @@ export async function measure(cases, effort, log) {
 /** @param {OpenCase} open @param {Effort} effort @param {Results} results */
 async function warmUp({ which, process, calls }, effort, results) {
   for (const operation of which.operations) calls.set(operation, await callsPerSample(process, operation, effort));
-  for (const { operation, calls } of which.once ?? []) results.of(which.id, operation).samples.push(await process.measure(operation, calls));
+  for (const { operation, calls } of which.once ?? [])
+    results.of(which.id, operation).samples.push(await process.measure(operation, calls));
 }
 
 /** @param {readonly OpenCase[]} open @param {Results} results */
@@ -112,7 +118,7 @@ async function measureRound(open, results) {
 /** Warms the operation up, and finds how many calls fill a sample. @param {CaseProcess} process @param {string} operation @param {Effort} effort */
 async function callsPerSample(process, operation, { sampleMs, warmUpMs }) {
   let calls = 64;
-  for (let spentMs = 0; ; ) {
+  for (let spentMs = 0; ;) {
     const { cpuNs } = await process.measure(operation, calls);
     const tookMs = (cpuNs * calls) / 1e6;
     spentMs += tookMs;

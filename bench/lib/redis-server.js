@@ -6,7 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A server of its own on the loopback address, which keeps nothing. It must be on the PATH. */
 export async function startRedis() {
   const port = 20_000 + Math.floor(Math.random() * 10_000);
-  const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], { stdio: 'ignore' });
+  const server = spawn(
+    'redis-server',
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    { stdio: 'ignore' },
+  );
   const failed = once(server, 'exit').then(() => {
     throw new Error('redis-server did not start. Install it (Debian: `apt-get install redis-server`).');
   });

@@ -15,14 +15,19 @@ export class ServerFigures {
   /** Processor time that the server has taken, that of writing to its clients included. @returns {Promise<number>} nanoseconds */
   async cpuNs() {
     const info = await this.#redis.info('cpu');
-    const [user, system] = [/used_cpu_user:([\d.]+)/, /used_cpu_sys:([\d.]+)/].map((pattern) => Number(pattern.exec(info)?.[1]));
+    const [user, system] = [/used_cpu_user:([\d.]+)/, /used_cpu_sys:([\d.]+)/].map((pattern) =>
+      Number(pattern.exec(info)?.[1]),
+    );
     return (user + system) * 1e9;
   }
 
   /** Commands that it has run, those of scripts included. */
   async commands() {
     const info = await this.#redis.info('commandstats');
-    return [...info.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].reduce((sum, [, name, calls]) => (BESIDE.has(name) ? sum : sum + Number(calls)), 0);
+    return [...info.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].reduce(
+      (sum, [, name, calls]) => (BESIDE.has(name) ? sum : sum + Number(calls)),
+      0,
+    );
   }
 
   close() {

@@ -5,7 +5,11 @@ import { HOUR_MS } from './subject.js';
 /** With memory before Redis; other processes are not told. @param {import('./subject.js').SubjectSettings & { url: string }} settings @returns {import('./subject.js').Subject} */
 export function open({ maxEntries, url }) {
   const primary = createKeyv({ lruSize: maxEntries, useClone: false });
-  const cache = new Cacheable({ primary, secondary: createRedisKeyv(url, { namespace: 'hybrid-cacheable' }), ttl: HOUR_MS });
+  const cache = new Cacheable({
+    primary,
+    secondary: createRedisKeyv(url, { namespace: 'hybrid-cacheable' }),
+    ttl: HOUR_MS,
+  });
   const options = { ttl: HOUR_MS };
   return {
     get: (key) => cache.get(key),

@@ -52,7 +52,10 @@ async function partsOf(way, kit, platform) {
     const { CacheInterceptor, CacheModule } = await import('@nestjs/cache-manager');
     return { imports: [CacheModule.register({ ttl: 3_600_000 })], interceptor: CacheInterceptor };
   }
-  return { imports: [], ...(way === 'buffer' && { interceptor: new (platform === 'express' ? ExpressBuffer : FastifyBuffer)() }) };
+  return {
+    imports: [],
+    ...(way === 'buffer' && { interceptor: new (platform === 'express' ? ExpressBuffer : FastifyBuffer)() }),
+  };
 }
 
 /** The least that an interceptor can do to answer: it writes bytes, and Nest never hears of it again. */

@@ -30,15 +30,28 @@ export const httpHits = {
         settings: { kit: run.kit, platform, way, maxEntries: 1 },
       })),
     );
-    const effort = run.isQuick ? { generations: 1, rounds: 2, sampleMs: 20, warmUpMs: 20 } : { generations: 3, rounds: 5, sampleMs: 100, warmUpMs: 600 };
+    const effort = run.isQuick
+      ? { generations: 1, rounds: 2, sampleMs: 20, warmUpMs: 20 }
+      : { generations: 3, rounds: 5, sampleMs: 100, warmUpMs: 600 };
     const results = await measure(cases, effort, run.log);
     const rows = cases.map(({ id, label, platform }) => {
       const series = results.of(id, 'hit');
       const limit = results.of(`${platform} buffer`, 'hit');
-      return [platform, label, duration(series.medianNs), Math.round(1e9 / series.medianNs).toLocaleString('en'), times(limit.ratioTo(series)), percent(series.spread)];
+      return [
+        platform,
+        label,
+        duration(series.medianNs),
+        Math.round(1e9 / series.medianNs).toLocaleString('en'),
+        times(limit.ratioTo(series)),
+        percent(series.spread),
+      ];
     });
     const columns = ['platform', 'answered by', 'processor time', 'hits a second and core', 'of the limit', 'spread'];
-    return { table: { title: 'Hits over HTTP: 1 KB of JSON', columns, rows }, targets: PLATFORMS.flatMap((platform) => targetsOn(platform, results)), results };
+    return {
+      table: { title: 'Hits over HTTP: 1 KB of JSON', columns, rows },
+      targets: PLATFORMS.flatMap((platform) => targetsOn(platform, results)),
+      results,
+    };
   },
 };
 
@@ -48,7 +61,15 @@ function targetsOn(platform, results) {
   const share = of('buffer').ratioTo(of('kit'));
   const ahead = of('constant').ratioTo(of('kit'));
   return [
-    { name: `A hit on ${platform} comes at 0.95 of the rate of an interceptor that writes a Buffer`, isMet: share >= 0.95, figure: times(share) },
-    { name: `A hit on ${platform} is ahead of a handler that returns a constant`, isMet: ahead > 1, figure: times(ahead) },
+    {
+      name: `A hit on ${platform} comes at 0.95 of the rate of an interceptor that writes a Buffer`,
+      isMet: share >= 0.95,
+      figure: times(share),
+    },
+    {
+      name: `A hit on ${platform} is ahead of a handler that returns a constant`,
+      isMet: ahead > 1,
+      figure: times(ahead),
+    },
   ];
 }

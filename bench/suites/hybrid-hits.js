@@ -18,11 +18,23 @@ export const hybridHits = {
       const results = await measure(cases, effort(run), run.log);
       const rows = cases.map(({ id, label, answers }) => {
         const series = OPERATIONS.map((operation) => results.of(id, operation));
-        const cells = series.map((of, i) => `${duration(of.medianNs)} (${times(of.ratioTo(results.of('floor', OPERATIONS[i])))})`);
-        return [label, answers, ...cells, String(commandsPerHit(results, id)), percent(Math.max(...series.map((of) => of.spread)))];
+        const cells = series.map(
+          (of, i) => `${duration(of.medianNs)} (${times(of.ratioTo(results.of('floor', OPERATIONS[i])))})`,
+        );
+        return [
+          label,
+          answers,
+          ...cells,
+          String(commandsPerHit(results, id)),
+          percent(Math.max(...series.map((of) => of.spread))),
+        ];
       });
       const columns = ['cache', 'answers with', ...OPERATIONS, 'commands at the server', 'spread'];
-      return { table: { title: 'Near hits: a 1 KB object, time per call and times the floor', columns, rows }, targets: targets(results), results };
+      return {
+        table: { title: 'Near hits: a 1 KB object, time per call and times the floor', columns, rows },
+        targets: targets(results),
+        results,
+      };
     } finally {
       await server.stop();
     }
@@ -33,12 +45,24 @@ export const hybridHits = {
 function nearCases({ kit, isQuick }, url) {
   const once = [{ operation: 'serverCommands', calls: isQuick ? 2_000 : 100_000 }];
   /** @param {string} id @param {string} label @param {string} answers @param {string} subject @param {object} [settings] */
-  const of = (id, label, answers, subject, settings) => ({ id, label, answers, subject, workload: 'near-hits', operations: OPERATIONS, once, settings: { maxEntries: 10_000, kit, url, id, ...settings } });
+  const of = (id, label, answers, subject, settings) => ({
+    id,
+    label,
+    answers,
+    subject,
+    workload: 'near-hits',
+    operations: OPERATIONS,
+    once,
+    settings: { maxEntries: 10_000, kit, url, id, ...settings },
+  });
   return [
     of('floor', 'floor, memory alone', 'same object', 'floor'),
     of('kit-memory', "kit, memory alone, isolation 'none'", 'same object', 'kit', { isolation: 'none' }),
     of('kit-none', "kit, hybrid, isolation 'none'", 'same object', 'hybrid-kit', { isolation: 'none' }),
-    of('kit-none-bare', "kit, hybrid, 'none', stats off", 'same object', 'hybrid-kit', { isolation: 'none', stats: false }),
+    of('kit-none-bare', "kit, hybrid, 'none', stats off", 'same object', 'hybrid-kit', {
+      isolation: 'none',
+      stats: false,
+    }),
     of('kit-clone', "kit, hybrid, isolation 'clone' (default)", 'copy', 'hybrid-kit', { isolation: 'clone' }),
     of('cacheable', 'cacheable on @keyv/redis, useClone: false', 'same object', 'hybrid-cacheable'),
     of('bentocache', 'bentocache, serialize: false, with a bus', 'same object', 'hybrid-bentocache'),
@@ -56,7 +80,11 @@ function targets(results) {
   const ratio = results.of('kit-none', 'get').ratioTo(floor);
   const commands = commandsPerHit(results, 'kit-none');
   return [
-    { name: "A near hit with isolation 'none' takes at most twice the floor", isMet: ratio <= 2, figure: `${times(ratio)} of ${duration(floor.medianNs)}` },
+    {
+      name: "A near hit with isolation 'none' takes at most twice the floor",
+      isMet: ratio <= 2,
+      figure: `${times(ratio)} of ${duration(floor.medianNs)}`,
+    },
     { name: 'A near hit sends no command to the server', isMet: commands === 0, figure: `${commands} commands a hit` },
   ];
 }

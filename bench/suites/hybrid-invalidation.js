@@ -18,16 +18,44 @@ export const hybridInvalidation = {
     const servers = await Promise.all(settings.map(() => startRedis()));
     try {
       const cases = settings.map((setting, i) => caseOf(run, setting, servers[i].url));
-      const effort = run.isQuick ? { generations: 1, rounds: 2, sampleMs: 10, warmUpMs: 10 } : { generations: 3, rounds: 5, sampleMs: 120, warmUpMs: 240 };
+      const effort = run.isQuick
+        ? { generations: 1, rounds: 2, sampleMs: 10, warmUpMs: 10 }
+        : { generations: 3, rounds: 5, sampleMs: 120, warmUpMs: 240 };
       const results = await measure(cases, effort, run.log);
       const rows = cases.map(({ id, label }, i) => {
         const series = OPERATIONS.map((operation) => serverNs(results, id, operation));
-        const cells = series.map((ns, i) => `${duration(median(ns))} (${times(ratio(ns, serverNs(results, cases[0].id, OPERATIONS[i])))})`);
+        const cells = series.map(
+          (ns, i) => `${duration(median(ns))} (${times(ratio(ns, serverNs(results, cases[0].id, OPERATIONS[i])))})`,
+        );
         const idle = duration(median(serverNs(results, id, 'idle')));
-        return [label, String(settings[i].listeners), ...cells, idle, lag(results, id, 'p50Ns'), lag(results, id, 'p99Ns'), percent(Math.max(...series.map(spread)))];
+        return [
+          label,
+          String(settings[i].listeners),
+          ...cells,
+          idle,
+          lag(results, id, 'p50Ns'),
+          lag(results, id, 'p99Ns'),
+          percent(Math.max(...series.map(spread))),
+        ];
       });
-      const columns = ['changes are heard of by', 'listeners', ...OPERATIONS, 'idle, a second', 'lag p50', 'lag p99', 'spread'];
-      return { table: { title: "Invalidation: the server's processor time per call, and times what it is with nobody listening", columns, rows }, targets: [], results };
+      const columns = [
+        'changes are heard of by',
+        'listeners',
+        ...OPERATIONS,
+        'idle, a second',
+        'lag p50',
+        'lag p99',
+        'spread',
+      ];
+      return {
+        table: {
+          title: "Invalidation: the server's processor time per call, and times what it is with nobody listening",
+          columns,
+          rows,
+        },
+        targets: [],
+        results,
+      };
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
@@ -39,7 +67,13 @@ function caseSettings() {
   const modes = ['tracking', 'bus'];
   return [
     { label: "nobody, backend 'redis'", listeners: 0, options: { backend: 'redis' } },
-    ...modes.flatMap((coherence) => LISTENERS.map((listeners) => ({ label: coherence, listeners, options: { backend: 'hybrid', redis: { coherence } } }))),
+    ...modes.flatMap((coherence) =>
+      LISTENERS.map((listeners) => ({
+        label: coherence,
+        listeners,
+        options: { backend: 'hybrid', redis: { coherence } },
+      })),
+    ),
   ];
 }
 
@@ -53,7 +87,10 @@ function caseOf({ kit, isQuick }, { label, listeners, options }, url) {
     subject: 'kit-service',
     workload: 'invalidation',
     operations: OPERATIONS,
-    once: [{ operation: 'idle', calls: isQuick ? 1 : 3 }, ...(listeners > 0 ? [{ operation: 'lag', calls: isQuick ? 8 : 400 }] : [])],
+    once: [
+      { operation: 'idle', calls: isQuick ? 1 : 3 },
+      ...(listeners > 0 ? [{ operation: 'lag', calls: isQuick ? 8 : 400 }] : []),
+    ],
     settings: { maxEntries: 10_000, kit, url, listeners, options: { ...options, redis } },
   };
 }

@@ -30,22 +30,45 @@ export const memoryGrowth = {
     const rows = SUBJECTS.map(({ id, label }) => {
       const series = seriesOf(id);
       const excessNs = lastOf(series).excessOver(series[0]);
-      return [label, ...series.map((of) => duration(of.medianNs)), times(growthOf(id)), duration(excessNs), percent(Math.max(...series.map((of) => of.spread)))];
+      return [
+        label,
+        ...series.map((of) => duration(of.medianNs)),
+        times(growthOf(id)),
+        duration(excessNs),
+        percent(Math.max(...series.map((of) => of.spread))),
+      ];
     });
-    const columns = ['cache', ...sizes.map((entries) => `${entries.toLocaleString('en')} entries`), 'last : first', 'last - first', 'spread'];
+    const columns = [
+      'cache',
+      ...sizes.map((entries) => `${entries.toLocaleString('en')} entries`),
+      'last : first',
+      'last - first',
+      'spread',
+    ];
     const target = {
       name: `A get hit grows with the number of entries no more than that of a plain Map (${percent(TOLERANCE - 1)} tolerance)`,
       isMet: growthOf('kit') <= growthOf('map') * TOLERANCE,
       figure: `${times(growthOf('kit'))} against ${times(growthOf('map'))}`,
     };
-    return { table: { title: 'Growth: get hits in random order, small objects', columns, rows }, targets: [target], results };
+    return {
+      table: { title: 'Growth: get hits in random order, small objects', columns, rows },
+      targets: [target],
+      results,
+    };
   },
 };
 
 /** @param {typeof SUBJECTS[number]} subject @param {number} entries @param {import('./suite.js').Run} run */
 function growthCase({ id, label, subject, ...options }, entries, { kit }) {
   const settings = { ...options, kit, maxEntries: entries, entries };
-  return { id: `${id} ${entries}`, label: `${label}, ${entries} entries`, subject, workload: 'growth', operations: ['get'], settings };
+  return {
+    id: `${id} ${entries}`,
+    label: `${label}, ${entries} entries`,
+    subject,
+    workload: 'growth',
+    operations: ['get'],
+    settings,
+  };
 }
 
 /** @template T @param {readonly T[]} items @returns {T} */

@@ -16,25 +16,42 @@ export const memoryHits = {
     const results = await measure(cases, effort(run), run.log);
     const rows = cases.map(({ id, label, answers }) => {
       const series = OPERATIONS.map((operation) => results.of(id, operation));
-      const cells = series.map((of, i) => `${duration(of.medianNs)} (${times(of.ratioTo(results.of('floor', OPERATIONS[i])))})`);
+      const cells = series.map(
+        (of, i) => `${duration(of.medianNs)} (${times(of.ratioTo(results.of('floor', OPERATIONS[i])))})`,
+      );
       return [label, answers, ...cells, percent(Math.max(...series.map((of) => of.spread)))];
     });
     const columns = ['cache', 'answers with', ...OPERATIONS, 'spread'];
-    return { table: { title: 'Hits: a 1 KB object, time per call and times the floor', columns, rows }, targets: targets(results), results };
+    return {
+      table: { title: 'Hits: a 1 KB object, time per call and times the floor', columns, rows },
+      targets: targets(results),
+      results,
+    };
   },
 };
 
 /** @param {import('./suite.js').Run} run @param {readonly string[]} operations @returns {HitCase[]} */
 export function hitCases({ kit }, operations) {
   /** @param {string} id @param {string} label @param {string} answers @param {string} subject @param {object} [settings] */
-  const of = (id, label, answers, subject, settings) => ({ id, label, answers, subject, workload: 'hits', operations, settings: { ...SETTINGS, kit, ...settings } });
+  const of = (id, label, answers, subject, settings) => ({
+    id,
+    label,
+    answers,
+    subject,
+    workload: 'hits',
+    operations,
+    settings: { ...SETTINGS, kit, ...settings },
+  });
   return [
     of('lru', 'lru-cache, synchronous', 'same object', 'lru-cache'),
     of('floor', 'floor', 'same object', 'floor'),
     of('floor-copying', 'floor + klona', 'copy', 'floor', { isCopying: true }),
     of('kit-none', "kit, isolation 'none'", 'same object', 'kit', { isolation: 'none' }),
     of('kit-none-bare', "kit, 'none', stats off", 'same object', 'kit', { isolation: 'none', stats: false }),
-    of('kit-namespace', "kit, 'none', in a namespace", 'same object', 'kit', { isolation: 'none', namespace: 'products' }),
+    of('kit-namespace', "kit, 'none', in a namespace", 'same object', 'kit', {
+      isolation: 'none',
+      namespace: 'products',
+    }),
     of('kit-freeze', "kit, isolation 'freeze'", 'frozen object', 'kit', { isolation: 'freeze' }),
     of('kit-clone', "kit, isolation 'clone' (default)", 'copy', 'kit', { isolation: 'clone' }),
     of('async-cache-dedupe', 'async-cache-dedupe', 'same object', 'async-cache-dedupe'),
@@ -54,7 +71,15 @@ function targets(results) {
   const excessNs = results.of('kit-clone', 'get').excessOver(floor);
   const klonaNs = results.of('floor-copying', 'get').excessOver(floor);
   return [
-    { name: "A get hit with isolation 'none' takes at most 1.5 times the floor", isMet: ratio <= 1.5, figure: `${times(ratio)} of ${duration(floor.medianNs)}` },
-    { name: "A get hit with isolation 'clone' takes at most 1 µs more than the floor", isMet: excessNs <= 1000, figure: `${duration(excessNs)} more, where klona takes ${duration(klonaNs)}` },
+    {
+      name: "A get hit with isolation 'none' takes at most 1.5 times the floor",
+      isMet: ratio <= 1.5,
+      figure: `${times(ratio)} of ${duration(floor.medianNs)}`,
+    },
+    {
+      name: "A get hit with isolation 'clone' takes at most 1 µs more than the floor",
+      isMet: excessNs <= 1000,
+      figure: `${duration(excessNs)} more, where klona takes ${duration(klonaNs)}`,
+    },
   ];
 }

@@ -18,8 +18,22 @@ export const memoryTurns = {
     const results = await measure(cases, effort(run), run.log);
     const rows = cases.map(({ id, label }) => {
       const [empty, full] = [results.of(id, 'turn'), results.of(id, 'getInTurn')];
-      return [label, duration(empty.medianNs), duration(full.medianNs), duration(full.excessOver(empty)), percent(full.spread)];
+      return [
+        label,
+        duration(empty.medianNs),
+        duration(full.medianNs),
+        duration(full.excessOver(empty)),
+        percent(full.spread),
+      ];
     });
-    return { table: { title: 'One get hit in each turn of the event loop', columns: ['cache', 'empty turn', 'turn with a get', 'difference', 'spread'], rows }, targets: [], results };
+    return {
+      table: {
+        title: 'One get hit in each turn of the event loop',
+        columns: ['cache', 'empty turn', 'turn with a get', 'difference', 'spread'],
+        rows,
+      },
+      targets: [],
+      results,
+    };
   },
 };

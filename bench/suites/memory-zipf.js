@@ -13,7 +13,12 @@ export const memoryZipf = {
     const rows = cases.map(({ id, label }) => {
       const series = results.of(id, 'getOrSet');
       const [{ figures }] = results.of(id, 'hitRatio').samples;
-      return [label, `${duration(series.medianNs)} (${times(series.ratioTo(results.of('floor', 'getOrSet')))})`, percent(figures?.hitRatio ?? NaN, 1), percent(series.spread)];
+      return [
+        label,
+        `${duration(series.medianNs)} (${times(series.ratioTo(results.of('floor', 'getOrSet')))})`,
+        percent(figures?.hitRatio ?? NaN, 1),
+        percent(series.spread),
+      ];
     });
     const title = `Zipf getOrSet: room for ${CAPACITY.toLocaleString('en')} of ${PRODUCTS.toLocaleString('en')} products`;
     return { table: { title, columns: ['cache', 'getOrSet', 'hit ratio', 'spread'], rows }, targets: [], results };
@@ -24,7 +29,15 @@ export const memoryZipf = {
 function zipfCases({ kit, isQuick }) {
   const once = [{ operation: 'hitRatio', calls: isQuick ? 5_000 : 100_000 }];
   /** @param {string} id @param {string} label @param {string} subject @param {object} [settings] */
-  const of = (id, label, subject, settings) => ({ id, label, subject, workload: 'zipf', operations: ['getOrSet'], once, settings: { maxEntries: CAPACITY, kit, ...settings } });
+  const of = (id, label, subject, settings) => ({
+    id,
+    label,
+    subject,
+    workload: 'zipf',
+    operations: ['getOrSet'],
+    once,
+    settings: { maxEntries: CAPACITY, kit, ...settings },
+  });
   return [
     of('floor', 'floor', 'floor'),
     of('kit-none', "kit, isolation 'none'", 'kit', { isolation: 'none' }),

@@ -12,7 +12,9 @@ export const redisHits = {
     const server = await startRedis();
     try {
       const cases = redisCases(run, server.url);
-      const effort = run.isQuick ? { generations: 1, rounds: 2, sampleMs: 5, warmUpMs: 20 } : { generations: 3, rounds: 7, sampleMs: 60, warmUpMs: 400 };
+      const effort = run.isQuick
+        ? { generations: 1, rounds: 2, sampleMs: 5, warmUpMs: 20 }
+        : { generations: 3, rounds: 7, sampleMs: 60, warmUpMs: 400 };
       const results = await measure(cases, effort, run.log);
       const rows = cases.map(({ id, label }) => {
         const cells = OPERATIONS.map((operation) => {
@@ -22,7 +24,11 @@ export const redisHits = {
         return [label, ...cells];
       });
       const columns = ['on Redis', 'get, one after the other', 'get, 64 in flight', 'getMany(100)', 'set'];
-      return { table: { title: 'Redis: a 1 KB object, time per call and times raw ioredis with JSON', columns, rows }, targets: targets(results), results };
+      return {
+        table: { title: 'Redis: a 1 KB object, time per call and times raw ioredis with JSON', columns, rows },
+        targets: targets(results),
+        results,
+      };
     } finally {
       await server.stop();
     }
@@ -32,7 +38,14 @@ export const redisHits = {
 /** @param {import('./suite.js').Run} run @param {string} url @returns {import('../lib/measure.js').Case[]} */
 function redisCases({ kit }, url) {
   /** @param {string} id @param {string} label @param {object} [settings] @param {string} [subject] */
-  const of = (id, label, settings, subject = `redis-${id}`) => ({ id, label, subject, workload: 'redis-hits', operations: OPERATIONS, settings: { kit, url, ...settings } });
+  const of = (id, label, settings, subject = `redis-${id}`) => ({
+    id,
+    label,
+    subject,
+    workload: 'redis-hits',
+    operations: OPERATIONS,
+    settings: { kit, url, ...settings },
+  });
   return [
     of('raw', 'ioredis and JSON'),
     of('kit', 'kit'),
@@ -51,8 +64,16 @@ function targets(results) {
   const throughput = 1 / ratio('inFlight');
   const many = ratio('getMany');
   return [
-    { name: 'A get hit takes at most 1.08 times raw GET and JSON.parse, one after the other', isMet: sequential <= 1.08, figure: times(sequential) },
-    { name: 'With 64 in flight it does at least 0.95 times as many', isMet: throughput >= 0.95, figure: times(throughput) },
+    {
+      name: 'A get hit takes at most 1.08 times raw GET and JSON.parse, one after the other',
+      isMet: sequential <= 1.08,
+      figure: times(sequential),
+    },
+    {
+      name: 'With 64 in flight it does at least 0.95 times as many',
+      isMet: throughput >= 0.95,
+      figure: times(throughput),
+    },
     { name: 'getMany(100) takes at most 1.15 times MGET and JSON.parse', isMet: many <= 1.15, figure: times(many) },
   ];
 }

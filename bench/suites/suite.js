@@ -11,5 +11,7 @@
 
 /** How much work goes into one suite. @param {Run} run @returns {import('../lib/measure.js').Effort} */
 export function effort({ isQuick }) {
-  return isQuick ? { generations: 1, rounds: 2, sampleMs: 2, warmUpMs: 5 } : { generations: 5, rounds: 5, sampleMs: 20, warmUpMs: 250 };
+  return isQuick
+    ? { generations: 1, rounds: 2, sampleMs: 2, warmUpMs: 5 }
+    : { generations: 5, rounds: 5, sampleMs: 20, warmUpMs: 250 };
 }

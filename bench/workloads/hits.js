@@ -11,7 +11,10 @@ const MASK = ENTRIES - 1;
 
 /** @param {import('../subjects/subject.js').Subject} cache */
 export async function prepare(cache) {
-  const order = shuffled(Array.from({ length: ENTRIES }, (_, id) => id), random(1));
+  const order = shuffled(
+    Array.from({ length: ENTRIES }, (_, id) => id),
+    random(1),
+  );
   const keys = order.map((id) => `product:${id}`);
   const values = order.map(product);
   for (let i = 0; i < ENTRIES; i++) {

@@ -57,7 +57,11 @@ export async function prepare(cache, { kit, url, options, listeners }) {
 /** @param {number} count @param {{ kit: string, options: object }} settings */
 async function openListeners(count, settings) {
   const processes = Array.from({ length: Math.min(count, MOST_PROCESSES) }, () => fork(LISTENER));
-  await Promise.all(processes.map((each, i) => ask(each, { command: 'open', count: Math.ceil((count - i) / processes.length), ...settings })));
+  await Promise.all(
+    processes.map((each, i) =>
+      ask(each, { command: 'open', count: Math.ceil((count - i) / processes.length), ...settings }),
+    ),
+  );
   return processes;
 }
 

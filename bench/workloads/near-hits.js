@@ -37,7 +37,8 @@ export async function prepare(cache, { url }) {
     async after(calls) {
       if (cache.nearHits === undefined) return;
       const hits = (await cache.nearHits()) - hitsBefore;
-      if (hits !== calls) throw new Error(`Only ${hits} of ${calls} reads were near hits: this would not measure them.`);
+      if (hits !== calls)
+        throw new Error(`Only ${hits} of ${calls} reads were near hits: this would not measure them.`);
     },
   };
 }

@@ -16,7 +16,10 @@ const BATCH = 100;
 
 /** 1,024 products that are all stored, asked for in a random order. @param {RedisSubject} cache */
 export async function prepare(cache) {
-  const order = shuffled(Array.from({ length: ENTRIES }, (_, id) => id), random(1));
+  const order = shuffled(
+    Array.from({ length: ENTRIES }, (_, id) => id),
+    random(1),
+  );
   const keys = order.map((id) => `product:${id}`);
   const values = order.map(product);
   for (let i = 0; i < ENTRIES; i++) await cache.set(keys[i], values[i]);

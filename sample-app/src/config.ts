@@ -26,6 +26,7 @@ function readHttpAdapter(text: string): 'express' | 'fastify' {
 /** Without ADMIN_TOKEN a new one is made at each start and printed, which is for development only. */
 function readAdminToken(env: NodeJS.ProcessEnv): { adminToken: string; adminTokenIsGenerated: boolean } {
   if (env.ADMIN_TOKEN) return { adminToken: env.ADMIN_TOKEN, adminTokenIsGenerated: false };
-  if (env.NODE_ENV === 'production') throw new Error('Set ADMIN_TOKEN: in production it guards the cache administration and has no default.');
+  if (env.NODE_ENV === 'production')
+    throw new Error('Set ADMIN_TOKEN: in production it guards the cache administration and has no default.');
   return { adminToken: randomBytes(12).toString('hex'), adminTokenIsGenerated: true };
 }

@@ -2,7 +2,8 @@ import { config } from './config.js';
 
 /** What the shop says when it is open: where, and what to try. */
 export function welcome(url: string): string {
-  const database = config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';
+  const database =
+    config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';
   const token = config.adminTokenIsGenerated ? config.adminToken : '$ADMIN_TOKEN';
   return `
 The shop listens on ${url} (${config.httpAdapter}, ${database}, ready in ${process.uptime().toFixed(1)} s).

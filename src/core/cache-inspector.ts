@@ -32,7 +32,10 @@ export class CacheInspector {
 
   async stats(): Promise<CacheStats> {
     const { name, adapter, reporter } = this.cache;
-    return (reporter.stats ?? new StatsRecorder()).report({ name, backend: adapter.kind, since: this.#since }, await adapter.usage());
+    return (reporter.stats ?? new StatsRecorder()).report(
+      { name, backend: adapter.kind, since: this.#since },
+      await adapter.usage(),
+    );
   }
 
   /** The entry under a key, expired or not. */
@@ -45,7 +48,8 @@ export class CacheInspector {
   async list(options: ListOptions): Promise<EntryPage> {
     checkNames(options, ['namespace', 'pattern', 'cursor', 'limit']);
     const { limit = 100, ...query } = options;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000) throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000)
+      throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
     if (query.pattern !== undefined) compileGlob(query.pattern);
     const page = await this.cache.adapter.scan({ ...query, limit });
     const entries = page.entries.flatMap((entry) => this.cache.store.describe(entry, this.#times()) ?? []);
@@ -54,7 +58,11 @@ export class CacheInspector {
 
   async explain(key: string, namespace: string | undefined): Promise<CacheExplanation> {
     const { adapter, store, version } = this.cache;
-    const address = { key, namespace, storedKey: adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, version) };
+    const address = {
+      key,
+      namespace,
+      storedKey: adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, version),
+    };
     return explainEntry(address, await store.look(key, namespace), this.#times());
   }
 

@@ -3,7 +3,14 @@ import type { CacheEntry, LoadOutcome } from './ports/cache-entry.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
 import type { CacheStats } from './observation/cache-stats.js';
-import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './load/call-options.js';
+import type {
+  Factory,
+  GetOrSetOptions,
+  ManyFactory,
+  NamespaceOption,
+  SetOptions,
+  WriteThroughOptions,
+} from './load/call-options.js';
 import type { Ttl } from './vocabulary/duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
@@ -62,7 +69,11 @@ export interface CacheOperations {
    * The values of `keys`, in their order; those that are missing come from one call of the factory. Keys that it leaves
    * out, or has `undefined` for, are absent. One round trip to read and one to store.
    */
-  getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: GetOrSetOptions<T>): Promise<Map<string, T>>;
+  getOrSetMany<T>(
+    keys: readonly string[],
+    factory: ManyFactory<T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<Map<string, T>>;
 
   /** Invalidates the entries that carry these tags. @returns how many it removed from view */
   invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<number>;
@@ -83,7 +94,11 @@ export interface CacheOperations {
   cleanupExpired(): Promise<number>;
 
   /** Loads the keys that are not fresh, a few at a time. A key that fails is told in the report and stops nothing. */
-  warm<T>(keys: Iterable<string> | AsyncIterable<string>, factory: (key: string) => T | Promise<T>, options?: WarmOptions<T>): Promise<WarmReport>;
+  warm<T>(
+    keys: Iterable<string> | AsyncIterable<string>,
+    factory: (key: string) => T | Promise<T>,
+    options?: WarmOptions<T>,
+  ): Promise<WarmReport>;
 
   getStats(): Promise<CacheStats>;
 
@@ -133,4 +148,3 @@ export interface ListOptions {
   /** @default 100 */
   limit?: number;
 }
-

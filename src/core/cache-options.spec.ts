@@ -14,7 +14,10 @@ describe('resolveCacheOptions', () => {
       hasStats: true,
       isStrict: false,
       findings: [],
-      store: { kind: 'memory', memory: { maxEntries: 1000, maxBytes: 67_108_864, policy: 'adaptive', isolation: 'clone' } },
+      store: {
+        kind: 'memory',
+        memory: { maxEntries: 1000, maxBytes: 67_108_864, policy: 'adaptive', isolation: 'clone' },
+      },
       isolation: 'clone',
       load: {
         staleWhileRevalidateMs: 0,
@@ -38,22 +41,34 @@ describe('resolveCacheOptions', () => {
     expect([resolved, resolved.store, resolved.load].every(Object.isFrozen)).toBe(true);
   });
 
-  it.each(['redis', 'hybrid'] as const)('lets all processes load together with %s, unless it is told otherwise', (backend) => {
-    const redis = { backend, redis: { url: 'redis://localhost:6379' } } as const;
+  it.each(['redis', 'hybrid'] as const)(
+    'lets all processes load together with %s, unless it is told otherwise',
+    (backend) => {
+      const redis = { backend, redis: { url: 'redis://localhost:6379' } } as const;
 
-    expect(resolveCacheOptions(redis).load.singleFlight).toBe('cluster');
-    expect(resolveCacheOptions({ ...redis, singleFlight: 'process' }).load.singleFlight).toBe('process');
-  });
+      expect(resolveCacheOptions(redis).load.singleFlight).toBe('cluster');
+      expect(resolveCacheOptions({ ...redis, singleFlight: 'process' }).load.singleFlight).toBe('process');
+    },
+  );
 
   it.each<[unknown, RegExp]>([
     [{ defaultTtl: 'soon' }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever'.*got `soon`/],
     [{ defaultTtl: -1 }, /`defaultTtl`/],
     [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
     [{ backend: 'redis' }, /Expected a `redis` section that says where Redis is/],
-    [{ redis: { url: 'redis://localhost' } }, /Expected `redis` with `backend: 'redis'` or `backend: 'hybrid'`, got it with 'memory'/],
-    [{ backend: 'redis', redis: { url: 'redis://localhost' }, memory: {} }, /Expected `memory` with `backend: 'memory'` or `backend: 'hybrid'`, got it with 'redis'/],
+    [
+      { redis: { url: 'redis://localhost' } },
+      /Expected `redis` with `backend: 'redis'` or `backend: 'hybrid'`, got it with 'memory'/,
+    ],
+    [
+      { backend: 'redis', redis: { url: 'redis://localhost' }, memory: {} },
+      /Expected `memory` with `backend: 'memory'` or `backend: 'hybrid'`, got it with 'redis'/,
+    ],
     [{ backend: 'hybrid' }, /Expected a `redis` section that says where Redis is/],
-    [{ backend: 'redis', redis: { url: 'redis://localhost', maxStaleness: '1s' } }, /Expected `redis.maxStaleness` with `backend: 'hybrid'` alone/],
+    [
+      { backend: 'redis', redis: { url: 'redis://localhost', maxStaleness: '1s' } },
+      /Expected `redis.maxStaleness` with `backend: 'hybrid'` alone/,
+    ],
     [{ compression: {} }, /Expected `compression` with `backend: 'redis'`/],
     [{ adapter: () => undefined, redis: {} }, /either `adapter` or `redis`, got both/],
     [{ memory: { maxEntries: 0 } }, /Expected `memory.maxEntries` to be a whole number of 1 or more, got `0`/],
@@ -63,8 +78,14 @@ describe('resolveCacheOptions', () => {
     [{ memory: { max: 5 } }, /Unknown option `memory.max`. Write `memory.maxEntries` instead\.$/],
     [{ memory: { ttl: 5 } }, /Unknown option `memory.ttl`. Write `defaultTtl` beside `memory` instead\.$/],
     [{ memory: { maxEntires: 5 } }, /Unknown option `memory.maxEntires`. Known here: /],
-    [{ backend: 'redis', redis: { host: 'a', port: 1 } }, /Unknown option `redis.host`. Write `redis.url: 'redis:\/\/localhost:6379'` instead\.$/],
-    [{ defaultTtl: null }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever' \(0 means: do not store\), got `null`/],
+    [
+      { backend: 'redis', redis: { host: 'a', port: 1 } },
+      /Unknown option `redis.host`. Write `redis.url: 'redis:\/\/localhost:6379'` instead\.$/,
+    ],
+    [
+      { defaultTtl: null },
+      /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever' \(0 means: do not store\), got `null`/,
+    ],
     [{ memory: 100 }, /Expected `memory` to be an object, got `100`\.$/],
     [{ memory: null }, /Expected `memory` to be an object, got `null`/],
     [{ stats: 'yes' }, /`stats`/],
@@ -76,10 +97,19 @@ describe('resolveCacheOptions', () => {
     [{ jitter: '10%' }, /`jitter`/],
     [{ singleFlight: true }, /Expected `singleFlight` to be one of 'process', 'cluster', false, got `true`/],
     [{ hardTimeout: '1 s' }, /`hardTimeout`/],
-    [{ clock: Date }, /Expected `clock` to be a Clock, got `function Date` without `nowMs\(\)`. Write `clock: fakeClock\(\)`/],
+    [
+      { clock: Date },
+      /Expected `clock` to be a Clock, got `function Date` without `nowMs\(\)`. Write `clock: fakeClock\(\)`/,
+    ],
     [{ clock: null }, /Expected `clock` to be a Clock, got `null`/],
-    [{ backend: 'redis', redis: { url: 'redis://localhost' }, clock: new SystemClock() }, /Expected `clock` with `backend: 'memory'` or an `adapter`, got it with 'redis'/],
-    [{ backend: 'hybrid', redis: { url: 'redis://localhost' }, clock: new SystemClock() }, /got it with 'hybrid', whose server keeps its own time/],
+    [
+      { backend: 'redis', redis: { url: 'redis://localhost' }, clock: new SystemClock() },
+      /Expected `clock` with `backend: 'memory'` or an `adapter`, got it with 'redis'/,
+    ],
+    [
+      { backend: 'hybrid', redis: { url: 'redis://localhost' }, clock: new SystemClock() },
+      /got it with 'hybrid', whose server keeps its own time/,
+    ],
     [{ onError: 'log' }, /Expected `onError` to be a function/],
     [{ adapter: {} }, /Expected `adapter` to be a CacheAdapter or a function/],
     [{ adapter: () => undefined, backend: 'memory' }, /either `adapter` or `backend`, got both/],

@@ -8,10 +8,21 @@ import { checkNames, readBoolean, readCount, readFunction, readOneOf } from './v
 import { OTHER_MEMORY_NAMES } from './vocabulary/other-names.js';
 import type { CacheAdapter, CacheAdapterFactory } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
-import { type HybridRedisOptions, readHybridRedis, readRedis, type ResolvedHybridRedisOptions, type ResolvedRedisOptions } from './redis-options.js';
+import {
+  type HybridRedisOptions,
+  readHybridRedis,
+  readRedis,
+  type ResolvedHybridRedisOptions,
+  type ResolvedRedisOptions,
+} from './redis-options.js';
 import type { ResolvedCompression } from './values/sealing/sealing-compression.js';
 import type { ResolvedEncryption } from './values/sealing/sealing-encryption.js';
-import { type CompressionOptions, type EncryptionOptions, readCompression, readEncryption } from './values/sealing/sealing-options.js';
+import {
+  type CompressionOptions,
+  type EncryptionOptions,
+  readCompression,
+  readEncryption,
+} from './values/sealing/sealing-options.js';
 import { show } from './vocabulary/show.js';
 import type { Isolation } from './values/value-copier.js';
 import { readTypes } from './values/value-type-options.js';
@@ -93,7 +104,11 @@ export type ResolvedStore =
   | { readonly kind: 'adapter'; readonly adapter: CacheAdapter | CacheAdapterFactory }
   | { readonly kind: 'memory'; readonly memory: Readonly<Required<MemoryOptions>> }
   | (SealedStore & { readonly kind: 'redis'; readonly redis: ResolvedRedisOptions })
-  | (SealedStore & { readonly kind: 'hybrid'; readonly redis: ResolvedHybridRedisOptions; readonly memory: Readonly<Required<MemoryOptions>> });
+  | (SealedStore & {
+      readonly kind: 'hybrid';
+      readonly redis: ResolvedHybridRedisOptions;
+      readonly memory: Readonly<Required<MemoryOptions>>;
+    });
 
 /** How values look in a store outside of the process. */
 interface SealedStore {
@@ -140,7 +155,9 @@ export function resolveCacheOptions(options: CacheOptions): ResolvedCacheOptions
     isStrict: readBoolean(options.strict, 'strict', false),
     findings: [...findingsIn(options), ...shortDurationsIn(options, 'CacheKitModule.forRoot(): ')],
     isolation: 'memory' in store ? store.memory.isolation : 'clone',
-    load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' })),
+    load: Object.freeze(
+      readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: 'redis' in store ? 'cluster' : 'process' }),
+    ),
     clock: readClock(options.clock, store),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
   });
@@ -153,10 +170,15 @@ function readClock(clock: unknown, store: ResolvedStore): Clock | undefined {
   const given = Object(clock) as Record<string, unknown>;
   const missing = CLOCK_METHODS.find((method) => typeof given[method] !== 'function');
   if (missing !== undefined) {
-    throw new CacheConfigError(`Expected \`clock\` to be a Clock, got \`${show(clock)}\` without \`${missing}()\`. Write \`clock: fakeClock()\`, of nestjs-cache-kit/testing, or leave it out for the real time.`);
+    throw new CacheConfigError(
+      `Expected \`clock\` to be a Clock, got \`${show(clock)}\` without \`${missing}()\`. Write \`clock: fakeClock()\`, of nestjs-cache-kit/testing, or leave it out for the real time.`,
+    );
   }
   // A server goes by its own time, and its answers would be late, or never, on a clock that stands still.
-  if ('redis' in store) throw new CacheConfigError(`Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', whose server keeps its own time. In tests use \`CacheKitTestingModule\` of nestjs-cache-kit/testing, or leave out \`clock\`.`);
+  if ('redis' in store)
+    throw new CacheConfigError(
+      `Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', whose server keeps its own time. In tests use \`CacheKitTestingModule\` of nestjs-cache-kit/testing, or leave out \`clock\`.`,
+    );
   return clock as Clock;
 }
 
@@ -178,8 +200,13 @@ function readStore(options: CacheOptions): ResolvedStore {
   const { adapter } = options;
   const backend = readBackend(options.backend);
   if (adapter !== undefined) {
-    const other = (['backend', ...Object.keys(BACKENDS_WITH)] as (keyof CacheOptions)[]).find((option) => options[option] !== undefined);
-    if (other !== undefined) throw new CacheConfigError(`Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`);
+    const other = (['backend', ...Object.keys(BACKENDS_WITH)] as (keyof CacheOptions)[]).find(
+      (option) => options[option] !== undefined,
+    );
+    if (other !== undefined)
+      throw new CacheConfigError(
+        `Expected either \`adapter\` or \`${other}\`, got both. Leave out \`${other}\` to use your own adapter.`,
+      );
     if (typeof adapter === 'function') return { kind: 'adapter', adapter };
     const made = checkAdapter(adapter);
     if (options.types !== undefined) {
@@ -190,14 +217,22 @@ function readStore(options: CacheOptions): ResolvedStore {
     return { kind: 'adapter', adapter: made };
   }
   for (const [option, backends] of Object.entries(BACKENDS_WITH)) {
-    if (options[option as keyof CacheOptions] === undefined || (backends as readonly Backend[]).includes(backend)) continue;
+    if (options[option as keyof CacheOptions] === undefined || (backends as readonly Backend[]).includes(backend))
+      continue;
     const wanted = backends.map((name) => `\`backend: '${name}'\``).join(' or ');
-    throw new CacheConfigError(`Expected \`${option}\` with ${wanted}, got it with '${backend}'. Set the backend, or leave out \`${option}\`.`);
+    throw new CacheConfigError(
+      `Expected \`${option}\` with ${wanted}, got it with '${backend}'. Set the backend, or leave out \`${option}\`.`,
+    );
   }
   if (backend === 'memory') return { kind: 'memory', memory: Object.freeze(readMemory(options.memory)) };
   const sealed = { compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
   if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealed };
-  return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: Object.freeze(readMemory(options.memory)), ...sealed };
+  return {
+    kind: 'hybrid',
+    redis: readHybridRedis(options.redis),
+    memory: Object.freeze(readMemory(options.memory)),
+    ...sealed,
+  };
 }
 
 /** @throws CacheConfigError when it is none */
@@ -207,8 +242,11 @@ export function readBackend(backend: unknown): Backend {
 
 /** @throws CacheConfigError when it is none */
 export function checkAdapter(adapter: unknown): CacheAdapter {
-  if (typeof (adapter as Partial<CacheAdapter> | null | undefined)?.begin === 'function') return adapter as CacheAdapter;
-  throw new CacheConfigError(`Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`);
+  if (typeof (adapter as Partial<CacheAdapter> | null | undefined)?.begin === 'function')
+    return adapter as CacheAdapter;
+  throw new CacheConfigError(
+    `Expected \`adapter\` to be a CacheAdapter or a function that makes one, got \`${show(adapter)}\`.`,
+  );
 }
 
 export function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> {
@@ -217,7 +255,8 @@ export function readMemory(memory: MemoryOptions = {}): Required<MemoryOptions> 
     maxEntries: readCount(memory.maxEntries, 'memory.maxEntries', DEFAULTS.memory.maxEntries),
     maxBytes: readCount(memory.maxBytes, 'memory.maxBytes', DEFAULTS.memory.maxBytes),
     policy: readOneOf(memory.policy, ['adaptive', 'lru'], 'memory.policy') ?? DEFAULTS.memory.policy,
-    isolation: readOneOf(memory.isolation, ['clone', 'freeze', 'none'], 'memory.isolation') ?? DEFAULTS.memory.isolation,
+    isolation:
+      readOneOf(memory.isolation, ['clone', 'freeze', 'none'], 'memory.isolation') ?? DEFAULTS.memory.isolation,
   };
 }
 
@@ -227,7 +266,10 @@ function readName(name: unknown, option: string): string | undefined {
     checkKey(name, 'namespace');
     return name;
   } catch (error) {
-    throw new CacheConfigError(`Expected \`${option}\` to be a non-empty string of well-formed Unicode, got \`${show(name)}\`.`, { cause: error });
+    throw new CacheConfigError(
+      `Expected \`${option}\` to be a non-empty string of well-formed Unicode, got \`${show(name)}\`.`,
+      { cause: error },
+    );
   }
 }
 

@@ -61,68 +61,133 @@ describe('get and set', () => {
     await cache.set('k', 'old');
 
     await expect(cache.set('k', { run: () => 1 })).rejects.toThrow(CacheSerializationError);
-    await expect(cache.setMany<unknown>([['k', 'new'], ['bad', Symbol('no')]])).rejects.toThrow(CacheSerializationError);
+    await expect(
+      cache.setMany<unknown>([
+        ['k', 'new'],
+        ['bad', Symbol('no')],
+      ]),
+    ).rejects.toThrow(CacheSerializationError);
 
     expect(await cache.get('k')).toBe('old');
   });
 });
 
 describe('bad calls', () => {
-  it.each(['', 7, undefined, null, 'a\ud800', 'x'.repeat(2_000)])('with the key %p reject in every method', async (key) => {
-    const { cache } = cacheWith();
-    const bad = key as string;
-    const calls = [
-      cache.get(bad),
-      cache.set(bad, 1),
-      cache.delete(bad),
-      cache.has(bad),
-      cache.touch(bad, 1),
-      cache.getEntry(bad),
-      cache.getOrSet(bad, () => 1),
-      cache.load(bad, () => 1),
-      cache.refresh(bad, () => 1),
-      cache.writeThrough(bad, async () => 1),
-      cache.getMany(['good', bad]),
-      cache.setMany([['good', 1], [bad, 1]]),
-      cache.deleteMany([bad]),
-      cache.getOrSetMany([bad], async () => ({})),
-      cache.invalidateTags([bad]),
-      cache.invalidateNamespace(bad),
-      cache.invalidatePattern(bad),
-      cache.explain(bad),
-    ];
+  it.each(['', 7, undefined, null, 'a\ud800', 'x'.repeat(2_000)])(
+    'with the key %p reject in every method',
+    async (key) => {
+      const { cache } = cacheWith();
+      const bad = key as string;
+      const calls = [
+        cache.get(bad),
+        cache.set(bad, 1),
+        cache.delete(bad),
+        cache.has(bad),
+        cache.touch(bad, 1),
+        cache.getEntry(bad),
+        cache.getOrSet(bad, () => 1),
+        cache.load(bad, () => 1),
+        cache.refresh(bad, () => 1),
+        cache.writeThrough(bad, async () => 1),
+        cache.getMany(['good', bad]),
+        cache.setMany([
+          ['good', 1],
+          [bad, 1],
+        ]),
+        cache.deleteMany([bad]),
+        cache.getOrSetMany([bad], async () => ({})),
+        cache.invalidateTags([bad]),
+        cache.invalidateNamespace(bad),
+        cache.invalidatePattern(bad),
+        cache.explain(bad),
+      ];
 
-    const results = await Promise.allSettled(calls);
+      const results = await Promise.allSettled(calls);
 
-    expect(results.map((result) => result.status === 'rejected' && result.reason instanceof CacheKeyError)).toEqual(times(calls.length, () => true));
-    expect(await cache.has('good')).toBe(false);
-  });
+      expect(results.map((result) => result.status === 'rejected' && result.reason instanceof CacheKeyError)).toEqual(
+        times(calls.length, () => true),
+      );
+      expect(await cache.has('good')).toBe(false);
+    },
+  );
 
   it.each<[string, (cache: ReturnType<typeof cacheWith>['cache']) => Promise<unknown>, RegExp]>([
-    ['an unknown read option', (cache) => cache.get('k', { namspace: 'n' } as never), /Unknown option `namspace`. Did you mean|Known here: namespace/],
+    [
+      'an unknown read option',
+      (cache) => cache.get('k', { namspace: 'n' } as never),
+      /Unknown option `namspace`. Did you mean|Known here: namespace/,
+    ],
     ['null for options', (cache) => cache.get('k', null as never), /Expected `options` to be an object/],
-    ['a duration for options', (cache) => cache.set('k', 1, '5m' as never), /Expected `options` to be an object, got `5m`\. A TTL is written `\{ ttl: '5m' \}`\./],
-    ['an object of entries', (cache) => cache.setMany({ a: 1 } as never), /Expected the entries as pairs of a key and a value, such as \[\['a', 1\]\], got `an object \(Object\)`\. Write `Object\.entries\(\.\.\.\)` around an object\./],
-    ['a number for options', (cache) => cache.set('k', 1, 60 as never), /Expected `options` to be an object, got `60`\. A TTL is written `\{ ttl: '60s' \}` or `\{ ttl: '60ms' \}`\./],
-    ['an option by its name elsewhere', (cache) => cache.set('k', 1, { expires: 5 } as never), /Unknown option `expires`\. Write `ttl` instead\./],
+    [
+      'a duration for options',
+      (cache) => cache.set('k', 1, '5m' as never),
+      /Expected `options` to be an object, got `5m`\. A TTL is written `\{ ttl: '5m' \}`\./,
+    ],
+    [
+      'an object of entries',
+      (cache) => cache.setMany({ a: 1 } as never),
+      /Expected the entries as pairs of a key and a value, such as \[\['a', 1\]\], got `an object \(Object\)`\. Write `Object\.entries\(\.\.\.\)` around an object\./,
+    ],
+    [
+      'a number for options',
+      (cache) => cache.set('k', 1, 60 as never),
+      /Expected `options` to be an object, got `60`\. A TTL is written `\{ ttl: '60s' \}` or `\{ ttl: '60ms' \}`\./,
+    ],
+    [
+      'an option by its name elsewhere',
+      (cache) => cache.set('k', 1, { expires: 5 } as never),
+      /Unknown option `expires`\. Write `ttl` instead\./,
+    ],
     ['an unknown set option', (cache) => cache.set('k', 1, { tll: 5 } as never), /Unknown option `tll`/],
     ['an unknown load option', (cache) => cache.getOrSet('k', () => 1, { swr: 5 } as never), /Unknown option `swr`/],
     ['a bad TTL', (cache) => cache.set('k', 1, { ttl: 'soon' as never }), /Expected `ttl`/],
     ['tags that are no array', (cache) => cache.set('k', 1, { tags: 'a' as never }), /Expected tags as an array/],
-    ['more tags than an entry can carry (fault 34)', (cache) => cache.set('k', 1, { tags: times(998, (i) => `t${i}`) }), /Expected at most 997 different tags on one entry, got 998/],
-    ['more tags of a load, before it loads (fault 34)', (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: times(998, (i) => `t${i}`) }), /Expected at most 997 different tags/],
+    [
+      'more tags than an entry can carry (fault 34)',
+      (cache) => cache.set('k', 1, { tags: times(998, (i) => `t${i}`) }),
+      /Expected at most 997 different tags on one entry, got 998/,
+    ],
+    [
+      'more tags of a load, before it loads (fault 34)',
+      (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: times(998, (i) => `t${i}`) }),
+      /Expected at most 997 different tags/,
+    ],
     ['an empty tag', (cache) => cache.set('k', 1, { tags: [''] }), /Expected the tag to be a non-empty string/],
-    ['a bad mode', (cache) => cache.invalidateTags(['a'], { mode: 'some' as never }), /Expected `mode` to be one of 'any', 'all'/],
+    [
+      'a bad mode',
+      (cache) => cache.invalidateTags(['a'], { mode: 'some' as never }),
+      /Expected `mode` to be one of 'any', 'all'/,
+    ],
     ['soft as text', (cache) => cache.invalidateTags(['a'], { soft: 'yes' as never }), /Expected `soft`/],
     ['a soft pattern', (cache) => cache.invalidatePattern('a', { soft: true } as never), /Unknown option `soft`/],
     ['an unfinished pattern', (cache) => cache.invalidatePattern('a['), /Expected a `\]`/],
-    ['an empty tag of a load, before it loads', (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: [''] }), /Expected the tag to be a non-empty string/],
+    [
+      'an empty tag of a load, before it loads',
+      (cache) => cache.getOrSet('k', () => Promise.reject(new Error('loaded')), { tags: [''] }),
+      /Expected the tag to be a non-empty string/,
+    ],
     ['no factory', (cache) => cache.getOrSet('k', undefined as never), /Expected the factory to be a function/],
-    ['a promise for a factory', (cache) => cache.getOrSet('k', Promise.resolve(1) as never), /Expected the factory to be a function/],
-    ['a batch factory that answers with a list', (cache) => cache.getOrSetMany(['0'], (async () => ['a']) as never), /Expected the factory of `getOrSetMany` to answer with a Map or an object, by key, got `an array`/],
-    ['a batch factory without an answer', (cache) => cache.getOrSetMany(['k'], (async () => undefined) as never), /Expected the factory of `getOrSetMany`/],
+    [
+      'a promise for a factory',
+      (cache) => cache.getOrSet('k', Promise.resolve(1) as never),
+      /Expected the factory to be a function/,
+    ],
+    [
+      'a batch factory that answers with a list',
+      (cache) => cache.getOrSetMany(['0'], (async () => ['a']) as never),
+      /Expected the factory of `getOrSetMany` to answer with a Map or an object, by key, got `an array`/,
+    ],
+    [
+      'a batch factory without an answer',
+      (cache) => cache.getOrSetMany(['k'], (async () => undefined) as never),
+      /Expected the factory of `getOrSetMany`/,
+    ],
     ['a bad limit', (cache) => cache.list({ limit: 0 }), /Expected `limit`/],
-    ['a validator that is none', (cache) => cache.getOrSet('k', () => 1, { validate: {} as never }), /Expected `validate`/],
+    [
+      'a validator that is none',
+      (cache) => cache.getOrSet('k', () => 1, { validate: {} as never }),
+      /Expected `validate`/,
+    ],
     ['no concurrency', (cache) => cache.warm(['k'], () => 1, { concurrency: 0 }), /Expected `concurrency`/],
   ])('with %s say what to do', async (_, call, message) => {
     const { cache } = cacheWith();
@@ -217,7 +282,11 @@ describe('invalidation', () => {
 
   it('by pattern stays in one namespace and takes what is escaped literally', async () => {
     const { cache } = cacheWith();
-    await cache.setMany([['user:1', 1], ['user:*', 1], ['order:1', 1]]);
+    await cache.setMany([
+      ['user:1', 1],
+      ['user:*', 1],
+      ['order:1', 1],
+    ]);
     await cache.set('user:1', 1, { namespace: 'n' });
 
     expect(await cache.invalidatePattern('user:\\*')).toBe(1);
@@ -238,7 +307,10 @@ describe('invalidation', () => {
 
   it('by delete says whether something was there', async () => {
     const { cache } = cacheWith();
-    await cache.setMany([['a', 1], ['b', 1]]);
+    await cache.setMany([
+      ['a', 1],
+      ['b', 1],
+    ]);
 
     expect(await cache.delete('a')).toBe(true);
     expect(await cache.delete('a')).toBe(false);
@@ -287,7 +359,12 @@ describe('the tags of a write-through', () => {
 
   it.each<[string, () => string[]]>([
     ['are none', () => 'oops' as never],
-    ['cannot be computed', () => { throw new Error('no id'); }],
+    [
+      'cannot be computed',
+      () => {
+        throw new Error('no id');
+      },
+    ],
   ])('that %s invalidate the key: the write has been done', async (_, tags) => {
     const { cache, errors } = cacheWith();
     await cache.set('k', 'old');
@@ -431,16 +508,26 @@ describe('explain', () => {
     ['absent', {}, 0, 'miss'],
     ['fresh', { ttl: '10s' }, 1_000, 'hit'],
     ['stale', { ttl: '10s' }, 11_000, 'miss'],
-  ] as const)('says why the next read of an entry that is %s will be what it will be', async (state, options, ageMs, nextRead) => {
-    const { cache, clock } = cacheWith({ staleIfError: '1m', version: 2 });
-    if (state !== 'absent') await cache.set('k', 'v', { ...options, namespace: 'n', tags: ['t'] });
-    await clock.advance(ageMs);
+  ] as const)(
+    'says why the next read of an entry that is %s will be what it will be',
+    async (state, options, ageMs, nextRead) => {
+      const { cache, clock } = cacheWith({ staleIfError: '1m', version: 2 });
+      if (state !== 'absent') await cache.set('k', 'v', { ...options, namespace: 'n', tags: ['t'] });
+      await clock.advance(ageMs);
 
-    const explanation = await cache.explain('k', { namespace: 'n' });
+      const explanation = await cache.explain('k', { namespace: 'n' });
 
-    expect(explanation).toMatchObject({ key: 'k', namespace: 'n', storedKey: '1.2:1.n:k', state, nextRead, tiers: [{ name: 'memory', state }] });
-    expect(explanation.reason).not.toBe('');
-  });
+      expect(explanation).toMatchObject({
+        key: 'k',
+        namespace: 'n',
+        storedKey: '1.2:1.n:k',
+        state,
+        nextRead,
+        tiers: [{ name: 'memory', state }],
+      });
+      expect(explanation.reason).not.toBe('');
+    },
+  );
 });
 
 describe('namespace()', () => {
@@ -448,10 +535,18 @@ describe('namespace()', () => {
     const { cache } = cacheWith();
     const orders = cache.namespace('orders');
     await orders.set('a', 1);
-    await orders.setMany([['b', 2], ['c', 3]]);
+    await orders.setMany([
+      ['b', 2],
+      ['c', 3],
+    ]);
     await cache.set('a', 'elsewhere');
 
-    expect(await orders.getMany(['a', 'b', 'x'])).toEqual(new Map([['a', 1], ['b', 2]]));
+    expect(await orders.getMany(['a', 'b', 'x'])).toEqual(
+      new Map([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    );
     expect(await orders.getOrSet('d', () => 4)).toBe(4);
     expect(await cache.get('d', { namespace: 'orders' })).toBe(4);
     expect(await orders.invalidatePattern('[ab]')).toBe(2);
@@ -467,17 +562,19 @@ describe('a fault of the backend', () => {
     },
     rejected: () => Promise.reject(new Error('ECONNREFUSED')),
   };
-  const broken = (fault: () => never | Promise<never>) => (adapter: CacheAdapter): CacheAdapter => ({
-    kind: adapter.kind,
-    get: fault,
-    getMany: fault,
-    begin: fault,
-    set: fault,
-    invalidate: fault,
-    scan: fault,
-    usage: () => adapter.usage(),
-    close: fault,
-  });
+  const broken =
+    (fault: () => never | Promise<never>) =>
+    (adapter: CacheAdapter): CacheAdapter => ({
+      kind: adapter.kind,
+      get: fault,
+      getMany: fault,
+      begin: fault,
+      set: fault,
+      invalidate: fault,
+      scan: fault,
+      usage: () => adapter.usage(),
+      close: fault,
+    });
 
   it.each(Object.entries(faults))('that is %s makes reads misses and loads run, and is reported', async (_, fault) => {
     const { cache, errors } = cacheWith({}, broken(fault));
@@ -491,7 +588,10 @@ describe('a fault of the backend', () => {
     expect(await cache.touch('k', '1s')).toBe(false);
 
     expect(errors.length).toBeGreaterThanOrEqual(7);
-    expect(errors[0]).toMatchObject({ code: 'CACHE_BACKEND_UNAVAILABLE', message: 'Could not read an entry: ECONNREFUSED' });
+    expect(errors[0]).toMatchObject({
+      code: 'CACHE_BACKEND_UNAVAILABLE',
+      message: 'Could not read an entry: ECONNREFUSED',
+    });
     expect((await cache.getStats()).errors).toBe(errors.length);
     await expect(cache.close()).resolves.toBeUndefined();
   });
@@ -499,7 +599,13 @@ describe('a fault of the backend', () => {
   it.each(Object.entries(faults))('that is %s rejects explicit invalidations alone', async (_, fault) => {
     const { cache } = cacheWith({}, broken(fault));
 
-    for (const call of [cache.delete('k'), cache.invalidateTags(['t']), cache.invalidateNamespace('n'), cache.invalidatePattern('*'), cache.clear()]) {
+    for (const call of [
+      cache.delete('k'),
+      cache.invalidateTags(['t']),
+      cache.invalidateNamespace('n'),
+      cache.invalidatePattern('*'),
+      cache.clear(),
+    ]) {
       await expect(call).rejects.toMatchObject({ code: 'CACHE_BACKEND_UNAVAILABLE' });
     }
   });

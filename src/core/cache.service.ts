@@ -4,24 +4,54 @@ import type { CacheEvent, InvalidationSubject } from './observation/cache-events
 import type { CacheExplanation } from './observation/cache-explanation.js';
 import { CacheInspector } from './cache-inspector.js';
 import { checkKey, checkKeys } from './vocabulary/cache-key.js';
-import type { CacheOperations, EntryPage, InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions, ListOptions } from './cache-operations.js';
+import type {
+  CacheOperations,
+  EntryPage,
+  InvalidateOptions,
+  InvalidatePatternOptions,
+  InvalidateTagsOptions,
+  ListOptions,
+} from './cache-operations.js';
 import type { ResolvedCacheOptions } from './cache-options.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
 import type { CacheStats } from './observation/cache-stats.js';
 import { type CacheError, isCallersFault } from './vocabulary/cache.errors.js';
 import type { Caller } from './observation/caller.js';
-import type { Factory, GetOrSetOptions, ManyFactory, NamespaceOption, SetOptions, WriteThroughOptions } from './load/call-options.js';
+import type {
+  Factory,
+  GetOrSetOptions,
+  ManyFactory,
+  NamespaceOption,
+  SetOptions,
+  WriteThroughOptions,
+} from './load/call-options.js';
 import { enterCopy, recognizeInAllCopies, sharedByCopies } from './vocabulary/copies.js';
 import { parseTtl, type Ttl } from './vocabulary/duration.js';
 import { checkedEntries, checkedParts } from './caller-checks.js';
 import { checkFactory, forMany, forOne } from './load/factories.js';
 import { compileGlob } from './vocabulary/glob.js';
 import { GuardedStore, UNREADABLE } from './load/guarded-store.js';
-import { basePlan, draftOf, isDue, isPlainPlan, type LoadPlan, readLoadPlan, readWritePlan, staleWindowMs } from './load/load-policy.js';
+import {
+  basePlan,
+  draftOf,
+  isDue,
+  isPlainPlan,
+  type LoadPlan,
+  readLoadPlan,
+  readWritePlan,
+  staleWindowMs,
+} from './load/load-policy.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import { checkNames, readBoolean, readOneOf } from './vocabulary/option-checks.js';
 import { answerOf, readComputedTags } from './vocabulary/option-functions.js';
-import type { Awaitable, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, StoredEntry } from './ports/cache-adapter.port.js';
+import type {
+  Awaitable,
+  CacheAdapter,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  StoredEntry,
+} from './ports/cache-adapter.port.js';
 import { type Clock, idleMs } from './ports/clock.port.js';
 import { type LoadOrder, ValueLoader } from './load/value-loader.js';
 import { isValid, isValidAtOnce } from './load/value-validation.js';
@@ -82,8 +112,21 @@ export class CacheService implements CacheOperations {
     this.#plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
     this.#isPlain = isPlainPlan(this.#plan);
     this.#store = new GuardedStore(adapter, (error, doing) => void reporter.fault(error, doing));
-    this.#inspector = new CacheInspector({ name: options.name, version: options.version, adapter, store: this.#store, reporter, clock });
-    this.#loader = new ValueLoader({ store: this.#store, clock, reporter, isolatesCallers: options.isolation !== 'none', types: options.types });
+    this.#inspector = new CacheInspector({
+      name: options.name,
+      version: options.version,
+      adapter,
+      store: this.#store,
+      reporter,
+      clock,
+    });
+    this.#loader = new ValueLoader({
+      store: this.#store,
+      clock,
+      reporter,
+      isolatesCallers: options.isolation !== 'none',
+      types: options.types,
+    });
   }
 
   get events(): Observable<CacheEvent> {
@@ -121,13 +164,26 @@ export class CacheService implements CacheOperations {
     checkKey(key, 'key');
     const ttlMs = parseTtl(ttl, 'ttl');
     if (ttlMs === 0) return this.delete(key, options);
-    const grant = await this.#store.begin([key], this.#namespaceIn(options), { purpose: 'refresh', exclusive: false, tags: [], computesTags: true });
+    const grant = await this.#store.begin([key], this.#namespaceIn(options), {
+      purpose: 'refresh',
+      exclusive: false,
+      tags: [],
+      computesTags: true,
+    });
     try {
       const [ticket] = grant.tickets;
       const entry = ticket?.state === 'granted' ? ticket.current : undefined;
       if (entry === undefined || !this.#isFresh(entry)) return false;
       const { createdAtMs, tags, loadMs, staleMs } = entry;
-      return await this.#commit(grant, { key }, () => ({ key, value: entry.shared, ttlMs, staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)), tags, loadMs, createdAtMs }));
+      return await this.#commit(grant, { key }, () => ({
+        key,
+        value: entry.shared,
+        ttlMs,
+        staleMs: Math.max(staleMs, staleWindowMs(this.#plan, ttlMs)),
+        tags,
+        loadMs,
+        createdAtMs,
+      }));
     } finally {
       await grant.release();
     }
@@ -143,11 +199,18 @@ export class CacheService implements CacheOperations {
     checkFactory(factory);
     const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
     const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
-    return found instanceof Promise ? this.#answerOrLoadLater(key, factory, options, found) : this.#answerOrLoad(key, factory, options, { entry: found, waitedMs: 0 });
+    return found instanceof Promise
+      ? this.#answerOrLoadLater(key, factory, options, found)
+      : this.#answerOrLoad(key, factory, options, { entry: found, waitedMs: 0 });
   }
 
   /** @param found what `find` has given for the key, where that was asked already */
-  async load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>, found?: Found): Promise<LoadOutcome<T>> {
+  async load<T>(
+    key: string,
+    factory: Factory<T>,
+    options?: GetOrSetOptions<T>,
+    found?: Found,
+  ): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
     const known = found ?? (await this.#found(key, this.#namespaceOf(options)));
@@ -180,22 +243,41 @@ export class CacheService implements CacheOperations {
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const outcomes = await this.#loader.load({ keys: [key], plan: this.#planOf(options), factory: forOne(factory), purpose: 'refresh' });
+    const outcomes = await this.#loader.load({
+      keys: [key],
+      plan: this.#planOf(options),
+      factory: forOne(factory),
+      purpose: 'refresh',
+    });
     return outcomes.get(key)?.value as T;
   }
 
-  async writeThrough<T>(key: string, write: () => Promise<T>, { tags, ...options }: WriteThroughOptions<T> = {}): Promise<T> {
+  async writeThrough<T>(
+    key: string,
+    write: () => Promise<T>,
+    { tags, ...options }: WriteThroughOptions<T> = {},
+  ): Promise<T> {
     checkKey(key, 'key');
     checkFactory(write);
     const known = typeof tags === 'function' ? [] : (tags ?? []);
     const plan = readWritePlan({ ...options, tags: known }, this.#plan);
-    const grant = await this.#store.begin([key], plan.namespace, { purpose: 'write', exclusive: false, tags: known, computesTags: typeof tags === 'function' });
+    const grant = await this.#store.begin([key], plan.namespace, {
+      purpose: 'write',
+      exclusive: false,
+      tags: known,
+      computesTags: typeof tags === 'function',
+    });
     try {
       const startedMs = this.clock.nowMs();
       const value = await write();
       const loadMs = this.clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
-      const isStored = isStorable && (await this.#commit(grant, { key, caller: plan.caller }, () => ({ ...draftOf(plan, { key, value, loadMs }), tags: typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : known })));
+      const isStored =
+        isStorable &&
+        (await this.#commit(grant, { key, caller: plan.caller }, () => ({
+          ...draftOf(plan, { key, value, loadMs }),
+          tags: typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : known,
+        })));
       const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
       if (!isStored) await this.#invalidate(target);
       else this.#loader.detach(target);
@@ -244,18 +326,31 @@ export class CacheService implements CacheOperations {
   async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
     checkKeys(keys, 'key');
     const namespace = this.#namespaceIn(options);
-    return this.#reporter.deleted(keys, namespace, await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace }));
+    return this.#reporter.deleted(
+      keys,
+      namespace,
+      await this.#invalidate({ kind: 'keys', keys: [...new Set(keys)], namespace }),
+    );
   }
 
-  async getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: GetOrSetOptions<T>): Promise<Map<string, T>> {
+  async getOrSetMany<T>(
+    keys: readonly string[],
+    factory: ManyFactory<T>,
+    options?: GetOrSetOptions<T>,
+  ): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     checkFactory(factory);
     const order = { plan: this.#planOf(options), factory: forMany(factory) };
     const unique = [...new Set(keys)];
     const sentMs = idleMs(this.clock);
     const found = await this.#store.getMany(unique, order.plan.namespace);
-    const known = await this.#valuesOf(await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.clock) - sentMs }), order);
-    return new Map(unique.flatMap((key) => (known.get(key) === undefined ? [] : [[key, known.get(key) as T] as const])));
+    const known = await this.#valuesOf(
+      await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.clock) - sentMs }),
+      order,
+    );
+    return new Map(
+      unique.flatMap((key) => (known.get(key) === undefined ? [] : [[key, known.get(key) as T] as const])),
+    );
   }
 
   async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {
@@ -263,7 +358,9 @@ export class CacheService implements CacheOperations {
     checkNames(options, ['mode', 'soft', 'dryRun']);
     const mode = readOneOf(options.mode, ['any', 'all'], 'mode') ?? 'any';
     const unique = [...new Set(tags)];
-    return unique.length === 0 ? 0 : this.#invalidateAndTell({ kind: 'tags', tags: unique, mode }, { tags: unique, mode }, options);
+    return unique.length === 0
+      ? 0
+      : this.#invalidateAndTell({ kind: 'tags', tags: unique, mode }, { tags: unique, mode }, options);
   }
 
   async invalidateNamespace(namespace: string, options: InvalidateOptions = {}): Promise<number> {
@@ -288,7 +385,11 @@ export class CacheService implements CacheOperations {
     return this.#invalidate({ kind: 'expired' });
   }
 
-  warm<T>(keys: Iterable<string> | AsyncIterable<string>, factory: (key: string) => T | Promise<T>, options?: WarmOptions<T>): Promise<WarmReport> {
+  warm<T>(
+    keys: Iterable<string> | AsyncIterable<string>,
+    factory: (key: string) => T | Promise<T>,
+    options?: WarmOptions<T>,
+  ): Promise<WarmReport> {
     return warmKeys(this, keys, factory, options ?? {});
   }
 
@@ -341,7 +442,8 @@ export class CacheService implements CacheOperations {
   }
 
   #answer<T>(key: string, namespace: string | undefined, entry: StoredEntry | undefined): T | undefined {
-    const value = entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
+    const value =
+      entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
     if (entry === undefined || value === UNREADABLE) {
       this.#reporter.miss(key, namespace);
       return undefined;
@@ -351,12 +453,24 @@ export class CacheService implements CacheOperations {
   }
 
   /** Stands apart because a closure in a method costs each of its calls, and a hit needs none. */
-  #answerOrLoadLater<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Promise<StoredEntry | undefined>): Promise<T> {
+  #answerOrLoadLater<T>(
+    key: string,
+    factory: Factory<T>,
+    options: GetOrSetOptions<T> | undefined,
+    found: Promise<StoredEntry | undefined>,
+  ): Promise<T> {
     const sentMs = idleMs(this.clock);
-    return this.#store.go(found, (entry) => this.#answerOrLoad(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs }));
+    return this.#store.go(found, (entry) =>
+      this.#answerOrLoad(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs }),
+    );
   }
 
-  #answerOrLoad<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, found: Found): T | Promise<T> {
+  #answerOrLoad<T>(
+    key: string,
+    factory: Factory<T>,
+    options: GetOrSetOptions<T> | undefined,
+    found: Found,
+  ): T | Promise<T> {
     if (!this.#isOrdinaryHit(found.entry, options)) return this.#loadValue(key, factory, options, found);
     const value = this.#store.read(found.entry);
     if (value === UNREADABLE) return this.#loadValue(key, factory, options, found);
@@ -364,14 +478,22 @@ export class CacheService implements CacheOperations {
     return value as T;
   }
 
-  async #loadValue<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, { entry, waitedMs }: Found): Promise<T> {
+  async #loadValue<T>(
+    key: string,
+    factory: Factory<T>,
+    options: GetOrSetOptions<T> | undefined,
+    { entry, waitedMs }: Found,
+  ): Promise<T> {
     const order = { plan: this.#planOf(options), factory: forOne(factory) };
     const outcomes = await this.#loadAll({ ...order, keys: [key], found: [entry], waitedMs });
     return (await this.#valuesOf(outcomes, order)).get(key) as T;
   }
 
   /** The values of what was found or loaded. A stored one that cannot be read is a miss: it is loaded. */
-  async #valuesOf(outcomes: ReadonlyMap<string, LoadOutcome>, order: Pick<LoadOrder, 'plan' | 'factory'>): Promise<Map<string, unknown>> {
+  async #valuesOf(
+    outcomes: ReadonlyMap<string, LoadOutcome>,
+    order: Pick<LoadOrder, 'plan' | 'factory'>,
+  ): Promise<Map<string, unknown>> {
     const values = new Map([...outcomes].map(([key, outcome]) => [key, this.#store.valueOf(outcome)]));
     const keys = [...values.keys()].filter((key) => values.get(key) === UNREADABLE);
     if (keys.length === 0) return values;
@@ -380,13 +502,30 @@ export class CacheService implements CacheOperations {
     return values;
   }
 
-  async #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined, { entry, waitedMs }: Found): Promise<LoadOutcome<T>> {
-    const outcomes = await this.#loadAll({ keys: [key], plan: this.#planOf(options), factory: forOne(factory), found: [entry], waitedMs });
+  async #load<T>(
+    key: string,
+    factory: Factory<T>,
+    options: GetOrSetOptions<T> | undefined,
+    { entry, waitedMs }: Found,
+  ): Promise<LoadOutcome<T>> {
+    const outcomes = await this.#loadAll({
+      keys: [key],
+      plan: this.#planOf(options),
+      factory: forOne(factory),
+      found: [entry],
+      waitedMs,
+    });
     return (outcomes.get(key) ?? { value: undefined, status: 'miss', isCollapsed: true }) as LoadOutcome<T>;
   }
 
   /** Answers from what was found what is fresh and valid, and loads the rest. */
-  async #loadAll({ keys, plan, factory, found, waitedMs }: Required<Omit<LoadOrder, 'purpose'>>): Promise<Map<string, LoadOutcome>> {
+  async #loadAll({
+    keys,
+    plan,
+    factory,
+    found,
+    waitedMs,
+  }: Required<Omit<LoadOrder, 'purpose'>>): Promise<Map<string, LoadOutcome>> {
     const outcomes = new Map<string, LoadOutcome>();
     const expired = new Map<string, StoredEntry>();
     const invalid: string[] = [];
@@ -401,7 +540,9 @@ export class CacheService implements CacheOperations {
         invalid.push(key);
       }
     }
-    const due = [...outcomes.values()].flatMap(({ entry }) => (entry !== undefined && isDue(entry, plan, this.clock.nowMs()) ? [entry] : []));
+    const due = [...outcomes.values()].flatMap(({ entry }) =>
+      entry !== undefined && isDue(entry, plan, this.clock.nowMs()) ? [entry] : [],
+    );
     if (due.length > 0) this.#loader.renewInBackground(due, plan, factory);
     const missing = keys.filter((key) => !outcomes.has(key) && !invalid.includes(key));
     try {
@@ -417,7 +558,11 @@ export class CacheService implements CacheOperations {
   }
 
   /** @returns whether what `make` makes is stored now; a fault of either is told and means that it is not */
-  async #commit(grant: LoadGrant, { key, caller }: { key: string; caller?: Caller | undefined }, make: () => EntryDraft): Promise<boolean> {
+  async #commit(
+    grant: LoadGrant,
+    { key, caller }: { key: string; caller?: Caller | undefined },
+    make: () => EntryDraft,
+  ): Promise<boolean> {
     try {
       const [stored] = await grant.commit([make()]);
       if (stored !== undefined) this.#reporter.stored(stored.key, stored.namespace);
@@ -428,7 +573,11 @@ export class CacheService implements CacheOperations {
     }
   }
 
-  async #invalidateAndTell(target: InvalidationTarget, subject: InvalidationSubject, options: InvalidateOptions): Promise<number> {
+  async #invalidateAndTell(
+    target: InvalidationTarget,
+    subject: InvalidationSubject,
+    options: InvalidateOptions,
+  ): Promise<number> {
     const soft = readBoolean(options.soft, 'soft', false);
     const dryRun = readBoolean(options.dryRun, 'dryRun', false);
     const count = await this.#invalidate(target, { soft, dryRun });
@@ -436,7 +585,10 @@ export class CacheService implements CacheOperations {
     return count;
   }
 
-  async #invalidate(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean } = { soft: false, dryRun: false }): Promise<number> {
+  async #invalidate(
+    target: InvalidationTarget,
+    how: { soft: boolean; dryRun: boolean } = { soft: false, dryRun: false },
+  ): Promise<number> {
     try {
       const count = await this.#adapter.invalidate(target, how);
       if (!how.dryRun) this.#loader.detach(target);
@@ -462,7 +614,8 @@ export class CacheService implements CacheOperations {
 
   /** The namespace of a call that has no other option. */
   #namespaceIn(options: NamespaceOption | undefined): string | undefined {
-    if (options !== undefined && (options as NamespaceOption | null)?.namespace === undefined) checkNames(options, ['namespace']);
+    if (options !== undefined && (options as NamespaceOption | null)?.namespace === undefined)
+      checkNames(options, ['namespace']);
     return this.#namespaceOf(options);
   }
 

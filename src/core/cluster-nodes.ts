@@ -23,12 +23,28 @@ interface Said {
  * @param options those that hold for all connections; they must not say anything else
  * @throws CacheConfigError where nodes contradict each other, or the options; it shows no password
  */
-export function readClusterNodes<Address extends object>(nodes: readonly (string | Address)[], options: object): ClusterNodes<Address> {
+export function readClusterNodes<Address extends object>(
+  nodes: readonly (string | Address)[],
+  options: object,
+): ClusterNodes<Address> {
   const said = nodes.filter((node) => typeof node === 'string').map(saidBy);
   const all = options as { username?: unknown; password?: unknown; tls?: unknown };
-  const username = theOne(said.map((each) => each.username), all.username, 'user name');
-  const password = theOne(said.map((each) => each.password), all.password, 'password');
-  const isSecure = theOne(said.map((each) => each.isSecure), undefined, 'scheme (redis:// or rediss://)') === true;
+  const username = theOne(
+    said.map((each) => each.username),
+    all.username,
+    'user name',
+  );
+  const password = theOne(
+    said.map((each) => each.password),
+    all.password,
+    'password',
+  );
+  const isSecure =
+    theOne(
+      said.map((each) => each.isSecure),
+      undefined,
+      'scheme (redis:// or rediss://)',
+    ) === true;
   return {
     nodes: nodes.map((node) => (typeof node === 'string' ? withoutCredentials(node) : node)),
     credentials: {
@@ -43,7 +59,11 @@ export function readClusterNodes<Address extends object>(nodes: readonly (string
 function saidBy(node: string): Said {
   const url = urlOf(node);
   checkDatabase({ db: decodeURIComponent(url.pathname.slice(1)) }, 'the URL of a cluster node');
-  return { username: given(url.username), password: given(url.password), isSecure: hasScheme(node) ? url.protocol === 'rediss:' : undefined };
+  return {
+    username: given(url.username),
+    password: given(url.password),
+    isSecure: hasScheme(node) ? url.protocol === 'rediss:' : undefined,
+  };
 }
 
 function given(part: string): string | undefined {
@@ -56,7 +76,9 @@ function theOne<T>(said: readonly (T | undefined)[], option: unknown, what: stri
   const [value] = values;
   const isContradicted = value !== undefined && option !== undefined && option !== null && option !== value;
   if (values.size <= 1 && !isContradicted) return value;
-  throw new CacheConfigError(`Expected one ${what} for all nodes of the cluster${isContradicted ? ' in their URLs and in the options' : ''}, got several. It holds for every node, also for those that are not named: give it once.`);
+  throw new CacheConfigError(
+    `Expected one ${what} for all nodes of the cluster${isContradicted ? ' in their URLs and in the options' : ''}, got several. It holds for every node, also for those that are not named: give it once.`,
+  );
 }
 
 function withoutCredentials(node: string): string {

@@ -28,8 +28,17 @@ export class NamespacedCache {
     this.#here = Object.freeze({ namespace: name });
     this.#loadDefaults = Object.freeze({ ...defaults, ...this.#here });
     const { ttl, tags } = defaults;
-    const keepStale = Math.max(plan.staleWhileRevalidateMs, plan.staleIfErrorMs, typeof plan.keepStale === 'number' ? plan.keepStale : 0);
-    this.#setDefaults = Object.freeze({ ...(ttl === undefined ? {} : { ttl }), ...(tags === undefined ? {} : { tags }), ...(keepStale === 0 ? {} : { keepStale }), ...this.#here });
+    const keepStale = Math.max(
+      plan.staleWhileRevalidateMs,
+      plan.staleIfErrorMs,
+      typeof plan.keepStale === 'number' ? plan.keepStale : 0,
+    );
+    this.#setDefaults = Object.freeze({
+      ...(ttl === undefined ? {} : { ttl }),
+      ...(tags === undefined ? {} : { tags }),
+      ...(keepStale === 0 ? {} : { keepStale }),
+      ...this.#here,
+    });
   }
 
   get<T>(key: string): Promise<T | undefined> {
@@ -80,7 +89,11 @@ export class NamespacedCache {
     return this.cache.deleteMany(keys, this.#here);
   }
 
-  getOrSetMany<T>(keys: readonly string[], factory: ManyFactory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<Map<string, T>> {
+  getOrSetMany<T>(
+    keys: readonly string[],
+    factory: ManyFactory<T>,
+    options?: InNamespace<GetOrSetOptions<T>>,
+  ): Promise<Map<string, T>> {
     return this.cache.getOrSetMany(keys, factory, this.#forLoad(options));
   }
 
@@ -103,7 +116,11 @@ export class NamespacedCache {
     return this.cache.invalidateNamespace(this.name);
   }
 
-  warm<T>(keys: Iterable<string> | AsyncIterable<string>, factory: (key: string) => T | Promise<T>, options?: InNamespace<WarmOptions<T>>): Promise<WarmReport> {
+  warm<T>(
+    keys: Iterable<string> | AsyncIterable<string>,
+    factory: (key: string) => T | Promise<T>,
+    options?: InNamespace<WarmOptions<T>>,
+  ): Promise<WarmReport> {
     return this.cache.warm(keys, factory, this.#forLoad(options));
   }
 
@@ -112,7 +129,8 @@ export class NamespacedCache {
   }
 
   #forLoad<O extends object>(options: O | undefined): O & GetOrSetOptions<never> {
-    return (options === undefined ? this.#loadDefaults : { ...this.#loadDefaults, ...options, ...this.#here }) as O & GetOrSetOptions<never>;
+    return (options === undefined ? this.#loadDefaults : { ...this.#loadDefaults, ...options, ...this.#here }) as O &
+      GetOrSetOptions<never>;
   }
 
   #forSet(options: InNamespace<SetOptions> | undefined): SetOptions {

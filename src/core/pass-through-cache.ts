@@ -35,5 +35,10 @@ export function passingThrough(options: ResolvedCacheOptions): ResolvedCacheOpti
 /** A cache that stores nothing. */
 export function passThroughCache(onError: (error: CacheError) => void): CacheService {
   const options = passingThrough(resolveCacheOptions({}));
-  return new CacheService({ options, adapter: passThroughAdapter, clock: new SystemClock(), reporter: new CacheReporter({ hasStats: true, onError }) });
+  return new CacheService({
+    options,
+    adapter: passThroughAdapter,
+    clock: new SystemClock(),
+    reporter: new CacheReporter({ hasStats: true, onError }),
+  });
 }

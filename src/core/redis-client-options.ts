@@ -12,7 +12,11 @@ const REFUSED: readonly Refused[] = [
   // ioredis puts it before keys, but not before patterns, and does not take it off what comes back.
   ['keyPrefix', (value) => value !== undefined && value !== '' && value !== null, 'Set `redis.keyPrefix` instead.'],
   ['monitor', (value) => value === true, 'A client that monitors cannot send commands: give the cache another one.'],
-  ['role', (value) => value === 'slave', 'A replica stores nothing: leave it out, so that Sentinel leads to the master.'],
+  [
+    'role',
+    (value) => value === 'slave',
+    'A replica stores nothing: leave it out, so that Sentinel leads to the master.',
+  ],
 ];
 
 /** @throws CacheConfigError naming the option, where a client with these options could not be used */
@@ -36,12 +40,16 @@ export function checkNodeOptions(options: unknown, where: string): void {
   checkDatabase(options, where);
   if ((options as { stringNumbers?: unknown } | undefined)?.stringNumbers !== true) return;
   // The first and last slot of a range are compared as text then: of `5461` to `10922` ioredis takes none.
-  throw new CacheConfigError(`Expected no \`stringNumbers\` in ${where}. With it ioredis does not know which server has a key: leave it out.`);
+  throw new CacheConfigError(
+    `Expected no \`stringNumbers\` in ${where}. With it ioredis does not know which server has a key: leave it out.`,
+  );
 }
 
 /** A cluster has one database; ioredis says nothing about another. @throws CacheConfigError */
 export function checkDatabase(options: unknown, where: string): void {
   const { db } = (options ?? {}) as { db?: unknown };
   if (db === undefined || db === null || Number(db) === 0) return;
-  throw new CacheConfigError(`Expected no \`db\` in ${where}, got \`${show(db)}\`: a cluster has database 0 alone. Tell caches apart by \`redis.keyPrefix\`.`);
+  throw new CacheConfigError(
+    `Expected no \`db\` in ${where}, got \`${show(db)}\`: a cluster has database 0 alone. Tell caches apart by \`redis.keyPrefix\`.`,
+  );
 }

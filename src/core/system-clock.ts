@@ -28,11 +28,14 @@ export class SystemClock implements Clock {
 
   schedule(delayMs: number, task: () => void): Timer {
     // setTimeout fires at once for what does not fit 32 bits; such a wait is split.
-    let handle = setTimeout(function run() {
-      if (delayMs <= MAX_TIMEOUT_MS) return task();
-      delayMs -= MAX_TIMEOUT_MS;
-      handle = setTimeout(run, Math.min(delayMs, MAX_TIMEOUT_MS)).unref();
-    }, Math.min(delayMs, MAX_TIMEOUT_MS)).unref();
+    let handle = setTimeout(
+      function run() {
+        if (delayMs <= MAX_TIMEOUT_MS) return task();
+        delayMs -= MAX_TIMEOUT_MS;
+        handle = setTimeout(run, Math.min(delayMs, MAX_TIMEOUT_MS)).unref();
+      },
+      Math.min(delayMs, MAX_TIMEOUT_MS),
+    ).unref();
     return { cancel: () => clearTimeout(handle) };
   }
 

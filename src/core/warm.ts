@@ -63,7 +63,10 @@ export async function warmKeys<T>(
   return { ...report, total: seen.size, durationMs: Math.round(cache.clock.nowMs() - startedMs) };
 }
 
-async function* distinct(keys: Iterable<string> | AsyncIterable<string>, seen: Set<string>): AsyncGenerator<string, void> {
+async function* distinct(
+  keys: Iterable<string> | AsyncIterable<string>,
+  seen: Set<string>,
+): AsyncGenerator<string, void> {
   for await (const key of keys) {
     if (seen.has(key)) continue;
     seen.add(key);

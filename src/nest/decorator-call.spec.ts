@@ -24,7 +24,9 @@ describe('a decorator without parentheses', () => {
   ])('is refused when %s stands on a method or a class', (name, decorator) => {
     const decorate = decorator as Call;
 
-    expect(() => decorate(...onMethod)).toThrow(new CacheConfigError(`${name} on Shop stands without parentheses, and would do nothing. Write \`${name}(...)\`.`));
+    expect(() => decorate(...onMethod)).toThrow(
+      new CacheConfigError(`${name} on Shop stands without parentheses, and would do nothing. Write \`${name}(...)\`.`),
+    );
     expect(() => decorate(Shop)).toThrow(`${name} on Shop stands without parentheses`);
   });
 
@@ -40,5 +42,7 @@ it('a decorator of methods on a class says that it is one', () => {
 });
 
 it('options of a route that are no object are refused by the name of the decorator', () => {
-  expect(() => (CacheRoute as Call)(60)).toThrow("Expected the options of @CacheRoute to be an object, got `60`. A TTL is written `{ ttl: '60s' }` or `{ ttl: '60ms' }`.");
+  expect(() => (CacheRoute as Call)(60)).toThrow(
+    "Expected the options of @CacheRoute to be an object, got `60`. A TTL is written `{ ttl: '60s' }` or `{ ttl: '60ms' }`.",
+  );
 });

@@ -8,7 +8,9 @@ import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 export function checkCalled(decorator: string, options: unknown): void {
   const target = classAt(options);
   if (target === undefined) return;
-  throw new CacheConfigError(`${decorator} on ${target.name} stands without parentheses, and would do nothing. Write \`${decorator}(...)\`.`);
+  throw new CacheConfigError(
+    `${decorator} on ${target.name} stands without parentheses, and would do nothing. Write \`${decorator}(...)\`.`,
+  );
 }
 
 function classAt(options: unknown): { name: string } | undefined {

@@ -7,7 +7,9 @@ import type { NamespacedCache } from '../core/namespaced-cache.js';
 
 /** The injection token of a cache: `CacheService` itself for the default one. */
 export function getCacheToken(name = DEFAULT_CACHE_NAME): InjectionToken<CacheService> {
-  return name === DEFAULT_CACHE_NAME ? CacheService : Symbol.for(`the cache of CacheKitModule.forRoot({ name: '${name}' })`);
+  return name === DEFAULT_CACHE_NAME
+    ? CacheService
+    : Symbol.for(`the cache of CacheKitModule.forRoot({ name: '${name}' })`);
 }
 
 /** The injection token of a namespace made by `CacheKitModule.forFeature`. */

@@ -11,7 +11,8 @@ const wrap = (method: (...args: never[]) => unknown) => {
 };
 
 /** As a compiler would leave it that keeps no types. */
-const methodOf = (source: string): (() => unknown) => Object.values(runInThisContext(`({ ${source} })`) as Record<string, () => unknown>)[0] as () => unknown;
+const methodOf = (source: string): (() => unknown) =>
+  Object.values(runInThisContext(`({ ${source} })`) as Record<string, () => unknown>)[0] as () => unknown;
 
 describe('hasParameters', () => {
   it.each([
@@ -49,6 +50,9 @@ describe('hasParameters', () => {
     Reflect.defineMetadata('design:paramtypes', [], target, 'find');
     Reflect.defineMetadata('design:paramtypes', [String], other, 'find');
 
-    expect([hasParameters(target, 'find', target.find), hasParameters(other, 'find', other.find)]).toEqual([false, true]);
+    expect([hasParameters(target, 'find', target.find), hasParameters(other, 'find', other.find)]).toEqual([
+      false,
+      true,
+    ]);
   });
 });

@@ -30,7 +30,8 @@ function originalOf(method: object): Method {
 }
 
 /** What stands before the parameters: comments, quoted and computed names, and everything else but a parenthesis. */
-const HEAD = /^(?:\/\*[^]*?\*\/|\/\/.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\[(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\]'"])*\]|[^(])*?\(/;
+const HEAD =
+  /^(?:\/\*[^]*?\*\/|\/\/.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\[(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\]'"])*\]|[^(])*?\(/;
 const EMPTY_LIST = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*\)/;
 
 /** @param source of a function whose `length` is 0: an arrow function without parentheses has one parameter */

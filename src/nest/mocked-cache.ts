@@ -23,7 +23,10 @@ let nothing: CacheService | undefined;
 export function complete(cache: CacheService): CacheService {
   if (isCacheService(cache)) return cache;
   const given: unknown = cache;
-  if (typeof given !== 'object' || given === null) throw new CacheConfigError(`Expected an object in the place of the CacheService, got \`${show(given)}\`: ${ADVICE}.`);
+  if (typeof given !== 'object' || given === null)
+    throw new CacheConfigError(
+      `Expected an object in the place of the CacheService, got \`${show(given)}\`: ${ADVICE}.`,
+    );
   // Not a proxy of the object itself: where that is frozen, a proxy must not answer with anything else.
   const known = completed.get(given) ?? new Proxy({} as CacheService, { get: (_, name) => answerOf(cache, name) });
   completed.set(given, known);
@@ -35,7 +38,8 @@ const ADVICE = 'write `provideTestCache()` of nestjs-cache-kit/testing in its pl
 function answerOf(mock: CacheService, name: string | symbol): unknown {
   const found: unknown = Reflect.get(mock, name);
   // A mock may be made of the prototype of the service, whose methods work on no other object.
-  const own = found === Reflect.get(CacheService.prototype, name, mock) && typeof found === 'function' ? undefined : found;
+  const own =
+    found === Reflect.get(CacheService.prototype, name, mock) && typeof found === 'function' ? undefined : found;
   if (typeof own === 'function') return LOADS.has(name) ? loadOf(mock, name, own as Load) : own.bind(mock);
   if (own !== undefined) return own;
   const rest = ofNothing(name);
@@ -58,7 +62,10 @@ function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
     };
     const answer = await own.call(mock, key, watched, ...options);
     if (answer !== undefined || runs > 0) return checkedAnswer(name, answer);
-    sayOnce(`answers nothing for \`${String(name)}\` and does not run the function that it is given`, 'Let it do one of both');
+    sayOnce(
+      `answers nothing for \`${String(name)}\` and does not run the function that it is given`,
+      'Let it do one of both',
+    );
     return (ofNothing(name) as Load)(key, run, ...options);
   };
 }
@@ -66,12 +73,17 @@ function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
 function ofNothing(name: string | symbol): ((...args: unknown[]) => unknown) | undefined {
   nothing ??= passThroughCache((error) => logger.error(error.message));
   const member: unknown = Reflect.get(nothing, name, nothing);
-  return typeof member === 'function' ? (member.bind(nothing) as (...args: unknown[]) => unknown) : (member as undefined);
+  return typeof member === 'function'
+    ? (member.bind(nothing) as (...args: unknown[]) => unknown)
+    : (member as undefined);
 }
 
 function checkedAnswer(name: string | symbol, answer: unknown): unknown {
-  if (name !== 'getOrSetMany' || typeof (answer as Partial<Map<string, unknown>> | undefined)?.get === 'function') return answer;
-  throw new CacheConfigError(`Expected the object in the place of the CacheService to answer \`getOrSetMany\` with a Map by key, got \`${show(answer)}\`.`);
+  if (name !== 'getOrSetMany' || typeof (answer as Partial<Map<string, unknown>> | undefined)?.get === 'function')
+    return answer;
+  throw new CacheConfigError(
+    `Expected the object in the place of the CacheService to answer \`getOrSetMany\` with a Map by key, got \`${show(answer)}\`.`,
+  );
 }
 
 function sayOnce(lack: string, advice: string): void {

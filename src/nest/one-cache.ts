@@ -22,7 +22,11 @@ const madeFor = new WeakMap<ModulesContainer, Map<string, Made>>();
  * options, such as feature modules that each import `CacheKitModule.forRoot()`.
  * @throws CacheConfigError where the options differ, naming the modules and the option
  */
-export function oneCache(modules: ModulesContainer, request: CacheRequest, make: () => Promise<CacheService>): Promise<CacheService> {
+export function oneCache(
+  modules: ModulesContainer,
+  request: CacheRequest,
+  make: () => Promise<CacheService>,
+): Promise<CacheService> {
   const made = madeFor.get(modules) ?? new Map<string, Made>();
   madeFor.set(modules, made);
   const first = made.get(request.name);
@@ -44,7 +48,9 @@ const UNCOMPARED = ['isGlobal', 'name'];
 
 /** The first option that two modules do not have in common. */
 function differenceOf(one: object, other: object): string | undefined {
-  return [...namesIn(one, other)].find((name) => !UNCOMPARED.includes(name) && !isSame(one[name as never], other[name as never]));
+  return [...namesIn(one, other)].find(
+    (name) => !UNCOMPARED.includes(name) && !isSame(one[name as never], other[name as never]),
+  );
 }
 
 /** Equal text, numbers, plain objects and arrays; for the rest, such as clients and functions, the same one. */
@@ -64,6 +70,8 @@ function isPlain(value: unknown): value is object {
 }
 
 function importersOf({ module }: CacheRequest, modules: ModulesContainer): string {
-  const importers = [...modules.values()].filter(({ metatype }) => ((Reflect.getMetadata('imports', metatype) ?? []) as unknown[]).includes(module));
+  const importers = [...modules.values()].filter(({ metatype }) =>
+    ((Reflect.getMetadata('imports', metatype) ?? []) as unknown[]).includes(module),
+  );
   return importers.length === 0 ? 'a dynamic module' : [...new Set(importers.map(({ name }) => name))].join(', ');
 }

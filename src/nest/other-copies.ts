@@ -22,7 +22,9 @@ export function providersForOtherCopies(): (ExistingProvider | FactoryProvider)[
           // Nest makes what is transient for who injects it, and otherwise never.
           scope: Scope.TRANSIENT,
           useFactory: () => {
-            throw new CacheConfigError(`A class injects the CacheService of ${show(copy)}, but the cache is made by CacheKitModule.forRoot() of ${show(THIS_COPY)}. ${ONE_COPY}`);
+            throw new CacheConfigError(
+              `A class injects the CacheService of ${show(copy)}, but the cache is made by CacheKitModule.forRoot() of ${show(THIS_COPY)}. ${ONE_COPY}`,
+            );
           },
         },
   );
@@ -33,7 +35,9 @@ export function refuseSecondMaker(name: string, modules: ModulesContainer): void
   for (const { providers } of modules.values()) {
     const maker = providers.get(makerToken(name))?.instance as Copy | undefined;
     if (maker === undefined || maker === THIS_COPY) continue;
-    throw new CacheConfigError(`The cache '${name}' is made twice, by CacheKitModule.forRoot() of ${show(THIS_COPY)} and of ${show(maker)}: what one stores, the other would not invalidate. ${ONE_COPY}`);
+    throw new CacheConfigError(
+      `The cache '${name}' is made twice, by CacheKitModule.forRoot() of ${show(THIS_COPY)} and of ${show(maker)}: what one stores, the other would not invalidate. ${ONE_COPY}`,
+    );
   }
 }
 

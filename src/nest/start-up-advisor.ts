@@ -56,7 +56,8 @@ export class Advice {
   announce(): void {
     for (const finding of this.#unwrittenTags()) this.add(finding);
     const list = listOf([...this.#findings.values()]);
-    if (list !== undefined && this.#isStrict) throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
+    if (list !== undefined && this.#isStrict)
+      throw new CacheConfigError(`${list}\nThe application does not start, because of \`strict: true\`.`);
     if (list !== undefined && !this.#isAnnounced) this.#logger.warn(list);
     this.#isAnnounced = true;
   }
@@ -67,8 +68,11 @@ export class Advice {
       const writers = this.#writers.filter((writer) => writer.cache === cache);
       if (writers.length === 0 || writers.some((writer) => typeof writer.tags === 'function')) return [];
       const written = new Set(writers.flatMap((writer) => (writer.tags ?? []) as string[]));
-      const isWritten = (tag: string): boolean => written.has(tag) || writers.some(({ prefix }) => prefix !== undefined && tag.startsWith(prefix));
-      return ((Array.isArray(tags) ? tags : []) as string[]).filter((tag) => !isWritten(tag)).map((tag) => unwritten(tag, label, [...written]));
+      const isWritten = (tag: string): boolean =>
+        written.has(tag) || writers.some(({ prefix }) => prefix !== undefined && tag.startsWith(prefix));
+      return ((Array.isArray(tags) ? tags : []) as string[])
+        .filter((tag) => !isWritten(tag))
+        .map((tag) => unwritten(tag, label, [...written]));
     });
   }
 }
@@ -84,7 +88,10 @@ export function adviceOf(modules: ModulesContainer): Advice {
 /** The findings as one text; `undefined` where there are none. */
 function listOf(findings: readonly Finding[]): string | undefined {
   if (findings.length === 0) return undefined;
-  return [`${findings.length === 1 ? 'One thing' : `${findings.length} things`} about the cache to look at:`, ...findings.map((finding, i) => `  ${i + 1}. ${sentenceOf(finding)}`)].join('\n');
+  return [
+    `${findings.length === 1 ? 'One thing' : `${findings.length} things`} about the cache to look at:`,
+    ...findings.map((finding, i) => `  ${i + 1}. ${sentenceOf(finding)}`),
+  ].join('\n');
 }
 
 function sentenceOf({ problem, fix }: Finding): string {
@@ -92,7 +99,10 @@ function sentenceOf({ problem, fix }: Finding): string {
 }
 
 function unwritten(tag: string, label: string, written: readonly string[]): Finding {
-  const known = written.length === 0 ? 'no decorator writes tags' : `those that decorators write are ${written.map((each) => `'${each}'`).join(', ')}`;
+  const known =
+    written.length === 0
+      ? 'no decorator writes tags'
+      : `those that decorators write are ${written.map((each) => `'${each}'`).join(', ')}`;
   return {
     problem: `${label} invalidates the tag '${tag}', and nothing is stored with it: ${known}.`,
     fix: `Add \`tags: ['${tag}']\` to what it should remove. Where code stores with it, write \`tags: () => ['${tag}']\` here.`,

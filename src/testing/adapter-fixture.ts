@@ -1,4 +1,12 @@
-import type { Awaitable, CacheAdapter, CacheAdapterContext, EntryDraft, LoadGrant, LoadRequest, StoredEntry } from '../core/ports/cache-adapter.port.js';
+import type {
+  Awaitable,
+  CacheAdapter,
+  CacheAdapterContext,
+  EntryDraft,
+  LoadGrant,
+  LoadRequest,
+  StoredEntry,
+} from '../core/ports/cache-adapter.port.js';
 import type { Clock } from '../core/ports/clock.port.js';
 import { CONTRACT_TYPES } from './contract-types.js';
 
@@ -52,7 +60,14 @@ export class AdapterFixture {
   }
 
   static async open(open: OpenAdapter, options: Required<ContractOptions>): Promise<AdapterFixture> {
-    const opened = await open({ name: 'contract', version: undefined, types: CONTRACT_TYPES, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
+    const opened = await open({
+      name: 'contract',
+      version: undefined,
+      types: CONTRACT_TYPES,
+      onEvict: () => undefined,
+      onError: () => undefined,
+      onNotice: () => undefined,
+    });
     return new AdapterFixture(opened, options);
   }
 
@@ -69,8 +84,17 @@ export class AdapterFixture {
     return (await this.adapter.get(key, namespace))?.read();
   }
 
-  async begin(key: string, request: Partial<LoadRequest> & { namespace?: string | undefined } = {}): Promise<LoadGrant> {
-    return this.adapter.begin([key], request.namespace, { purpose: 'load', exclusive: false, tags: [], computesTags: true, ...request });
+  async begin(
+    key: string,
+    request: Partial<LoadRequest> & { namespace?: string | undefined } = {},
+  ): Promise<LoadGrant> {
+    return this.adapter.begin([key], request.namespace, {
+      purpose: 'load',
+      exclusive: false,
+      tags: [],
+      computesTags: true,
+      ...request,
+    });
   }
 
   /** Stores the result of a load of one key; answers whether it was accepted. */

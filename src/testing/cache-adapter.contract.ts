@@ -1,4 +1,10 @@
-import { AdapterFixture, type ContractOptions, type ContractTest, type OpenAdapter, type TestRunner } from './adapter-fixture.js';
+import {
+  AdapterFixture,
+  type ContractOptions,
+  type ContractTest,
+  type OpenAdapter,
+  type TestRunner,
+} from './adapter-fixture.js';
 import { describeEntries } from './entries.contract.js';
 import { describeInspection } from './inspection.contract.js';
 import { describeInterleavings } from './interleavings.contract.js';
@@ -43,7 +49,9 @@ export function describeCacheAdapter(name: string, open: OpenAdapter, options: C
 function runner(): TestRunner {
   const { describe, it } = globalThis as Partial<TestRunner>;
   if (describe === undefined || it === undefined) {
-    throw new Error('Expected `describe` and `it` as globals, as Jest and Mocha give them; under Vitest set `globals: true`.');
+    throw new Error(
+      'Expected `describe` and `it` as globals, as Jest and Mocha give them; under Vitest set `globals: true`.',
+    );
   }
   return { describe, it };
 }

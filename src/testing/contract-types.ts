@@ -33,4 +33,7 @@ function amountOf(cents: number): Amount {
 }
 
 /** What the suite puts into the context. */
-export const CONTRACT_TYPES = readTypes([Person, { name: 'Amount', class: Amount, to: (value: Amount) => value.cents, from: amountOf }], false);
+export const CONTRACT_TYPES = readTypes(
+  [Person, { name: 'Amount', class: Amount, to: (value: Amount) => value.cents, from: amountOf }],
+  false,
+);

@@ -3,9 +3,53 @@ import { type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './
 
 /** Names that a careless encoding confuses, as keys and as namespaces. */
 const AWKWARD = [
-  'a', 'A', ' a', 'a ', ':', '::', 'a:b', ':a:b', '-', '1', '01', '.', '..', 'a/b', 'a\\b', '{a}', '{', '}', '*', 'a*', '?', '[a]', '[', ']', '\\', '\n',
-  'a\nb', '\r', '\t', '\0', 'ä', 'a\u0308', '𝒳', '👩‍👩‍👧', '__proto__', 'constructor', 'toString', 'hasOwnProperty', 'undefined', 'null', 'NaN', '%61', '\u202e',
-  "'", '"', '`', 'k'.repeat(600),
+  'a',
+  'A',
+  ' a',
+  'a ',
+  ':',
+  '::',
+  'a:b',
+  ':a:b',
+  '-',
+  '1',
+  '01',
+  '.',
+  '..',
+  'a/b',
+  'a\\b',
+  '{a}',
+  '{',
+  '}',
+  '*',
+  'a*',
+  '?',
+  '[a]',
+  '[',
+  ']',
+  '\\',
+  '\n',
+  'a\nb',
+  '\r',
+  '\t',
+  '\0',
+  'ä',
+  'a\u0308',
+  '𝒳',
+  '👩‍👩‍👧',
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  'undefined',
+  'null',
+  'NaN',
+  '%61',
+  '\u202e',
+  "'",
+  '"',
+  '`',
+  'k'.repeat(600),
 ];
 
 export function describeEntries(test: ContractTest): void {
@@ -22,7 +66,10 @@ function describeReading(test: ContractTest): void {
 
   test('gives back what was stored, with all that is known about it', async ({ adapter, clock }) => {
     const earliest = { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
-    await adapter.set([draftOf('k', { value: { a: [1] }, ttlMs: LONG_MS, staleMs: 500, tags: ['s', 't'], loadMs: 12 })], 'n');
+    await adapter.set(
+      [draftOf('k', { value: { a: [1] }, ttlMs: LONG_MS, staleMs: 500, tags: ['s', 't'], loadMs: 12 })],
+      'n',
+    );
     const latest = { nowMs: clock.nowMs(), wallMs: clock.wallMs() };
 
     const entry = await adapter.get('k', 'n');
@@ -30,8 +77,14 @@ function describeReading(test: ContractTest): void {
     assert.ok(entry !== undefined);
     assert.deepEqual(entry.read(), { a: [1] });
     assert.deepEqual(entry.shared, { a: [1] });
-    assert.deepEqual({ key: entry.key, namespace: entry.namespace, tags: [...entry.tags].sort() }, { key: 'k', namespace: 'n', tags: ['s', 't'] });
-    assert.deepEqual({ ttlMs: entry.ttlMs, staleMs: entry.staleMs, loadMs: entry.loadMs }, { ttlMs: LONG_MS, staleMs: 500, loadMs: 12 });
+    assert.deepEqual(
+      { key: entry.key, namespace: entry.namespace, tags: [...entry.tags].sort() },
+      { key: 'k', namespace: 'n', tags: ['s', 't'] },
+    );
+    assert.deepEqual(
+      { ttlMs: entry.ttlMs, staleMs: entry.staleMs, loadMs: entry.loadMs },
+      { ttlMs: LONG_MS, staleMs: 500, loadMs: 12 },
+    );
     assertWithin(entry.createdAtMs, earliest.wallMs, latest.wallMs);
     assertWithin(entry.freshUntilMs, earliest.nowMs + LONG_MS, latest.nowMs + LONG_MS);
     assertWithin(entry.staleUntilMs - entry.freshUntilMs, 500, 500);
@@ -80,12 +133,20 @@ function describeReading(test: ContractTest): void {
 
     const entries = await adapter.getMany(['c', 'missing', 'a', 'c'], 'n');
 
-    assert.deepEqual(entries.map((entry) => entry?.read()), [3, undefined, 1, 3]);
+    assert.deepEqual(
+      entries.map((entry) => entry?.read()),
+      [3, undefined, 1, 3],
+    );
   });
 
   test('stores, reads and loads nothing when asked for nothing', async ({ adapter }) => {
     await adapter.set([], undefined);
-    const grant = await adapter.begin([], undefined, { purpose: 'load', exclusive: true, tags: [], computesTags: false });
+    const grant = await adapter.begin([], undefined, {
+      purpose: 'load',
+      exclusive: true,
+      tags: [],
+      computesTags: false,
+    });
 
     assert.deepEqual(await adapter.getMany([], undefined), []);
     assert.deepEqual([grant.tickets, await grant.commit([])], [[], []]);
@@ -102,13 +163,22 @@ function describeReading(test: ContractTest): void {
 function describeNames(test: ContractTest): void {
   test('keeps keys apart whatever characters they hold', async ({ adapter }) => {
     for (const namespace of [undefined, 'n']) {
-      await adapter.set(AWKWARD.map((key) => draftOf(key, { value: [namespace, key] })), namespace);
+      await adapter.set(
+        AWKWARD.map((key) => draftOf(key, { value: [namespace, key] })),
+        namespace,
+      );
     }
 
     for (const namespace of [undefined, 'n']) {
       const entries = await adapter.getMany(AWKWARD, namespace);
-      assert.deepEqual(entries.map((entry) => entry?.read()), AWKWARD.map((key) => [namespace, key]));
-      assert.deepEqual(entries.map((entry) => [entry?.namespace, entry?.key]), AWKWARD.map((key) => [namespace, key]));
+      assert.deepEqual(
+        entries.map((entry) => entry?.read()),
+        AWKWARD.map((key) => [namespace, key]),
+      );
+      assert.deepEqual(
+        entries.map((entry) => [entry?.namespace, entry?.key]),
+        AWKWARD.map((key) => [namespace, key]),
+      );
     }
   });
 
@@ -120,7 +190,15 @@ function describeNames(test: ContractTest): void {
   });
 
   test('never takes a part of a key for a namespace, or the other way round', async (fixture) => {
-    const pairs = [[undefined, 'a:b:c'], ['a', 'b:c'], ['a:b', 'c'], ['a', ':b:c'], [undefined, '1.a:b'], ['1', 'a:b'], ['a:', 'b:c']] as const;
+    const pairs = [
+      [undefined, 'a:b:c'],
+      ['a', 'b:c'],
+      ['a:b', 'c'],
+      ['a', ':b:c'],
+      [undefined, '1.a:b'],
+      ['1', 'a:b'],
+      ['a:', 'b:c'],
+    ] as const;
     for (const [namespace, key] of pairs) await fixture.set(key, { namespace, value: [namespace, key] });
 
     for (const [namespace, key] of pairs) assert.deepEqual(await fixture.value(key, namespace), [namespace, key]);

@@ -24,7 +24,11 @@ describe('FakeClock', () => {
 
     await clock.advance(30);
 
-    expect(ran).toEqual([['first', 10], ['second', 20], ['third', 20]]);
+    expect(ran).toEqual([
+      ['first', 10],
+      ['second', 20],
+      ['third', 20],
+    ]);
     expect(clock.pending).toBe(1);
   });
 
@@ -45,7 +49,13 @@ describe('FakeClock', () => {
   it('lets promises settle between two tasks', async () => {
     const clock = new FakeClock();
     const seen: string[] = [];
-    clock.schedule(1, () => void Promise.resolve().then(() => Promise.resolve()).then(() => seen.push('promise')));
+    clock.schedule(
+      1,
+      () =>
+        void Promise.resolve()
+          .then(() => Promise.resolve())
+          .then(() => seen.push('promise')),
+    );
     clock.schedule(1, () => seen.push('task'));
 
     await clock.advance(1);

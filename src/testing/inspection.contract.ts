@@ -16,7 +16,10 @@ function describeScan(test: ContractTest): void {
   for (const limit of [1, 3, 7, 100]) {
     test(`shows everything in pages of ${limit} at most`, async ({ adapter }) => {
       const keys = Array.from({ length: 20 }, (_, i) => `k${i}`);
-      await adapter.set(keys.map((key) => draftOf(key)), 'n');
+      await adapter.set(
+        keys.map((key) => draftOf(key)),
+        'n',
+      );
       const found = new Set<string>();
       let cursor: string | undefined;
 
@@ -32,7 +35,8 @@ function describeScan(test: ContractTest): void {
   }
 
   test('shows one namespace, one pattern, or both', async (fixture) => {
-    for (const namespace of [undefined, 'n', 'nn']) for (const key of ['a', 'ab', 'b*']) await fixture.set(key, { namespace });
+    for (const namespace of [undefined, 'n', 'nn'])
+      for (const key of ['a', 'ab', 'b*']) await fixture.set(key, { namespace });
 
     assert.deepEqual(await fixture.scanned({ namespace: 'n' }, 2), ['n/a', 'n/ab', 'n/b*']);
     assert.deepEqual(await fixture.scanned({ pattern: 'a*' }, 2), ['/a', '/ab', 'n/a', 'n/ab', 'nn/a', 'nn/ab']);
@@ -49,11 +53,19 @@ function describeScan(test: ContractTest): void {
       const { entries, cursor: next } = await adapter.scan({ limit: 4, ...(cursor === undefined ? {} : { cursor }) });
       for (const { key } of entries) found.add(key);
       cursor = next;
-      await adapter.invalidate({ kind: 'keys', keys: [`passing ${page}`, `passing ${19 - page}`], namespace: undefined });
-      if (page < 20) await adapter.set([draftOf(`coming ${page}`), draftOf(lasting[page]!, { value: 'anew' })], undefined);
+      await adapter.invalidate({
+        kind: 'keys',
+        keys: [`passing ${page}`, `passing ${19 - page}`],
+        namespace: undefined,
+      });
+      if (page < 20)
+        await adapter.set([draftOf(`coming ${page}`), draftOf(lasting[page]!, { value: 'anew' })], undefined);
     }
 
-    assert.deepEqual(lasting.filter((key) => !found.has(key)), []);
+    assert.deepEqual(
+      lasting.filter((key) => !found.has(key)),
+      [],
+    );
   });
 
   test('gives entries whole, and does not count as a use of them', async (fixture) => {
@@ -70,7 +82,10 @@ function describeUsage(test: ContractTest): void {
   test('tells that it is empty', async ({ adapter }) => {
     const { entries, evictions, oldestMs, newestMs, status, tiers } = await adapter.usage();
 
-    assert.deepEqual({ entries, evictions, oldestMs, newestMs, status }, { entries: 0, evictions: 0, oldestMs: null, newestMs: null, status: 'up' });
+    assert.deepEqual(
+      { entries, evictions, oldestMs, newestMs, status },
+      { entries: 0, evictions: 0, oldestMs: null, newestMs: null, status: 'up' },
+    );
     assert.ok(tiers.length > 0);
   });
 
@@ -86,7 +101,10 @@ function describeUsage(test: ContractTest): void {
     assertWithin(newestMs ?? 0, wallMs - PAST_SHORT_MS, wallMs);
     const known = tiers.flatMap((tier) => tier.bytes ?? []);
     assert.equal(bytes, known.length === 0 ? null : known.reduce((sum, each) => sum + each, 0));
-    assert.ok(tiers.every((tier) => tier.bytes === null || tier.bytes > 0 || tier.entries === 0), 'what holds entries takes bytes');
+    assert.ok(
+      tiers.every((tier) => tier.bytes === null || tier.bytes > 0 || tier.entries === 0),
+      'what holds entries takes bytes',
+    );
   });
 
   test('does not tell of an entry that is past its time, read or not', async (fixture) => {

@@ -70,7 +70,12 @@ class World {
     const namespace = this.#pick(NAMESPACES);
     const tags = this.#someTags();
     const purpose = this.#pick(['load', 'load', 'load', 'refresh', 'write'] as const);
-    const grant = await this.#fixture.adapter.begin(keys, namespace, { purpose, exclusive: false, tags: this.#random() < 0.5 ? tags : [], computesTags: true });
+    const grant = await this.#fixture.adapter.begin(keys, namespace, {
+      purpose,
+      exclusive: false,
+      tags: this.#random() < 0.5 ? tags : [],
+      computesTags: true,
+    });
     // A write replaces what others load, so nobody may have read its version before it.
     const version = purpose === 'write' ? ++this.#version : this.#version;
     await this.#wait();
@@ -91,7 +96,11 @@ class World {
       const namespace = this.#pick(NAMESPACES);
       const version = ++this.#version;
       await this.#fixture.set(key, { namespace, value: version, tags: this.#someTags(), staleMs: LONG_MS });
-      this.#floors.push({ isSoft: false, version, hits: (entry) => entry.key === key && entry.namespace === namespace });
+      this.#floors.push({
+        isSoft: false,
+        version,
+        hits: (entry) => entry.key === key && entry.namespace === namespace,
+      });
     });
   }
 
@@ -122,7 +131,8 @@ class World {
     const isFresh = this.#fixture.clock.coarseNowMs() < entry.freshUntilMs;
     const version = entry.read() as number;
     const broken = floors.find((floor) => floor.version > version && (isFresh || !floor.isSoft) && floor.hits(entry));
-    if (broken !== undefined) this.violations.push(`${entry.namespace ?? ''}/${entry.key} shows ${version} under a floor of ${broken.version}`);
+    if (broken !== undefined)
+      this.violations.push(`${entry.namespace ?? ''}/${entry.key} shows ${version} under a floor of ${broken.version}`);
   }
 
   #target(): Exclude<InvalidationTarget, { kind: 'expired' }> {
@@ -155,7 +165,9 @@ function isHit(entry: Pick<StoredEntry, 'key' | 'namespace' | 'tags'>, target: I
     case 'keys':
       return entry.namespace === target.namespace && target.keys.includes(entry.key);
     case 'tags':
-      return target.mode === 'any' ? target.tags.some((tag) => entry.tags.includes(tag)) : target.tags.every((tag) => entry.tags.includes(tag));
+      return target.mode === 'any'
+        ? target.tags.some((tag) => entry.tags.includes(tag))
+        : target.tags.every((tag) => entry.tags.includes(tag));
     case 'namespace':
       return entry.namespace === target.namespace;
     case 'pattern':

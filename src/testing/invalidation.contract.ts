@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { CacheKeyError } from '../core/vocabulary/cache.errors.js';
 import { MAX_TAGS } from '../core/vocabulary/cache-key.js';
 import type { InvalidationTarget } from '../core/ports/cache-adapter.port.js';
-import { type AdapterFixture, type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './adapter-fixture.js';
+import {
+  type AdapterFixture,
+  type ContractTest,
+  draftOf,
+  LONG_MS,
+  PAST_SHORT_MS,
+  SHORT_MS,
+} from './adapter-fixture.js';
 
 /** What stands in the store before each of `CASES`, as `namespace/key` and its tags. */
 const POPULATION = [
@@ -17,13 +24,25 @@ const POPULATION = [
 const CASES: readonly (readonly [what: string, target: InvalidationTarget, hits: readonly string[]])[] = [
   ['a key', { kind: 'keys', keys: ['a'], namespace: undefined }, ['/a']],
   ['a key of a namespace', { kind: 'keys', keys: ['a'], namespace: 'n' }, ['n/a']],
-  ['keys, each once and none that is missing', { kind: 'keys', keys: ['a', 'b', 'a', 'missing'], namespace: undefined }, ['/a', '/b']],
+  [
+    'keys, each once and none that is missing',
+    { kind: 'keys', keys: ['a', 'b', 'a', 'missing'], namespace: undefined },
+    ['/a', '/b'],
+  ],
   ['no keys', { kind: 'keys', keys: [], namespace: undefined }, []],
   ['a tag, in every namespace', { kind: 'tags', tags: ['s'], mode: 'any' }, ['/a', '/ab', 'n/a']],
-  ['any of several tags, each entry once', { kind: 'tags', tags: ['s', 't', 's'], mode: 'any' }, ['/a', '/ab', 'n/a', 'n/n']],
+  [
+    'any of several tags, each entry once',
+    { kind: 'tags', tags: ['s', 't', 's'], mode: 'any' },
+    ['/a', '/ab', 'n/a', 'n/n'],
+  ],
   ['all of several tags', { kind: 'tags', tags: ['s', 't'], mode: 'all' }, ['/ab']],
   ['all of tags that stand together nowhere', { kind: 'tags', tags: ['s', 'u'], mode: 'all' }, []],
-  ['a tag that nothing carries, and not the key or namespace of its name', { kind: 'tags', tags: ['a', 'nn'], mode: 'any' }, []],
+  [
+    'a tag that nothing carries, and not the key or namespace of its name',
+    { kind: 'tags', tags: ['a', 'nn'], mode: 'any' },
+    [],
+  ],
   ['no tags', { kind: 'tags', tags: [], mode: 'any' }, []],
   ['all of no tags', { kind: 'tags', tags: [], mode: 'all' }, []],
   ['a namespace, and not the key or tag of its name', { kind: 'namespace', namespace: 'n' }, ['n/a', 'n/n']],
@@ -124,7 +143,8 @@ function describeCounts(test: ContractTest): void {
     await fixture.commit(await fixture.begin('loaded'), 'loaded', { tags });
     assert.deepEqual((await fixture.get('loaded'))?.tags, tags);
 
-    for (const tag of ['t0', `t${MAX_TAGS - 1}`]) assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: [tag], mode: 'any' }, { dryRun: true }), 2);
+    for (const tag of ['t0', `t${MAX_TAGS - 1}`])
+      assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: [tag], mode: 'any' }, { dryRun: true }), 2);
     assert.equal(await fixture.adapter.invalidate({ kind: 'tags', tags: ['t500'], mode: 'any' }), 2);
 
     assert.equal(await fixture.get('set'), undefined);
@@ -139,7 +159,11 @@ function describeCounts(test: ContractTest): void {
   });
 
   test('shows what is stored after an invalidation', async (fixture) => {
-    for (const target of [{ kind: 'tags', tags: ['t'], mode: 'any' }, { kind: 'namespace', namespace: 'n' }, { kind: 'all' }] as const) {
+    for (const target of [
+      { kind: 'tags', tags: ['t'], mode: 'any' },
+      { kind: 'namespace', namespace: 'n' },
+      { kind: 'all' },
+    ] as const) {
       await fixture.set('k', { namespace: 'n', tags: ['t'], value: 'old' });
       await fixture.adapter.invalidate(target);
       await fixture.set('k', { namespace: 'n', tags: ['t'], value: target.kind });
@@ -166,7 +190,10 @@ function describePatterns(test: ContractTest): void {
   test('takes an escaped character of a pattern literally', async (fixture) => {
     const keys = ['a*c', 'abc', 'a?c', 'a[b]c', 'a\\c'];
     for (const key of keys) {
-      await fixture.adapter.set(keys.map((each) => draftOf(each)), undefined);
+      await fixture.adapter.set(
+        keys.map((each) => draftOf(each)),
+        undefined,
+      );
       const pattern = key.replace(/[*?[\]\\]/g, '\\$&');
 
       assert.equal(await fixture.adapter.invalidate({ kind: 'pattern', pattern, namespace: undefined }), 1, pattern);
@@ -175,7 +202,10 @@ function describePatterns(test: ContractTest): void {
   });
 
   test('matches sets, ranges and characters outside of the basic plane', async (fixture) => {
-    await fixture.adapter.set(['x1', 'x2', 'x9', 'x𝒳'].map((key) => draftOf(key)), undefined);
+    await fixture.adapter.set(
+      ['x1', 'x2', 'x9', 'x𝒳'].map((key) => draftOf(key)),
+      undefined,
+    );
 
     assert.equal(await fixture.adapter.invalidate({ kind: 'pattern', pattern: 'x[1-5]', namespace: undefined }), 2);
     assert.deepEqual(await fixture.scanned(), ['/x9', '/x𝒳']);
@@ -195,14 +225,18 @@ function describePatterns(test: ContractTest): void {
   test('refuses a pattern that cannot be read, and changes nothing', async (fixture) => {
     await fixture.set('k');
 
-    await assert.rejects(async () => fixture.adapter.invalidate({ kind: 'pattern', pattern: '[k', namespace: undefined }), CacheKeyError);
+    await assert.rejects(
+      async () => fixture.adapter.invalidate({ kind: 'pattern', pattern: '[k', namespace: undefined }),
+      CacheKeyError,
+    );
 
     assert.equal(await fixture.value('k'), 'v');
   });
 }
 
 async function populate(fixture: AdapterFixture): Promise<void> {
-  for (const { name, key, namespace, tags } of POPULATION) await fixture.set(key, { namespace, tags, value: name, staleMs: LONG_MS });
+  for (const { name, key, namespace, tags } of POPULATION)
+    await fixture.set(key, { namespace, tags, value: name, staleMs: LONG_MS });
 }
 
 async function present(fixture: AdapterFixture): Promise<string[]> {

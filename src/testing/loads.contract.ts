@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import type { LoadRequest } from '../core/ports/cache-adapter.port.js';
-import { type AdapterFixture, type ContractTest, draftOf, LONG_MS, PAST_SHORT_MS, SHORT_MS } from './adapter-fixture.js';
+import {
+  type AdapterFixture,
+  type ContractTest,
+  draftOf,
+  LONG_MS,
+  PAST_SHORT_MS,
+  SHORT_MS,
+} from './adapter-fixture.js';
 
 const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 
@@ -16,7 +23,10 @@ function describeTickets(test: ContractTest): void {
 
     const { tickets } = await fixture.adapter.begin(['a', 'here', 'b'], 'n', LOAD);
 
-    assert.deepEqual(tickets.map(({ state }) => state), ['granted', 'found', 'granted']);
+    assert.deepEqual(
+      tickets.map(({ state }) => state),
+      ['granted', 'found', 'granted'],
+    );
     assert.equal(tickets[1]?.state === 'found' && tickets[1].entry.read(), 'v');
   });
 
@@ -55,7 +65,10 @@ function describeTickets(test: ContractTest): void {
 
     const { tickets } = await fixture.adapter.begin(['k', 'l'], undefined, { ...LOAD, purpose: 'refresh' });
 
-    assert.deepEqual(tickets.map((ticket) => ticket.state === 'granted' && ticket.current?.read()), ['v', undefined]);
+    assert.deepEqual(
+      tickets.map((ticket) => ticket.state === 'granted' && ticket.current?.read()),
+      ['v', undefined],
+    );
   });
 }
 
@@ -63,10 +76,22 @@ function describeEndings(test: ContractTest): void {
   test('stores what was loaded, with its tags, and answers the entry', async ({ adapter }) => {
     const grant = await adapter.begin(['a', 'b'], 'n', { ...LOAD, tags: ['known'] });
 
-    const stored = await grant.commit([draftOf('b', { value: 2, tags: ['known', 'computed'] }), draftOf('a', { value: 1, tags: ['known'], loadMs: 7 })]);
+    const stored = await grant.commit([
+      draftOf('b', { value: 2, tags: ['known', 'computed'] }),
+      draftOf('a', { value: 1, tags: ['known'], loadMs: 7 }),
+    ]);
 
-    assert.deepEqual(stored.map((entry) => [entry?.key, entry?.read(), entry?.loadMs]), [['b', 2, 0], ['a', 1, 7]]);
-    assert.deepEqual((await adapter.getMany(['a', 'b'], 'n')).map((entry) => entry?.read()), [1, 2]);
+    assert.deepEqual(
+      stored.map((entry) => [entry?.key, entry?.read(), entry?.loadMs]),
+      [
+        ['b', 2, 0],
+        ['a', 1, 7],
+      ],
+    );
+    assert.deepEqual(
+      (await adapter.getMany(['a', 'b'], 'n')).map((entry) => entry?.read()),
+      [1, 2],
+    );
     assert.equal(await adapter.invalidate({ kind: 'tags', tags: ['computed'], mode: 'any' }), 1);
     assert.equal(await adapter.invalidate({ kind: 'tags', tags: ['known'], mode: 'any' }), 1);
   });
@@ -84,9 +109,16 @@ function describeEndings(test: ContractTest): void {
     await fixture.set('found', { value: 'old' });
     const grant = await fixture.adapter.begin(['found', 'granted'], undefined, LOAD);
 
-    const stored = await grant.commit([draftOf('found', { value: 'new' }), draftOf('never asked for'), draftOf('granted')]);
+    const stored = await grant.commit([
+      draftOf('found', { value: 'new' }),
+      draftOf('never asked for'),
+      draftOf('granted'),
+    ]);
 
-    assert.deepEqual(stored.map((entry) => entry?.key), [undefined, undefined, 'granted']);
+    assert.deepEqual(
+      stored.map((entry) => entry?.key),
+      [undefined, undefined, 'granted'],
+    );
     assert.deepEqual([await fixture.value('found'), await fixture.value('never asked for')], ['old', undefined]);
   });
 
@@ -185,11 +217,23 @@ const FENCED: readonly (readonly [what: string, act: Act, remains?: unknown])[] 
     const was = 'soft' in how ? 'was softly invalidated' : 'was invalidated';
     return [
       [`its key ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'keys', keys: ['k'], namespace: 'n' }, how)],
-      [`a tag it was known to carry ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: KNOWN, mode: 'any' }, how)],
-      [`a tag that was computed later ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['other', 'computed'], mode: 'any' }, how)],
-      [`what carries both of its tags ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['computed', 'known'], mode: 'all' }, how)],
+      [
+        `a tag it was known to carry ${was}`,
+        ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: KNOWN, mode: 'any' }, how),
+      ],
+      [
+        `a tag that was computed later ${was}`,
+        ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['other', 'computed'], mode: 'any' }, how),
+      ],
+      [
+        `what carries both of its tags ${was}`,
+        ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['computed', 'known'], mode: 'all' }, how),
+      ],
       [`its namespace ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'namespace', namespace: 'n' }, how)],
-      [`a pattern that matches its key ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'pattern', pattern: '[a-k]', namespace: 'n' }, how)],
+      [
+        `a pattern that matches its key ${was}`,
+        ({ adapter }) => adapter.invalidate({ kind: 'pattern', pattern: '[a-k]', namespace: 'n' }, how),
+      ],
       [`everything ${was}`, ({ adapter }) => adapter.invalidate({ kind: 'all' }, how)],
     ];
   }),
@@ -197,12 +241,24 @@ const FENCED: readonly (readonly [what: string, act: Act, remains?: unknown])[] 
 
 const UNFENCED: readonly (readonly [what: string, act: Act])[] = [
   ['nothing happened', () => undefined],
-  ['another key was set, in its namespace and in another', (fixture) => Promise.all([fixture.set('l', { namespace: 'n' }), fixture.set('k')])],
+  [
+    'another key was set, in its namespace and in another',
+    (fixture) => Promise.all([fixture.set('l', { namespace: 'n' }), fixture.set('k')]),
+  ],
   ['another key was invalidated', ({ adapter }) => adapter.invalidate({ kind: 'keys', keys: ['l'], namespace: 'n' })],
-  ['its key was invalidated in another namespace', ({ adapter }) => adapter.invalidate({ kind: 'keys', keys: ['k'], namespace: undefined })],
-  ['another tag was invalidated', ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['k', 'n', 'other'], mode: 'any' })],
+  [
+    'its key was invalidated in another namespace',
+    ({ adapter }) => adapter.invalidate({ kind: 'keys', keys: ['k'], namespace: undefined }),
+  ],
+  [
+    'another tag was invalidated',
+    ({ adapter }) => adapter.invalidate({ kind: 'tags', tags: ['k', 'n', 'other'], mode: 'any' }),
+  ],
   ['another namespace was invalidated', ({ adapter }) => adapter.invalidate({ kind: 'namespace', namespace: 'nn' })],
-  ['a pattern was invalidated in another namespace', ({ adapter }) => adapter.invalidate({ kind: 'pattern', pattern: '*', namespace: undefined })],
+  [
+    'a pattern was invalidated in another namespace',
+    ({ adapter }) => adapter.invalidate({ kind: 'pattern', pattern: '*', namespace: undefined }),
+  ],
   ['an invalidation was tried out', ({ adapter }) => adapter.invalidate({ kind: 'all' }, { dryRun: true })],
   ['expired entries were freed', ({ adapter }) => adapter.invalidate({ kind: 'expired' })],
   ['another load of its key was given up', async (fixture) => (await fixture.begin('k', { namespace: 'n' })).release()],
@@ -255,7 +311,10 @@ export function describeFences(test: ContractTest): void {
 
     const stored = await grant.commit([draftOf('a'), draftOf('b'), draftOf('c', { tags: ['of c'] })]);
 
-    assert.deepEqual(stored.map((entry) => entry?.key), ['a', undefined, undefined]);
+    assert.deepEqual(
+      stored.map((entry) => entry?.key),
+      ['a', undefined, undefined],
+    );
     assert.deepEqual(await fixture.scanned(), ['/a']);
   });
 }

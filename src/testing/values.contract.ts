@@ -13,14 +13,24 @@ const KINDS: readonly (readonly [kind: string, make: () => unknown])[] = [
   ['a bigint', () => [0n, -(2n ** 70n)]],
   ['a date', () => [new Date(0), new Date(1_700_000_000_123)]],
   ['a regular expression', () => /a(b)?\/c/giu],
-  ['a map', () => new Map<unknown, unknown>([['a', 1], [{ b: 2 }, new Map([[3, [4]]])]])],
+  [
+    'a map',
+    () =>
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ b: 2 }, new Map([[3, [4]]])],
+      ]),
+  ],
   ['a set', () => new Set<unknown>([1, '1', null, { a: 1 }])],
   ['a buffer', () => Buffer.from([0, 1, 127, 128, 255])],
   ['typed arrays', () => [new Uint8Array([1, 2]), new Float64Array([-0, 0.5, NaN]), new BigInt64Array([-1n])]],
   ['an array buffer', () => new Uint8Array([1, 2, 3]).buffer],
   ['an error', () => Object.assign(new RangeError('too far'), { code: 'E_FAR' })],
   ['undefined inside objects and arrays', () => ({ a: undefined, b: [undefined, 1, undefined] })],
-  ['keys that objects have anyway', () => JSON.parse('{"__proto__":{"admin":true},"constructor":1,"toString":2}') as unknown],
+  [
+    'keys that objects have anyway',
+    () => JSON.parse('{"__proto__":{"admin":true},"constructor":1,"toString":2}') as unknown,
+  ],
   ['deep nesting', () => nested(200)],
 ];
 
@@ -74,7 +84,9 @@ function describeRoundTrips(test: ContractTest): void {
   });
 
   test('lets nothing that was stored pollute a prototype', async (fixture) => {
-    await fixture.set('k', { value: JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}') });
+    await fixture.set('k', {
+      value: JSON.parse('{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}'),
+    });
 
     const read = (await fixture.value('k')) as object;
 
@@ -153,7 +165,10 @@ function describeRefusals(test: ContractTest): void {
       await fixture.set('k', { value: 'before' });
       const load = await fixture.begin('l');
 
-      await assert.rejects(async () => fixture.adapter.set([draftOf('l', { value: 'good' }), draftOf('k', { value: make() })], undefined), CacheSerializationError);
+      await assert.rejects(
+        async () => fixture.adapter.set([draftOf('l', { value: 'good' }), draftOf('k', { value: make() })], undefined),
+        CacheSerializationError,
+      );
 
       assert.equal(await fixture.value('k'), 'before');
       assert.equal(await fixture.value('l'), undefined);
@@ -169,7 +184,9 @@ function describeRefusals(test: ContractTest): void {
     await grant.release();
 
     assert.equal(await fixture.value('k'), 'before');
-    assert.ok(await fixture.commit(await fixture.begin('k', { purpose: 'refresh', exclusive: true }), 'k', { value: 'after' }));
+    assert.ok(
+      await fixture.commit(await fixture.begin('k', { purpose: 'refresh', exclusive: true }), 'k', { value: 'after' }),
+    );
   });
 }
 
@@ -180,7 +197,14 @@ function mutable(): { list: { n: number }[]; at: Date; map: Map<string, number[]
 /** Changes what it can: parts of a value may be frozen. */
 function vandalise(value: unknown): void {
   const { list, at, map, bytes } = value as ReturnType<typeof mutable>;
-  const changes = [() => (list[0]!.n = 2), () => list.push({ n: 3 }), () => at.setTime(0), () => map.get('a')!.push(2), () => map.clear(), () => (bytes[0] = 9)];
+  const changes = [
+    () => (list[0]!.n = 2),
+    () => list.push({ n: 3 }),
+    () => at.setTime(0),
+    () => map.get('a')!.push(2),
+    () => map.clear(),
+    () => (bytes[0] = 9),
+  ];
   for (const change of changes) {
     try {
       change();

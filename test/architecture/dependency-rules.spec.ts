@@ -32,7 +32,8 @@ const cleanTree: Tree = {
   'src/core/clock.ts': 'export interface Clock { nowMs(): number }',
   'src/adapters/memory/memory.adapter.ts': "import '../../core/clock.js';\nimport './ring.js';",
   'src/adapters/memory/ring.ts': 'export const ring = 1;',
-  'src/adapters/memory/ring.spec.ts': "import '@jest/globals';\nimport '../redis/redis.adapter.js';\nimport '../../testing/index.js';",
+  'src/adapters/memory/ring.spec.ts':
+    "import '@jest/globals';\nimport '../redis/redis.adapter.js';\nimport '../../testing/index.js';",
   'src/adapters/redis/redis.adapter.ts': "import 'ioredis';\nimport '../../core/clock.js';",
   'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
   'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
@@ -57,7 +58,12 @@ const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string,
 /** For each room an import of a file above all rooms, of a neighbour, and of each room on a floor above. */
 const roomViolations = Object.fromEntries(
   Object.entries(floorsOf).flatMap(([folder, floors]) =>
-    floors.flatMap((floor, height) => floor.map((room) => [`${folder}/${room}-looks-down`, violationsOf(folder, room, floors.slice(0, height + 1).flat())] as const)),
+    floors.flatMap((floor, height) =>
+      floor.map(
+        (room) =>
+          [`${folder}/${room}-looks-down`, violationsOf(folder, room, floors.slice(0, height + 1).flat())] as const,
+      ),
+    ),
   ),
 );
 
@@ -91,14 +97,19 @@ const violations: Record<string, Tree[]> = {
   'adapter-imports-core-and-itself': [
     { 'src/adapters/memory/ring.ts': "import '@nestjs/common';" },
     { 'src/adapters/redis/redis.adapter.ts': "import '../memory/ring.js';" },
-    { 'src/adapters/memory/ring.ts': "import type { Policy } from '../../nest/http/policy.js';", 'src/nest/http/policy.ts': '' },
+    {
+      'src/adapters/memory/ring.ts': "import type { Policy } from '../../nest/http/policy.js';",
+      'src/nest/http/policy.ts': '',
+    },
   ],
   'ioredis-only-in-redis-adapter': [
     { 'src/adapters/memory/ring.ts': "import type { Redis } from 'ioredis';" },
     { 'src/core/clock.ts': "import type { Redis } from 'ioredis';" },
     { 'src/nest/http/cache.interceptor.ts': "await import('ioredis');" },
   ],
-  'nest-config-only-in-config-entry': [{ 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" }],
+  'nest-config-only-in-config-entry': [
+    { 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" },
+  ],
   'only-composition-root-imports-adapters': [
     { 'src/nest/http/cache.interceptor.ts': "import '../../adapters/memory/ring.js';" },
     { 'src/index.ts': "export type { Ring } from './adapters/memory/ring.js';" },

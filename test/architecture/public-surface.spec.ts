@@ -28,7 +28,13 @@ interface Manifest {
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
 const optionalPeers = new Set([
   ...Object.keys(manifest.peerDependenciesMeta ?? {}),
-  ...['@nestjs/config', '@nestjs/platform-express', '@nestjs/platform-fastify', '@nestjs/terminus', '@opentelemetry/api'],
+  ...[
+    '@nestjs/config',
+    '@nestjs/platform-express',
+    '@nestjs/platform-fastify',
+    '@nestjs/terminus',
+    '@opentelemetry/api',
+  ],
   ...['drizzle-orm', 'express', 'fastify', 'ioredis', 'prom-client', 'typeorm'],
 ]);
 const packageOf = (specifier: string): string => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
@@ -68,7 +74,16 @@ const rootValues = [
 ];
 
 /** The same for `/testing`. */
-const testingValues = ['CacheKitTestingModule', 'describeCacheAdapter', 'fakeClock', 'faultyAdapter', 'memoryAdapter', 'passThrough', 'provideTestCache', 'recordingObserver'];
+const testingValues = [
+  'CacheKitTestingModule',
+  'describeCacheAdapter',
+  'fakeClock',
+  'faultyAdapter',
+  'memoryAdapter',
+  'passThrough',
+  'provideTestCache',
+  'recordingObserver',
+];
 const testingTypes = [
   'AdapterUnderTest',
   'CacheKitTestingOptions',
@@ -236,7 +251,9 @@ describe('the built package', () => {
     rootEntry = await importEntry(join(dist, 'index.js'));
   });
 
-  const entries = Object.entries(manifest.exports).flatMap(([entry, target]) => (typeof target === 'string' ? [] : [{ entry, target }]));
+  const entries = Object.entries(manifest.exports).flatMap(([entry, target]) =>
+    typeof target === 'string' ? [] : [{ entry, target }],
+  );
   const inOrder = (target: object): string => JSON.stringify(target);
 
   it.each(entries)('offers $entry as an ES module, to `require` as well, and in CommonJS', ({ target }) => {
@@ -244,29 +261,46 @@ describe('the built package', () => {
     const esm = { types: target.import.types, default: target.import.default };
 
     // The first condition that fits is taken, so the order is part of it.
-    expect(inOrder(target)).toBe(inOrder({ 'module-sync': esm, import: esm, require: { types: cjs(esm.types), default: cjs(esm.default) } }));
-    expect([target.import.types, target.import.default, target.require.types, target.require.default].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+    expect(inOrder(target)).toBe(
+      inOrder({ 'module-sync': esm, import: esm, require: { types: cjs(esm.types), default: cjs(esm.default) } }),
+    );
+    expect(
+      [target.import.types, target.import.default, target.require.types, target.require.default].filter(
+        (path) => !existsSync(join(root, path)),
+      ),
+    ).toEqual([]);
   });
 
   it('names each entry for tools that know no `exports`', () => {
-    const declared = Object.fromEntries(entries.map(({ entry, target }) => [entry.replace(/^\.\/?/, ''), target.require]));
+    const declared = Object.fromEntries(
+      entries.map(({ entry, target }) => [entry.replace(/^\.\/?/, ''), target.require]),
+    );
     const { '': index, ...others } = declared;
 
     expect([manifest.main, manifest.types]).toEqual([index?.default, index?.types]);
-    expect(manifest.typesVersions).toEqual({ '*': Object.fromEntries(Object.entries(others).map(([name, { types }]) => [name, [types]])) });
-  });
-
-  it.each(entries)('gives the same names, and in Node the very same objects, to `import` and to `require` of $entry', async ({ entry, target }) => {
-    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', COMPARE], {
-      cwd: root,
-      env: { ...process.env, ENTRY: entry.replace('.', 'nestjs-cache-kit'), CJS: join(root, target.require.default) },
+    expect(manifest.typesVersions).toEqual({
+      '*': Object.fromEntries(Object.entries(others).map(([name, { types }]) => [name, [types]])),
     });
-
-    const { names, required, ofCommonJs } = JSON.parse(stdout) as { names: string[]; required: boolean[]; ofCommonJs: string[] };
-    expect(names.length).toBeGreaterThan(0);
-    expect(required).toEqual(names.map(() => true));
-    expect(ofCommonJs).toEqual(names);
   });
+
+  it.each(entries)(
+    'gives the same names, and in Node the very same objects, to `import` and to `require` of $entry',
+    async ({ entry, target }) => {
+      const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', COMPARE], {
+        cwd: root,
+        env: { ...process.env, ENTRY: entry.replace('.', 'nestjs-cache-kit'), CJS: join(root, target.require.default) },
+      });
+
+      const { names, required, ofCommonJs } = JSON.parse(stdout) as {
+        names: string[];
+        required: boolean[];
+        ofCommonJs: string[];
+      };
+      expect(names.length).toBeGreaterThan(0);
+      expect(required).toEqual(names.map(() => true));
+      expect(ofCommonJs).toEqual(names);
+    },
+  );
 
   it.each(entries)('has one set of declarations for $entry', ({ target }) => {
     expect(readFileSync(join(root, target.import.types), 'utf8')).toMatch(/^export \* from '\.{1,2}\/cjs\/\S+';\n$/);
@@ -276,7 +310,11 @@ describe('the built package', () => {
     const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
 
     expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
-    expect(files.filter((file) => file.endsWith('.js') && readFileSync(join(dist, file), 'utf8').includes('sourceMappingURL'))).toEqual([]);
+    expect(
+      files.filter(
+        (file) => file.endsWith('.js') && readFileSync(join(dist, file), 'utf8').includes('sourceMappingURL'),
+      ),
+    ).toEqual([]);
   });
 
   it('loads no optional peer with the CommonJS form of its root entry', async () => {

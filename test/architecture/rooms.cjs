@@ -3,7 +3,7 @@
 
 /** @type {Record<string, string[][]>} */
 module.exports = {
-  'core': [['load'], ['observation'], ['values'], ['ports'], ['vocabulary']],
+  core: [['load'], ['observation'], ['values'], ['ports'], ['vocabulary']],
   'adapters/memory': [['eviction'], ['nodes']],
   'adapters/redis': [['loads', 'invalidation', 'upkeep'], ['entries'], ['ioredis'], ['connection'], ['protocol']],
   'nest/http': [['request'], ['route'], ['response'], ['message'], ['exchange']],

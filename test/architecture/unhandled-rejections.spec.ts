@@ -25,11 +25,13 @@ const planted = {
   'a rejection in a test that goes on': "it('goes on', async () => { void reject(); await turns(); });",
   'a rejection in a test that has ended': "it('has ended', () => void reject());",
   'a rejection between two tests': `it('leaves a timer', () => void setTimeout(reject, 1)); ${calm}`,
-  'a rejection that is handled late': "it('is late', async () => { const late = reject(); await turns(); await late.catch(() => undefined); });",
+  'a rejection that is handled late':
+    "it('is late', async () => { const late = reject(); await turns(); await late.catch(() => undefined); });",
   'a rejection beside the tests': `void reject(); ${calm}`,
   'a rejection before the tests': `beforeAll(() => void reject()); ${calm}`,
   'a rejection after the tests': `afterAll(() => void reject()); ${calm}`,
-  'an exception in a timer': "it('waits', async () => { setTimeout(() => { throw new Error('planted'); }, 1); await turns(); });",
+  'an exception in a timer':
+    "it('waits', async () => { setTimeout(() => { throw new Error('planted'); }, 1); await turns(); });",
 } as const;
 
 const fileOf = (name: string): string => `${name.replaceAll(' ', '-')}.spec.mjs`;
@@ -48,20 +50,28 @@ let directory: string;
 let report: Report;
 
 async function runPlanted(): Promise<Report> {
-  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(root, 'node_modules/jest/bin/jest.js')];
-  const outcome = await run(process.execPath, [...flags, '-c', join(directory, 'jest.config.mjs'), '-i', '--json'], { cwd: directory }).catch((error: unknown) => error as { stdout: string });
+  const flags = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(root, 'node_modules/jest/bin/jest.js'),
+  ];
+  const outcome = await run(process.execPath, [...flags, '-c', join(directory, 'jest.config.mjs'), '-i', '--json'], {
+    cwd: directory,
+  }).catch((error: unknown) => error as { stdout: string });
   return JSON.parse(outcome.stdout) as Report;
 }
 
 function outcomeOf(name: string): { readonly status: string; readonly message: string } {
-  const { status = 'missing', message = '' } = report.testResults.find((result) => result.name === join(directory, fileOf(name))) ?? {};
+  const { status = 'missing', message = '' } =
+    report.testResults.find((result) => result.name === join(directory, fileOf(name))) ?? {};
   return { status, message };
 }
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'cache-kit-planted-'));
   writeFileSync(join(directory, 'jest.config.mjs'), config);
-  for (const [name, body] of Object.entries(planted)) writeFileSync(join(directory, fileOf(name)), [rejection, turns, body].join('\n'));
+  for (const [name, body] of Object.entries(planted))
+    writeFileSync(join(directory, fileOf(name)), [rejection, turns, body].join('\n'));
   report = await runPlanted();
 }, 60_000);
 

@@ -34,10 +34,17 @@ export class ChaosProcess {
   readonly #said = new Map<string, PromiseWithResolver>();
 
   constructor(mutant: Mutant | undefined, order: object) {
-    const execArgv = mutant === undefined ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'mutate.mjs')).href];
+    const execArgv =
+      mutant === undefined ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'mutate.mjs')).href];
     const env = { ...process.env, CHAOS_EDITS: JSON.stringify(mutant?.edits ?? []) };
-    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced', execArgv, env });
-    this.#exit = once(this.#child, 'exit').then(([code, signal]) => Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)));
+    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], {
+      serialization: 'advanced',
+      execArgv,
+      env,
+    });
+    this.#exit = once(this.#child, 'exit').then(([code, signal]) =>
+      Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)),
+    );
     this.#exit.catch(() => undefined);
     this.#child.on('message', (message: Said & Told) => {
       if (message.type === 'batch') this.onBatch(message);
@@ -51,7 +58,9 @@ export class ChaosProcess {
 
   async said(type: string): Promise<unknown> {
     const late = new AbortController();
-    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: late.signal }).then(() => Promise.reject(new Error(`A process did not tell that it is ${type}.`)));
+    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: late.signal }).then(() =>
+      Promise.reject(new Error(`A process did not tell that it is ${type}.`)),
+    );
     timeout.catch(() => undefined);
     try {
       return await Promise.race([this.#of(type).promise, this.#exit, timeout]);

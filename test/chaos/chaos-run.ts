@@ -64,9 +64,22 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
     const topology = await startTopology(options.topology, processes, random);
     ends.push(() => topology.stop());
     const workers = Array.from({ length: processes }, (_, process) => {
-      const coherence = backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
+      const coherence =
+        backend === 'hybrid' ? ({ coherence: 'tracking', maxStaleness: MAX_STALENESS_MS } as const) : {};
       const cacheOptions: CacheKitOptions = { backend, defaultTtl: '10m', redis: { ...topology.redis, ...coherence } };
-      const worker = new ChaosProcess(options.mutant, { process, processes, options: cacheOptions, routes: topology.routesOf(process), database: database.url, keysPerKind: KEYS_PER_KIND, readers: READERS, writePauseMs: WRITE_PAUSE_MS, seed: seed * 31 + process, isBehindAMap: options.isBehindAMap, standsStill: options.faults?.length !== 0 });
+      const worker = new ChaosProcess(options.mutant, {
+        process,
+        processes,
+        options: cacheOptions,
+        routes: topology.routesOf(process),
+        database: database.url,
+        keysPerKind: KEYS_PER_KIND,
+        readers: READERS,
+        writePauseMs: WRITE_PAUSE_MS,
+        seed: seed * 31 + process,
+        isBehindAMap: options.isBehindAMap,
+        standsStill: options.faults?.length !== 0,
+      });
       ends.push(() => worker.end());
       return worker;
     });
@@ -79,7 +92,8 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
 function chosen(faults: readonly Fault[], names: readonly string[] = faults.map(({ name }) => name)): Fault[] {
   return names.map((name) => {
     const fault = faults.find((each) => each.name === name);
-    if (fault === undefined) throw new Error(`There is no fault ${name}; there are ${faults.map((each) => each.name).join(', ')}.`);
+    if (fault === undefined)
+      throw new Error(`There is no fault ${name}; there are ${faults.map((each) => each.name).join(', ')}.`);
     return fault;
   });
 }
@@ -125,7 +139,10 @@ class Run {
     const order = rounds(this.faults, this.random);
     let toldUs = nowUs();
     for (;;) {
-      await sleep(this.options.restMs ?? (this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500)));
+      await sleep(
+        this.options.restMs ??
+          (this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500)),
+      );
       if (this.#isFoundOut() || (nowUs() > endUs && this.#counts.size === this.faults.length)) return;
       const { value: fault } = order.next();
       if (fault === undefined) continue;
@@ -136,7 +153,9 @@ class Run {
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
       if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
       toldUs = nowUs();
-      this.options.onProgress?.(`${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`);
+      this.options.onProgress?.(
+        `${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`,
+      );
     }
   }
 
@@ -166,8 +185,14 @@ class Run {
 
   #report(processes: readonly Done[]): Report {
     const last = this.#samples.map((samples) => samples.at(-1)!);
-    const [hits, misses] = [1, 2].map((field) => last.reduce((sum, sample) => sum + sample[field]!, 0)) as [number, number];
-    const after = (isGood: (sample: Sample, before: Sample) => boolean): Recovery[] => this.#samples.flatMap((samples) => recoveries(this.#healings, samples, isGood, RECOVERED_WITHIN_MS[this.options.topology]));
+    const [hits, misses] = [1, 2].map((field) => last.reduce((sum, sample) => sum + sample[field]!, 0)) as [
+      number,
+      number,
+    ];
+    const after = (isGood: (sample: Sample, before: Sample) => boolean): Recovery[] =>
+      this.#samples.flatMap((samples) =>
+        recoveries(this.#healings, samples, isGood, RECOVERED_WITHIN_MS[this.options.topology]),
+      );
     this.#telling.finish();
     return {
       options: this.options,

@@ -15,7 +15,19 @@ const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise'
 /** ioredis gives the connections of its own, to nodes and sentinels, two seconds to end. */
 const ENDED_WITHIN_MS = 2_500;
 
-const { process: own, processes, options, routes, database, keysPerKind, readers, writePauseMs, seed, isBehindAMap, standsStill } = JSON.parse(process.argv[2]);
+const {
+  process: own,
+  processes,
+  options,
+  routes,
+  database,
+  keysPerKind,
+  readers,
+  writePauseMs,
+  seed,
+  isBehindAMap,
+  standsStill,
+} = JSON.parse(process.argv[2]);
 // Whoever started it may be gone before it is done.
 process.once('disconnect', () => process.exit());
 
@@ -63,8 +75,17 @@ function tell() {
   process.send({
     type: 'batch',
     untilUs,
-    reads: { keys: Uint16Array.from(reads.keys), startsUs: Float64Array.from(reads.startsUs), versions: Uint32Array.from(reads.versions) },
-    acks: { keys: Uint16Array.from(acks.keys), atUs: Float64Array.from(acks.atUs), versions: Uint32Array.from(acks.versions), areSent: Uint8Array.from(acks.areSent) },
+    reads: {
+      keys: Uint16Array.from(reads.keys),
+      startsUs: Float64Array.from(reads.startsUs),
+      versions: Uint32Array.from(reads.versions),
+    },
+    acks: {
+      keys: Uint16Array.from(acks.keys),
+      atUs: Float64Array.from(acks.atUs),
+      versions: Uint32Array.from(acks.versions),
+      areSent: Uint8Array.from(acks.areSent),
+    },
     samples,
   });
   reads = { keys: [], startsUs: [], versions: [] };
@@ -105,17 +126,28 @@ async function readOne() {
   const isGet = random(10) < 4;
   const startUs = nowUs();
   const version = isGet
-    ? await called('slowestGetMs', () => cache.get(name, callOptions.namespace === undefined ? undefined : { namespace: callOptions.namespace }))
+    ? await called('slowestGetMs', () =>
+        cache.get(name, callOptions.namespace === undefined ? undefined : { namespace: callOptions.namespace }),
+      )
     : await called('slowestLoadMs', () => cache.getOrSet(name, () => versionOf(name), callOptions));
   if (version === undefined) totals.missed++;
   else note(key, startUs, version);
 }
 
 async function readMany() {
-  const some = [manyKeys[random(manyKeys.length)], manyKeys[random(manyKeys.length)], manyKeys[random(manyKeys.length)]];
+  const some = [
+    manyKeys[random(manyKeys.length)],
+    manyKeys[random(manyKeys.length)],
+    manyKeys[random(manyKeys.length)],
+  ];
   const load = async (names) => new Map(await Promise.all(names.map(async (name) => [name, await versionOf(name)])));
   const startUs = nowUs();
-  const found = await called('slowestLoadMs', () => cache.getOrSetMany(some.map((key) => keys[key].name), load));
+  const found = await called('slowestLoadMs', () =>
+    cache.getOrSetMany(
+      some.map((key) => keys[key].name),
+      load,
+    ),
+  );
   for (const key of new Set(some)) {
     const version = found?.get(keys[key].name);
     if (version !== undefined) note(key, startUs, version);
@@ -209,6 +241,8 @@ process.on('message', async (order) => {
     await opened.close();
     const closedMs = performance.now() - startedMs;
     db.disconnect();
-    process.send({ type: 'done', ...totals, closedMs, left: await whatIsLeft(), unhandled }, () => process.disconnect());
+    process.send({ type: 'done', ...totals, closedMs, left: await whatIsLeft(), unhandled }, () =>
+      process.disconnect(),
+    );
   }
 });

@@ -11,7 +11,11 @@ const READER = 1;
 function batch(untilMs: number, reads: readonly Read[], acks: readonly Ack[] = []): Batch {
   return {
     untilUs: untilMs * 1_000,
-    reads: { keys: Uint16Array.from(reads, () => KEY), startsUs: Float64Array.from(reads, ([startMs]) => startMs * 1_000), versions: Uint32Array.from(reads, ([, version]) => version) },
+    reads: {
+      keys: Uint16Array.from(reads, () => KEY),
+      startsUs: Float64Array.from(reads, ([startMs]) => startMs * 1_000),
+      versions: Uint32Array.from(reads, ([, version]) => version),
+    },
     acks: {
       keys: Uint16Array.from(acks, () => KEY),
       atUs: Float64Array.from(acks, ([atMs]) => atMs * 1_000),
@@ -22,7 +26,11 @@ function batch(untilMs: number, reads: readonly Read[], acks: readonly Ack[] = [
 }
 
 /** What is found when the process `by` read so, and all was known. */
-function verdictOf(acks: readonly Ack[], reads: readonly Read[], { by = READER, calmMs = Infinity }: { by?: number; calmMs?: number } = {}): Verdict {
+function verdictOf(
+  acks: readonly Ack[],
+  reads: readonly Read[],
+  { by = READER, calmMs = Infinity }: { by?: number; calmMs?: number } = {},
+): Verdict {
   const checker = new Checker(2);
   checker.calm(calmMs * 1_000);
   checker.add(WRITER, batch(0, [], acks));
@@ -31,7 +39,11 @@ function verdictOf(acks: readonly Ack[], reads: readonly Read[], { by = READER, 
 }
 
 describe('the checker', () => {
-  const ACKS: readonly Ack[] = [[100, 1], [200, 2], [300, 4]];
+  const ACKS: readonly Ack[] = [
+    [100, 1],
+    [200, 2],
+    [300, 4],
+  ];
 
   it.each([
     ['before anything was acknowledged', [99, 0], 0, 0],
@@ -47,14 +59,31 @@ describe('the checker', () => {
   });
 
   it('counts reads of the own process apart, and tells who read whom', () => {
-    const verdict = verdictOf(ACKS, [[150, 0], [250, 0]], { by: WRITER });
+    const verdict = verdictOf(
+      ACKS,
+      [
+        [150, 0],
+        [250, 0],
+      ],
+      { by: WRITER },
+    );
 
-    expect([verdict.own.stale, verdict.others.stale, verdict.pairs]).toEqual([2, 0, [[2, 0], [0, 0]]]);
+    expect([verdict.own.stale, verdict.others.stale, verdict.pairs]).toEqual([
+      2,
+      0,
+      [
+        [2, 0],
+        [0, 0],
+      ],
+    ]);
     expect(verdict.own.worst).toBe('7: process 0 read 0, 150.0 ms after process 0 had acknowledged 1');
   });
 
   it('holds what was kept for later against the own process alone', () => {
-    const acks: readonly Ack[] = [[100, 1, false], [200, 2]];
+    const acks: readonly Ack[] = [
+      [100, 1, false],
+      [200, 2],
+    ];
 
     expect(verdictOf(acks, [[150, 0]], { by: WRITER }).own.stale).toBe(1);
     expect(verdictOf(acks, [[150, 0]]).others.stale).toBe(0);
@@ -67,7 +96,10 @@ describe('the checker', () => {
     const quietMs = 100 + QUIET_AFTER_MS;
 
     expect(verdictOf(acks, [[quietMs - 1, 0]], { calmMs: 100 }).others.stale).toBe(0);
-    expect(verdictOf(acks, [[quietMs + 1, 0]], { calmMs: 100 }).late).toMatchObject({ stale: 1, maxAgeMs: QUIET_AFTER_MS + 1 });
+    expect(verdictOf(acks, [[quietMs + 1, 0]], { calmMs: 100 }).late).toMatchObject({
+      stale: 1,
+      maxAgeMs: QUIET_AFTER_MS + 1,
+    });
     expect(verdictOf(acks, [[quietMs + 1, 1]], { calmMs: 100 }).late.stale).toBe(0);
   });
 
@@ -90,8 +122,19 @@ describe('the checker', () => {
   it('tells how long one acknowledgement in a hundred goes unseen, of those that are seen at once, too', () => {
     const acks = Array.from({ length: 100 }, (_, i): Ack => [100 * (i + 1), i + 1]);
 
-    expect(verdictOf(acks, [[130, 0], [150, 0]]).lagP99Ms).toBe(0);
-    expect(verdictOf(acks, [[130, 0], [150, 0], [220, 1]]).lagP99Ms).toBe(20);
+    expect(
+      verdictOf(acks, [
+        [130, 0],
+        [150, 0],
+      ]).lagP99Ms,
+    ).toBe(0);
+    expect(
+      verdictOf(acks, [
+        [130, 0],
+        [150, 0],
+        [220, 1],
+      ]).lagP99Ms,
+    ).toBe(20);
   });
 
   it('refuses keys that two processes write', () => {

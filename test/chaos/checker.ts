@@ -16,7 +16,12 @@ export interface Batch {
   readonly untilUs: number;
   readonly reads: { readonly keys: Uint16Array; readonly startsUs: Float64Array; readonly versions: Uint32Array };
   /** `areSent`: 1 where the server had it, 0 where it was kept for later. */
-  readonly acks: { readonly keys: Uint16Array; readonly atUs: Float64Array; readonly versions: Uint32Array; readonly areSent: Uint8Array };
+  readonly acks: {
+    readonly keys: Uint16Array;
+    readonly atUs: Float64Array;
+    readonly versions: Uint32Array;
+    readonly areSent: Uint8Array;
+  };
 }
 
 export interface Staleness {
@@ -109,13 +114,26 @@ export class Checker {
   finish(): Verdict {
     this.#judgeUntil(Infinity);
     const { own, others, late } = this.#ages;
-    const lagP99Ms = [...this.#lagsMs.values()].sort((one, other) => other - one)[Math.floor((this.#acks * (this.#pairs.length - 1)) / 100)] ?? 0;
-    return { reads: this.#reads, acks: this.#acks, unsent: this.#unsent, own: own.summary(), others: others.summary(), lagP99Ms, late: late.summary(), pairs: this.#pairs };
+    const lagP99Ms =
+      [...this.#lagsMs.values()].sort((one, other) => other - one)[
+        Math.floor((this.#acks * (this.#pairs.length - 1)) / 100)
+      ] ?? 0;
+    return {
+      reads: this.#reads,
+      acks: this.#acks,
+      unsent: this.#unsent,
+      own: own.summary(),
+      others: others.summary(),
+      lagP99Ms,
+      late: late.summary(),
+      pairs: this.#pairs,
+    };
   }
 
   #addAck(writer: number, key: number, atUs: number, version: number, isSent: boolean): void {
     const history = this.#keys.get(key) ?? new KeyHistory();
-    if (history.writer !== writer && history.writer !== -1) throw new Error(`The key ${this.#nameOf(key)} has two writers.`);
+    if (history.writer !== writer && history.writer !== -1)
+      throw new Error(`The key ${this.#nameOf(key)} has two writers.`);
     this.#keys.set(key, history);
     history.writer = writer;
     this.#acks++;
@@ -144,7 +162,8 @@ export class Checker {
     const missedUs = atUs[missed] ?? Infinity;
     if (missedUs >= startUs) return;
     const ageMs = (startUs - missedUs) / 1_000;
-    const tell = (): string => `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms after process ${history.writer} had acknowledged ${versions[missed]!}`;
+    const tell = (): string =>
+      `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms after process ${history.writer} had acknowledged ${versions[missed]!}`;
     this.#ages[isOwn ? 'own' : 'others'].add(ageMs, startUs, tell);
     if (!isOwn) this.#noteLag(`${reader} ${key} ${versions[missed]!}`, ageMs);
     if (isLate) this.#ages.late.add(ageMs, startUs, tell);
@@ -175,7 +194,13 @@ class Ages {
 
   summary(): Staleness {
     const sorted = Float64Array.from(this.#ages).sort();
-    return { stale: this.count, maxAgeMs: this.maxMs, p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0, worst: this.#worst, worstUs: this.#worstUs };
+    return {
+      stale: this.count,
+      maxAgeMs: this.maxMs,
+      p99AgeMs: sorted[Math.floor(sorted.length * 0.99)] ?? 0,
+      worst: this.#worst,
+      worstUs: this.#worstUs,
+    };
   }
 }
 

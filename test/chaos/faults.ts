@@ -59,8 +59,14 @@ export function networkFaults(proxies: readonly (readonly TcpProxy[])[]): Fault[
   return [
     { name: 'reset', run: async (random) => victims(random).forEach((proxy) => proxy.kill()) },
     { name: 'black hole', run: (random) => during(random, 3_500, (proxy) => proxy.swallow()) },
-    { name: 'black hole to the server', run: (random) => during(random, 3_000, (proxy) => proxy.swallow(['toServer'])) },
-    { name: 'black hole to the client', run: (random) => during(random, 3_000, (proxy) => proxy.swallow(['toClient'])) },
+    {
+      name: 'black hole to the server',
+      run: (random) => during(random, 3_000, (proxy) => proxy.swallow(['toServer'])),
+    },
+    {
+      name: 'black hole to the client',
+      run: (random) => during(random, 3_000, (proxy) => proxy.swallow(['toClient'])),
+    },
     { name: 'latency', run: (random) => during(random, 2_500, (proxy) => proxy.delay({ leastMs: 20, mostMs: 300 })) },
     {
       name: 'refused',
@@ -106,7 +112,10 @@ export function clusterFaults(cluster: RedisCluster): Fault[] {
   };
   return [
     { name: 'clients killed', run: () => killClients(cluster.nodes) },
-    { name: 'a master paused for a moment', run: async (random) => paused(oneOf(random, await cluster.masters()), between(random, 300, 1_000)) },
+    {
+      name: 'a master paused for a moment',
+      run: async (random) => paused(oneOf(random, await cluster.masters()), between(random, 300, 1_000)),
+    },
     { name: 'a master killed', run: (random, doubt) => failOver(random, doubt, 'killed') },
     { name: 'a master paused until it was replaced', run: (random, doubt) => failOver(random, doubt, 'paused') },
   ];
@@ -123,7 +132,11 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
   const isWhole = async (): Promise<boolean> => {
     const master = await trio.currentMaster();
     const infos = await Promise.all(servers.map(({ port }) => askOrNothing(port, 'INFO replication')));
-    return infos.every((info, i) => (servers[i] === master ? info.includes('role:master') : info.includes(`master_port:${master?.port ?? 0}\r\nmaster_link_status:up`)));
+    return infos.every((info, i) =>
+      servers[i] === master
+        ? info.includes('role:master')
+        : info.includes(`master_port:${master?.port ?? 0}\r\nmaster_link_status:up`),
+    );
   };
   const failOver = async (doubt: Doubt, how: How | 'demoted'): Promise<void> => {
     const master = await current();
@@ -142,7 +155,10 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
   };
   return [
     { name: 'clients killed', run: async () => killClients([await current()]) },
-    { name: 'the master paused for a moment', run: async (random) => paused(await current(), between(random, 300, 600)) },
+    {
+      name: 'the master paused for a moment',
+      run: async (random) => paused(await current(), between(random, 300, 600)),
+    },
     { name: 'the master killed', run: (_, doubt) => failOver(doubt, 'killed') },
     { name: 'the master paused until it was replaced', run: (_, doubt) => failOver(doubt, 'paused') },
     { name: 'the master replaced while it runs', run: (_, doubt) => failOver(doubt, 'demoted') },
@@ -175,7 +191,11 @@ async function paused(server: RedisServer, forMs: number): Promise<void> {
 
 /** Those that listen, too. */
 async function killClients(servers: readonly RedisServer[]): Promise<void> {
-  await Promise.all(servers.flatMap(({ port }) => ['normal', 'pubsub'].map((type) => ask(port, `CLIENT KILL TYPE ${type}`).catch(() => undefined))));
+  await Promise.all(
+    servers.flatMap(({ port }) =>
+      ['normal', 'pubsub'].map((type) => ask(port, `CLIENT KILL TYPE ${type}`).catch(() => undefined)),
+    ),
+  );
 }
 
 async function areWell(nodes: readonly RedisServer[]): Promise<boolean> {

@@ -26,11 +26,15 @@ export function broken(report: Report): string[] {
 
 /** What was served that was too old. */
 export function staleness({ options, verdict: { own, others, late }, healings }: Report): string[] {
-  const shown = ({ stale, maxAgeMs: ageMs, worst, worstUs }: Staleness): string => `${stale} times, by ${ageMs.toFixed(1)} ms at most (${worst}; that was ${matterAt(healings, worstUs)})`;
+  const shown = ({ stale, maxAgeMs: ageMs, worst, worstUs }: Staleness): string =>
+    `${stale} times, by ${ageMs.toFixed(1)} ms at most (${worst}; that was ${matterAt(healings, worstUs)})`;
   const maxAgeMs = maxAgeMsOf(options.backend);
   return failed([
     [own.stale > 0, `a process read what it had invalidated itself: ${shown(own)}`],
-    [others.maxAgeMs > maxAgeMs, `a process read what another had invalidated more than ${maxAgeMs} ms before: ${shown(others)}`],
+    [
+      others.maxAgeMs > maxAgeMs,
+      `a process read what another had invalidated more than ${maxAgeMs} ms before: ${shown(others)}`,
+    ],
     [late.stale > 0, `old values were left when the faults were over: ${shown(late)}`],
   ]);
 }
@@ -40,9 +44,15 @@ function brokenElse({ options, verdict, processes, nearAgain, upAgain }: Report)
   const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
   const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
   return failed([
-    [verdict.reads < ENOUGH.reads || verdict.acks < ENOUGH.acks, `only ${verdict.reads} reads and ${verdict.acks} invalidations are too few to tell`],
+    [
+      verdict.reads < ENOUGH.reads || verdict.acks < ENOUGH.acks,
+      `only ${verdict.reads} reads and ${verdict.acks} invalidations are too few to tell`,
+    ],
     ...processes.flatMap(({ callerErrorCount, callerErrors, unhandled, left, closedMs }, process): Check[] => [
-      [callerErrorCount > 0, `${callerErrorCount} errors reached callers of process ${process}: ${callerErrors.join('; ')}`],
+      [
+        callerErrorCount > 0,
+        `${callerErrorCount} errors reached callers of process ${process}: ${callerErrors.join('; ')}`,
+      ],
       [unhandled.length > 0, `process ${process}: ${unhandled.join('; ')}`],
       [left.length > 0, `process ${process} has left ${left.join()} behind`],
       [closedMs > CLOSED_WITHIN_MS, `process ${process} took ${Math.round(closedMs)} ms to close`],
@@ -59,10 +69,21 @@ function failed(checks: readonly Check[]): string[] {
 }
 
 /** One line of figures. */
-export function figures({ options, verdict, processes, healings, nearAgain, upAgain, nearShare, seconds }: Report): string {
+export function figures({
+  options,
+  verdict,
+  processes,
+  healings,
+  nearAgain,
+  upAgain,
+  nearShare,
+  seconds,
+}: Report): string {
   const { reads, acks, unsent, own, others, lagP99Ms, late } = verdict;
-  const sum = (of: (process: Report['processes'][number]) => number): number => processes.reduce((total, each) => total + of(each), 0);
-  const highest = (of: (process: Report['processes'][number]) => number): number => Math.round(Math.max(...processes.map(of)));
+  const sum = (of: (process: Report['processes'][number]) => number): number =>
+    processes.reduce((total, each) => total + of(each), 0);
+  const highest = (of: (process: Report['processes'][number]) => number): number =>
+    Math.round(Math.max(...processes.map(of)));
   return [
     `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${healings.length} faults`,
     `${reads} reads, ${acks} invalidations (${unsent} unsent or in doubt at first)`,

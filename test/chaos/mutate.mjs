@@ -12,7 +12,8 @@ const edits = new Map();
 
 function changed(code, { file, find, replace }) {
   const parts = code.split(find);
-  if (parts.length !== 2) throw new Error(`Expected dist/${file} to hold this once, found it ${parts.length - 1} times: ${find}`);
+  if (parts.length !== 2)
+    throw new Error(`Expected dist/${file} to hold this once, found it ${parts.length - 1} times: ${find}`);
   return parts.join(replace);
 }
 

@@ -24,7 +24,12 @@ export interface Recovery {
 }
 
 /** For each healing, how long until a sample was `isGood`; those are left out that the next fault soon overtook. */
-export function recoveries(healings: readonly Healing[], samples: readonly Sample[], isGood: (sample: Sample, before: Sample) => boolean, withinMs: number): Recovery[] {
+export function recoveries(
+  healings: readonly Healing[],
+  samples: readonly Sample[],
+  isGood: (sample: Sample, before: Sample) => boolean,
+  withinMs: number,
+): Recovery[] {
   return healings.flatMap(({ fault, healedUs, untilUs }) => {
     const good = samples.findIndex((sample, i) => i > 0 && sample[0] >= healedUs && isGood(sample, samples[i - 1]!));
     const goodUs = samples[good]?.[0] ?? Infinity;
@@ -42,7 +47,9 @@ export function matterAt(healings: readonly Healing[], atUs: number): string {
   const last = healings.findLast(({ beganUs }) => beganUs <= atUs);
   if (last === undefined) return 'before any fault';
   const { fault, beganUs, healedUs } = last;
-  return atUs < healedUs ? `${Math.round((atUs - beganUs) / 1_000)} ms into ${fault}` : `${Math.round((atUs - healedUs) / 1_000)} ms after ${fault}`;
+  return atUs < healedUs
+    ? `${Math.round((atUs - beganUs) / 1_000)} ms into ${fault}`
+    : `${Math.round((atUs - healedUs) / 1_000)} ms after ${fault}`;
 }
 
 export function isUp([, , , up]: Sample): boolean {

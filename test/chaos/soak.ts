@@ -27,7 +27,8 @@ const { values } = parseArgs({
 });
 const topology = values.topology as TopologyName;
 const backend = values.backend as RunOptions['backend'];
-if (!TOPOLOGIES.includes(topology)) throw new Error(`Expected a topology of ${TOPOLOGIES.join(', ')}, got ${topology}.`);
+if (!TOPOLOGIES.includes(topology))
+  throw new Error(`Expected a topology of ${TOPOLOGIES.join(', ')}, got ${topology}.`);
 if (!BACKENDS.includes(backend)) throw new Error(`Expected a backend of ${BACKENDS.join(', ')}, got ${backend}.`);
 
 const report = await chaosRun({
@@ -38,7 +39,9 @@ const report = await chaosRun({
   processes: Number(values.processes),
   isBehindAMap: values['behind-a-map'],
   onProgress: (line) => console.log(line),
-  ...(values.mutant === undefined ? {} : { mutant: mutantNamed(values.mutant), faults: mutantNamed(values.mutant).faults }),
+  ...(values.mutant === undefined
+    ? {}
+    : { mutant: mutantNamed(values.mutant), faults: mutantNamed(values.mutant).faults }),
   ...(values.rest === undefined ? {} : { restMs: Number(values.rest) }),
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',').filter(Boolean) }),
 });

@@ -40,7 +40,11 @@ describe('a proxy', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     proxy = await TcpProxy.start((server.address() as AddressInfo).port);
-    cleanups.push(() => server.close(), () => servers.forEach((socket) => socket.destroy()), () => proxy.stop());
+    cleanups.push(
+      () => server.close(),
+      () => servers.forEach((socket) => socket.destroy()),
+      () => proxy.stop(),
+    );
   });
 
   function open(): Line {
@@ -52,8 +56,18 @@ describe('a proxy', () => {
     return line;
   }
 
-  const gets = (line: Line, text: string): Promise<void> => until(async () => line.received === text, WITHIN_MS, () => `Got ${line.received}, not ${text}.`);
-  const closes = (line: Line): Promise<void> => until(async () => line.isClosed, WITHIN_MS, () => 'The connection was not closed.');
+  const gets = (line: Line, text: string): Promise<void> =>
+    until(
+      async () => line.received === text,
+      WITHIN_MS,
+      () => `Got ${line.received}, not ${text}.`,
+    );
+  const closes = (line: Line): Promise<void> =>
+    until(
+      async () => line.isClosed,
+      WITHIN_MS,
+      () => 'The connection was not closed.',
+    );
 
   it('lets bytes pass in both directions, and the end', async () => {
     const line = open();
@@ -62,7 +76,11 @@ describe('a proxy', () => {
 
     line.socket.destroy();
 
-    await until(async () => servers.size === 0 && proxy.connections === 0, WITHIN_MS, () => 'The server was not told of the end.');
+    await until(
+      async () => servers.size === 0 && proxy.connections === 0,
+      WITHIN_MS,
+      () => 'The server was not told of the end.',
+    );
   });
 
   it('resets connections, and takes new ones', async () => {
@@ -95,7 +113,11 @@ describe('a proxy', () => {
     await gets(next, 'c');
   });
 
-  it.each([['both directions', undefined, ''], ['the way to the server', ['toServer'], ''], ['the way back', ['toClient'], 'a']] as const)('holds back what is sent into a black hole (%s)', async (_, directions, expected) => {
+  it.each([
+    ['both directions', undefined, ''],
+    ['the way to the server', ['toServer'], ''],
+    ['the way back', ['toClient'], 'a'],
+  ] as const)('holds back what is sent into a black hole (%s)', async (_, directions, expected) => {
     const line = open();
     proxy.swallow(directions);
 
@@ -119,7 +141,11 @@ describe('a proxy', () => {
 
     expect(servers.size).toBe(1);
     await proxy.pass();
-    await until(async () => servers.size === 0, WITHIN_MS, () => 'The server was not told of the end.');
+    await until(
+      async () => servers.size === 0,
+      WITHIN_MS,
+      () => 'The server was not told of the end.',
+    );
   });
 
   it('delays bytes, and keeps their order when the latency is taken away', async () => {

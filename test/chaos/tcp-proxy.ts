@@ -100,7 +100,9 @@ export class TcpProxy {
   }
 
   #connect(client: Socket): void {
-    const link = new Link(client, connect({ host: this.host, port: this.serverPort, noDelay: true }), () => this.#links.delete(link));
+    const link = new Link(client, connect({ host: this.host, port: this.serverPort, noDelay: true }), () =>
+      this.#links.delete(link),
+    );
     this.#links.add(link);
     link.set(this.#held, () => this.#drawMs());
     client.resume();
@@ -190,10 +192,13 @@ class Lane {
     for (const { bytes } of this.#queue.splice(0, due < 0 ? this.#queue.length : due)) this.#deliver(bytes);
     const [next] = this.#queue;
     if (next === undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      this.#pump();
-    }, Math.ceil(next.dueMs - nowMs));
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#pump();
+      },
+      Math.ceil(next.dueMs - nowMs),
+    );
   }
 
   #deliver(bytes: Buffer | undefined): void {

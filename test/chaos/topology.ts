@@ -52,7 +52,12 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
     const trio = await startSentinels();
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
     // They look often, and give a server up only after several looks: a failover that nobody meant would be one fault too many.
-    await Promise.all(sentinels.flatMap(({ port }) => [ask(port, 'SENTINEL DEBUG PING-PERIOD 200 INFO-PERIOD 1000'), ask(port, `SENTINEL SET ${trio.name} down-after-milliseconds 1500`)]));
+    await Promise.all(
+      sentinels.flatMap(({ port }) => [
+        ask(port, 'SENTINEL DEBUG PING-PERIOD 200 INFO-PERIOD 1000'),
+        ask(port, `SENTINEL SET ${trio.name} down-after-milliseconds 1500`),
+      ]),
+    );
     return {
       servers: [trio.master, ...trio.replicas],
       ownFaults: sentinelFaults(trio),
@@ -80,7 +85,8 @@ export async function startTopology(name: TopologyName, processes: number, rando
   }
   return {
     redis: parts.redis,
-    routesOf: (process) => Object.fromEntries(parts.servers.map((server, i) => [server.port, proxies[process]![i]!.port])),
+    routesOf: (process) =>
+      Object.fromEntries(parts.servers.map((server, i) => [server.port, proxies[process]![i]!.port])),
     faults: [...networkFaults(proxies), ...parts.ownFaults],
     stop,
   };

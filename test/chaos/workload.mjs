@@ -3,18 +3,35 @@
 /** How each kind of key is stored, and how its writer makes a new version seen. */
 export const KINDS = {
   key: { options: () => ({}), invalidate: (cache, name) => cache.delete(name) },
-  tag: { options: (name) => ({ tags: [`tag ${name}`, 'common'] }), invalidate: (cache, name) => cache.invalidateTags([`tag ${name}`]) },
-  computedTag: { options: (name) => ({ tags: () => [`computed ${name}`] }), invalidate: (cache, name) => cache.invalidateTags([`computed ${name}`]) },
-  allTags: { options: (name) => ({ tags: ['common', `rare ${name}`] }), invalidate: (cache, name) => cache.invalidateTags(['common', `rare ${name}`], { mode: 'all' }) },
-  namespace: { options: (name) => ({ namespace: `ns ${name}` }), invalidate: (cache, name) => cache.invalidateNamespace(`ns ${name}`) },
-  pattern: { options: () => ({ namespace: 'patterns' }), invalidate: (cache, name) => cache.invalidatePattern(`${name.slice(0, -1)}*`, { namespace: 'patterns' }) },
+  tag: {
+    options: (name) => ({ tags: [`tag ${name}`, 'common'] }),
+    invalidate: (cache, name) => cache.invalidateTags([`tag ${name}`]),
+  },
+  computedTag: {
+    options: (name) => ({ tags: () => [`computed ${name}`] }),
+    invalidate: (cache, name) => cache.invalidateTags([`computed ${name}`]),
+  },
+  allTags: {
+    options: (name) => ({ tags: ['common', `rare ${name}`] }),
+    invalidate: (cache, name) => cache.invalidateTags(['common', `rare ${name}`], { mode: 'all' }),
+  },
+  namespace: {
+    options: (name) => ({ namespace: `ns ${name}` }),
+    invalidate: (cache, name) => cache.invalidateNamespace(`ns ${name}`),
+  },
+  pattern: {
+    options: () => ({ namespace: 'patterns' }),
+    invalidate: (cache, name) => cache.invalidatePattern(`${name.slice(0, -1)}*`, { namespace: 'patterns' }),
+  },
   set: { options: () => ({}), write: async (cache, name, bump) => cache.set(name, await bump()) },
   writeThrough: { options: () => ({}), write: (cache, name, bump) => cache.writeThrough(name, bump) },
 };
 
 /** All keys of a run, in the order of their numbers. A number belongs to one writer: see `isOwn`. */
 export function keysOf(keysPerKind) {
-  return Object.keys(KINDS).flatMap((kind) => Array.from({ length: keysPerKind }, (_, i) => ({ kind, name: `${kind} ${i}x` })));
+  return Object.keys(KINDS).flatMap((kind) =>
+    Array.from({ length: keysPerKind }, (_, i) => ({ kind, name: `${kind} ${i}x` })),
+  );
 }
 
 /** One writer for each key, so that versions are acknowledged in their order. */

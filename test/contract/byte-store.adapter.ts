@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { compileGlob, createEntryCodec } from '../../src/index.js';
-import type { CacheAdapter, CacheAdapterContext, EntryDraft, EntryHeader, Envelope, InvalidationTarget, StoredEntry } from '../../src/index.js';
+import type {
+  CacheAdapter,
+  CacheAdapterContext,
+  EntryDraft,
+  EntryHeader,
+  Envelope,
+  InvalidationTarget,
+  StoredEntry,
+} from '../../src/index.js';
 
 /** Any place for bytes: a directory, a bucket, a table. */
 export interface ByteStore {
@@ -38,10 +46,23 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
 
   /** Writes values under new names: nobody reads them before `show`. Values are encoded before the first `await`. */
   async function write(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Slot[]> {
-    const headers = drafts.map(({ value, createdAtMs = clock.wallMs(), tags, ...draft }) => ({ header: { ...draft, tags: [...tags], namespace, createdAtMs }, value }));
-    const encoding = headers.map(({ header, value }) => (header.ttlMs === 0 ? Promise.resolve(Buffer.alloc(0)) : encode({ ...header, value })));
+    const headers = drafts.map(({ value, createdAtMs = clock.wallMs(), tags, ...draft }) => ({
+      header: { ...draft, tags: [...tags], namespace, createdAtMs },
+      value,
+    }));
+    const encoding = headers.map(({ header, value }) =>
+      header.ttlMs === 0 ? Promise.resolve(Buffer.alloc(0)) : encode({ ...header, value }),
+    );
     const encoded = await Promise.all(encoding);
-    const written = headers.map(({ header }, i) => ({ ...header, name: randomUUID(), sizeBytes: encoded[i]!.length, freshUntilMs: 0, staleUntilMs: 0, hits: 0, lastReadAtMs: 0 }));
+    const written = headers.map(({ header }, i) => ({
+      ...header,
+      name: randomUUID(),
+      sizeBytes: encoded[i]!.length,
+      freshUntilMs: 0,
+      staleUntilMs: 0,
+      hits: 0,
+      lastReadAtMs: 0,
+    }));
     await whileHeld(() => Promise.all(written.map(({ name }, i) => store.write(name, encoded[i]!))));
     return written;
   }
@@ -69,15 +90,22 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
       sizeBytes: slot.sizeBytes,
       freshUntilMs,
       staleUntilMs,
-      get hits() { return slot.hits; },
-      get lastReadAtMs() { return slot.lastReadAtMs; },
+      get hits() {
+        return slot.hits;
+      },
+      get lastReadAtMs() {
+        return slot.lastReadAtMs;
+      },
       countHit: () => void (slot.hits++, (slot.lastReadAtMs = clock.wallMs())),
       read: () => opened.value(),
-      get shared() { return opened.value(); },
+      get shared() {
+        return opened.value();
+      },
     };
   }
 
-  const getMany: CacheAdapter['getMany'] = (keys, namespace) => Promise.all(keys.map((key) => entryOf(slots.get(idOf(key, namespace)))));
+  const getMany: CacheAdapter['getMany'] = (keys, namespace) =>
+    Promise.all(keys.map((key) => entryOf(slots.get(idOf(key, namespace)))));
 
   return {
     kind: 'bytes',
@@ -91,15 +119,26 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
       const ended: IsMeant[] = [];
       if (!isClosed) loads.set(load, ended);
       const entries = await getMany(keys, namespace);
-      const isFound = entries.map((entry) => purpose === 'load' && entry !== undefined && clock.nowMs() < entry.freshUntilMs);
+      const isFound = entries.map(
+        (entry) => purpose === 'load' && entry !== undefined && clock.nowMs() < entry.freshUntilMs,
+      );
       const granted = new Set(keys.filter((_, i) => isFound[i] === false));
       return {
-        tickets: entries.map((entry, i) => (isFound[i] === true ? { state: 'found', entry: entry! } : { state: 'granted', ...(entry && { current: entry }) })),
+        tickets: entries.map((entry, i) =>
+          isFound[i] === true
+            ? { state: 'found', entry: entry! }
+            : { state: 'granted', ...(entry && { current: entry }) },
+        ),
         async commit(drafts) {
           if (!loads.has(load)) return drafts.map(() => undefined);
           const written = await write(drafts, namespace).finally(() => loads.delete(load));
-          const isRefused = (slot: Slot) => isClosed || !granted.has(slot.key) || ended.some((isMeant) => isMeant(slot));
-          const stored = written.map((slot) => (isRefused(slot) ? void store.remove(slot.name).catch(onError) : (voidLoads(isAny([slot])), show(slot), slot)));
+          const isRefused = (slot: Slot) =>
+            isClosed || !granted.has(slot.key) || ended.some((isMeant) => isMeant(slot));
+          const stored = written.map((slot) =>
+            isRefused(slot)
+              ? void store.remove(slot.name).catch(onError)
+              : (voidLoads(isAny([slot])), show(slot), slot),
+          );
           return Promise.all(stored.map(async (slot) => (slot && slot.ttlMs > 0 ? entryOf(slot) : undefined)));
         },
         release: () => void loads.delete(load),
@@ -116,7 +155,10 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
       const nowMs = clock.nowMs();
       const isMeant = meantBy(target);
       const dead = [...slots].filter(([, slot]) => nowMs >= slot.staleUntilMs);
-      const meant = target.kind === 'expired' ? dead : live().filter(([, slot]) => isMeant(slot) && !(soft && nowMs >= slot.freshUntilMs));
+      const meant =
+        target.kind === 'expired'
+          ? dead
+          : live().filter(([, slot]) => isMeant(slot) && !(soft && nowMs >= slot.freshUntilMs));
       if (dryRun) return meant.length;
       voidLoads(isMeant);
       for (const [id, slot] of [...meant, ...dead]) {
@@ -129,9 +171,14 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
     async scan({ namespace, pattern = '*', cursor = '', limit }) {
       const matches = compileGlob(pattern);
       const isMeant = ({ key, namespace: own }: Slot) => (namespace === undefined || own === namespace) && matches(key);
-      const page = live().filter(([id, slot]) => id > cursor && isMeant(slot)).sort(([one], [other]) => (one < other ? -1 : 1)).slice(0, limit + 1);
+      const page = live()
+        .filter(([id, slot]) => id > cursor && isMeant(slot))
+        .sort(([one], [other]) => (one < other ? -1 : 1))
+        .slice(0, limit + 1);
       const shown = page.slice(0, limit);
-      const entries = (await Promise.all(shown.map(([, slot]) => entryOf(slot)))).filter((entry) => entry !== undefined);
+      const entries = (await Promise.all(shown.map(([, slot]) => entryOf(slot)))).filter(
+        (entry) => entry !== undefined,
+      );
       return page.length > limit ? { entries, cursor: shown.at(-1)![0] } : { entries };
     },
 
@@ -140,7 +187,15 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
       const bytes = all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const times = all.map(({ createdAtMs }) => createdAtMs).sort((one, other) => one - other);
       const tier = { name: 'file', entries: all.length, hits: 0, misses: 0, bytes } as const;
-      return { entries: all.length, bytes, evictions: 0, oldestMs: times[0] ?? null, newestMs: times.at(-1) ?? null, status: 'up', tiers: [tier] };
+      return {
+        entries: all.length,
+        bytes,
+        evictions: 0,
+        oldestMs: times[0] ?? null,
+        newestMs: times.at(-1) ?? null,
+        status: 'up',
+        tiers: [tier],
+      };
     },
 
     close() {
@@ -151,15 +206,27 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
   };
 }
 
-const isAny = (slots: readonly Slot[]): IsMeant => ({ key, namespace }) => slots.some((slot) => slot.key === key && slot.namespace === namespace);
+const isAny =
+  (slots: readonly Slot[]): IsMeant =>
+  ({ key, namespace }) =>
+    slots.some((slot) => slot.key === key && slot.namespace === namespace);
 
 function meantBy(target: InvalidationTarget): IsMeant {
   switch (target.kind) {
-    case 'keys': return ({ key, namespace }) => namespace === target.namespace && target.keys.includes(key);
-    case 'tags': return ({ tags }) => target.tags.length > 0 && target.tags[target.mode === 'all' ? 'every' : 'some']((tag) => tags.includes(tag));
-    case 'namespace': return ({ namespace }) => namespace === target.namespace;
-    case 'pattern': { const matches = compileGlob(target.pattern); return ({ key, namespace }) => namespace === target.namespace && matches(key); }
-    case 'all': return () => true;
-    case 'expired': return () => false;
+    case 'keys':
+      return ({ key, namespace }) => namespace === target.namespace && target.keys.includes(key);
+    case 'tags':
+      return ({ tags }) =>
+        target.tags.length > 0 && target.tags[target.mode === 'all' ? 'every' : 'some']((tag) => tags.includes(tag));
+    case 'namespace':
+      return ({ namespace }) => namespace === target.namespace;
+    case 'pattern': {
+      const matches = compileGlob(target.pattern);
+      return ({ key, namespace }) => namespace === target.namespace && matches(key);
+    }
+    case 'all':
+      return () => true;
+    case 'expired':
+      return () => false;
   }
 }

@@ -38,7 +38,10 @@ it('leaves nothing in its store', () => {
 });
 
 it('is the adapter that the page shows', () => {
-  const code = readFileSync('test/contract/byte-store.adapter.ts', 'utf8').replaceAll("'../../src/index.js'", "'nestjs-cache-kit'");
+  const code = readFileSync('test/contract/byte-store.adapter.ts', 'utf8').replaceAll(
+    "'../../src/index.js'",
+    "'nestjs-cache-kit'",
+  );
 
   expect(readFileSync('docs/writing-an-adapter.md', 'utf8')).toContain(`\`\`\`ts\n${code}\`\`\``);
 });

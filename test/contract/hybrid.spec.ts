@@ -22,7 +22,12 @@ function describeHybrid(start: () => Promise<Deployment>, coherence: 'tracking' 
     async (context) => {
       const clock = new SystemClock();
       // Every test has a cache of its own, on one server.
-      const open = hybridAdapter({ ...deployment.redis, coherence, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
+      const open = hybridAdapter({
+        ...deployment.redis,
+        coherence,
+        keyPrefix: `contract-${++caches}`,
+        commandTimeout: '5s',
+      });
       return { adapter: await upAtLast(await open({ ...context, clock })), clock, pass: (ms) => sleep(ms) };
     },
     { usageLagMs: 100, keepsTypes: true },

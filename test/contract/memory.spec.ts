@@ -7,7 +7,10 @@ for (const policy of ['adaptive', 'lru'] as const) {
       `MemoryAdapter (${policy}, ${isolation})`,
       (context) => {
         const clock = fakeClock();
-        const adapter = new MemoryAdapter({ maxEntries: 1000, maxBytes: 1024 ** 2, policy, isolation }, { ...context, clock });
+        const adapter = new MemoryAdapter(
+          { maxEntries: 1000, maxBytes: 1024 ** 2, policy, isolation },
+          { ...context, clock },
+        );
         return { adapter, clock, pass: (ms) => clock.advance(ms) };
       },
       { isolatesValues: isolation !== 'none', keepsTypes: true },

@@ -13,7 +13,11 @@ jest.setTimeout(30_000);
 
 let caches = 0;
 
-function describeRedis(name: string, start: () => Promise<Deployment>, sealing: Parameters<typeof createEntryCodec>[0] = {}): void {
+function describeRedis(
+  name: string,
+  start: () => Promise<Deployment>,
+  sealing: Parameters<typeof createEntryCodec>[0] = {},
+): void {
   let deployment: Deployment;
   beforeAll(async () => {
     deployment = await start();
@@ -26,7 +30,16 @@ function describeRedis(name: string, start: () => Promise<Deployment>, sealing: 
       const clock = new SystemClock();
       // Every test has a cache of its own, on one server.
       const options = readRedis({ ...deployment.redis, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
-      return { adapter: await upAtLast(await openRedisAdapter(options, createEntryCodec({ ...sealing, types: context.types }), { ...context, clock })), clock, pass: (ms) => sleep(ms) };
+      return {
+        adapter: await upAtLast(
+          await openRedisAdapter(options, createEntryCodec({ ...sealing, types: context.types }), {
+            ...context,
+            clock,
+          }),
+        ),
+        clock,
+        pass: (ms) => sleep(ms),
+      };
     },
     { usageLagMs: 100, keepsTypes: true },
   );

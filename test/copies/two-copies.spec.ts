@@ -16,7 +16,16 @@ const twice = (value: object): object[] => [value, value];
 
 /** What came of an application of the ES modules with a library of another copy. */
 async function outcomeOf(copy: string, situation: string): Promise<Record<string, unknown> & { message: string }> {
-  const { stdout } = await run(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'two-copies.worker.mjs'), join(copy, 'index.js'), situation], { cwd: root });
+  const { stdout } = await run(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      join(import.meta.dirname, 'two-copies.worker.mjs'),
+      join(copy, 'index.js'),
+      situation,
+    ],
+    { cwd: root },
+  );
   return JSON.parse(stdout) as never;
 }
 
@@ -47,7 +56,10 @@ describe('an application that imports the kit, with a library that requires anot
       found: twice({ id: 'a', load: 1 }),
       made: twice({ id: 'a', load: 1 }),
       stored: [true, true],
-      pages: [{ xCache: 'MISS', run: 1 }, { xCache: 'HIT', run: 1 }],
+      pages: [
+        { xCache: 'MISS', run: 1 },
+        { xCache: 'HIT', run: 1 },
+      ],
       error: [true, true, false],
     });
   });
@@ -61,7 +73,10 @@ describe('an application that imports the kit, with a library that requires anot
 
     expect(isConfigError).toBe(true);
     expect(message).toContain("The cache 'default' is made twice");
-    expect(message.match(/nestjs-cache-kit \S+ at \S+?(?=[ :])/g)?.sort()).toEqual([`nestjs-cache-kit ${VERSION} at ${esm}`, `nestjs-cache-kit ${VERSION} at ${cjs}`]);
+    expect(message.match(/nestjs-cache-kit \S+ at \S+?(?=[ :])/g)?.sort()).toEqual([
+      `nestjs-cache-kit ${VERSION} at ${esm}`,
+      `nestjs-cache-kit ${VERSION} at ${cjs}`,
+    ]);
   });
 
   it('does not start when the library injects the service of another version, and says which are where', async () => {
@@ -82,13 +97,24 @@ describe('the classes of errors', () => {
     class OwnError extends CacheKeyError {}
     const own = new OwnError('m');
 
-    expect([own instanceof OwnError, own instanceof CacheKeyError, own instanceof CacheError]).toEqual([true, true, true]);
-    expect([own instanceof CacheConfigError, new CacheKeyError('m') instanceof OwnError, new CacheError('CACHE_KEY_INVALID', 'm') instanceof CacheKeyError]).toEqual([false, false, false]);
+    expect([own instanceof OwnError, own instanceof CacheKeyError, own instanceof CacheError]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([
+      own instanceof CacheConfigError,
+      new CacheKeyError('m') instanceof OwnError,
+      new CacheError('CACHE_KEY_INVALID', 'm') instanceof CacheKeyError,
+    ]).toEqual([false, false, false]);
   });
 
-  it.each([undefined, null, 'text', 5, {}, new Error('m'), Object.create(null)])('take %p for no error of theirs', (value) => {
-    expect([value instanceof CacheError, value instanceof CacheTimeoutError]).toEqual([false, false]);
-  });
+  it.each([undefined, null, 'text', 5, {}, new Error('m'), Object.create(null)])(
+    'take %p for no error of theirs',
+    (value) => {
+      expect([value instanceof CacheError, value instanceof CacheTimeoutError]).toEqual([false, false]);
+    },
+  );
 });
 
 it('knows the version that package.json says', () => {

@@ -57,11 +57,19 @@ class LibraryController {
     return { run: ++this.runs };
   }
 }
-decorateMethod(LibraryController, 'page', [Get('page'), theirs.CacheRoute({ ttl: '1m' }), UseInterceptors(ours.CacheInterceptor, theirs.CacheInterceptor)]);
+decorateMethod(LibraryController, 'page', [
+  Get('page'),
+  theirs.CacheRoute({ ttl: '1m' }),
+  UseInterceptors(ours.CacheInterceptor, theirs.CacheInterceptor),
+]);
 decorated(LibraryController, [Controller()]);
 
 class LibraryModule {}
-const features = { imports: [theirs.CacheKitModule.forFeature({ namespace: 'orders' })], controllers: [LibraryController], providers: [Library, { provide: Made, useFactory: () => new Made() }] };
+const features = {
+  imports: [theirs.CacheKitModule.forFeature({ namespace: 'orders' })],
+  controllers: [LibraryController],
+  providers: [Library, { provide: Made, useFactory: () => new Made() }],
+};
 Module(situation === 'unused' ? {} : features)(LibraryModule);
 
 class AppModule {}
@@ -100,7 +108,11 @@ async function observed(app) {
     made: [await made.find('a'), await made.find('a')],
     stored: [await cache.has('find:a'), await cache.has('made:a')],
     pages: [await page(), await page()],
-    error: [refused instanceof ours.CacheConfigError, refused instanceof ours.CacheError, refused instanceof ours.CacheKeyError],
+    error: [
+      refused instanceof ours.CacheConfigError,
+      refused instanceof ours.CacheError,
+      refused instanceof ours.CacheKeyError,
+    ],
   };
 }
 
@@ -113,4 +125,11 @@ async function passing() {
   return { isSeparate: theirs.CacheService !== ours.CacheService, found };
 }
 
-console.log(JSON.stringify(await (situation === 'passing' ? passing() : outcome()).catch((error) => ({ isConfigError: error instanceof ours.CacheConfigError, message: error.message }))));
+console.log(
+  JSON.stringify(
+    await (situation === 'passing' ? passing() : outcome()).catch((error) => ({
+      isConfigError: error instanceof ours.CacheConfigError,
+      message: error.message,
+    })),
+  ),
+);

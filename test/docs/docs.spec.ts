@@ -8,17 +8,23 @@ const root = resolve(import.meta.dirname, '../..');
 // The compiler reads a few megabytes of declarations.
 jest.setTimeout(60_000);
 
-const pagesIn = (directory: string): string[] => readdirSync(join(root, directory)).filter((name) => name.endsWith('.md')).map((name) => join(directory, name));
+const pagesIn = (directory: string): string[] =>
+  readdirSync(join(root, directory))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join(directory, name));
 const pages = [...pagesIn('.'), ...pagesIn('docs')];
 /** Of an application that `nest new` of 11 or 12 has made. */
 const GENERATED_SCRIPTS = ['build', 'start:dev', 'test:e2e'];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const withoutCode = (text: string): string => text.replace(/^```.*?^```/gms, '');
 /** Pages about the repository: those that the package leaves out. */
-const ownPages = (JSON.parse(read('package.json')) as { files: string[] }).files.flatMap((path) => (path.startsWith('!docs/') ? [path.slice(1)] : [])).concat(pagesIn('.'));
+const ownPages = (JSON.parse(read('package.json')) as { files: string[] }).files
+  .flatMap((path) => (path.startsWith('!docs/') ? [path.slice(1)] : []))
+  .concat(pagesIn('.'));
 
 beforeAll(() => {
-  if (!existsSync(join(root, 'dist/index.d.ts'))) throw new Error('dist/ is missing: run `npm run build` before this test.');
+  if (!existsSync(join(root, 'dist/index.d.ts')))
+    throw new Error('dist/ is missing: run `npm run build` before this test.');
 });
 
 describe('the examples', () => {
@@ -34,9 +40,12 @@ describe('the examples', () => {
   });
 
   it('would be told of with their page and line', () => {
-    const page = 'Text.\n\n```ts\nclass Shop {}\n```\n\n```ts\nnew Shop();\nawait cache.gett(1);\n```\n```ts no-check\nnonsense\n```\n';
+    const page =
+      'Text.\n\n```ts\nclass Shop {}\n```\n\n```ts\nnew Shop();\nawait cache.gett(1);\n```\n```ts no-check\nnonsense\n```\n';
 
-    expect(check('page.md', page)).toEqual([expect.stringMatching(/^page\.md:9: Property 'gett' does not exist on type 'CacheService'/)]);
+    expect(check('page.md', page)).toEqual([
+      expect.stringMatching(/^page\.md:9: Property 'gett' does not exist on type 'CacheService'/),
+    ]);
   });
 });
 
@@ -49,9 +58,13 @@ describe('the reference', () => {
   function declaredType(name: string): ts.Type {
     const checker = program.getTypeChecker();
     const source = program.getSourceFile(join(root, 'dist/index.d.ts'))!;
-    const symbol = checker.getExportsOfModule(checker.getSymbolAtLocation(source)!).find((exported) => exported.name === name);
+    const symbol = checker
+      .getExportsOfModule(checker.getSymbolAtLocation(source)!)
+      .find((exported) => exported.name === name);
     if (!symbol) throw new Error(`The root entry exports no ${name}.`);
-    return checker.getDeclaredTypeOfSymbol(symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol);
+    return checker.getDeclaredTypeOfSymbol(
+      symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
+    );
   }
 
   /** The names of the options, those of a group as `group.name`. */
@@ -68,8 +81,12 @@ describe('the reference', () => {
   /** An options object of the kit itself, not a class, a function, or a type of another package. */
   function isGroup(type: ts.Type): boolean {
     if ((type.flags & ts.TypeFlags.Object) === 0 || type.getCallSignatures().length > 0) return false;
-    const isOfTheKit = type.symbol.declarations?.every((declaration) => !declaration.getSourceFile().fileName.includes('node_modules'));
-    return isOfTheKit === true && type.getProperties().every((property) => (property.flags & ts.SymbolFlags.Method) === 0);
+    const isOfTheKit = type.symbol.declarations?.every(
+      (declaration) => !declaration.getSourceFile().fileName.includes('node_modules'),
+    );
+    return (
+      isOfTheKit === true && type.getProperties().every((property) => (property.flags & ts.SymbolFlags.Method) === 0)
+    );
   }
 
   it('explains every error code, and none that is not there', () => {
@@ -86,7 +103,9 @@ describe('the reference', () => {
     const http = read('docs/http.md');
 
     const missing = optionsOf(declaredType('CacheKitOptions')).filter(
-      (path) => !options.includes(`\`${path}\``) && !(path.startsWith('http.') && http.includes(`\`${path.slice('http.'.length)}\``)),
+      (path) =>
+        !options.includes(`\`${path}\``) &&
+        !(path.startsWith('http.') && http.includes(`\`${path.slice('http.'.length)}\``)),
     );
 
     expect(missing).toEqual([]);
@@ -100,7 +119,10 @@ describe.each(pages)('%s', (page) => {
     const links = [...withoutCode(text).matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
     const broken = links.filter(([, path = '', anchor]) => {
       const target = path === '' ? page : join(dirname(page), path);
-      return !existsSync(join(root, target)) || (anchor !== undefined && target.endsWith('.md') && !anchorsOf(read(target)).includes(anchor));
+      return (
+        !existsSync(join(root, target)) ||
+        (anchor !== undefined && target.endsWith('.md') && !anchorsOf(read(target)).includes(anchor))
+      );
     });
 
     expect(broken.map(([link]) => link)).toEqual([]);
@@ -132,7 +154,9 @@ function placesOf(folder: string): string[] {
 }
 
 describe('the pages about the repository', () => {
-  const files = ['bench', 'docs', 'findings', 'sample-app', 'scripts', 'src', 'test'].flatMap((folder) => filesBelow(folder)).concat(filesIn('.'));
+  const files = ['bench', 'docs', 'findings', 'sample-app', 'scripts', 'src', 'test']
+    .flatMap((folder) => filesBelow(folder))
+    .concat(filesIn('.'));
 
   it.each(ownPages)('name only files and folders that exist: %s', (page) => {
     expect(pathsIn(withoutCode(read(page))).filter((path) => !isKnown(path, files))).toEqual([]);
@@ -146,7 +170,9 @@ describe('the pages about the repository', () => {
   });
 
   it('name a test for every threat', () => {
-    const rows = read('SECURITY.md').split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| attempt '));
+    const rows = read('SECURITY.md')
+      .split('\n')
+      .filter((line) => line.startsWith('| ') && !line.startsWith('| attempt '));
 
     expect(rows.length).toBeGreaterThan(0);
     expect(rows.filter((row) => titlesIn(row).length === 0)).toEqual([]);
@@ -163,16 +189,24 @@ describe('the pages about the repository', () => {
   it('are checked by the end of a path, from a slash on', () => {
     const some = ['src/core/vocabulary/duration.ts'];
 
-    expect(pathsIn('See `duration.ts`, `src/core/` and `npm run jest`; `CacheService.load` is none, `test/*.ts` neither.')).toEqual(['duration.ts', 'src/core/']);
-    expect(['duration.ts', 'vocabulary/duration.ts', 'core/', 'src/core/'].filter((path) => !isKnown(path, some))).toEqual([]);
-    expect(['ration.ts', 'core/vocabulary/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some))).toEqual([]);
+    expect(
+      pathsIn('See `duration.ts`, `src/core/` and `npm run jest`; `CacheService.load` is none, `test/*.ts` neither.'),
+    ).toEqual(['duration.ts', 'src/core/']);
+    expect(
+      ['duration.ts', 'vocabulary/duration.ts', 'core/', 'src/core/'].filter((path) => !isKnown(path, some)),
+    ).toEqual([]);
+    expect(
+      ['ration.ts', 'core/vocabulary/glob.ts', 'cor/', 'duration.ts/'].filter((path) => isKnown(path, some)),
+    ).toEqual([]);
   });
 });
 
 /** Tests by their file and parts of their titles. */
 function titlesIn(text: string): { path: string; title: string }[] {
   const files = [...text.matchAll(/`([\w./-]+\.ts)`: ("[^"]+"(?:, "[^"]+")*)/g)];
-  return files.flatMap(([, path = '', titles = '']) => [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ path, title })));
+  return files.flatMap(([, path = '', titles = '']) =>
+    [...titles.matchAll(/"([^"]+)"/g)].map(([, title = '']) => ({ path, title })),
+  );
 }
 
 /** The paths of files and folders among the code of a page. */
@@ -187,11 +221,15 @@ function isKnown(path: string, files: readonly string[]): boolean {
 }
 
 function filesIn(folder: string): string[] {
-  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [join(folder, entry.name)] : []));
+  return readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() ? [join(folder, entry.name)] : [],
+  );
 }
 
 function filesBelow(folder: string): string[] {
-  const folders = readdirSync(join(root, folder), { withFileTypes: true }).filter((entry) => entry.isDirectory() && !['node_modules', 'dist', '.tmp'].includes(entry.name));
+  const folders = readdirSync(join(root, folder), { withFileTypes: true }).filter(
+    (entry) => entry.isDirectory() && !['node_modules', 'dist', '.tmp'].includes(entry.name),
+  );
   return [...filesIn(folder), ...folders.flatMap(({ name }) => filesBelow(join(folder, name)))];
 }
 

@@ -17,7 +17,12 @@ const FENCE = /^```(\w+)([^\n]*)\n(.*?)^```/gms;
 export function examplesIn(page: string, text: string): Example[] {
   return [...text.matchAll(FENCE)]
     .filter(([, language = '', info = '']) => /^(ts|typescript)$/.test(language) && !info.includes('no-check'))
-    .map((match) => ({ page, line: text.slice(0, match.index).split('\n').length + 1, code: match[3] ?? '', file: /\bsrc\/(\S+)\.ts\b/.exec(match[2] ?? '')?.[1] }));
+    .map((match) => ({
+      page,
+      line: text.slice(0, match.index).split('\n').length + 1,
+      code: match[3] ?? '',
+      file: /\bsrc\/(\S+)\.ts\b/.exec(match[2] ?? '')?.[1],
+    }));
 }
 
 /**
@@ -26,8 +31,14 @@ export function examplesIn(page: string, text: string): Example[] {
  * Readers do not want the same imports above every example, so a name that an example neither imports nor declares
  * comes from an earlier example of the page, or else from one of `packages`.
  */
-export function complaintsAbout(examples: readonly Example[], root: string, packages: readonly string[], prelude: string): string[] {
-  const fileOf = (example: Example): string => join(root, `${basename(example.page, '.md')}.${example.line}.example.ts`);
+export function complaintsAbout(
+  examples: readonly Example[],
+  root: string,
+  packages: readonly string[],
+  prelude: string,
+): string[] {
+  const fileOf = (example: Example): string =>
+    join(root, `${basename(example.page, '.md')}.${example.line}.example.ts`);
   const known = namesExportedBy(packages, root);
   const pages = new Map<string, Map<string, string>>();
   const files = new Map<string, { example: Example; text: string }>();
@@ -39,7 +50,8 @@ export function complaintsAbout(examples: readonly Example[], root: string, pack
       return imported === undefined ? path : `./${basename(fileOf(imported)).replace(/\.ts$/, '.js')}`;
     });
     files.set(fileOf(example), { example, text: asModule(code, names) });
-    for (const name of declaredIn(example.code)) names.set(name, `./${basename(fileOf(example)).replace(/\.ts$/, '.js')}`);
+    for (const name of declaredIn(example.code))
+      names.set(name, `./${basename(fileOf(example)).replace(/\.ts$/, '.js')}`);
   }
 
   const program = createProgram([...files.keys(), prelude], (name) => files.get(name)?.text);
@@ -54,7 +66,10 @@ export function complaintsAbout(examples: readonly Example[], root: string, pack
 /** Parsed once for all programs of a run: the declarations of packages are most of the work. */
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
-export function createProgram(files: readonly string[], virtual: (name: string) => string | undefined = () => undefined): ts.Program {
+export function createProgram(
+  files: readonly string[],
+  virtual: (name: string) => string | undefined = () => undefined,
+): ts.Program {
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2023,
     module: ts.ModuleKind.NodeNext,
@@ -81,13 +96,18 @@ export function createProgram(files: readonly string[], virtual: (name: string) 
 /** Name by name, the package that exports it; the first package that has a name gives it. */
 function namesExportedBy(packages: readonly string[], root: string): Map<string, string> {
   const file = join(root, 'names.example.ts');
-  const program = createProgram([file], (name) => (name === file ? packages.map((from) => `import '${from}';`).join('\n') : undefined));
+  const program = createProgram([file], (name) =>
+    name === file ? packages.map((from) => `import '${from}';`).join('\n') : undefined,
+  );
   const checker = program.getTypeChecker();
   const names = new Map<string, string>();
   for (const statement of program.getSourceFile(file)?.statements ?? []) {
     if (!ts.isImportDeclaration(statement) || !ts.isStringLiteral(statement.moduleSpecifier)) continue;
     const symbol = checker.getSymbolAtLocation(statement.moduleSpecifier);
-    if (!symbol) throw new Error(`Nothing is found for '${statement.moduleSpecifier.text}': run \`npm run build\` before this test.`);
+    if (!symbol)
+      throw new Error(
+        `Nothing is found for '${statement.moduleSpecifier.text}': run \`npm run build\` before this test.`,
+      );
     for (const { name } of checker.getExportsOfModule(symbol)) {
       if (!names.has(name)) names.set(name, statement.moduleSpecifier.text);
     }
@@ -121,18 +141,25 @@ function identifiersIn(code: string): Set<string> {
 function declaredIn(code: string, which: 'all' | 'unexported' = 'all'): string[] {
   return parse(code).statements.flatMap((statement) => {
     if (ts.isImportDeclaration(statement)) return which === 'all' ? importedBy(statement) : [];
-    const isExported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+    const isExported =
+      ts.canHaveModifiers(statement) &&
+      ts.getModifiers(statement)?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
     if (isExported && which === 'unexported') return [];
-    if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.flatMap(({ name }) => namesOf(name));
-    const isNamed = ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement) || ts.isInterfaceDeclaration(statement);
-    if (isNamed || ts.isTypeAliasDeclaration(statement) || ts.isEnumDeclaration(statement)) return statement.name ? [statement.name.text] : [];
+    if (ts.isVariableStatement(statement))
+      return statement.declarationList.declarations.flatMap(({ name }) => namesOf(name));
+    const isNamed =
+      ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement) || ts.isInterfaceDeclaration(statement);
+    if (isNamed || ts.isTypeAliasDeclaration(statement) || ts.isEnumDeclaration(statement))
+      return statement.name ? [statement.name.text] : [];
     return [];
   });
 }
 
 function importedBy({ importClause }: ts.ImportDeclaration): string[] {
   const bindings = importClause?.namedBindings;
-  const named = bindings && (ts.isNamespaceImport(bindings) ? [bindings.name.text] : bindings.elements.map(({ name }) => name.text));
+  const named =
+    bindings &&
+    (ts.isNamespaceImport(bindings) ? [bindings.name.text] : bindings.elements.map(({ name }) => name.text));
   return [...(importClause?.name ? [importClause.name.text] : []), ...(named ?? [])];
 }
 

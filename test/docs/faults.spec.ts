@@ -16,7 +16,10 @@ interface Row {
 /** The rows of tables that begin with the numbers of faults. */
 function rowsOf(text: string): Row[] {
   const rows = [...text.matchAll(/^\| (\d+(?:, \d+)*) \|.*\| ([^|]*) \|$/gm)];
-  return rows.map(([, faults = '', specs = '']) => ({ faults: faults.split(', ').map(Number), specs: [...specs.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path) }));
+  return rows.map(([, faults = '', specs = '']) => ({
+    faults: faults.split(', ').map(Number),
+    specs: [...specs.matchAll(/`([^`]+)`/g)].map(([, path = '']) => path),
+  }));
 }
 
 /** The faults that the titles of a spec end with. */
@@ -27,8 +30,14 @@ function faultsIn(text: string): Set<number> {
 
 /** By path. */
 function faultsOfSpecs(): Map<string, Set<number>> {
-  const specs = ['src', 'test', 'sample-app'].flatMap((directory) => readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((path) => `${directory}/${path}`));
-  return new Map(specs.filter((path) => path.endsWith('.spec.ts') && !path.includes('node_modules')).map((path) => [path, faultsIn(read(path))]));
+  const specs = ['src', 'test', 'sample-app'].flatMap((directory) =>
+    readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((path) => `${directory}/${path}`),
+  );
+  return new Map(
+    specs
+      .filter((path) => path.endsWith('.spec.ts') && !path.includes('node_modules'))
+      .map((path) => [path, faultsIn(read(path))]),
+  );
 }
 
 const specs = faultsOfSpecs();
@@ -37,7 +46,11 @@ describe.each(['docs/faults.md', 'docs/redis-faults.md'])('the faults of %s', (p
   const rows = rowsOf(read(page));
 
   it('are each held by a test in every spec that is named', () => {
-    const missing = rows.flatMap(({ faults, specs: paths }) => faults.flatMap((fault) => paths.filter((path) => specs.get(path)?.has(fault) !== true).map((path) => `${fault} in ${path}`)));
+    const missing = rows.flatMap(({ faults, specs: paths }) =>
+      faults.flatMap((fault) =>
+        paths.filter((path) => specs.get(path)?.has(fault) !== true).map((path) => `${fault} in ${path}`),
+      ),
+    );
 
     expect(rows.filter(({ specs: paths }) => paths.length === 0)).toEqual([]);
     expect(missing).toEqual([]);
@@ -59,7 +72,9 @@ describe('the faults of docs/faults.md', () => {
   });
 
   it('are all that titles of tests name', () => {
-    const unknown = [...specs].flatMap(([path, faults]) => [...faults].filter((fault) => !listed.includes(fault)).map((fault) => `${fault} of ${path}`));
+    const unknown = [...specs].flatMap(([path, faults]) =>
+      [...faults].filter((fault) => !listed.includes(fault)).map((fault) => `${fault} of ${path}`),
+    );
 
     expect(unknown).toEqual([]);
   });
@@ -69,6 +84,8 @@ describe('the faults of docs/faults.md', () => {
     const titled = (faults: string): string => `it('holds (${faults})', f);\n`;
 
     expect([...faultsIn(`// (fault 1)\n${titled('fault 2')}${titled('fault 3, fault 40')}`)]).toEqual([2, 3, 40]);
-    expect(rowsOf('| 7, 8 | a | b | `x.spec.ts`, `y.spec.ts` |\n')).toEqual([{ faults: [7, 8], specs: ['x.spec.ts', 'y.spec.ts'] }]);
+    expect(rowsOf('| 7, 8 | a | b | `x.spec.ts`, `y.spec.ts` |\n')).toEqual([
+      { faults: [7, 8], specs: ['x.spec.ts', 'y.spec.ts'] },
+    ]);
   });
 });

@@ -21,15 +21,21 @@ afterEach(async () => {
 });
 
 describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
-  async function start(options: CacheKitOptions = { admin: { guards: [TokenGuard] } }): Promise<{ url: string; cache: CacheService }> {
+  async function start(
+    options: CacheKitOptions = { admin: { guards: [TokenGuard] } },
+  ): Promise<{ url: string; cache: CacheService }> {
     running = await startApp({ imports: [CacheKitModule.forRoot(options)] }, platform);
     return { url: `${running.url}/admin/cache`, cache: running.app.get(CacheService) };
   }
   const json = async (url: string, init: RequestInit = {}): Promise<{ status: number; body: unknown }> => {
-    const response = await fetch(url, { ...init, headers: { ...TOKEN, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) } });
+    const response = await fetch(url, {
+      ...init,
+      headers: { ...TOKEN, ...(init.body === undefined ? {} : { 'content-type': 'application/json' }) },
+    });
     return { status: response.status, body: await response.json() };
   };
-  const post = (url: string, body: object = {}): ReturnType<typeof json> => json(url, { method: 'POST', body: JSON.stringify(body) });
+  const post = (url: string, body: object = {}): ReturnType<typeof json> =>
+    json(url, { method: 'POST', body: JSON.stringify(body) });
 
   it('do not exist unless they are asked for', async () => {
     const { url } = await start({});
@@ -54,34 +60,57 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
   });
 
   describe('refuse what another site asks for, whatever the guards say', () => {
-    const CHANGES = [['POST', 'clear'], ['POST', 'invalidate'], ['DELETE', 'entries/k']] as const;
+    const CHANGES = [
+      ['POST', 'clear'],
+      ['POST', 'invalidate'],
+      ['DELETE', 'entries/k'],
+    ] as const;
     const send = (url: string, method: string, headers: Record<string, string>, body?: string): Promise<number> =>
       new Promise((resolve, reject) => {
         // `fetch` sets these headers itself.
-        const sent = request(url, { method, headers: { ...TOKEN, ...headers } }, (response) => resolve(response.resume().statusCode ?? 0));
+        const sent = request(url, { method, headers: { ...TOKEN, ...headers } }, (response) =>
+          resolve(response.resume().statusCode ?? 0),
+        );
         sent.on('error', reject).end(body);
       });
 
-    it.each(CHANGES.flatMap(([method, path]) => [
-      [method, path, { origin: 'https://evil.example' }],
-      [method, path, { origin: 'null' }],
-      [method, path, { 'sec-fetch-site': 'cross-site' }],
-      [method, path, { 'sec-fetch-site': 'same-site', origin: 'https://shop.example' }],
-    ] as const))('%s %s with %j', async (method, path, headers) => {
+    it.each(
+      CHANGES.flatMap(
+        ([method, path]) =>
+          [
+            [method, path, { origin: 'https://evil.example' }],
+            [method, path, { origin: 'null' }],
+            [method, path, { 'sec-fetch-site': 'cross-site' }],
+            [method, path, { 'sec-fetch-site': 'same-site', origin: 'https://shop.example' }],
+          ] as const,
+      ),
+    )('%s %s with %j', async (method, path, headers) => {
       const { url, cache } = await start();
       await cache.set('k', 'v', { tags: ['t'] });
 
-      expect(await send(`${url}/${path}`, method, { ...headers, ...(path === 'invalidate' ? { 'content-type': 'application/json' } : {}) }, path === 'invalidate' ? '{"tags":["t"]}' : undefined)).toBe(403);
+      expect(
+        await send(
+          `${url}/${path}`,
+          method,
+          { ...headers, ...(path === 'invalidate' ? { 'content-type': 'application/json' } : {}) },
+          path === 'invalidate' ? '{"tags":["t"]}' : undefined,
+        ),
+      ).toBe(403);
       expect(await cache.has('k')).toBe(true);
     });
 
-    it.each(['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x', undefined])('a body of the type %s', async (type) => {
-      const { url, cache } = await start();
-      await cache.set('k', 'v', { tags: ['t'] });
+    it.each(['application/x-www-form-urlencoded', 'text/plain', 'multipart/form-data; boundary=x', undefined])(
+      'a body of the type %s',
+      async (type) => {
+        const { url, cache } = await start();
+        await cache.set('k', 'v', { tags: ['t'] });
 
-      expect(await send(`${url}/invalidate`, 'POST', type === undefined ? {} : { 'content-type': type }, 'tags[]=t')).toBe(415);
-      expect(await cache.has('k')).toBe(true);
-    });
+        expect(
+          await send(`${url}/invalidate`, 'POST', type === undefined ? {} : { 'content-type': type }, 'tags[]=t'),
+        ).toBe(415);
+        expect(await cache.has('k')).toBe(true);
+      },
+    );
 
     it('but not what its own pages and command lines ask for', async () => {
       const { url, cache } = await start();
@@ -92,10 +121,14 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
       expect(await send(`${url}/invalidate`, 'POST', { ...json, origin: own.origin }, '{"tags":["t"]}')).toBe(200);
       expect(await cache.has('k')).toBe(false);
       // A proxy asks for another host than the page did.
-      expect(await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'same-origin', origin: 'https://shop.example' })).toBe(200);
+      expect(
+        await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'same-origin', origin: 'https://shop.example' }),
+      ).toBe(200);
       expect(await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'none' })).toBe(200);
       expect(await send(`${url}/clear`, 'POST', {})).toBe(200);
-      expect(await send(`${url}/stats`, 'GET', { 'sec-fetch-site': 'cross-site', origin: 'https://shop.example' })).toBe(200);
+      expect(
+        await send(`${url}/stats`, 'GET', { 'sec-fetch-site': 'cross-site', origin: 'https://shop.example' }),
+      ).toBe(200);
     });
   });
 
@@ -107,7 +140,13 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     const response = await fetch(`${url}/stats`, { headers: TOKEN });
 
     expect(response.headers.get('cache-control')).toBe('no-store');
-    expect(await response.json()).toMatchObject({ name: 'default', backend: 'memory', totalEntries: 1, totalHits: 1, hitRate: 1 });
+    expect(await response.json()).toMatchObject({
+      name: 'default',
+      backend: 'memory',
+      totalEntries: 1,
+      totalHits: 1,
+      hitRate: 1,
+    });
   });
 
   it('list entries in pages, with their values hidden', async () => {
@@ -115,10 +154,21 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     for (let i = 0; i < 5; i++) await cache.set(`user:${i}`, { password: 'x' }, { namespace: 'n', tags: ['t'] });
     await cache.set('other', 1);
 
-    const first = (await json(`${url}/entries?namespace=n&pattern=user:*&limit=3`)).body as { entries: { key: string }[]; cursor: string };
-    const second = (await json(`${url}/entries?namespace=n&pattern=user:*&limit=3&cursor=${encodeURIComponent(first.cursor)}`)).body as { entries: { key: string }[] };
+    const first = (await json(`${url}/entries?namespace=n&pattern=user:*&limit=3`)).body as {
+      entries: { key: string }[];
+      cursor: string;
+    };
+    const second = (
+      await json(`${url}/entries?namespace=n&pattern=user:*&limit=3&cursor=${encodeURIComponent(first.cursor)}`)
+    ).body as { entries: { key: string }[] };
 
-    expect([...first.entries, ...second.entries].map(({ key }) => key).sort()).toEqual(['user:0', 'user:1', 'user:2', 'user:3', 'user:4']);
+    expect([...first.entries, ...second.entries].map(({ key }) => key).sort()).toEqual([
+      'user:0',
+      'user:1',
+      'user:2',
+      'user:3',
+      'user:4',
+    ]);
     expect(first.entries[0]).toEqual({
       key: expect.any(String),
       namespace: 'n',
@@ -148,8 +198,14 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
 
     expect((await json(`${url}/entries/${path}`)).body).toMatchObject({ key: 'a/b?c d:é', namespace: 'x/y' });
     expect((await json(`${url}/explain/${path}`)).body).toMatchObject({ nextRead: 'hit', state: 'fresh' });
-    expect(await json(`${url}/entries/${path}`, { method: 'DELETE' })).toEqual({ status: 200, body: { deleted: true } });
-    expect(await json(`${url}/entries/${path}`, { method: 'DELETE' })).toEqual({ status: 200, body: { deleted: false } });
+    expect(await json(`${url}/entries/${path}`, { method: 'DELETE' })).toEqual({
+      status: 200,
+      body: { deleted: true },
+    });
+    expect(await json(`${url}/entries/${path}`, { method: 'DELETE' })).toEqual({
+      status: 200,
+      body: { deleted: false },
+    });
     expect((await json(`${url}/entries/${path}`)).status).toBe(404);
   });
 
@@ -159,10 +215,19 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     await cache.set('b', 1, { tags: ['t'] });
     await cache.set('c', 1, { namespace: 'n' });
 
-    expect((await post(`${url}/invalidate`, { tags: ['t'], dryRun: true })).body).toEqual({ invalidated: 2, dryRun: true });
-    expect((await post(`${url}/invalidate`, { tags: ['t', 'u'], mode: 'all' })).body).toEqual({ invalidated: 1, dryRun: false });
+    expect((await post(`${url}/invalidate`, { tags: ['t'], dryRun: true })).body).toEqual({
+      invalidated: 2,
+      dryRun: true,
+    });
+    expect((await post(`${url}/invalidate`, { tags: ['t', 'u'], mode: 'all' })).body).toEqual({
+      invalidated: 1,
+      dryRun: false,
+    });
     expect((await post(`${url}/invalidate`, { pattern: '?' })).body).toEqual({ invalidated: 1, dryRun: false });
-    expect((await post(`${url}/invalidate`, { namespace: 'n', soft: true })).body).toEqual({ invalidated: 1, dryRun: false });
+    expect((await post(`${url}/invalidate`, { namespace: 'n', soft: true })).body).toEqual({
+      invalidated: 1,
+      dryRun: false,
+    });
     await cache.set('d', 1);
     expect((await post(`${url}/clear`)).body).toEqual({ invalidated: 1 });
   });
@@ -178,27 +243,38 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
   ])('answer 400 to the invalidation %j and say why', async (body, message) => {
     const { url } = await start();
 
-    expect(await post(`${url}/invalidate`, body)).toMatchObject({ status: 400, body: { message: expect.stringContaining(message) } });
+    expect(await post(`${url}/invalidate`, body)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining(message) },
+    });
   });
 
-  it.each(['limit=0', 'limit=many', 'pattern=%5B', 'colour=red', 'cursor=nonsense'])('answer 400 to the query %s', async (query) => {
-    const { url } = await start();
+  it.each(['limit=0', 'limit=many', 'pattern=%5B', 'colour=red', 'cursor=nonsense'])(
+    'answer 400 to the query %s',
+    async (query) => {
+      const { url } = await start();
 
-    expect((await json(`${url}/entries?${query}`)).status).toBe(400);
-  });
+      expect((await json(`${url}/entries?${query}`)).status).toBe(400);
+    },
+  );
 
   it('are mounted at another path, and for each cache apart', async () => {
     running = await startApp(
       {
         imports: [
           CacheKitModule.forRoot({ admin: { guards: [TokenGuard], path: 'ops/main' } }),
-          CacheKitModule.forRootAsync({ name: 'late', useFactory: () => ({ admin: { guards: [TokenGuard], path: 'ops/late' } }) }),
+          CacheKitModule.forRootAsync({
+            name: 'late',
+            useFactory: () => ({ admin: { guards: [TokenGuard], path: 'ops/late' } }),
+          }),
           CacheKitModule.forRootAsync({ name: 'hidden', useFactory: () => ({}) }),
         ],
       },
       platform,
     );
-    const names = await Promise.all(['main', 'late'].map(async (path) => (await json(`${running?.url}/ops/${path}/stats`)).body));
+    const names = await Promise.all(
+      ['main', 'late'].map(async (path) => (await json(`${running?.url}/ops/${path}/stats`)).body),
+    );
 
     expect(names).toMatchObject([{ name: 'default' }, { name: 'late' }]);
     expect((await fetch(`${running.url}/ops/late/stats`)).status).toBe(403);
@@ -216,19 +292,27 @@ describe('the guards of the admin routes', () => {
     class InjectedGuard implements CanActivate {
       constructor(private readonly secrets: Secrets) {}
       canActivate(context: ExecutionContext): Promise<boolean> {
-        return Promise.resolve(context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-token'] === this.secrets.token);
+        return Promise.resolve(
+          context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-token'] ===
+            this.secrets.token,
+        );
       }
     }
     @Injectable({ scope: Scope.REQUEST })
     class ScopedGuard implements CanActivate {
       canActivate(context: ExecutionContext): ReturnType<CanActivate['canActivate']> {
-        return of(context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-second'] === 'yes');
+        return of(
+          context.switchToHttp().getRequest<{ headers: Record<string, string> }>().headers['x-second'] === 'yes',
+        );
       }
     }
     @Module({ providers: [Secrets, InjectedGuard, ScopedGuard] })
     class Security {}
-    running = await startApp({ imports: [Security, CacheKitModule.forRoot({ admin: { guards: [InjectedGuard, ScopedGuard] } })] });
-    const status = async (headers: Record<string, string>): Promise<number> => (await fetch(`${running?.url}/admin/cache/stats`, { headers })).status;
+    running = await startApp({
+      imports: [Security, CacheKitModule.forRoot({ admin: { guards: [InjectedGuard, ScopedGuard] } })],
+    });
+    const status = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${running?.url}/admin/cache/stats`, { headers })).status;
 
     expect(await status({})).toBe(403);
     expect(await status(TOKEN)).toBe(403);
@@ -246,7 +330,9 @@ describe('the guards of the admin routes', () => {
       }
     }
 
-    await expect(startApp({ imports: [CacheKitModule.forRoot({ admin: { guards: [BrokenGuard] } })] })).rejects.toThrow(/Missing/);
+    await expect(startApp({ imports: [CacheKitModule.forRoot({ admin: { guards: [BrokenGuard] } })] })).rejects.toThrow(
+      /Missing/,
+    );
   });
 
   it.each([

@@ -1,7 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { memoryAdapter } from '../../src/compose-cache.js';
-import { Cached, CacheError, CacheKitModule, type CacheKitOptions, CacheSerializationError, type CacheService, createCache } from '../../src/index.js';
+import {
+  Cached,
+  CacheError,
+  CacheKitModule,
+  type CacheKitOptions,
+  CacheSerializationError,
+  type CacheService,
+  createCache,
+} from '../../src/index.js';
 import { hybridAdapter, redisAdapter } from '../../src/redis.js';
 import { resolve } from '../support/nest-app.js';
 import { until } from '../support/redis/until.js';
@@ -74,12 +82,19 @@ class Price {
   }
 }
 
-const PRICE = { name: 'Price', class: Price, to: (price: Price) => price.cents, from: (cents: bigint) => new Price(cents) };
+const PRICE = {
+  name: 'Price',
+  class: Price,
+  to: (price: Price) => price.cents,
+  from: (cents: bigint) => new Price(cents),
+};
 
 function ann(): User {
   const user = Object.assign(new User(), { id: 1, password: 'hash', createdAt: new Date(1_000) });
   user.profile = Object.assign(new Profile(), { city: 'Rome' });
-  user.posts = [1, 2].map((n) => Object.assign(new Post(), { title: `Post ${n}`, writtenAt: new Date(n), author: user }));
+  user.posts = [1, 2].map((n) =>
+    Object.assign(new Post(), { title: `Post ${n}`, writtenAt: new Date(n), author: user }),
+  );
   return user;
 }
 
@@ -92,7 +107,10 @@ const BACKENDS: readonly [name: string, options: () => CacheKitOptions][] = [
   ['memory, shared', () => ({ memory: { isolation: 'none' } })],
   ['memory, as an adapter', () => ({ adapter: memoryAdapter() })],
   ['redis', () => ({ backend: 'redis', redis: redis() })],
-  ['redis, compressed and encrypted', () => ({ backend: 'redis', redis: redis(), compression: { threshold: 16 }, encryption })],
+  [
+    'redis, compressed and encrypted',
+    () => ({ backend: 'redis', redis: redis(), compression: { threshold: 16 }, encryption }),
+  ],
   ['hybrid', () => ({ backend: 'hybrid', redis: redis() })],
   ['a Redis adapter made by hand', () => ({ adapter: redisAdapter(redis()) })],
   ['a hybrid adapter made by hand', () => ({ adapter: hybridAdapter({ ...redis(), encryption }) })],
@@ -106,7 +124,11 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
     const errors: CacheError[] = [];
     const cache = await createCache({ ...optionsOf(), ...options, onError: (error) => errors.push(error) });
     try {
-      await until(async () => (await cache.getStats()).status === 'up', 10_000, () => 'The cache never came up.');
+      await until(
+        async () => (await cache.getStats()).status === 'up',
+        10_000,
+        () => 'The cache never came up.',
+      );
       await work(cache);
     } finally {
       await cache.close();
@@ -124,13 +146,21 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
         const [post] = user.posts as Post[];
 
         expect(user).toBeInstanceOf(User);
-        expect([user.password, user.createdAt, user.profile?.describe()]).toEqual(['hash', new Date(1_000), 'lives in Rome']);
+        expect([user.password, user.createdAt, user.profile?.describe()]).toEqual([
+          'hash',
+          new Date(1_000),
+          'lives in Rome',
+        ]);
         expect([post?.title, post?.writtenAt, post?.author === user]).toEqual(['Post 1', new Date(1), true]);
         expect(post).toBeInstanceOf(Post);
         expect(JSON.stringify(user)).toBe('{"id":1}');
       };
       // With hybrid from the far tier first, and then from near copies.
-      await until(async () => (await readOnce(), await isFromMemory()), 10_000, () => 'Nothing came from the first tier.');
+      await until(
+        async () => (await readOnce(), await isFromMemory()),
+        10_000,
+        () => 'Nothing came from the first tier.',
+      );
       const read = await cache.getMany<User>(['k']);
       expect(read.get('k')?.profile).toBeInstanceOf(Profile);
     });
@@ -138,57 +168,79 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
     expect(errors).toEqual([]);
   });
 
-  if (isolates) it('nobody changes the entity of another', async () => {
-    await using({ types: [User, Profile, Post] }, async (cache) => {
-      await cache.set('k', ann());
-      for (let i = 0; i < 5; i++) {
-        const user = (await cache.get<User>('k'))!;
-        expect(user.profile?.city).toBe('Rome');
-        Reflect.set(user.profile ?? {}, 'city', 'changed');
-      }
+  if (isolates)
+    it('nobody changes the entity of another', async () => {
+      await using({ types: [User, Profile, Post] }, async (cache) => {
+        await cache.set('k', ann());
+        for (let i = 0; i < 5; i++) {
+          const user = (await cache.get<User>('k'))!;
+          expect(user.profile?.city).toBe('Rome');
+          Reflect.set(user.profile ?? {}, 'city', 'changed');
+        }
+      });
     });
-  });
 
   it('an instance that is made by `from` comes back, with every way of reading', async () => {
     const errors = await using({ types: [PRICE, Post] }, async (cache) => {
       const value = () => ({ price: new Price(250n), posts: [Object.assign(new Post(), { title: 'a' })] });
       await cache.set('k', value());
-      const loaded = await Promise.all([1, 2, 3].map(() => cache.getOrSet('loaded', async () => value(), { tags: ['t'] })));
+      const loaded = await Promise.all(
+        [1, 2, 3].map(() => cache.getOrSet('loaded', async () => value(), { tags: ['t'] })),
+      );
       await cache.touch('k', '1m');
 
-      const reads = [await cache.get('k'), await cache.get('k'), (await cache.getEntry('k'))?.value, (await cache.getMany(['k'])).get('k'), await cache.getOrSet('loaded', () => 0), ...loaded];
+      const reads = [
+        await cache.get('k'),
+        await cache.get('k'),
+        (await cache.getEntry('k'))?.value,
+        (await cache.getMany(['k'])).get('k'),
+        await cache.getOrSet('loaded', () => 0),
+        ...loaded,
+      ];
       for (const read of reads as ReturnType<typeof value>[]) {
         expect(read.price).toBeInstanceOf(Price);
         expect([read.price.cents, read.posts[0]?.title]).toEqual([250n, 'a']);
       }
-      expect(await cache.getOrSet('k', () => 0, { validate: (stored): stored is number => (stored as ReturnType<typeof value>).price.cents !== 250n })).toBe(0);
+      expect(
+        await cache.getOrSet('k', () => 0, {
+          validate: (stored): stored is number => (stored as ReturnType<typeof value>).price.cents !== 250n,
+        }),
+      ).toBe(0);
     });
 
     expect(errors).toEqual([]);
   });
 
-  if (isolates) it('a `from` that fails is a miss, which is reported and breaks no call', async () => {
-    const broken = { ...PRICE, from: (): Price => { throw new Error('no such currency'); } }; // prettier-ignore
-    const errors = await using({ types: [broken] }, async (cache) => {
-      const price = new Price(1n);
-      await cache.set('k', { price });
+  if (isolates)
+    it('a `from` that fails is a miss, which is reported and breaks no call', async () => {
+      const broken = { ...PRICE, from: (): Price => { throw new Error('no such currency'); } }; // prettier-ignore
+      const errors = await using({ types: [broken] }, async (cache) => {
+        const price = new Price(1n);
+        await cache.set('k', { price });
 
-      expect(await cache.get('k')).toBeUndefined();
-      expect(await cache.getEntry('k')).toBeUndefined();
-      expect(await cache.getMany(['k'])).toEqual(new Map());
-      expect(await Promise.all([1, 2].map(() => cache.getOrSet('k', async () => price)))).toEqual([price, price]);
-      expect((await cache.list()).entries).toEqual([]);
+        expect(await cache.get('k')).toBeUndefined();
+        expect(await cache.getEntry('k')).toBeUndefined();
+        expect(await cache.getMany(['k'])).toEqual(new Map());
+        expect(await Promise.all([1, 2].map(() => cache.getOrSet('k', async () => price)))).toEqual([price, price]);
+        expect((await cache.list()).entries).toEqual([]);
+      });
+
+      expect(errors.length).toBeGreaterThan(0);
+      expect(
+        errors.every(
+          (error) =>
+            error instanceof CacheSerializationError && error.message.includes('`from` of the type `Price` failed'),
+        ),
+      ).toBe(true);
     });
-
-    expect(errors.length).toBeGreaterThan(0);
-    expect(errors.every((error) => error instanceof CacheSerializationError && error.message.includes('`from` of the type `Price` failed'))).toBe(true);
-  });
 
   it('a relation that is not loaded yet is refused by its path', async () => {
     await using({ types: [User] }, async (cache) => {
       const lazy = Object.assign(new User(), { id: 1, posts: Promise.resolve([]) });
 
-      await expect(cache.set('k', { list: [lazy] })).rejects.toThrow(/^\$\.list\[0\]\.posts is a Promise; await it first\.$/);
+      await expect(cache.set('k', { list: [lazy] })).rejects.toThrow(
+        /^\$\.list\[0\]\.posts is a Promise; await it first\.$/,
+      );
       expect(await cache.getOrSet('k', () => lazy)).toBe(lazy);
     });
   });
@@ -201,7 +253,9 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
         await stored;
         expect((await cache.get<{ user: User }>('k'))?.user.profile?.describe()).toBe('lives in Rome');
       } else {
-        await expect(stored).rejects.toThrow('$.user is an instance of User. To cache it as one, list the class: CacheKitModule.forRoot({ types: [User] }).');
+        await expect(stored).rejects.toThrow(
+          '$.user is an instance of User. To cache it as one, list the class: CacheKitModule.forRoot({ types: [User] }).',
+        );
       }
     });
   });
@@ -225,7 +279,10 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
         return ann();
       }
     }
-    const { value, close } = await resolve({ imports: [CacheKitModule.forRoot({ ...optionsOf(), types: [User, Profile, Post] })], providers: [Users] }, Users);
+    const { value, close } = await resolve(
+      { imports: [CacheKitModule.forRoot({ ...optionsOf(), types: [User, Profile, Post] })], providers: [Users] },
+      Users,
+    );
 
     const found = await Promise.all([value.find(1), value.find(1)]);
     found.push(await value.find(1), await value.find(1));

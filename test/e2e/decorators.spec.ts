@@ -34,7 +34,11 @@ interface Product {
 /** The database: one for each application. */
 @Injectable()
 class Products {
-  readonly rows = new Map([['a', 1], ['b', 2], ['c', 3]]);
+  readonly rows = new Map([
+    ['a', 1],
+    ['b', 2],
+    ['c', 3],
+  ]);
   readonly queries: string[] = [];
 
   query<T>(name: string, answer: T): T {
@@ -54,7 +58,10 @@ class ProductService {
 
   @CachedMany({ key: (id: string) => `product:${id}` })
   async findMany(ids: string[]): Promise<Map<string, Product>> {
-    return this.products.query(`many ${ids.join()}`, new Map(ids.map((id) => [id, { id, price: this.products.rows.get(id) ?? 0 }])));
+    return this.products.query(
+      `many ${ids.join()}`,
+      new Map(ids.map((id) => [id, { id, price: this.products.rows.get(id) ?? 0 }])),
+    );
   }
 
   @CachePut({ key: (id: string) => `product:${id}` })
@@ -128,12 +135,17 @@ interface Shop {
 }
 
 async function listen(metadata: ModuleMetadata): Promise<Shop> {
-  const app = (await Test.createTestingModule({ ...metadata, imports: metadata.imports ?? [CacheKitModule.forRoot()] }).compile()).createNestApplication();
+  const app = (
+    await Test.createTestingModule({ ...metadata, imports: metadata.imports ?? [CacheKitModule.forRoot()] }).compile()
+  ).createNestApplication();
   open.push(app);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const ask = async (path: string, method: string): Promise<unknown> => {
-    const response = await fetch(`${url}/${path}`, { method, headers: { 'x-key': 'open', 'x-user': path.split('#')[1] ?? '' } });
+    const response = await fetch(`${url}/${path}`, {
+      method,
+      headers: { 'x-key': 'open', 'x-user': path.split('#')[1] ?? '' },
+    });
     const text = await response.text();
     return text === '' ? response.status : (JSON.parse(text) as unknown);
   };
@@ -161,7 +173,15 @@ describe('decorated methods behind routes', () => {
       await shop.get('products/b'),
     ];
 
-    expect(answers).toEqual([{ id: 'a', price: 1 }, { id: 'a', price: 1 }, { id: 'a', price: 9 }, { id: 'a', price: 9 }, { id: 'b', price: 2 }, 201, { id: 'b', price: 0 }]);
+    expect(answers).toEqual([
+      { id: 'a', price: 1 },
+      { id: 'a', price: 1 },
+      { id: 'a', price: 9 },
+      { id: 'a', price: 9 },
+      { id: 'b', price: 2 },
+      201,
+      { id: 'b', price: 0 },
+    ]);
     expect(queriesOf(shop)).toEqual(['find a', 'set a', 'find b', 'remove b', 'find b']);
   });
 
@@ -171,7 +191,11 @@ describe('decorated methods behind routes', () => {
 
     const answer = await shop.get('products/many?ids=a,b,c');
 
-    expect(answer).toEqual([{ id: 'a', price: 1 }, { id: 'b', price: 2 }, { id: 'c', price: 3 }]);
+    expect(answer).toEqual([
+      { id: 'a', price: 1 },
+      { id: 'b', price: 2 },
+      { id: 'c', price: 3 },
+    ]);
     expect(queriesOf(shop)).toEqual(['find b', 'many a,c']);
   });
 
@@ -188,20 +212,31 @@ describe('@Cached on a handler', () => {
   it.each(['above', 'below'])('keeps route, parameters and guards when @Get stands %s it', async (order) => {
     const shop = await shopOf();
 
-    const answers = [await shop.get(`products/${order}/a?page=1`), await shop.get(`products/${order}/a?page=1`), await shop.get(`products/${order}/a?page=2`)];
+    const answers = [
+      await shop.get(`products/${order}/a?page=1`),
+      await shop.get(`products/${order}/a?page=1`),
+      await shop.get(`products/${order}/a?page=2`),
+    ];
 
-    expect(answers).toEqual([{ id: 'a', page: '1' }, { id: 'a', page: '1' }, { id: 'a', page: '2' }]);
+    expect(answers).toEqual([
+      { id: 'a', page: '1' },
+      { id: 'a', page: '1' },
+      { id: 'a', page: '2' },
+    ]);
     expect(queriesOf(shop)).toEqual([`${order} a 1`, `${order} a 2`]);
   });
 
-  it.each(['above', 'below'])('lets the guard refuse although the answer is cached, when @Get stands %s it', async (order) => {
-    const shop = await shopOf();
-    await shop.get(`products/${order}/a`);
+  it.each(['above', 'below'])(
+    'lets the guard refuse although the answer is cached, when @Get stands %s it',
+    async (order) => {
+      const shop = await shopOf();
+      await shop.get(`products/${order}/a`);
 
-    const { status } = await fetch(`${await shop.app.getUrl()}/products/${order}/a`);
+      const { status } = await fetch(`${await shop.app.getUrl()}/products/${order}/a`);
 
-    expect(status).toBe(403);
-  });
+      expect(status).toBe(403);
+    },
+  );
 });
 
 describe('several applications in one process', () => {
@@ -209,9 +244,19 @@ describe('several applications in one process', () => {
     const [one, other] = [await shopOf(), await shopOf()];
     other.app.get(Products).rows.set('a', 100);
 
-    const answers = [await one.get('products/a'), await other.get('products/a'), await one.get('products/a'), await other.get('products/a')];
+    const answers = [
+      await one.get('products/a'),
+      await other.get('products/a'),
+      await one.get('products/a'),
+      await other.get('products/a'),
+    ];
 
-    expect(answers).toEqual([{ id: 'a', price: 1 }, { id: 'a', price: 100 }, { id: 'a', price: 1 }, { id: 'a', price: 100 }]);
+    expect(answers).toEqual([
+      { id: 'a', price: 1 },
+      { id: 'a', price: 100 },
+      { id: 'a', price: 1 },
+      { id: 'a', price: 100 },
+    ]);
     expect([queriesOf(one), queriesOf(other)]).toEqual([['find a'], ['find a']]);
   });
 
@@ -229,7 +274,10 @@ describe('several applications in one process', () => {
 describe('one class in several modules', () => {
   it('shares one cache, although each module imports it for itself', async () => {
     const moduleWith = (name: string) => {
-      @Module({ imports: [CacheKitModule.forRoot({ isGlobal: false })], providers: [Products, ProductService, { provide: `cache of ${name}`, useExisting: CacheService }] })
+      @Module({
+        imports: [CacheKitModule.forRoot({ isGlobal: false })],
+        providers: [Products, ProductService, { provide: `cache of ${name}`, useExisting: CacheService }],
+      })
       class Shop {}
       return Shop;
     };
@@ -258,7 +306,10 @@ describe('several caches', () => {
   }
 
   it('are told apart by `cache`', async () => {
-    const { app } = await listen({ imports: [CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions' })], providers: [Sessions] });
+    const { app } = await listen({
+      imports: [CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions' })],
+      providers: [Sessions],
+    });
     const service = app.get(Sessions);
 
     const answers = [await service.user('a'), await service.session('a')];

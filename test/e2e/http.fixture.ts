@@ -1,6 +1,17 @@
 import { type Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { All, Controller, Get, type INestApplication, type ModuleMetadata, type NestInterceptor, Req, Res, type Type, UseInterceptors } from '@nestjs/common';
+import {
+  All,
+  Controller,
+  Get,
+  type INestApplication,
+  type ModuleMetadata,
+  type NestInterceptor,
+  Req,
+  Res,
+  type Type,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -51,9 +62,19 @@ export interface SiteParts {
 const sites = new Set<Site>();
 
 /** A real application on a free port of the loopback interface. */
-export async function openSite(platform: Platform, { controllers, providers = [], imports = [], cache = {}, adapter, prepare }: SiteParts): Promise<Site> {
-  const module = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(cache), ...imports], controllers, providers }).compile();
-  const app = module.createNestApplication<NestExpressApplication>(platform === 'express' ? new ExpressAdapter() : ((adapter ?? new FastifyAdapter()) as never), { logger: false });
+export async function openSite(
+  platform: Platform,
+  { controllers, providers = [], imports = [], cache = {}, adapter, prepare }: SiteParts,
+): Promise<Site> {
+  const module = await Test.createTestingModule({
+    imports: [CacheKitModule.forRoot(cache), ...imports],
+    controllers,
+    providers,
+  }).compile();
+  const app = module.createNestApplication<NestExpressApplication>(
+    platform === 'express' ? new ExpressAdapter() : ((adapter ?? new FastifyAdapter()) as never),
+    { logger: false },
+  );
   await prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const { port } = app.getHttpServer().address() as AddressInfo;
@@ -72,15 +93,33 @@ export async function closeSites(): Promise<void> {
 
 function send(port: number, path: string, { method = 'GET', headers = {}, body, agent, signal }: Ask): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, ...(agent === undefined ? {} : { agent }), ...(signal === undefined ? {} : { signal }) }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        const bytes = Buffer.concat(chunks);
-        resolve({ status: response.statusCode ?? 0, reason: response.statusMessage ?? '', headers: response.headers, rawHeaders: response.rawHeaders, body: bytes.toString(), bytes });
-      });
-    });
+    const request = httpRequest(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        headers,
+        ...(agent === undefined ? {} : { agent }),
+        ...(signal === undefined ? {} : { signal }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const bytes = Buffer.concat(chunks);
+          resolve({
+            status: response.statusCode ?? 0,
+            reason: response.statusMessage ?? '',
+            headers: response.headers,
+            rawHeaders: response.rawHeaders,
+            body: bytes.toString(),
+            bytes,
+          });
+        });
+      },
+    );
     request.on('error', reject);
     request.end(body);
   });
@@ -90,7 +129,12 @@ const CACHE_HEADERS = ['age', 'cache-status', 'x-cache', 'x-cache-ttl', 'connect
 
 /** What must be the same on a hit as on the miss before it. */
 export function lasting({ status, reason, headers, bytes }: Answer): unknown {
-  return { status, reason, body: bytes.toString('latin1'), headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))) };
+  return {
+    status,
+    reason,
+    body: bytes.toString('latin1'),
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !CACHE_HEADERS.includes(name))),
+  };
 }
 
 /** Counts the runs of a handler, and holds them back on demand. */
@@ -155,7 +199,11 @@ export interface Routes {
   open(parts: SiteParts): Promise<Site>;
   openController(controller: Type, parts?: Partial<SiteParts>): Promise<Site>;
   routeOf(answer: RouteAnswer, ...decorators: MethodDecorator[]): { controller: Type; runs: Runs };
-  routeWith(interceptors: (NestInterceptor | Type<NestInterceptor>)[], answer: RouteAnswer, ...decorators: MethodDecorator[]): { controller: Type; runs: Runs };
+  routeWith(
+    interceptors: (NestInterceptor | Type<NestInterceptor>)[],
+    answer: RouteAnswer,
+    ...decorators: MethodDecorator[]
+  ): { controller: Type; runs: Runs };
   openRoute(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite>;
   /** Answers every method and path as the test says. */
   openOrigin(answer: RouteAnswer, cache?: CacheKitOptions, ...decorators: MethodDecorator[]): Promise<RouteSite>;
@@ -163,9 +211,15 @@ export interface Routes {
 
 export function routesOn(platform: Platform): Routes {
   const open: Routes['open'] = (parts) => openSite(platform, parts);
-  const openController: Routes['openController'] = (controller, parts = {}) => open({ controllers: [controller], ...parts });
+  const openController: Routes['openController'] = (controller, parts = {}) =>
+    open({ controllers: [controller], ...parts });
 
-  const routeAt = (path: MethodDecorator, interceptors: (NestInterceptor | Type<NestInterceptor>)[], answer: RouteAnswer, decorators: MethodDecorator[]): { controller: Type; runs: Runs } => {
+  const routeAt = (
+    path: MethodDecorator,
+    interceptors: (NestInterceptor | Type<NestInterceptor>)[],
+    answer: RouteAnswer,
+    decorators: MethodDecorator[],
+  ): { controller: Type; runs: Runs } => {
     const runs = new Runs();
     @Controller()
     @UseInterceptors(...interceptors)
@@ -180,7 +234,8 @@ export function routesOn(platform: Platform): Routes {
     for (const decorate of decorators) decorate(OneController.prototype, 'one', descriptor);
     return { controller: OneController, runs };
   };
-  const routeWith: Routes['routeWith'] = (interceptors, answer, ...decorators) => routeAt(Get('/'), interceptors, answer, decorators);
+  const routeWith: Routes['routeWith'] = (interceptors, answer, ...decorators) =>
+    routeAt(Get('/'), interceptors, answer, decorators);
   const routeOf: Routes['routeOf'] = (answer, ...decorators) => routeWith([CacheInterceptor], answer, ...decorators);
 
   return {
@@ -193,7 +248,12 @@ export function routesOn(platform: Platform): Routes {
       return { ...(await openController(controller)), runs };
     },
     async openOrigin(answer, cache = { http: { ttl: 0 } }, ...decorators) {
-      const { controller, runs } = routeAt(All(platform === 'express' ? '{*path}' : '*'), [CacheInterceptor], answer, decorators);
+      const { controller, runs } = routeAt(
+        All(platform === 'express' ? '{*path}' : '*'),
+        [CacheInterceptor],
+        answer,
+        decorators,
+      );
       return { ...(await openController(controller, { cache })), runs };
     },
   };

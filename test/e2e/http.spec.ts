@@ -43,13 +43,28 @@ import { CacheUnavailableError } from '../../src/core/vocabulary/cache.errors.js
 import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, NoCache } from '../../src/nest/http/route/cache-route.decorator.js';
 import { getCacheToken } from '../../src/nest/inject-cache.decorator.js';
-import { type Answer, closeSites, lasting, openSite, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, Runs, type Site, until } from './http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  lasting,
+  openSite,
+  type PassthroughResponse,
+  type Platform,
+  type PlatformRequest,
+  routesOn,
+  Runs,
+  type Site,
+  until,
+} from './http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
 /** A middleware that sets a header. */
-function setting(name: string, value: () => string): (request: unknown, response: ServerResponse, next: () => void) => void {
+function setting(
+  name: string,
+  value: () => string,
+): (request: unknown, response: ServerResponse, next: () => void) => void {
   return (_, response, next) => {
     response.setHeader(name, value());
     next();
@@ -120,7 +135,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       const head = await ask('/', { method: 'HEAD' });
 
       expect(head.body).toBe('');
-      expect(head.headers).toMatchObject({ 'x-cache': 'HIT', etag: stored.headers.etag, 'content-length': '7', 'content-type': stored.headers['content-type'] });
+      expect(head.headers).toMatchObject({
+        'x-cache': 'HIT',
+        etag: stored.headers.etag,
+        'content-length': '7',
+        'content-type': stored.headers['content-type'],
+      });
       expect(runs.count).toBe(1);
     });
 
@@ -227,8 +247,15 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     }
 
     async function guarded(...decorators: MethodDecorator[]): Promise<Site & { runs: Runs }> {
-      const { controller, runs } = routeWith([CacheInterceptor], (request) => ({ user: (request.user as { id: string } | undefined)?.id ?? null }), ...decorators);
-      return { ...(await openController(controller, { prepare: (app) => app.useGlobalGuards(new UserGuard()) })), runs };
+      const { controller, runs } = routeWith(
+        [CacheInterceptor],
+        (request) => ({ user: (request.user as { id: string } | undefined)?.id ?? null }),
+        ...decorators,
+      );
+      return {
+        ...(await openController(controller, { prepare: (app) => app.useGlobalGuards(new UserGuard()) })),
+        runs,
+      };
     }
 
     it.each([
@@ -286,7 +313,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     it('#47: bypasses a scoped route for nobody', async () => {
       const { get, runs } = await guarded(CacheRoute({ scope: 'user' }));
 
-      const [, second] = [await get('/', { authorization: 'Bearer forged' }), await get('/', { authorization: 'Bearer forged' })];
+      const [, second] = [
+        await get('/', { authorization: 'Bearer forged' }),
+        await get('/', { authorization: 'Bearer forged' }),
+      ];
 
       expect(second.headers['x-cache']).toBe('BYPASS');
       expect(runs.count).toBe(2);
@@ -341,7 +371,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect(statesOf(await undeclared.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
       expect(statesOf(await declared.twice('/'))).toEqual(['MISS', 'HIT']);
       const [first] = await ofController.twice('/');
-      expect([first.headers['x-cache'], first.headers['cache-status']]).toEqual(['BYPASS', 'nest; fwd=bypass; detail="guarded"']);
+      expect([first.headers['x-cache'], first.headers['cache-status']]).toEqual([
+        'BYPASS',
+        'nest; fwd=bypass; detail="guarded"',
+      ]);
     });
   });
 
@@ -356,7 +389,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       ['#20:', 'MAX-AGE=60, max-age=0'],
       ['#18:', 's-maxage=0, max-age=60'],
     ])('%s does not store an answer with Cache-Control: %s', async (_, value) => {
-      const { twice, runs } = await openRoute((__, response) => void response.header('Cache-Control', value), CacheRoute({ ttl: '1m' }));
+      const { twice, runs } = await openRoute(
+        (__, response) => void response.header('Cache-Control', value),
+        CacheRoute({ ttl: '1m' }),
+      );
 
       const [first, second] = await twice('/');
 
@@ -366,14 +402,20 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     });
 
     it('#18: takes the lifetime from the answer before the decorator', async () => {
-      const { get } = await openRoute((_, response) => (response.header('Cache-Control', 'max-age=10, s-maxage=0030'), 'x'), CacheRoute({ ttl: '1h' }));
+      const { get } = await openRoute(
+        (_, response) => (response.header('Cache-Control', 'max-age=10, s-maxage=0030'), 'x'),
+        CacheRoute({ ttl: '1h' }),
+      );
 
       expect((await get('/')).headers['x-cache-ttl']).toBe('30');
     });
 
     it('#18: stores with `ttl: 0` only what declares itself fresh', async () => {
       const silent = await openRoute(() => 'x', CacheRoute({ ttl: 0 }));
-      const fresh = await openRoute((_, response) => (response.header('Cache-Control', 'max-age=10'), 'x'), CacheRoute({ ttl: 0 }));
+      const fresh = await openRoute(
+        (_, response) => (response.header('Cache-Control', 'max-age=10'), 'x'),
+        CacheRoute({ ttl: 0 }),
+      );
 
       expect((await silent.twice('/'))[1].headers['x-cache']).toBe('BYPASS');
       expect((await fresh.twice('/'))[1].headers['x-cache']).toBe('HIT');
@@ -386,7 +428,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     });
 
     it('#26: does not store an answer with Set-Cookie', async () => {
-      const { twice, runs } = await openRoute((_, response) => (response.header('Set-Cookie', `id=${String(Math.random())}`), 'x'));
+      const { twice, runs } = await openRoute(
+        (_, response) => (response.header('Set-Cookie', `id=${String(Math.random())}`), 'x'),
+      );
 
       const [first, second] = await twice('/');
 
@@ -402,11 +446,15 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
           return true;
         },
       };
-      const { twice, runs } = await openRoute((_, response) => {
-        const add = response.append ?? response.header;
-        add.call(response, 'Set-Cookie', 'id=1');
-        return 'x';
-      }, UseGuards(guard), CacheRoute({ scope: 'public' }));
+      const { twice, runs } = await openRoute(
+        (_, response) => {
+          const add = response.append ?? response.header;
+          add.call(response, 'Set-Cookie', 'id=1');
+          return 'x';
+        },
+        UseGuards(guard),
+        CacheRoute({ scope: 'public' }),
+      );
 
       const [, second] = await twice('/');
 
@@ -425,15 +473,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect((await twice('/'))[1].headers['x-cache']).toBe('BYPASS');
     });
 
-    it.each([[201], [203], [206], [302], [404], [410], [500], [503]])('#13, #14: does not store an answer with status %d', async (status) => {
-      const { twice, runs } = await openRoute((_, response) => (response.status(status), { status }));
+    it.each([[201], [203], [206], [302], [404], [410], [500], [503]])(
+      '#13, #14: does not store an answer with status %d',
+      async (status) => {
+        const { twice, runs } = await openRoute((_, response) => (response.status(status), { status }));
 
-      const [first, second] = await twice('/');
+        const [first, second] = await twice('/');
 
-      expect([first.status, second.status]).toEqual([status, status]);
-      expect(second.headers['x-cache']).toBe('BYPASS');
-      expect(runs.count).toBe(2);
-    });
+        expect([first.status, second.status]).toEqual([status, status]);
+        expect(second.headers['x-cache']).toBe('BYPASS');
+        expect(runs.count).toBe(2);
+      },
+    );
 
     it('#75, #88: does not store exceptions, and lets them through unchanged', async () => {
       const { twice, runs } = await openRoute(() => {
@@ -442,7 +493,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       const [first, second] = await twice('/');
 
-      expect(lasting(first)).toMatchObject({ status: 400, body: '{"message":"no","error":"Bad Request","statusCode":400}' });
+      expect(lasting(first)).toMatchObject({
+        status: 400,
+        body: '{"message":"no","error":"Bad Request","statusCode":400}',
+      });
       expect(second.headers['x-cache']).toBe('BYPASS');
       expect(second.headers['cache-control']).toBeUndefined();
       expect(runs.count).toBe(2);
@@ -492,7 +546,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       expect([miss.headers['x-cache'], hit.headers['x-cache']]).toEqual(['MISS', 'HIT']);
       expect(lasting(hit)).toEqual(lasting(miss));
-      expect([miss.status, miss.bytes, miss.headers['content-type']]).toEqual([plain.status, plain.bytes, plain.headers['content-type']]);
+      expect([miss.status, miss.bytes, miss.headers['content-type']]).toEqual([
+        plain.status,
+        plain.bytes,
+        plain.headers['content-type'],
+      ]);
       expect(Number(hit.headers['content-length'])).toBe(plain.bytes.length);
     });
 
@@ -526,7 +584,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       agent.destroy();
 
       expect(lasting(hit)).toEqual(lasting(miss));
-      expect([hit.status, hit.body, hit.headers['content-length'], hit.headers['x-cache']]).toEqual([204, '', undefined, 'HIT']);
+      expect([hit.status, hit.body, hit.headers['content-length'], hit.headers['x-cache']]).toEqual([
+        204,
+        '',
+        undefined,
+        'HIT',
+      ]);
       expect(after.status).toBe(204);
       expect(runs.count).toBe(1);
     });
@@ -540,12 +603,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       const [miss, hit] = await site.twice('/');
 
-      expect([miss.headers['x-request-id'], hit.headers['x-request-id'], hit.headers['x-cache']]).toEqual(['1', '2', 'HIT']);
+      expect([miss.headers['x-request-id'], hit.headers['x-request-id'], hit.headers['x-cache']]).toEqual([
+        '1',
+        '2',
+        'HIT',
+      ]);
     });
 
     it('#30, #32: gives each origin its own CORS headers and merges Vary', async () => {
       const { controller } = routeOf(() => 'x', CacheRoute({ varyBy: ['Accept-Language'] }));
-      const site = await openController(controller, { prepare: (app) => app.enableCors({ origin: ['https://a.test', 'https://b.test'], credentials: true }) });
+      const site = await openController(controller, {
+        prepare: (app) => app.enableCors({ origin: ['https://a.test', 'https://b.test'], credentials: true }),
+      });
 
       await site.get('/', { origin: 'https://a.test' });
       const other = await site.get('/', { origin: 'https://b.test' });
@@ -590,7 +659,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       const [, hit] = await site.twice('/');
 
-      expect([hit.headers['x-cache'], hit.headers['x-cache-ttl'], hit.headers.age]).toEqual([undefined, undefined, '0']);
+      expect([hit.headers['x-cache'], hit.headers['x-cache-ttl'], hit.headers.age]).toEqual([
+        undefined,
+        undefined,
+        '0',
+      ]);
     });
 
     it.each([
@@ -607,7 +680,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
     it('#79: is not changed by who changes the value', async () => {
       const shared = [1];
-      const outer: NestInterceptor = { intercept: (_, next) => next.handle().pipe(map((value: number[]) => (value.push(99), value))) };
+      const outer: NestInterceptor = {
+        intercept: (_, next) => next.handle().pipe(map((value: number[]) => (value.push(99), value))),
+      };
       const { controller } = routeWith([outer, CacheInterceptor], () => [...shared]);
       const site = await openController(controller);
 
@@ -654,7 +729,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
           return 'two';
         }
       }
-      const site = await openController(Versions, { prepare: (app) => app.enableVersioning({ type: VersioningType.HEADER, header: 'X-V' }) });
+      const site = await openController(Versions, {
+        prepare: (app) => app.enableVersioning({ type: VersioningType.HEADER, header: 'X-V' }),
+      });
 
       await site.twice('/v', { 'x-v': '1' });
 
@@ -697,7 +774,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       await get('/?a=1&b=2');
       const sorted = await get('/?b=2&a=1');
-      const bodies = [await get('/?a'), await get('/?a='), await get('/'), await get('/?'), await get('/?a=2&a=1'), await get('/?a=1&a=2')];
+      const bodies = [
+        await get('/?a'),
+        await get('/?a='),
+        await get('/'),
+        await get('/?'),
+        await get('/?a=2&a=1'),
+        await get('/?a=1&a=2'),
+      ];
 
       expect(sorted.headers['x-cache']).toBe('HIT');
       expect(bodies.map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'MISS', 'MISS', 'HIT', 'MISS', 'MISS']);
@@ -732,14 +816,22 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     });
 
     it('#52: varies by the named headers, missing and empty being two', async () => {
-      const { get, runs } = await openRoute((request) => request.headers['accept-language'] ?? 'none', CacheRoute({ varyBy: ['Accept-Language'] }));
+      const { get, runs } = await openRoute(
+        (request) => request.headers['accept-language'] ?? 'none',
+        CacheRoute({ varyBy: ['Accept-Language'] }),
+      );
 
       const french = await get('/', { 'accept-language': 'fr, en' });
       const spaced = await get('/', { 'accept-language': 'fr,en' });
       const none = await get('/');
       const empty = await get('/', { 'accept-language': '' });
 
-      expect([french, spaced, none, empty].map(({ headers }) => headers['x-cache'])).toEqual(['MISS', 'HIT', 'MISS', 'MISS']);
+      expect([french, spaced, none, empty].map(({ headers }) => headers['x-cache'])).toEqual([
+        'MISS',
+        'HIT',
+        'MISS',
+        'MISS',
+      ]);
       expect(spaced.headers.vary?.toLowerCase()).toBe('accept-language');
       expect(runs.count).toBe(3);
     });
@@ -817,7 +909,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
     it.each([['MISS'], ['HIT']])('#60, #63: answers 304 on a %s', async (state) => {
       const decorate = CacheRoute({ varyBy: ['accept'], ttl: '1m' });
-      const { get, runs } = await openRoute((_, response) => (response.header('Content-Language', 'en'), { a: 1 }), decorate);
+      const { get, runs } = await openRoute(
+        (_, response) => (response.header('Content-Language', 'en'), { a: 1 }),
+        decorate,
+      );
       const other = await openRoute(() => ({ a: 1 }), decorate);
       const { etag } = (await other.get('/')).headers;
       if (state === 'HIT') await get('/');
@@ -826,8 +921,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       const unconditional = await get('/');
 
       expect([answer.status, answer.body]).toEqual([304, '']);
-      expect(answer.headers).toMatchObject({ etag, vary: 'accept', 'cache-control': 'public, max-age=60', 'x-cache': state });
-      for (const name of ['content-type', 'content-length', 'content-language', 'content-encoding']) expect(answer.headers[name]).toBeUndefined();
+      expect(answer.headers).toMatchObject({
+        etag,
+        vary: 'accept',
+        'cache-control': 'public, max-age=60',
+        'x-cache': state,
+      });
+      for (const name of ['content-type', 'content-length', 'content-language', 'content-encoding'])
+        expect(answer.headers[name]).toBeUndefined();
       expect(unconditional.body).toBe('{"a":1}');
       expect(runs.count).toBe(1);
     });
@@ -887,7 +988,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
   describe('what cannot be captured', () => {
     it.each<[string, () => unknown]>([
-      ['a StreamableFile', () => new StreamableFile(Buffer.from('file'), { type: 'text/csv', disposition: 'attachment' })],
+      [
+        'a StreamableFile',
+        () => new StreamableFile(Buffer.from('file'), { type: 'text/csv', disposition: 'attachment' }),
+      ],
       ['a stream', () => Readable.from([Buffer.from('file')])],
       ['a web Response', () => new Response('file', { headers: { 'content-type': 'text/csv' } })],
       [
@@ -1034,11 +1138,26 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     });
 
     it.each([
-      ['at once', () => map(() => { throw new ForbiddenException(); })],
-      ['later', () => mergeMap(async () => { await Promise.resolve(); throw new ForbiddenException(); })],
+      [
+        'at once',
+        () =>
+          map(() => {
+            throw new ForbiddenException();
+          }),
+      ],
+      [
+        'later',
+        () =>
+          mergeMap(async () => {
+            await Promise.resolve();
+            throw new ForbiddenException();
+          }),
+      ],
     ])('#89: lets an interceptor outside refuse a hit %s', async (_, refuse) => {
       let isRefusing = false;
-      const outer: NestInterceptor = { intercept: (__, next) => (isRefusing ? next.handle().pipe(refuse()) : next.handle()) };
+      const outer: NestInterceptor = {
+        intercept: (__, next) => (isRefusing ? next.handle().pipe(refuse()) : next.handle()),
+      };
       const { controller } = routeWith([outer, CacheInterceptor], () => ({ n: 1 }));
       const site = await openController(controller);
 
@@ -1063,14 +1182,22 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
       const [miss, hit] = await site.twice('/');
 
-      expect([miss.status, miss.body, hit.status, hit.headers['x-cache']]).toEqual([200, '{"dto":true}', 500, 'BYPASS']);
+      expect([miss.status, miss.body, hit.status, hit.headers['x-cache']]).toEqual([
+        200,
+        '{"dto":true}',
+        500,
+        'BYPASS',
+      ]);
     });
 
     it('#89: does not store the answer of a filter, whatever its status', async () => {
       @Catch()
       class Envelope implements ExceptionFilter {
         catch(_: unknown, host: ArgumentsHost): void {
-          host.switchToHttp().getResponse<PassthroughResponse & { send(body: unknown): unknown }>().send({ error: true });
+          host
+            .switchToHttp()
+            .getResponse<PassthroughResponse & { send(body: unknown): unknown }>()
+            .send({ error: true });
         }
       }
       const failing: NestInterceptor = {
@@ -1081,12 +1208,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
             }),
           ),
       };
-      const inside = await openRoute(
-        () => {
-          throw new Error('inside');
-        },
-        UseFilters(Envelope),
-      );
+      const inside = await openRoute(() => {
+        throw new Error('inside');
+      }, UseFilters(Envelope));
       const { controller, runs } = routeWith([failing, CacheInterceptor], () => 'x', UseFilters(Envelope));
       const outside = await openController(controller);
 
@@ -1121,7 +1245,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 
     it('#90: works once when it is bound globally, on the controller and on the method', async () => {
       const { controller, runs } = routeOf(() => 'x', UseInterceptors(CacheInterceptor));
-      const site = await openController(controller, { providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] });
+      const site = await openController(controller, {
+        providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }],
+      });
 
       const [miss, hit] = await site.twice('/');
 
@@ -1147,7 +1273,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
   });
 
   describe('several requests at once', () => {
-    function slow(runs: Runs, options: Parameters<typeof CacheRoute>[0] = {}, prepare: (response: PassthroughResponse) => void = () => undefined): Type {
+    function slow(
+      runs: Runs,
+      options: Parameters<typeof CacheRoute>[0] = {},
+      prepare: (response: PassthroughResponse) => void = () => undefined,
+    ): Type {
       @Controller()
       @UseInterceptors(CacheInterceptor)
       class Slow {
@@ -1178,7 +1308,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect(answers.filter(({ headers }) => headers['x-cache'] === 'MISS')).toHaveLength(1);
     });
 
-    it('#92, #93: gives nobody an answer that is another one\'s', async () => {
+    it("#92, #93: gives nobody an answer that is another one's", async () => {
       const runs = new Runs();
       const site = await openController(slow(runs, {}, (response) => response.header('Set-Cookie', 'id=1')));
       runs.hold();
@@ -1192,7 +1322,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect(answers.every(({ headers }) => headers['x-cache'] === 'BYPASS')).toBe(true);
     });
 
-    it('#93: does not queue for a key whose answers are nobody else\'s', async () => {
+    it("#93: does not queue for a key whose answers are nobody else's", async () => {
       const runs = new Runs();
       const site = await openController(slow(runs, {}, (response) => response.header('Set-Cookie', 'id=1')));
       await site.get('/');
@@ -1265,7 +1395,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       expect((await waiting).body).toBe('2');
     });
 
-    it('#95: waits for another one\'s handler no longer than five seconds', async () => {
+    it("#95: waits for another one's handler no longer than five seconds", async () => {
       const runs = new Runs();
       const site = await openController(slow(runs));
       const schedule = jest.spyOn(site.cache.clock, 'schedule');
@@ -1312,7 +1442,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
   });
 
   describe('stale answers', () => {
-    function failing(options: Parameters<typeof CacheRoute>[0]): { controller: Type; fail: (error: Error | undefined) => void } {
+    function failing(options: Parameters<typeof CacheRoute>[0]): {
+      controller: Type;
+      fail: (error: Error | undefined) => void;
+    } {
       let failure: Error | undefined;
       const { controller } = routeOf((_, response) => {
         response.header('X-Try', failure === undefined ? 'good' : 'bad');
@@ -1322,7 +1455,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
       return { controller, fail: (error) => (failure = error) };
     }
 
-    async function expired(options: Parameters<typeof CacheRoute>[0]): Promise<Site & { fail: (error: Error | undefined) => void }> {
+    async function expired(
+      options: Parameters<typeof CacheRoute>[0],
+    ): Promise<Site & { fail: (error: Error | undefined) => void }> {
       const { controller, fail } = failing({ tags: ['all'], ...options });
       const site = await openController(controller);
       await site.get('/');
@@ -1386,7 +1521,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
     it('refuses to start with a route whose cache does not exist', async () => {
       const { controller } = routeOf(() => 'x', CacheRoute({ cache: 'sessions' }));
 
-      await expect(openController(controller)).rejects.toThrow(/no cache named `sessions`.*Import CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)/s);
+      await expect(openController(controller)).rejects.toThrow(
+        /no cache named `sessions`.*Import CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)/s,
+      );
     });
 
     it('uses the cache that the route names', async () => {
@@ -1427,7 +1564,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('CacheInterceptor on %s', 
 });
 
 describe('CacheInterceptor and the hooks of fastify', () => {
-  function controllerOf(answer: (reply: { setCookie?: (name: string, value: string) => unknown }) => unknown): { controller: Type; runs: Runs } {
+  function controllerOf(answer: (reply: { setCookie?: (name: string, value: string) => unknown }) => unknown): {
+    controller: Type;
+    runs: Runs;
+  } {
     const runs = new Runs();
     @Controller()
     @UseInterceptors(CacheInterceptor)
@@ -1460,7 +1600,10 @@ describe('CacheInterceptor and the hooks of fastify', () => {
     const { controller } = controllerOf(() => ({ n: 1 }));
     const site = await openSite('fastify', {
       controllers: [controller],
-      prepare: (app) => instanceOf(app).addHook('preSerialization', async (_: unknown, __: unknown, payload: unknown) => ({ wrapped: payload })),
+      prepare: (app) =>
+        instanceOf(app).addHook('preSerialization', async (_: unknown, __: unknown, payload: unknown) => ({
+          wrapped: payload,
+        })),
     });
 
     const [, second] = await site.twice('/');
@@ -1489,7 +1632,11 @@ describe('CacheInterceptor and the hooks of fastify', () => {
     let sent = 0;
     const site = await openSite('fastify', {
       controllers: [controller],
-      prepare: (app) => instanceOf(app).addHook('onSend', async (_: unknown, __: unknown, payload: unknown) => `${String(payload)}-${++sent}`),
+      prepare: (app) =>
+        instanceOf(app).addHook(
+          'onSend',
+          async (_: unknown, __: unknown, payload: unknown) => `${String(payload)}-${++sent}`,
+        ),
     });
 
     const [miss, hit] = await site.twice('/');

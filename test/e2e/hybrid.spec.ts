@@ -38,7 +38,11 @@ describe('two applications with backend: hybrid', () => {
 
     await b.app.get(Prices).change('1', 200);
     let shown: unknown;
-    await until(async () => ((shown = await (await fetch(`${a.url}/prices/1`)).json()) as { cents: number }).cents === 200, 1_000, () => `The old price was shown: ${JSON.stringify(shown)}.`);
+    await until(
+      async () => ((shown = await (await fetch(`${a.url}/prices/1`)).json()) as { cents: number }).cents === 200,
+      1_000,
+      () => `The old price was shown: ${JSON.stringify(shown)}.`,
+    );
 
     expect(await a.app.get(Prices).find('1')).toEqual({ id: '1', cents: 200 });
     await Promise.all([a.app.close(), b.app.close()]);
@@ -85,7 +89,10 @@ describe('backend: hybrid', () => {
 
     const { tiers, storedKey, nextRead } = await cache.explain('k');
 
-    expect(tiers).toEqual([{ name: 'memory', state: 'fresh' }, { name: 'redis', state: 'fresh' }]);
+    expect(tiers).toEqual([
+      { name: 'memory', state: 'fresh' },
+      { name: 'redis', state: 'fresh' },
+    ]);
     expect([storedKey, nextRead]).toEqual([`${options.redis.keyPrefix}:default:e::k`, 'hit']);
     await cache.close();
   });
@@ -107,10 +114,19 @@ describe('backend: hybrid', () => {
     await admin.call('ACL', 'SETUSER', 'limited', 'on', '>pw', '~*', '&*', '+@all', '-client|tracking');
     const log = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
 
-    const cache = await createCache({ ...options, redis: { ...options.redis, options: { username: 'limited', password: 'pw' } } });
-    await until(async () => (await cache.getStats()).coherence?.isProven === true, 2_000, () => 'Nothing was proven.');
+    const cache = await createCache({
+      ...options,
+      redis: { ...options.redis, options: { username: 'limited', password: 'pw' } },
+    });
+    await until(
+      async () => (await cache.getStats()).coherence?.isProven === true,
+      2_000,
+      () => 'Nothing was proven.',
+    );
 
-    expect(log.mock.calls.map(([sentence]) => String(sentence)).filter((sentence) => !sentence.startsWith('Redis at '))).toEqual([expect.stringMatching(/^Near copies learn of changes by 'bus'. The server allows no tracking: NOPERM/)]);
+    expect(
+      log.mock.calls.map(([sentence]) => String(sentence)).filter((sentence) => !sentence.startsWith('Redis at ')),
+    ).toEqual([expect.stringMatching(/^Near copies learn of changes by 'bus'. The server allows no tracking: NOPERM/)]);
     log.mockRestore();
     await cache.close();
     admin.disconnect();

@@ -2,10 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { Global, Injectable, Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { CacheKitModule, type CacheKitFactoryOptions, CacheService, createCache, InjectCache, InjectCacheNamespace, type NamespacedCache } from '../../src/index.js';
+import {
+  CacheKitModule,
+  type CacheKitFactoryOptions,
+  CacheService,
+  createCache,
+  InjectCache,
+  InjectCacheNamespace,
+  type NamespacedCache,
+} from '../../src/index.js';
 import { cacheKitConfig } from '../../src/config.js';
 
-async function start(imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']>, providers: never[] | unknown[] = []): Promise<TestingModule> {
+async function start(
+  imports: NonNullable<Parameters<typeof Test.createTestingModule>[0]['imports']>,
+  providers: never[] | unknown[] = [],
+): Promise<TestingModule> {
   const module = await Test.createTestingModule({ imports, providers: providers as never[] }).compile();
   return module.init();
 }
@@ -21,7 +32,14 @@ class Orders {
 
 describe('CacheKitModule.forRoot', () => {
   it('gives several independent caches and namespaces to providers', async () => {
-    const app = await start([CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions', defaultTtl: '5m' }), CacheKitModule.forFeature({ namespace: 'orders', ttl: '2s' })], [Orders]);
+    const app = await start(
+      [
+        CacheKitModule.forRoot(),
+        CacheKitModule.forRoot({ name: 'sessions', defaultTtl: '5m' }),
+        CacheKitModule.forFeature({ namespace: 'orders', ttl: '2s' }),
+      ],
+      [Orders],
+    );
     const { cache, sessions, orders } = app.get(Orders);
 
     await cache.set('k', 'default');
@@ -47,7 +65,15 @@ describe('CacheKitModule.forRoot', () => {
     const options = { memory: { maxEntries: 5 }, http: { varyBy: ['accept-language'] } };
     @Module({ imports: [CacheKitModule.forRoot({ ...options, isGlobal: false })], providers: [Reader] })
     class Users {}
-    @Module({ imports: [CacheKitModule.forRootAsync({ isGlobal: false, useFactory: () => ({ memory: { ...options.memory }, http: { varyBy: [...options.http.varyBy] } }) })], providers: [Reader] })
+    @Module({
+      imports: [
+        CacheKitModule.forRootAsync({
+          isGlobal: false,
+          useFactory: () => ({ memory: { ...options.memory }, http: { varyBy: [...options.http.varyBy] } }),
+        }),
+      ],
+      providers: [Reader],
+    })
     class Orders {}
 
     const app = await start([Users, Orders]);
@@ -63,17 +89,24 @@ describe('CacheKitModule.forRoot', () => {
     [{ defaultTtl: '5m' as const }, { defaultTtl: '6m' as const }, 'defaultTtl'],
     [{}, { memory: { maxEntries: 5 } }, 'memory'],
     [{ onError: () => undefined }, { onError: () => undefined }, 'onError'],
-  ])('refuses two caches of one name whose options differ, and names both modules and the option: %j, %j', async (one, other, option) => {
-    @Module({ imports: [CacheKitModule.forRoot(one)] })
-    class Users {}
-    @Module({ imports: [CacheKitModule.forRoot(other)] })
-    class Orders {}
+  ])(
+    'refuses two caches of one name whose options differ, and names both modules and the option: %j, %j',
+    async (one, other, option) => {
+      @Module({ imports: [CacheKitModule.forRoot(one)] })
+      class Users {}
+      @Module({ imports: [CacheKitModule.forRoot(other)] })
+      class Orders {}
 
-    const app = start([Users, Orders]);
+      const app = start([Users, Orders]);
 
-    await expect(app).rejects.toMatchObject({ code: 'CACHE_CONFIG_INVALID' });
-    await expect(app).rejects.toThrow(new RegExp(`is imported by (Users and by Orders|Orders and by Users) for one cache, 'default', and their \`${option}\` differs\\. Import it once`));
-  });
+      await expect(app).rejects.toMatchObject({ code: 'CACHE_CONFIG_INVALID' });
+      await expect(app).rejects.toThrow(
+        new RegExp(
+          `is imported by (Users and by Orders|Orders and by Users) for one cache, 'default', and their \`${option}\` differs\\. Import it once`,
+        ),
+      );
+    },
+  );
 
   it('makes a cache of its own for each application of a process', async () => {
     const module = CacheKitModule.forRoot();
@@ -101,7 +134,10 @@ describe('CacheKitModule.forRoot', () => {
   it.each([
     [{ max: 5 }, /Unknown option `max`. Write `memory: { maxEntries }` instead\.$/],
     [{ host: 'a' }, /Unknown option `host`. Write `redis: { url: 'redis:\/\/localhost:6379' }` instead\.$/],
-    [{ stores: [] }, /Unknown option `stores`. Write `backend: 'memory'`, `'redis'` or `'hybrid'`, or an `adapter`, instead\.$/],
+    [
+      { stores: [] },
+      /Unknown option `stores`. Write `backend: 'memory'`, `'redis'` or `'hybrid'`, or an `adapter`, instead\.$/,
+    ],
     [{ ttl: 5 }, /Unknown option `ttl`. Write `defaultTtl` instead\.$/],
     [{ writeBehind: true }, /Unknown option `writeBehind`/],
     [{ requestScope: true }, /Unknown option `requestScope`/],
@@ -109,7 +145,10 @@ describe('CacheKitModule.forRoot', () => {
     [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
     [{ http: { honourRequestDirectives: 'yes' } }, /Expected `http.honourRequestDirectives`/],
     [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
-    [{ admin: true }, /Expected `admin` to name the guards of its routes, got `true`\. Write `admin: \{ guards: \[AdminGuard\] \}`, with a guard of yours\./],
+    [
+      { admin: true },
+      /Expected `admin` to name the guards of its routes, got `true`\. Write `admin: \{ guards: \[AdminGuard\] \}`, with a guard of yours\./,
+    ],
     [{ admin: {} }, /Expected `admin.guards` to be an array of guard classes/],
     [{ admin: { guards: [], secret: 1 } }, /Unknown option `admin.secret`/],
     [{ isGlobal: 'yes' }, /Expected `isGlobal`/],
@@ -138,11 +177,23 @@ describe('CacheKitModule.forRoot', () => {
             kind: 'none',
             get: () => undefined,
             getMany: (keys) => keys.map(() => undefined),
-            begin: (keys) => ({ tickets: keys.map(() => ({ state: 'granted' as const })), commit: (drafts) => drafts.map(() => undefined), release: () => undefined }),
+            begin: (keys) => ({
+              tickets: keys.map(() => ({ state: 'granted' as const })),
+              commit: (drafts) => drafts.map(() => undefined),
+              release: () => undefined,
+            }),
             set: () => undefined,
             invalidate: () => 0,
             scan: () => ({ entries: [] }),
-            usage: () => ({ entries: 0, bytes: null, evictions: 0, oldestMs: null, newestMs: null, status: 'up', tiers: [] }),
+            usage: () => ({
+              entries: 0,
+              bytes: null,
+              evictions: 0,
+              oldestMs: null,
+              newestMs: null,
+              status: 'up',
+              tiers: [],
+            }),
             close: () => undefined,
           };
         },
@@ -159,8 +210,14 @@ describe('CacheKitModule.forRoot', () => {
 
 describe('CacheKitModule.forFeature', () => {
   it.each([
-    ['orders', "Expected the options of CacheKitModule.forFeature() to be an object, got `orders`. Write `{ namespace: 'orders' }`."],
-    [undefined, "Expected the options of CacheKitModule.forFeature() to be an object, got `undefined`. Write `{ namespace: 'orders' }`."],
+    [
+      'orders',
+      "Expected the options of CacheKitModule.forFeature() to be an object, got `orders`. Write `{ namespace: 'orders' }`.",
+    ],
+    [
+      undefined,
+      "Expected the options of CacheKitModule.forFeature() to be an object, got `undefined`. Write `{ namespace: 'orders' }`.",
+    ],
   ])('refuses %j in the place of options', (options, message) => {
     expect(() => CacheKitModule.forFeature(options as never)).toThrow(message);
   });
@@ -171,7 +228,9 @@ describe('CacheKitModule.forFeature', () => {
     [{ tags: [''] }, /Expected the tag/],
     [{ hardTimeout: -1 }, /Expected `hardTimeout`/],
   ])('fails the start-up for the defaults %j', async (defaults, message) => {
-    await expect(start([CacheKitModule.forRoot(), CacheKitModule.forFeature({ namespace: 'n', ...defaults } as never)])).rejects.toThrow(message);
+    await expect(
+      start([CacheKitModule.forRoot(), CacheKitModule.forFeature({ namespace: 'n', ...defaults } as never)]),
+    ).rejects.toThrow(message);
   });
 });
 
@@ -229,17 +288,28 @@ describe('CacheKitModule.forRootAsync', () => {
       constructor(@InjectCache('late') readonly late: CacheService) {}
     }
 
-    const app = await start([CacheKitModule.forRootAsync({ name: 'late', useFactory: () => ({ defaultNamespace: 'n' }) })], [User]);
+    const app = await start(
+      [CacheKitModule.forRootAsync({ name: 'late', useFactory: () => ({ defaultNamespace: 'n' }) })],
+      [User],
+    );
 
     expect(app.get(User).late.name).toBe('late');
     await app.close();
   });
 
   it('fails the start-up for a wrong option', async () => {
-    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ defaultTtl: 'soon' as never }) })])).rejects.toThrow(/Expected `defaultTtl`/);
-    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ name: 'x' }) as never })])).rejects.toThrow(/Expected `name` beside the factory/);
-    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => undefined as never })])).rejects.toThrow(/Expected the factory of CacheKitModule.forRootAsync\(\) to return an object of options, got `undefined`/);
-    expect(() => CacheKitModule.forRootAsync({ backend: 'redis', useFactory: () => ({}) } as never)).toThrow(/Unknown option `backend`. Write `useFactory: \(\) => \(\{ backend: ... }\)` instead/);
+    await expect(
+      start([CacheKitModule.forRootAsync({ useFactory: () => ({ defaultTtl: 'soon' as never }) })]),
+    ).rejects.toThrow(/Expected `defaultTtl`/);
+    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => ({ name: 'x' }) as never })])).rejects.toThrow(
+      /Expected `name` beside the factory/,
+    );
+    await expect(start([CacheKitModule.forRootAsync({ useFactory: () => undefined as never })])).rejects.toThrow(
+      /Expected the factory of CacheKitModule.forRootAsync\(\) to return an object of options, got `undefined`/,
+    );
+    expect(() => CacheKitModule.forRootAsync({ backend: 'redis', useFactory: () => ({}) } as never)).toThrow(
+      /Unknown option `backend`. Write `useFactory: \(\) => \(\{ backend: ... }\)` instead/,
+    );
   });
 
   it('says which method a class of options needs', async () => {
@@ -254,9 +324,14 @@ describe('CacheKitModule.forRootAsync', () => {
     );
   });
 
-  it.each([[{}], [{ useFactory: () => ({}), useClass: Settings }]])('needs exactly one source of options', (options) => {
-    expect(() => CacheKitModule.forRootAsync(options)).toThrow(/exactly one of `useFactory`, `useClass` and `useExisting`/);
-  });
+  it.each([[{}], [{ useFactory: () => ({}), useClass: Settings }]])(
+    'needs exactly one source of options',
+    (options) => {
+      expect(() => CacheKitModule.forRootAsync(options)).toThrow(
+        /exactly one of `useFactory`, `useClass` and `useExisting`/,
+      );
+    },
+  );
 });
 
 describe('cacheKitConfig', () => {
@@ -264,14 +339,24 @@ describe('cacheKitConfig', () => {
     const before = { ...process.env };
     Object.assign(process.env, env);
     try {
-      return await start([ConfigModule.forRoot({ load: [cacheKitConfig], ignoreEnvFile: true }), CacheKitModule.forRootAsync(cacheKitConfig.asProvider())]);
+      return await start([
+        ConfigModule.forRoot({ load: [cacheKitConfig], ignoreEnvFile: true }),
+        CacheKitModule.forRootAsync(cacheKitConfig.asProvider()),
+      ]);
     } finally {
       process.env = before;
     }
   };
 
   it('reads the environment', async () => {
-    const app = await startWith({ CACHE_BACKEND: 'memory', CACHE_DEFAULT_TTL: '300s', CACHE_DEFAULT_NAMESPACE: 'app', CACHE_VERSION: '7', CACHE_MEMORY_MAX_ENTRIES: '2', CACHE_STATS: 'false' });
+    const app = await startWith({
+      CACHE_BACKEND: 'memory',
+      CACHE_DEFAULT_TTL: '300s',
+      CACHE_DEFAULT_NAMESPACE: 'app',
+      CACHE_VERSION: '7',
+      CACHE_MEMORY_MAX_ENTRIES: '2',
+      CACHE_STATS: 'false',
+    });
     const cache = app.get(CacheService);
     for (const key of ['a', 'b', 'c']) await cache.set(key, key);
     await cache.get('c');
@@ -286,7 +371,15 @@ describe('cacheKitConfig', () => {
 
   it.each([
     [{ CACHE_REDIS_HOST: 'cache.test' }, 'redis://cache.test:6379'],
-    [{ CACHE_REDIS_HOST: 'cache.test', CACHE_REDIS_PORT: '6380', CACHE_REDIS_PASSWORD: 'p@ss/word', CACHE_REDIS_DB: '2' }, 'redis://:p%40ss%2Fword@cache.test:6380/2'],
+    [
+      {
+        CACHE_REDIS_HOST: 'cache.test',
+        CACHE_REDIS_PORT: '6380',
+        CACHE_REDIS_PASSWORD: 'p@ss/word',
+        CACHE_REDIS_DB: '2',
+      },
+      'redis://:p%40ss%2Fword@cache.test:6380/2',
+    ],
     [{ CACHE_REDIS_DB: '3' }, 'redis://localhost:6379/3'],
     [{ CACHE_REDIS_HOST: 'cache.test', CACHE_REDIS_URL: 'redis://other.test' }, 'redis://other.test'],
   ])('makes a URL of the parts in %j', (env, url) => {
@@ -301,7 +394,10 @@ describe('cacheKitConfig', () => {
 
   it.each([
     [{ CACHE_DEFAULT_TTL: 'soon' }, /Expected `defaultTtl`.*got `soon`/],
-    [{ CACHE_DEFAULT_TTL: '300' }, /environment variable CACHE_DEFAULT_TTL to have a unit, such as 300s or 300ms, got `300`/],
+    [
+      { CACHE_DEFAULT_TTL: '300' },
+      /environment variable CACHE_DEFAULT_TTL to have a unit, such as 300s or 300ms, got `300`/,
+    ],
     [{ CACHE_BACKEND: 'memcached' }, /Expected `backend` to be one of/],
     [{ CACHE_MEMORY_MAX_ENTRIES: 'many' }, /CACHE_MEMORY_MAX_ENTRIES to be a whole number, got `many`/],
     [{ CACHE_STATS: 'yes' }, /CACHE_STATS to be true or false, got `yes`/],

@@ -1,5 +1,12 @@
 import { Controller, Get, Injectable, Param, UseInterceptors } from '@nestjs/common';
-import { Cached, CacheInterceptor, CacheInvalidate, CacheKitModule, type CacheKitOptions, CacheRoute } from '../../src/index.js';
+import {
+  Cached,
+  CacheInterceptor,
+  CacheInvalidate,
+  CacheKitModule,
+  type CacheKitOptions,
+  CacheRoute,
+} from '../../src/index.js';
 import { type RunningApp, startApp } from '../support/nest-app.js';
 
 /** A database that several applications share, and how often it was read. */

@@ -99,7 +99,12 @@ describe('backend: redis', () => {
   });
 
   it('keeps caches of other names and versions apart', async () => {
-    const others = await Promise.all([createCache(options), createCache({ ...options, name: 'b' }), createCache({ ...options, version: 1 }), createCache({ ...options, version: '2' })]);
+    const others = await Promise.all([
+      createCache(options),
+      createCache({ ...options, name: 'b' }),
+      createCache({ ...options, version: 1 }),
+      createCache({ ...options, version: '2' }),
+    ]);
     for (const [i, cache] of others.entries()) await cache.set('k', i);
 
     expect(await Promise.all(others.map((cache) => cache.get('k')))).toEqual([0, 1, 2, 3]);
@@ -133,7 +138,10 @@ describe('backend: redis', () => {
       CACHE_ENCRYPTION_KEYS: 'a:a secret, with a comma'.replace(', ', ':'),
     });
     try {
-      const imports = [ConfigModule.forRoot({ load: [cacheKitConfig], ignoreEnvFile: true }), CacheKitModule.forRootAsync(cacheKitConfig.asProvider())];
+      const imports = [
+        ConfigModule.forRoot({ load: [cacheKitConfig], ignoreEnvFile: true }),
+        CacheKitModule.forRootAsync(cacheKitConfig.asProvider()),
+      ];
       const { value: cache, close } = await resolve({ imports }, CacheService);
       await cache.set('k', 'plain text');
 
@@ -154,7 +162,10 @@ describe.each([
   ['hybridAdapter', hybridAdapter],
 ])('%s', (_, adapterWith) => {
   it('makes the same backend by hand, on a client that it never closes', async () => {
-    const cache = await createCache({ adapter: adapterWith({ client: admin, keyPrefix: options.redis.keyPrefix }), singleFlight: 'cluster' });
+    const cache = await createCache({
+      adapter: adapterWith({ client: admin, keyPrefix: options.redis.keyPrefix }),
+      singleFlight: 'cluster',
+    });
     await cache.set('k', 1);
     expect(await cache.get('k')).toBe(1);
 

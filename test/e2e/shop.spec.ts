@@ -30,7 +30,12 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       expect([first.status, second.status]).toEqual([200, 200]);
       expect([first.headers.get('x-cache'), second.headers.get('x-cache')]).toEqual(['MISS', 'HIT']);
       expect(second.text).toBe(first.text);
-      expect(first.json).toMatchObject({ page: 2, limit: 20, total: expect.any(Number), generated_at: expect.any(String) });
+      expect(first.json).toMatchObject({
+        page: 2,
+        limit: 20,
+        total: expect.any(Number),
+        generated_at: expect.any(String),
+      });
       expect(first.json.products).toHaveLength(20);
       expect(first.json.categories).toHaveLength(12);
     });
@@ -48,7 +53,13 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       const { json } = await shop.get('/api/catalog');
 
       expect(json.total).toBeGreaterThanOrEqual(10_000);
-      expect(json.products[0]).toEqual({ id: 1, name: 'Wireless Keyboard', category: 'Electronics', price: 79.99, in_stock: true });
+      expect(json.products[0]).toEqual({
+        id: 1,
+        name: 'Wireless Keyboard',
+        category: 'Electronics',
+        price: 79.99,
+        in_stock: true,
+      });
     });
 
     it('keeps one answer per page, whatever else the query says', async () => {
@@ -83,7 +94,13 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       const product = await shop.get('/api/products/1');
       const catalog = await shop.get('/api/catalog?page=1');
 
-      expect(changed.json).toEqual({ id: 1, name: 'Wireless Keyboard', category: 'Electronics', price: 64.5, in_stock: true });
+      expect(changed.json).toEqual({
+        id: 1,
+        name: 'Wireless Keyboard',
+        category: 'Electronics',
+        price: 64.5,
+        in_stock: true,
+      });
       expect(product.json).toEqual({ ...changed.json, source: 'cache' });
       expect(catalog.headers.get('x-cache')).toBe('MISS');
       expect(catalog.json.products[0].price).toBe(64.5);
@@ -91,11 +108,21 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
 
     it('appears in the catalogue as soon as it is created', async () => {
       await shop.get('/api/catalog?page=1');
-      const created = await shop.send('POST', '/api/products', { name: 'Tea Kettle', category: 'kitchen', price: 24.5 });
+      const created = await shop.send('POST', '/api/products', {
+        name: 'Tea Kettle',
+        category: 'kitchen',
+        price: 24.5,
+      });
       const catalog = await shop.get('/api/catalog?page=1');
 
       expect(created.status).toBe(201);
-      expect(created.json).toEqual({ id: expect.any(Number), name: 'Tea Kettle', category: 'Kitchen', price: 24.5, in_stock: true });
+      expect(created.json).toEqual({
+        id: expect.any(Number),
+        name: 'Tea Kettle',
+        category: 'Kitchen',
+        price: 24.5,
+        in_stock: true,
+      });
       expect(catalog.headers.get('x-cache')).toBe('MISS');
       expect(catalog.json.new_arrivals[0]).toEqual(created.json);
     });
@@ -157,7 +184,15 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       const first = await shop.get(electronics);
       const second = await shop.get(electronics);
 
-      expect(first.json).toEqual({ products, page: 1, limit: 20, total: 3, pages: 1, generated_at: expect.any(String), source: 'database' });
+      expect(first.json).toEqual({
+        products,
+        page: 1,
+        limit: 20,
+        total: 3,
+        pages: 1,
+        generated_at: expect.any(String),
+        source: 'database',
+      });
       expect(second.json).toEqual({ ...first.json, source: 'cache' });
     });
 
@@ -170,7 +205,11 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
     it('queries the listings anew that a created product belongs to, and no others', async () => {
       const fitness = '/api/store/products?category=Fitness';
       for (const path of [electronics, fitness, '/api/store/products']) await shop.get(path);
-      const created = await shop.send('POST', '/api/store/products', { name: 'Smart Watch', category: 'Electronics', price: 299.99 });
+      const created = await shop.send('POST', '/api/store/products', {
+        name: 'Smart Watch',
+        category: 'Electronics',
+        price: 299.99,
+      });
 
       expect(created.status).toBe(201);
       expect(created.json).toEqual({
@@ -189,12 +228,15 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       expect([status, json]).toEqual([400, { error: 'Name is required' }]);
     });
 
-    it.each(['page=0', 'page=x', 'limit=0', 'limit=101', 'limit=1e1', 'category=a%00b', 'category=a&category=b'])('refuses %s', async (query) => {
-      const { status, json } = await shop.get(`/api/store/products?${query}`);
+    it.each(['page=0', 'page=x', 'limit=0', 'limit=101', 'limit=1e1', 'category=a%00b', 'category=a&category=b'])(
+      'refuses %s',
+      async (query) => {
+        const { status, json } = await shop.get(`/api/store/products?${query}`);
 
-      expect(status).toBe(400);
-      expect(json).toEqual({ error: expect.any(String) });
-    });
+        expect(status).toBe(400);
+        expect(json).toEqual({ error: expect.any(String) });
+      },
+    );
 
     it('counts hits and misses', async () => {
       const { hits, misses } = (await shop.get('/api/store/cache-stats')).json as { hits: number; misses: number };
@@ -245,9 +287,13 @@ describe('starting the shop', () => {
     [{ PORT: '70000' }, 'Expected PORT to be a port'],
     [{ HTTP_ADAPTER: 'koa' }, 'Expected HTTP_ADAPTER to be express or fastify'],
     [{ NODE_ENV: 'production', ADMIN_TOKEN: '' }, 'Set ADMIN_TOKEN'],
-  ])('refuses %j', async (settings, message) => {
-    await expect(startShop(settings)).rejects.toThrow(message);
-  }, startLimitMs);
+  ])(
+    'refuses %j',
+    async (settings, message) => {
+      await expect(startShop(settings)).rejects.toThrow(message);
+    },
+    startLimitMs,
+  );
 });
 
 interface Answer {
@@ -279,7 +325,11 @@ async function startShop(settings: Record<string, string>): Promise<Shop> {
   let errors = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
-  const url = await listening(child, () => output, () => errors);
+  const url = await listening(
+    child,
+    () => output,
+    () => errors,
+  );
 
   const send: Shop['send'] = async (method, path, body, headers = {}) => {
     const response = await fetch(url + path, {
@@ -314,6 +364,8 @@ function listening(child: ChildProcess, output: () => string, errors: () => stri
       const url = /listens on (http:\S+)/.exec(output())?.[1];
       if (url !== undefined) resolve(url);
     });
-    child.on('close', (code) => reject(new Error(`The shop ended with ${String(code)} before it listened:\n${output()}${errors()}`)));
+    child.on('close', (code) =>
+      reject(new Error(`The shop ended with ${String(code)} before it listened:\n${output()}${errors()}`)),
+    );
   });
 }

@@ -38,18 +38,25 @@ export function generatedApplication(nest: Nest, name: string, { withLibrary = t
     if (entry !== 'node_modules') cpSync(join(generated, entry), join(home, entry), { recursive: true });
   }
   const ending = nest === '12' ? '.js' : '';
-  const imports = ["import { CacheKitModule } from 'nestjs-cache-kit';", `import { PricesModule } from './prices${ending}';`];
+  const imports = [
+    "import { CacheKitModule } from 'nestjs-cache-kit';",
+    `import { PricesModule } from './prices${ending}';`,
+  ];
   const modules = ['CacheKitModule.forRoot()', 'PricesModule'];
   if (withLibrary) {
     imports.push("import { LibraryModule } from 'cache-kit-library';");
     modules.push('LibraryModule');
   }
-  edit(join(home, 'src/app.module.ts'), (text) => `${imports.join('\n')}\n${text.replace('imports: []', `imports: [${modules.join(', ')}]`)}`);
+  edit(
+    join(home, 'src/app.module.ts'),
+    (text) => `${imports.join('\n')}\n${text.replace('imports: []', `imports: [${modules.join(', ')}]`)}`,
+  );
   cpSync(join(additions, 'prices.ts'), join(home, 'src/prices.ts'));
   cpSync(join(additions, 'prices.spec.ts'), join(home, 'src/prices.spec.ts'));
   if (ending !== '') edit(join(home, 'src/prices.spec.ts'), (text) => text.replace('./prices', `./prices${ending}`));
   cpSync(join(additions, 'prices.e2e-spec.ts'), join(home, 'test/prices.e2e-spec.ts'));
-  if (ending !== '') edit(join(home, 'test/prices.e2e-spec.ts'), (text) => text.replace('/app.module', `/app.module${ending}`));
+  if (ending !== '')
+    edit(join(home, 'test/prices.e2e-spec.ts'), (text) => text.replace('/app.module', `/app.module${ending}`));
   return home;
 }
 
@@ -61,9 +68,17 @@ export function edit(file: string, change: (text: string) => string): void {
 }
 
 /** Runs a tool of the application to its end. @returns what it has printed @throws when it fails, with that */
-export async function runTool(home: string, tool: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
+export async function runTool(
+  home: string,
+  tool: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
   try {
-    const { stdout, stderr } = await run(join(home, 'node_modules/.bin', tool), args, { cwd: home, env: { ...process.env, ...env } });
+    const { stdout, stderr } = await run(join(home, 'node_modules/.bin', tool), args, {
+      cwd: home,
+      env: { ...process.env, ...env },
+    });
     return `${stdout}${stderr}`;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
@@ -78,7 +93,10 @@ export interface Served {
 
 /** Starts what was built, and waits until it listens, which it does on loopback. */
 export async function serve(home: string, file: string): Promise<Served> {
-  const served = spawn(process.execPath, ['--require', join(import.meta.dirname, 'fixture/loopback.cjs'), file], { cwd: home, stdio: ['ignore', 'pipe', 'pipe'] });
+  const served = spawn(process.execPath, ['--require', join(import.meta.dirname, 'fixture/loopback.cjs'), file], {
+    cwd: home,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let printed = '';
   served.stderr.on('data', (chunk: Buffer) => (printed += chunk.toString()));
   for await (const line of createInterface(served.stdout)) {

@@ -21,17 +21,34 @@ describe.each([
   });
 
   it('has none of the optional peers', () => {
-    const installed = [...readdirSync(join(home, 'node_modules')), ...readdirSync(join(home, 'node_modules/@nestjs')).map((name) => `@nestjs/${name}`)];
+    const installed = [
+      ...readdirSync(join(home, 'node_modules')),
+      ...readdirSync(join(home, 'node_modules/@nestjs')).map((name) => `@nestjs/${name}`),
+    ];
 
     expect(installed).toContain('nestjs-cache-kit');
-    expect(installed.filter((name) => ['ioredis', '@nestjs/config', '@nestjs/terminus', 'typeorm', 'drizzle-orm', 'prom-client', '@opentelemetry'].includes(name))).toEqual([]);
+    expect(
+      installed.filter((name) =>
+        [
+          'ioredis',
+          '@nestjs/config',
+          '@nestjs/terminus',
+          'typeorm',
+          'drizzle-orm',
+          'prom-client',
+          '@opentelemetry',
+        ].includes(name),
+      ),
+    ).toEqual([]);
   });
 
   it('compiles against the declarations of the kit, and these compile themselves', async () => {
     const complaints = await compile(home);
 
     // Declarations of other packages may name types that nobody installed: that is theirs.
-    expect(complaints.filter((line) => !line.includes('node_modules/') || line.includes('node_modules/nestjs-cache-kit/'))).toEqual([]);
+    expect(
+      complaints.filter((line) => !line.includes('node_modules/') || line.includes('node_modules/nestjs-cache-kit/')),
+    ).toEqual([]);
     expect(existsSync(join(home, 'out/app.module.js'))).toBe(true);
   });
 
@@ -59,7 +76,8 @@ describe.each([
     });
 
     it('answers a decorated method from the cache until it is invalidated', async () => {
-      const loads = async (): Promise<number> => ((await (await fetch(`${url}/products/1`)).json()) as { loads: number }).loads;
+      const loads = async (): Promise<number> =>
+        ((await (await fetch(`${url}/products/1`)).json()) as { loads: number }).loads;
 
       const before = [await loads(), await loads()];
       await fetch(`${url}/products/1/change`, { method: 'POST' });
@@ -97,6 +115,8 @@ describe.each([
 
 /** Compiles what is in `home` and gives the compiler's complaints. */
 async function compile(home: string): Promise<string[]> {
-  const answer = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], { cwd: home }).catch((error: unknown) => error);
+  const answer = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], {
+    cwd: home,
+  }).catch((error: unknown) => error);
   return (answer as { stdout: string }).stdout.split('\n').filter((line) => line.includes('error TS'));
 }

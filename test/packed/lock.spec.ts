@@ -12,7 +12,8 @@ describe('package-lock.json', () => {
   it('is complete, so that `npm ci` installs from it', async () => {
     const clone = join(work, 'clone');
     mkdirSync(clone);
-    for (const file of ['package.json', 'package-lock.json', '.npmrc', 'sample-app/package.json']) cpSync(join(root, file), join(clone, file));
+    for (const file of ['package.json', 'package-lock.json', '.npmrc', 'sample-app/package.json'])
+      cpSync(join(root, file), join(clone, file));
 
     const installed = run('npm', ['ci', '--dry-run', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: clone });
 
@@ -20,8 +21,12 @@ describe('package-lock.json', () => {
   });
 
   it('names no host to install from', () => {
-    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { resolved?: string }> };
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { resolved?: string }>;
+    };
 
-    expect(Object.values(packages).flatMap(({ resolved }) => (resolved?.includes('://') ? [resolved] : []))).toEqual([]);
+    expect(Object.values(packages).flatMap(({ resolved }) => (resolved?.includes('://') ? [resolved] : []))).toEqual(
+      [],
+    );
   });
 });

@@ -35,8 +35,14 @@ describe('an application of `nest new` of Nest 11', () => {
 describe('an application with Nest 11', () => {
   it.each([
     { name: 'node16', options: { module: 'node16', moduleResolution: 'node16' } },
-    { name: 'node10', options: { module: 'commonjs', moduleResolution: 'node10', resolvePackageJsonExports: undefined } },
-    { name: 'commonjs, and no resolution named', options: { module: 'commonjs', moduleResolution: undefined, resolvePackageJsonExports: undefined } },
+    {
+      name: 'node10',
+      options: { module: 'commonjs', moduleResolution: 'node10', resolvePackageJsonExports: undefined },
+    },
+    {
+      name: 'commonjs, and no resolution named',
+      options: { module: 'commonjs', moduleResolution: undefined, resolvePackageJsonExports: undefined },
+    },
   ])('builds with tsc and runs with module resolution $name', async ({ name, options }) => {
     const home = generatedApplication('11', name.replaceAll(/\W+/g, '-'));
     compileWith(home, options);

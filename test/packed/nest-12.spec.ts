@@ -21,7 +21,9 @@ describe('an application of `nest new` of Nest 12', () => {
   });
 
   it('passes its e2e tests, and those of its cache, as it was made', async () => {
-    expect(await runTool(home, 'vitest', ['run', '--config', './vitest.config.e2e.ts'], { NO_COLOR: '1' })).toMatch(/Tests +3 passed \(3\)/);
+    expect(await runTool(home, 'vitest', ['run', '--config', './vitest.config.e2e.ts'], { NO_COLOR: '1' })).toMatch(
+      /Tests +3 passed \(3\)/,
+    );
   });
 });
 
@@ -37,9 +39,13 @@ describe('an application with Nest 12', () => {
   // The library then gets a copy of Nest and of the kit that is not the tests' own.
   it('has one cache when Vitest inlines every package', async () => {
     const home = generatedApplication('12', 'inlined');
-    edit(join(home, 'vitest.config.e2e.ts'), (text) => text.replace('globals: true,', 'globals: true, server: { deps: { inline: true } },'));
+    edit(join(home, 'vitest.config.e2e.ts'), (text) =>
+      text.replace('globals: true,', 'globals: true, server: { deps: { inline: true } },'),
+    );
 
-    expect(await runTool(home, 'vitest', ['run', '--config', './vitest.config.e2e.ts'], { NO_COLOR: '1' })).toMatch(/Tests +3 passed \(3\)/);
+    expect(await runTool(home, 'vitest', ['run', '--config', './vitest.config.e2e.ts'], { NO_COLOR: '1' })).toMatch(
+      /Tests +3 passed \(3\)/,
+    );
   });
 
   // Jest cannot `require` Nest 12, so no library in CommonJS can be there.
@@ -60,6 +66,15 @@ const JEST = {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   transform: {
-    '\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript', decorators: true }, transform: { legacyDecorator: true, decoratorMetadata: true } }, module: { type: 'es6' } }],
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'es6' },
+      },
+    ],
   },
 };

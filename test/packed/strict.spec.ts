@@ -11,15 +11,42 @@ it('is built and runs with node_modules in which each package sees only what it 
   const home = join(work, 'strict');
   const generated = generatedApplication('12', 'for-strict');
   mkdirSync(home);
-  for (const entry of readdirSync(generated).filter((name) => name !== 'node_modules')) cpSync(join(generated, entry), join(home, entry), { recursive: true });
-  const { dependencies, ...manifest } = JSON.parse(readFileSync(join(generated, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
-  const ours = { 'nestjs-cache-kit': `file:${join(work, packed.filename)}`, 'cache-kit-library': `file:${join(import.meta.dirname, 'fixture/library')}` };
+  for (const entry of readdirSync(generated).filter((name) => name !== 'node_modules'))
+    cpSync(join(generated, entry), join(home, entry), { recursive: true });
+  const { dependencies, ...manifest } = JSON.parse(readFileSync(join(generated, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const ours = {
+    'nestjs-cache-kit': `file:${join(work, packed.filename)}`,
+    'cache-kit-library': `file:${join(import.meta.dirname, 'fixture/library')}`,
+  };
   const plain = Object.fromEntries(Object.entries(dependencies).filter(([name]) => !/swc|fastify/.test(name)));
-  writeFileSync(join(home, 'package.json'), JSON.stringify({ ...manifest, dependencies: { ...plain, ...ours }, devDependencies: { '@types/node': '^24.0.0', typescript: '^6.0.2' } }));
+  writeFileSync(
+    join(home, 'package.json'),
+    JSON.stringify({
+      ...manifest,
+      dependencies: { ...plain, ...ours },
+      devDependencies: { '@types/node': '^24.0.0', typescript: '^6.0.2' },
+    }),
+  );
 
-  await run('npm', ['install', '--install-strategy=linked', '--install-links', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock'], { cwd: home });
+  await run(
+    'npm',
+    [
+      'install',
+      '--install-strategy=linked',
+      '--install-links',
+      '--prefer-offline',
+      '--no-audit',
+      '--no-fund',
+      '--no-package-lock',
+    ],
+    { cwd: home },
+  );
   await runTool(home, 'tsc', ['-p', 'tsconfig.build.json', '--types', 'node']);
 
-  expect(readdirSync(join(home, 'node_modules')).filter((name) => name === 'iterare' || name === 'express')).toEqual([]);
+  expect(readdirSync(join(home, 'node_modules')).filter((name) => name === 'iterare' || name === 'express')).toEqual(
+    [],
+  );
   expect(await answersOf(home, 'dist/main.js')).toEqual(ONE_CACHE);
 });

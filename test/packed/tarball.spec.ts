@@ -10,7 +10,9 @@ const tarball = join(work, packed.filename);
 
 describe('the tarball', () => {
   it('holds what runs and what users read, and nothing else', () => {
-    const strangers = packed.files.map(({ path }) => path).filter((path) => !/^(dist\/|docs\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path));
+    const strangers = packed.files
+      .map(({ path }) => path)
+      .filter((path) => !/^(dist\/|docs\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path));
 
     expect(strangers).toEqual([]);
   });
@@ -24,16 +26,27 @@ describe('the tarball', () => {
   });
 
   it('is found in order by publint', async () => {
-    const { stdout } = await run(process.execPath, [join(root, 'node_modules/publint/src/cli.js'), 'run', '--strict', tarball], { cwd: root });
+    const { stdout } = await run(
+      process.execPath,
+      [join(root, 'node_modules/publint/src/cli.js'), 'run', '--strict', tarball],
+      { cwd: root },
+    );
 
     expect(stdout).toContain('All good!');
   });
 
   it('has the right types for every entry and every way to resolve it, as attw sees it', async () => {
-    const { stdout } = await run('npx', ['-y', '@arethetypeswrong/cli@0.18.5', '--format', 'json', tarball], { cwd: work, maxBuffer: 100_000_000 });
-    const { analysis } = JSON.parse(stdout) as { analysis: { entrypoints: Record<string, unknown>; problems: unknown[] } };
+    const { stdout } = await run('npx', ['-y', '@arethetypeswrong/cli@0.18.5', '--format', 'json', tarball], {
+      cwd: work,
+      maxBuffer: 100_000_000,
+    });
+    const { analysis } = JSON.parse(stdout) as {
+      analysis: { entrypoints: Record<string, unknown>; problems: unknown[] };
+    };
 
-    expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining(['.', './config', './redis', './testing']));
+    expect(Object.keys(analysis.entrypoints)).toEqual(
+      expect.arrayContaining(['.', './config', './redis', './testing']),
+    );
     expect(analysis.problems).toEqual([]);
   });
 });

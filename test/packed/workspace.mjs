@@ -20,7 +20,9 @@ const TOOLS = {
 export default async function setUp() {
   const work = mkdtempSync(join(tmpdir(), 'cache-kit-packed-'));
   process.env.PACKED_WORK = work;
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], { cwd: root });
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', work], {
+    cwd: root,
+  });
   writeFileSync(join(work, 'pack.json'), stdout);
   const [{ filename }] = JSON.parse(stdout);
   await Promise.all(['11', '12'].map((nest) => generate(work, nest, join(work, filename))));
@@ -32,8 +34,18 @@ export function tearDown() {
 
 async function generate(work, nest, tarball) {
   const name = `nest-${nest}`;
-  await run('npx', ['-y', `@nestjs/cli@${nest}`, 'new', name, '--skip-git', '--skip-install', '--package-manager', 'npm'], { cwd: work });
+  await run(
+    'npx',
+    ['-y', `@nestjs/cli@${nest}`, 'new', name, '--skip-git', '--skip-install', '--package-manager', 'npm'],
+    { cwd: work },
+  );
   const home = join(work, name);
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', tarball, ...TOOLS[nest]], { cwd: home });
-  cpSync(join(import.meta.dirname, 'fixture/library'), join(home, 'node_modules/cache-kit-library'), { recursive: true });
+  await run(
+    'npm',
+    ['install', '--prefer-offline', '--no-audit', '--no-fund', '--no-package-lock', tarball, ...TOOLS[nest]],
+    { cwd: home },
+  );
+  cpSync(join(import.meta.dirname, 'fixture/library'), join(home, 'node_modules/cache-kit-library'), {
+    recursive: true,
+  });
 }

@@ -27,18 +27,36 @@ afterAll(() => server.stop());
 
 /** Loads many keys at once, in a process of its own. */
 async function burst(order: Partial<BurstOrder>): Promise<BurstOutcome> {
-  const whole: BurstOrder = { url: server.url, name: `burst-${++caches}`, count: MANY, before: 'nothing', computesTags: false, ...order };
-  const loader = ['--disable-warning=ExperimentalWarning', '--import', join(import.meta.dirname, '../simulation/typescript.mjs')];
-  const { stdout } = await promisify(execFile)(process.execPath, [...loader, join(import.meta.dirname, 'bursts.worker.ts'), JSON.stringify(whole)]);
+  const whole: BurstOrder = {
+    url: server.url,
+    name: `burst-${++caches}`,
+    count: MANY,
+    before: 'nothing',
+    computesTags: false,
+    ...order,
+  };
+  const loader = [
+    '--disable-warning=ExperimentalWarning',
+    '--import',
+    join(import.meta.dirname, '../simulation/typescript.mjs'),
+  ];
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...loader,
+    join(import.meta.dirname, 'bursts.worker.ts'),
+    JSON.stringify(whole),
+  ]);
   return JSON.parse(stdout) as BurstOutcome;
 }
 
 describe('a burst of cold loads', () => {
-  it.each(['nothing', 'clear', 'clear by another process', 'forget scripts'] as const)('is stored whole, before it: %s (fault 28)', async (before) => {
-    const { isRight, stored, errors } = await burst({ before });
+  it.each(['nothing', 'clear', 'clear by another process', 'forget scripts'] as const)(
+    'is stored whole, before it: %s (fault 28)',
+    async (before) => {
+      const { isRight, stored, errors } = await burst({ before });
 
-    expect({ isRight, stored, errors }).toEqual({ isRight: true, stored: MANY, errors: [] });
-  });
+      expect({ isRight, stored, errors }).toEqual({ isRight: true, stored: MANY, errors: [] });
+    },
+  );
 
   it('is stored whole where the tags are computed (fault 28)', async () => {
     const { isRight, stored, tagged, errors } = await burst({ computesTags: true });
@@ -68,7 +86,8 @@ describe('a burst of other calls', () => {
   it.each(CALLS)('of %s takes few writes (fault 28)', async (_, call) => {
     const { cache, errors } = await open({ url: server.url }, { name: `burst-${++caches}` });
     const raw = rawClient(server);
-    const readsOf = async (): Promise<number> => Number(/total_reads_processed:(\d+)/.exec(await raw.info('stats'))?.[1]);
+    const readsOf = async (): Promise<number> =>
+      Number(/total_reads_processed:(\d+)/.exec(await raw.info('stats'))?.[1]);
     const before = await readsOf();
 
     await call(cache);

@@ -38,15 +38,22 @@ const errors: string[] = [];
 // Its output is read as JSON.
 Logger.overrideLogger(['warn', 'error']);
 const raw = new Redis(url);
-const open = (): Promise<CacheService> => createCache({ backend: 'redis', redis: { url }, name, onError: (error) => errors.push(error.message) });
+const open = (): Promise<CacheService> =>
+  createCache({ backend: 'redis', redis: { url }, name, onError: (error) => errors.push(error.message) });
 const [cache, other] = [await open(), await open()];
 
-const loadAll = (): Promise<number[]> => Promise.all(keys.map((key, i) => cache.getOrSet(key, async () => i, computesTags ? { tags: (value: number) => [`t${value % TAGS}`] } : {})));
+const loadAll = (): Promise<number[]> =>
+  Promise.all(
+    keys.map((key, i) =>
+      cache.getOrSet(key, async () => i, computesTags ? { tags: (value: number) => [`t${value % TAGS}`] } : {}),
+    ),
+  );
 
 /** How many of the values are stored: all that will be. */
 async function stored(): Promise<number> {
   let found = 0;
-  const areAll = async (): Promise<boolean> => (found = [...(await cache.getMany<number>(keys))].filter(([key, value]) => key === `k${value}`).length) === count;
+  const areAll = async (): Promise<boolean> =>
+    (found = [...(await cache.getMany<number>(keys))].filter(([key, value]) => key === `k${value}`).length) === count;
   await until(areAll, 5_000, () => '').catch(() => undefined);
   return found;
 }
@@ -68,6 +75,13 @@ const readsBefore = await readsOf();
 const values = await loadAll();
 const reads = (await readsOf()) - readsBefore;
 const scripts = Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info('commandstats'))?.[1] ?? 0);
-const outcome: BurstOutcome = { isRight: values.every((value, i) => value === i), stored: await stored(), tagged: computesTags ? await cache.invalidateTags(['t7']) : 0, errors, scripts, reads };
+const outcome: BurstOutcome = {
+  isRight: values.every((value, i) => value === i),
+  stored: await stored(),
+  tagged: computesTags ? await cache.invalidateTags(['t7']) : 0,
+  errors,
+  scripts,
+  reads,
+};
 console.log(JSON.stringify(outcome));
 await Promise.all([cache.close(), other.close(), raw.quit()]);

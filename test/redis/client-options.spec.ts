@@ -16,7 +16,13 @@ endWhatTestsOpened();
 
 /** What each kind of call answers. */
 async function answersOf(cache: CacheService): Promise<object> {
-  await cache.setMany([['a', 1], ['b', 2]], { ttl: '1m', tags: ['t', 'u'], namespace: 'n' });
+  await cache.setMany(
+    [
+      ['a', 1],
+      ['b', 2],
+    ],
+    { ttl: '1m', tags: ['t', 'u'], namespace: 'n' },
+  );
   await cache.set('c', 3, { ttl: '1m', tags: ['u'] });
   return {
     read: [...(await cache.getMany(['a', 'b'], { namespace: 'n' })).values(), await cache.get('c')],
@@ -28,7 +34,14 @@ async function answersOf(cache: CacheService): Promise<object> {
   };
 }
 
-const RIGHT = { read: [1, 2, 3], loaded: [4, 4], entries: 4, touched: true, invalidated: [3, 1], after: [undefined, undefined] };
+const RIGHT = {
+  read: [1, 2, 3],
+  loaded: [4, 4],
+  entries: 4,
+  touched: true,
+  invalidated: [3, 1],
+  after: [undefined, undefined],
+};
 
 const OPTIONS: readonly object[] = [
   {},
@@ -62,29 +75,38 @@ function handed<Client extends Redis | Cluster>(client: Client): { client: Clien
   return { client };
 }
 
-describe.each([['redis', open], ['hybrid', openHybrid]] as const)('%s', (_, opened) => {
-  it.each(OPTIONS)('works with the options %j of ioredis, its own and those of a handed client (fault 16)', async (options) => {
-    const [first, second] = await Promise.all([kept(startRedis()), kept(startRedis())]);
+describe.each([
+  ['redis', open],
+  ['hybrid', openHybrid],
+] as const)('%s', (_, opened) => {
+  it.each(OPTIONS)(
+    'works with the options %j of ioredis, its own and those of a handed client (fault 16)',
+    async (options) => {
+      const [first, second] = await Promise.all([kept(startRedis()), kept(startRedis())]);
 
-    const own = await opened({ url: first.url, options });
-    const theirs = await opened(handed(new Redis(second.url, options)));
+      const own = await opened({ url: first.url, options });
+      const theirs = await opened(handed(new Redis(second.url, options)));
 
-    expect(await answersOf(own.cache)).toEqual(RIGHT);
-    expect(await answersOf(theirs.cache)).toEqual(RIGHT);
-  });
+      expect(await answersOf(own.cache)).toEqual(RIGHT);
+      expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+    },
+  );
 });
 
 describe('in a cluster', () => {
-  it.each(CLUSTER_OPTIONS)('works with the options %j of ioredis, its own and those of a handed client (fault 16)', async (options) => {
-    const { urls } = await kept(startCluster());
+  it.each(CLUSTER_OPTIONS)(
+    'works with the options %j of ioredis, its own and those of a handed client (fault 16)',
+    async (options) => {
+      const { urls } = await kept(startCluster());
 
-    const own = await openHybrid({ cluster: { nodes: urls, options }, commandTimeout: '5s' });
-    const answers = await answersOf(own.cache);
-    const theirs = await openHybrid({ ...handed(new Cluster(urls, options)), commandTimeout: '5s' });
+      const own = await openHybrid({ cluster: { nodes: urls, options }, commandTimeout: '5s' });
+      const answers = await answersOf(own.cache);
+      const theirs = await openHybrid({ ...handed(new Cluster(urls, options)), commandTimeout: '5s' });
 
-    expect(answers).toEqual(RIGHT);
-    expect(await answersOf(theirs.cache)).toEqual(RIGHT);
-  });
+      expect(answers).toEqual(RIGHT);
+      expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+    },
+  );
 });
 
 describe('an address', () => {
@@ -125,6 +147,8 @@ describe('a handed client', () => {
   it('that monitors is refused at start (fault 16)', async () => {
     const { url } = await kept(startRedis());
 
-    await expect(open(handed(new Redis(url, { monitor: true })))).rejects.toThrow(/Expected no `monitor` in the options of `redis.client`/);
+    await expect(open(handed(new Redis(url, { monitor: true })))).rejects.toThrow(
+      /Expected no `monitor` in the options of `redis.client`/,
+    );
   });
 });

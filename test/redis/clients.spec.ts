@@ -49,7 +49,11 @@ it('is tried with the major of ioredis that REDIS_CLIENT_MAJOR names', async () 
   const script = `const { Redis } = await import('ioredis'); console.log('replyMapping' in new Redis({ lazyConnect: true }).options);`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
 
-  expect([knowsResp3(redis(Redis)), stdout.trim(), knowsResp3(redis(Redis5))]).toEqual([major === '6', String(major === '6'), false]);
+  expect([knowsResp3(redis(Redis)), stdout.trim(), knowsResp3(redis(Redis5))]).toEqual([
+    major === '6',
+    String(major === '6'),
+    false,
+  ]);
 });
 
 const standalone: [name: string, open: () => RedisClient][] = [
@@ -68,7 +72,11 @@ function opened(open: () => RedisClient): { client: RedisClient } {
   beforeAll(async () => {
     given.client = open();
     if (given.client.status === 'wait') await (given.client as Redis).connect();
-    await until(async () => given.client.status === 'ready', 20_000, () => 'The client never came up.');
+    await until(
+      async () => given.client.status === 'ready',
+      20_000,
+      () => 'The client never came up.',
+    );
   });
   return given;
 }
@@ -81,8 +89,16 @@ describe.each(standalone)('the adapter with a client %s', (name, open) => {
     `RedisAdapter (a client ${name})`,
     async (context) => {
       const clock = new SystemClock();
-      const options = readRedis({ client: given.client, keyPrefix: `${name.replaceAll(' ', '-')}-${++caches}`, commandTimeout: '5s' });
-      return { adapter: await upAtLast(await openRedisAdapter(options, createEntryCodec({}), { ...context, clock })), clock, pass: (ms) => sleep(ms) };
+      const options = readRedis({
+        client: given.client,
+        keyPrefix: `${name.replaceAll(' ', '-')}-${++caches}`,
+        commandTimeout: '5s',
+      });
+      return {
+        adapter: await upAtLast(await openRedisAdapter(options, createEntryCodec({}), { ...context, clock })),
+        clock,
+        pass: (ms) => sleep(ms),
+      };
     },
     { usageLagMs: 100 },
   );
@@ -97,13 +113,21 @@ describe.each([...standalone, ...ofCluster])('a client %s', (name, open) => {
     const [one, other] = await Promise.all([createCache(options), createCache(options)]);
     const see = async (value: string): Promise<void> => {
       await one.set('k', value, { tags: ['t'] });
-      await until(async () => (await other.get('k')) === value, 5_000, () => `The other cache never saw ${value}.`);
+      await until(
+        async () => (await other.get('k')) === value,
+        5_000,
+        () => `The other cache never saw ${value}.`,
+      );
     };
 
     await see('a');
     await see('b');
     await one.invalidateTags(['t']);
-    await until(async () => !(await other.has('k')), 5_000, () => 'The other cache never lost the value.');
+    await until(
+      async () => !(await other.has('k')),
+      5_000,
+      () => 'The other cache never lost the value.',
+    );
 
     expect((await other.getStats()).coherence?.mode).toBe('tracking');
     await Promise.all([one.close(), other.close()]);

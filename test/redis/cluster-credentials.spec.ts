@@ -11,7 +11,10 @@ it('uses the credentials of one node for those that are not named, and for a pro
   const cluster = await kept(startCluster());
   for (const node of cluster.nodes) await rawClient(node).config('SET', 'masterauth', 'pw', 'requirepass', 'pw');
   const [first, second, , , replica] = cluster.nodes;
-  const { cache } = await open({ url: `redis://:pw@127.0.0.1:${first!.port},127.0.0.1:${second!.port}`, commandTimeout: '1s' });
+  const { cache } = await open({
+    url: `redis://:pw@127.0.0.1:${first!.port},127.0.0.1:${second!.port}`,
+    commandTimeout: '1s',
+  });
   const keys = times(60, (i) => `k${i}`);
   const areServed = async (): Promise<boolean> => {
     await cache.setMany(keys.map((key) => [key, key])).catch(() => undefined);
@@ -20,7 +23,11 @@ it('uses the credentials of one node for those that are not named, and for a pro
 
   const before = await areServed();
   second!.kill('SIGKILL');
-  await until(async () => (await rawClient(replica!, 'pw').info('replication')).includes('role:master'), 15_000, () => 'No replica was promoted.');
+  await until(
+    async () => (await rawClient(replica!, 'pw').info('replication')).includes('role:master'),
+    15_000,
+    () => 'No replica was promoted.',
+  );
   await until(areServed, 15_000, () => 'The promoted replica serves nothing.');
 
   expect(before).toBe(true);

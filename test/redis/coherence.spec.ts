@@ -31,7 +31,11 @@ async function untilNear(cache: CacheService, key: string, withinMs = SOON_MS): 
 async function untilSeen(cache: CacheService, key: string, value: unknown): Promise<number> {
   let seen: unknown;
   const isSo = async (): Promise<boolean> => Object.is((seen = await cache.get(key)), value);
-  return (await timed(() => until(isSo, SOON_MS, () => `\`${key}\` was ${String(seen)}, not ${String(value)}, for ${SOON_MS} ms.`))).tookMs;
+  return (
+    await timed(() =>
+      until(isSo, SOON_MS, () => `\`${key}\` was ${String(seen)}, not ${String(value)}, for ${SOON_MS} ms.`),
+    )
+  ).tookMs;
 }
 
 async function coherenceOf(cache: CacheService) {
@@ -41,11 +45,15 @@ async function coherenceOf(cache: CacheService) {
 /** How many commands the server has run with which entries are read. Beats come by themselves, several times a second. */
 async function readsOf({ port }: RedisServer): Promise<number> {
   const stats = await rawClient({ port }).info('commandstats');
-  return [...stats.matchAll(/^cmdstat_(?:mget|hmget|getrange):calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+  return [...stats.matchAll(/^cmdstat_(?:mget|hmget|getrange):calls=(\d+)/gm)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0,
+  );
 }
 
 /** What docs/redis.md and docs/hybrid.md ask for. */
-const RIGHTS = '+@read +@write +@scripting +@connection +publish +subscribe +info +time resetchannels &cache-kit:* &__redis__:invalidate';
+const RIGHTS =
+  '+@read +@write +@scripting +@connection +publish +subscribe +info +time resetchannels &cache-kit:* &__redis__:invalidate';
 
 /** A user who has these rights, but for `denied`. */
 async function withUser(denied: string): Promise<{ server: RedisServer; options: object }> {
@@ -57,11 +65,21 @@ async function withUser(denied: string): Promise<{ server: RedisServer; options:
 const AS_USER = { username: 'kit', password: 'pw' };
 
 async function addUser(server: RedisServer, rights: string): Promise<void> {
-  await rawClient(server).call('ACL', 'SETUSER', 'kit', 'on', '>pw', '~cache-kit:*', ...rights.split(' ').filter(Boolean));
+  await rawClient(server).call(
+    'ACL',
+    'SETUSER',
+    'kit',
+    'on',
+    '>pw',
+    '~cache-kit:*',
+    ...rights.split(' ').filter(Boolean),
+  );
 }
 
 describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => {
-  async function pair(options: HybridRedisOptions = {}): Promise<{ server: RedisServer; mine: CacheService; other: CacheService }> {
+  async function pair(
+    options: HybridRedisOptions = {},
+  ): Promise<{ server: RedisServer; mine: CacheService; other: CacheService }> {
     const server = await kept(startRedis());
     const [mine, other] = await Promise.all(times(2, () => openHybrid({ url: server.url, coherence, ...options })));
     return { server, mine: (mine as { cache: CacheService }).cache, other: (other as { cache: CacheService }).cache };
@@ -110,12 +128,20 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     for (let i = 0; i < 5; i++) await own.get('k');
 
     await others.invalidatePattern('k');
-    await until(async () => (await own.get('k')) === undefined, SOON_MS, () => 'The entry is still there.');
+    await until(
+      async () => (await own.get('k')) === undefined,
+      SOON_MS,
+      () => 'The entry is still there.',
+    );
     await own.set('k', 'old');
     for (let i = 0; i < 5; i++) await own.get('k');
     await other.invalidateNamespace('n');
 
-    await until(async () => (await own.get('k')) === undefined, SOON_MS, () => 'The entry is still there.');
+    await until(
+      async () => (await own.get('k')) === undefined,
+      SOON_MS,
+      () => 'The entry is still there.',
+    );
   });
 
   it('are not used while the server is silent, and are again when it speaks', async () => {
@@ -129,7 +155,11 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     server.resume();
 
     expect(silent).toBeUndefined();
-    await until(async () => (await mine.getStats()).status === 'up', SOON_MS, () => 'The cache did not recover.');
+    await until(
+      async () => (await mine.getStats()).status === 'up',
+      SOON_MS,
+      () => 'The cache did not recover.',
+    );
     await untilNear(mine, 'k');
   });
 
@@ -140,7 +170,11 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     const admin = rawClient(server);
 
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await until(async () => (await near(mine)).entries === 0, SOON_MS, () => 'The copies were kept.');
+    await until(
+      async () => (await near(mine)).entries === 0,
+      SOON_MS,
+      () => 'The copies were kept.',
+    );
 
     await untilNear(mine, 'k');
   });
@@ -152,7 +186,11 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     await cache.set('k', 'nowhere');
 
     await server.restart();
-    await until(async () => (await cache.getStats()).status === 'up', 5_000, () => 'The cache did not find the server.');
+    await until(
+      async () => (await cache.getStats()).status === 'up',
+      5_000,
+      () => 'The cache did not find the server.',
+    );
     await cache.set('k', 'v');
 
     await untilNear(cache, 'k');
@@ -195,9 +233,15 @@ describe('tracking', () => {
   it('listens to every master of a cluster', async () => {
     const cluster = await kept(startCluster());
     const redis = { cluster: { nodes: cluster.urls } };
-    const [mine, other] = (await Promise.all([openHybrid(redis), openHybrid(redis)])).map(({ cache }) => cache) as [CacheService, CacheService];
+    const [mine, other] = (await Promise.all([openHybrid(redis), openHybrid(redis)])).map(({ cache }) => cache) as [
+      CacheService,
+      CacheService,
+    ];
     const keys = times(60, (i) => `k${i}`);
-    await mine.setMany(keys.map((key) => [key, 'old'] as const), { tags: ['t'] });
+    await mine.setMany(
+      keys.map((key) => [key, 'old'] as const),
+      { tags: ['t'] },
+    );
     for (const key of keys) await untilNear(mine, key);
 
     await other.setMany(keys.map((key) => [key, 'new'] as const));
@@ -211,32 +255,49 @@ describe('the way that is taken', () => {
     const { server, options } = await withUser('');
     const { cache } = await openHybrid({ url: server.url, options });
 
-    expect(await coherenceOf(cache)).toEqual({ mode: 'tracking', reason: 'The server tells of every change by itself.', isProven: true });
+    expect(await coherenceOf(cache)).toEqual({
+      mode: 'tracking',
+      reason: 'The server tells of every change by itself.',
+      isProven: true,
+    });
   });
 
   it('is the bus where tracking is not allowed, and says why', async () => {
     const { server, options } = await withUser('-client|tracking');
     const { cache: mine } = await openHybrid({ url: server.url, options });
     const { cache: other } = await openHybrid({ url: server.url, options });
-    await until(async () => (await coherenceOf(mine))?.isProven === true, 2 * SOON_MS, () => 'Nothing was proven.');
+    await until(
+      async () => (await coherenceOf(mine))?.isProven === true,
+      2 * SOON_MS,
+      () => 'Nothing was proven.',
+    );
     await mine.set('k', 'old');
     await untilNear(mine, 'k');
 
     await other.set('k', 'new');
 
     expect(await untilSeen(mine, 'k', 'new')).toBeLessThan(500);
-    expect(await coherenceOf(mine)).toMatchObject({ mode: 'bus', reason: expect.stringMatching(/^The server allows no tracking: NOPERM/) });
+    expect(await coherenceOf(mine)).toMatchObject({
+      mode: 'bus',
+      reason: expect.stringMatching(/^The server allows no tracking: NOPERM/),
+    });
   });
 
   it('is the bus in every process where each master of a cluster refuses tracking (fault 24)', async () => {
     const cluster = await kept(startCluster());
-    for (const node of cluster.nodes) await addUser(node, `${RIGHTS} +cluster +spublish +ssubscribe +readonly -client|tracking`);
+    for (const node of cluster.nodes)
+      await addUser(node, `${RIGHTS} +cluster +spublish +ssubscribe +readonly -client|tracking`);
     const redis = { cluster: { nodes: cluster.urls }, options: AS_USER, maxStaleness: '10s' } as const;
     const caches = (await Promise.all(times(12, () => openHybrid(redis)))).map(({ cache }) => cache);
     const [mine, other] = caches as [CacheService, CacheService];
-    const modes = async (): Promise<unknown[]> => Promise.all(caches.map(async (cache) => (await coherenceOf(cache))?.mode));
+    const modes = async (): Promise<unknown[]> =>
+      Promise.all(caches.map(async (cache) => (await coherenceOf(cache))?.mode));
     // Until it is known that all publish, no copy lasts longer than the bound.
-    await until(async () => (await coherenceOf(mine))?.isProven === true, 5 * SOON_MS, () => 'Nothing was proven.');
+    await until(
+      async () => (await coherenceOf(mine))?.isProven === true,
+      5 * SOON_MS,
+      () => 'Nothing was proven.',
+    );
 
     const keys = times(40, (i) => `k${i}`);
     await mine.setMany(keys.map((key) => [key, 'old'] as const));
@@ -244,26 +305,34 @@ describe('the way that is taken', () => {
     await other.setMany(keys.map((key) => [key, 'new'] as const));
 
     for (const key of keys) await untilSeen(mine, key, 'new');
-    await until(async () => (await modes()).every((mode) => mode === 'bus'), SOON_MS, () => 'Some process takes another way.');
+    await until(
+      async () => (await modes()).every((mode) => mode === 'bus'),
+      SOON_MS,
+      () => 'Some process takes another way.',
+    );
   });
 
-  it.each(['-client|tracking -subscribe', '-client|tracking -publish'])('is a time limit where neither is allowed: %s', async (denied) => {
-    const { server, options } = await withUser(denied);
-    const redis = { url: server.url, options, maxStaleness: '400ms' } as const;
-    const { cache: mine } = await openHybrid(redis);
-    const { cache: other } = await openHybrid(redis);
-    await mine.set('k', 'old');
-    await other.set('k', 'old');
-    await untilNear(mine, 'k');
+  it.each(['-client|tracking -subscribe', '-client|tracking -publish'])(
+    'is a time limit where neither is allowed: %s',
+    async (denied) => {
+      const { server, options } = await withUser(denied);
+      const redis = { url: server.url, options, maxStaleness: '400ms' } as const;
+      const { cache: mine } = await openHybrid(redis);
+      const { cache: other } = await openHybrid(redis);
+      await mine.set('k', 'old');
+      await other.set('k', 'old');
+      await untilNear(mine, 'k');
 
-    await other.set('k', 'new');
-    const acknowledgedMs = performance.now();
-    let oldUntilMs = acknowledgedMs;
-    for (let startedMs = acknowledgedMs; (await mine.get('k')) === 'old'; startedMs = performance.now()) oldUntilMs = startedMs;
+      await other.set('k', 'new');
+      const acknowledgedMs = performance.now();
+      let oldUntilMs = acknowledgedMs;
+      for (let startedMs = acknowledgedMs; (await mine.get('k')) === 'old'; startedMs = performance.now())
+        oldUntilMs = startedMs;
 
-    expect(oldUntilMs - acknowledgedMs).toBeLessThanOrEqual(400);
-    expect(await coherenceOf(mine)).toMatchObject({ mode: 'ttl', isProven: true });
-  });
+      expect(oldUntilMs - acknowledgedMs).toBeLessThanOrEqual(400);
+      expect(await coherenceOf(mine)).toMatchObject({ mode: 'ttl', isProven: true });
+    },
+  );
 });
 
 describe('processes of one cache in different ways', () => {
@@ -271,7 +340,12 @@ describe('processes of one cache in different ways', () => {
   async function oldFor(cache: CacheService, key: string, old: unknown): Promise<number> {
     const acknowledgedMs = performance.now();
     let oldUntilMs = acknowledgedMs;
-    for (let startedMs = acknowledgedMs; (await cache.get(key)) === old && startedMs < acknowledgedMs + 5_000; startedMs = performance.now()) oldUntilMs = startedMs;
+    for (
+      let startedMs = acknowledgedMs;
+      (await cache.get(key)) === old && startedMs < acknowledgedMs + 5_000;
+      startedMs = performance.now()
+    )
+      oldUntilMs = startedMs;
     return oldUntilMs - acknowledgedMs;
   }
 
@@ -303,7 +377,12 @@ describe('processes of one cache in different ways', () => {
 
     // At first nobody knows of the other, then everybody does.
     for (const isKnown of [false, true]) {
-      if (isKnown) await until(async () => (await reader.getStats()).status === 'up', 2 * SOON_MS, () => 'Nothing was proven.');
+      if (isKnown)
+        await until(
+          async () => (await reader.getStats()).status === 'up',
+          2 * SOON_MS,
+          () => 'Nothing was proven.',
+        );
       ages.push(...(await agesOfCopies(reader, writer, 5)));
     }
 
@@ -314,23 +393,42 @@ describe('processes of one cache in different ways', () => {
     const server = await kept(startRedis());
     await addUser(server, `${RIGHTS} -publish`);
     const { cache: reader } = await openHybrid({ url: server.url, coherence: 'bus' });
-    await until(async () => (await reader.getStats()).status === 'up', 2 * SOON_MS, () => 'Nothing was proven.');
+    await until(
+      async () => (await reader.getStats()).status === 'up',
+      2 * SOON_MS,
+      () => 'Nothing was proven.',
+    );
     const { cache: writer } = await openHybrid({ url: server.url, options: AS_USER });
 
     const ages = await agesOfCopies(reader, writer, 3);
 
     expect(Math.max(...ages)).toBeLessThanOrEqual(1_000);
-    expect(await reader.getStats()).toMatchObject({ status: 'degraded', coherence: { mode: 'bus', isProven: false, reason: expect.stringMatching(/known to publish/) } });
+    expect(await reader.getStats()).toMatchObject({
+      status: 'degraded',
+      coherence: { mode: 'bus', isProven: false, reason: expect.stringMatching(/known to publish/) },
+    });
   });
 
   it('take the better way again where it was refused for a moment only (fault 23)', async () => {
     const { server, options } = await withUser('-client|tracking');
     const { cache } = await openHybrid({ url: server.url, options });
-    await until(async () => (await coherenceOf(cache))?.mode === 'bus', SOON_MS, () => 'The refusal was not heard.');
+    await until(
+      async () => (await coherenceOf(cache))?.mode === 'bus',
+      SOON_MS,
+      () => 'The refusal was not heard.',
+    );
 
     await addUser(server, '+client|tracking');
 
-    await until(async () => (await coherenceOf(cache))?.mode === 'tracking', 10_000, () => 'Tracking was not tried again.');
-    await until(async () => (await cache.getStats()).status === 'up', SOON_MS, () => 'Nothing was proven.');
+    await until(
+      async () => (await coherenceOf(cache))?.mode === 'tracking',
+      10_000,
+      () => 'Tracking was not tried again.',
+    );
+    await until(
+      async () => (await cache.getStats()).status === 'up',
+      SOON_MS,
+      () => 'Nothing was proven.',
+    );
   });
 });

@@ -9,7 +9,8 @@ let others: CacheService;
 
 beforeAll(async () => {
   server = await startRedis();
-  const open = (): Promise<CacheService> => createCache({ backend: 'redis', redis: { url: server.url, commandTimeout: '5s' } });
+  const open = (): Promise<CacheService> =>
+    createCache({ backend: 'redis', redis: { url: server.url, commandTimeout: '5s' } });
   [mine, others] = await Promise.all([open(), open()]);
 });
 
@@ -21,7 +22,10 @@ afterAll(async () => {
 describe('a set that is sent anew, because another process has invalidated one of its tags', () => {
   it('brings nothing back that was invalidated by another of its tags meanwhile', async () => {
     for (let round = 0; round < 50; round++) {
-      await mine.setMany(Array.from({ length: 300 }, (_, i) => [`old-${i}`, round] as const), { tags: ['x'] });
+      await mine.setMany(
+        Array.from({ length: 300 }, (_, i) => [`old-${i}`, round] as const),
+        { tags: ['x'] },
+      );
       await mine.set('warm', round, { tags: ['x', 'y'] });
       await others.invalidateTags(['y']);
 

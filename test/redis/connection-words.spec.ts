@@ -29,7 +29,10 @@ type RedisSection = NonNullable<CacheKitOptions['redis']>;
 let lines: string[] = [];
 beforeEach(() => {
   lines = [];
-  for (const level of ['log', 'warn', 'error'] as const) jest.spyOn(Logger.prototype, level).mockImplementation((line: unknown) => void lines.push(`${level}: ${String(line)}`));
+  for (const level of ['log', 'warn', 'error'] as const)
+    jest
+      .spyOn(Logger.prototype, level)
+      .mockImplementation((line: unknown) => void lines.push(`${level}: ${String(line)}`));
   // ioredis prints that a password was not needed.
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
 });
@@ -39,7 +42,25 @@ const directory = mkdtempSync(join(tmpdir(), 'cache-kit-tls-'));
 let identity: { readonly key: Buffer; readonly cert: Buffer };
 beforeAll(() => {
   const files = { key: join(directory, 'key.pem'), cert: join(directory, 'cert.pem') };
-  execFileSync('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', files.key, '-out', files.cert, '-days', '2', '-subj', '/CN=localhost'], { stdio: 'ignore' });
+  execFileSync(
+    'openssl',
+    [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-keyout',
+      files.key,
+      '-out',
+      files.cert,
+      '-days',
+      '2',
+      '-subj',
+      '/CN=localhost',
+    ],
+    { stdio: 'ignore' },
+  );
   identity = { key: readFileSync(files.key), cert: readFileSync(files.cert) };
 });
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -70,28 +91,107 @@ async function openLogging(redis: RedisSection, backend: 'redis' | 'hybrid' = 'r
 }
 
 async function untilLines(count: number): Promise<void> {
-  await until(async () => lines.length >= count, 15_000, () => `There were ${lines.length} lines, not ${count}: ${lines.join('\n')}`);
+  await until(
+    async () => lines.length >= count,
+    15_000,
+    () => `There were ${lines.length} lines, not ${count}: ${lines.join('\n')}`,
+  );
 }
 
 type Case = readonly [what: string, start: () => Promise<RedisSection>, expected: RegExp];
 
 const CASES: readonly Case[] = [
-  ['nothing that listens', async () => ({ url: `redis://u:${SECRET}@127.0.0.1:${await freePort()}/3` }), /^warn: Redis at redis:\/\/127\.0\.0\.1:\d+\/3 cannot be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Nothing listens there/],
-  ['no such host', async () => ({ url: `redis://u:${SECRET}@no-such-host.invalid` }), /^(error|warn): Redis at redis:\/\/no-such-host\.invalid:6379\/0 cannot be found/],
-  ['another password', async () => ({ url: `redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }), /^error: Redis at .* refuses the password \(WRONGPASS\)\. Check user and password/],
-  ['a password that is missing', async () => ({ url: (await withPassword(SECRET)).url }), /^error: Redis at .* asks for a password \(NOAUTH\), and got none\. Write it in the URL/],
-  ['too few rights', async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withUser('~other:*', '+@all')).port}` }), /^error: Redis at .* refuses what a cache does \(NOPERM .*\)\. Give its user the rights/],
-  ['a plain server for TLS', async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}` }), /^warn: Redis at rediss:.* does not answer \(.*\)\. Where that port does not speak TLS, write redis:/],
-  ['TLS for a plain connection', async () => ({ url: `redis://:${SECRET}@127.0.0.1:${await listening(createTlsServer(identity))}` }), /^(warn|error): Redis at redis:.*(Where that port speaks TLS, write rediss:|does not speak the protocol)/],
-  ['a certificate nobody trusts', async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${await listening(createTlsServer(identity))}` }), /^error: Redis at rediss:.* has a certificate that is not trusted \(self-signed certificate\)\. Give the certificate/],
-  ['a server that is no cluster', async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}`] } }), /^error: The Redis Cluster at 127\.0\.0\.1:\d+ is no cluster \(ERR This instance has cluster support disabled\)\. Write `redis\.url`/],
-  ['a cluster that is away', async () => ({ url: `redis://:${SECRET}@127.0.0.1:${await freePort()},127.0.0.1:${await freePort()}` }), /^warn: The Redis Cluster at 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ cannot be reached/],
-  ['a node of a cluster', async () => ({ url: (await kept(startRedis({ args: ['--cluster-enabled', 'yes'] }))).url }), /^error: Redis at .* has no server for some keys \(CLUSTERDOWN/],
-  ['a replica', async () => ({ url: (await kept(startRedis({ args: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no'] }))).url }), /^warn: Redis at .* is a replica without a master \(MASTERDOWN\)/],
-  ['a database that there is not', async () => ({ url: `${(await kept(startRedis())).url}/99` }), /^error: Redis at .*\/99 has no database of that number \(ERR DB index is out of range\), and entries go to database 0\./],
-  ['another protocol', async () => ({ url: `redis://127.0.0.1:${await listening(createServer((socket) => socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n')))}` }), /^error: Redis at .* does not speak the protocol of Redis there\. Check the port\./],
-  ['no sentinel', async () => ({ sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: (await kept(startRedis())).port }] }, options: { password: SECRET } }), /^error: The master `mymaster` of the sentinels at .* cannot be asked for, because these are no sentinels/],
-  ['sentinels that are away', async () => ({ sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: await freePort() }] }, options: { password: SECRET } }), /^warn: The master `mymaster` .* cannot be asked for: no sentinel can be reached/],
+  [
+    'nothing that listens',
+    async () => ({ url: `redis://u:${SECRET}@127.0.0.1:${await freePort()}/3` }),
+    /^warn: Redis at redis:\/\/127\.0\.0\.1:\d+\/3 cannot be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Nothing listens there/,
+  ],
+  [
+    'no such host',
+    async () => ({ url: `redis://u:${SECRET}@no-such-host.invalid` }),
+    /^(error|warn): Redis at redis:\/\/no-such-host\.invalid:6379\/0 cannot be found/,
+  ],
+  [
+    'another password',
+    async () => ({ url: `redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }),
+    /^error: Redis at .* refuses the password \(WRONGPASS\)\. Check user and password/,
+  ],
+  [
+    'a password that is missing',
+    async () => ({ url: (await withPassword(SECRET)).url }),
+    /^error: Redis at .* asks for a password \(NOAUTH\), and got none\. Write it in the URL/,
+  ],
+  [
+    'too few rights',
+    async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withUser('~other:*', '+@all')).port}` }),
+    /^error: Redis at .* refuses what a cache does \(NOPERM .*\)\. Give its user the rights/,
+  ],
+  [
+    'a plain server for TLS',
+    async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}` }),
+    /^warn: Redis at rediss:.* does not answer \(.*\)\. Where that port does not speak TLS, write redis:/,
+  ],
+  [
+    'TLS for a plain connection',
+    async () => ({ url: `redis://:${SECRET}@127.0.0.1:${await listening(createTlsServer(identity))}` }),
+    /^(warn|error): Redis at redis:.*(Where that port speaks TLS, write rediss:|does not speak the protocol)/,
+  ],
+  [
+    'a certificate nobody trusts',
+    async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${await listening(createTlsServer(identity))}` }),
+    /^error: Redis at rediss:.* has a certificate that is not trusted \(self-signed certificate\)\. Give the certificate/,
+  ],
+  [
+    'a server that is no cluster',
+    async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}`] } }),
+    /^error: The Redis Cluster at 127\.0\.0\.1:\d+ is no cluster \(ERR This instance has cluster support disabled\)\. Write `redis\.url`/,
+  ],
+  [
+    'a cluster that is away',
+    async () => ({ url: `redis://:${SECRET}@127.0.0.1:${await freePort()},127.0.0.1:${await freePort()}` }),
+    /^warn: The Redis Cluster at 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ cannot be reached/,
+  ],
+  [
+    'a node of a cluster',
+    async () => ({ url: (await kept(startRedis({ args: ['--cluster-enabled', 'yes'] }))).url }),
+    /^error: Redis at .* has no server for some keys \(CLUSTERDOWN/,
+  ],
+  [
+    'a replica',
+    async () => ({
+      url: (await kept(startRedis({ args: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no'] })))
+        .url,
+    }),
+    /^warn: Redis at .* is a replica without a master \(MASTERDOWN\)/,
+  ],
+  [
+    'a database that there is not',
+    async () => ({ url: `${(await kept(startRedis())).url}/99` }),
+    /^error: Redis at .*\/99 has no database of that number \(ERR DB index is out of range\), and entries go to database 0\./,
+  ],
+  [
+    'another protocol',
+    async () => ({
+      url: `redis://127.0.0.1:${await listening(createServer((socket) => socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n')))}`,
+    }),
+    /^error: Redis at .* does not speak the protocol of Redis there\. Check the port\./,
+  ],
+  [
+    'no sentinel',
+    async () => ({
+      sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: (await kept(startRedis())).port }] },
+      options: { password: SECRET },
+    }),
+    /^error: The master `mymaster` of the sentinels at .* cannot be asked for, because these are no sentinels/,
+  ],
+  [
+    'sentinels that are away',
+    async () => ({
+      sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: await freePort() }] },
+      options: { password: SECRET },
+    }),
+    /^warn: The master `mymaster` .* cannot be asked for: no sentinel can be reached/,
+  ],
 ];
 
 describe.each(['redis', 'hybrid'] as const)('the log of a cache (%s)', (backend) => {
@@ -100,7 +200,11 @@ describe.each(['redis', 'hybrid'] as const)('the log of a cache (%s)', (backend)
 
     const cache = await openLogging(redis, backend);
     for (let i = 0; i < 3; i++) await Promise.all([cache.getOrSet('k', () => 1), cache.invalidateTags(['t'])]);
-    await until(async () => lines.some((line) => expected.test(line)), 10_000, () => `No line says so: ${lines.join('\n')}`);
+    await until(
+      async () => lines.some((line) => expected.test(line)),
+      10_000,
+      () => `No line says so: ${lines.join('\n')}`,
+    );
 
     // How near copies learn of changes is said, too.
     const said = lines.filter((line) => !line.includes('Near copies'));
@@ -122,7 +226,9 @@ describe('the log of a cache', () => {
     await untilLines(3);
 
     expect(lines).toEqual([
-      expect.stringMatching(/^log: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 is connected \((version|Valkey) \d+\.\d+\.\d+\)\.$/),
+      expect.stringMatching(
+        /^log: Redis at redis:\/\/127\.0\.0\.1:\d+\/0 is connected \((version|Valkey) \d+\.\d+\.\d+\)\.$/,
+      ),
       expect.stringMatching(/^warn: Redis at .* cannot be reached \(connect ECONNREFUSED/),
       expect.stringMatching(/^log: Redis at .* is back after \d+ m?s \((version|Valkey) \d+\.\d+\.\d+\)\.$/),
     ]);
@@ -133,11 +239,21 @@ describe('the log of a cache', () => {
     await openLogging({ url: `redis://:${SECRET}@127.0.0.1:${port}` });
     await untilLines(1);
 
-    const server = await kept(startRedis({ port, args: ['--user', 'default', 'on', '>right', '~*', '&*', '+@all', '--user', 'watch', 'on', 'nopass', '+info'] }).catch(async () => withPassword('right')));
+    const server = await kept(
+      startRedis({
+        port,
+        args: ['--user', 'default', 'on', '>right', '~*', '&*', '+@all', '--user', 'watch', 'on', 'nopass', '+info'],
+      }).catch(async () => withPassword('right')),
+    );
     await untilLines(2);
-    const attempts = async (): Promise<number> => Number(/total_connections_received:(\d+)/.exec(await rawClient(server, 'right').info('stats'))?.[1]);
+    const attempts = async (): Promise<number> =>
+      Number(/total_connections_received:(\d+)/.exec(await rawClient(server, 'right').info('stats'))?.[1]);
     const before = await attempts();
-    await until(async () => (await attempts()) > before + 30, 30_000, () => 'It did not try again.');
+    await until(
+      async () => (await attempts()) > before + 30,
+      30_000,
+      () => 'It did not try again.',
+    );
 
     expect(lines).toEqual([expect.stringMatching(/cannot be reached/), expect.stringMatching(/refuses the password/)]);
   });
@@ -145,10 +261,16 @@ describe('the log of a cache', () => {
   it('names the master that sentinels do not know', async () => {
     const trio = await kept(startSentinels());
 
-    await openLogging({ sentinel: { name: 'other', sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) } });
+    await openLogging({
+      sentinel: { name: 'other', sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) },
+    });
     await untilLines(1);
 
-    expect(lines).toEqual([expect.stringMatching(/^error: The master `other` of the sentinels at .* is not known to them \(ERR No such master with that name\)\. Check the name/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(
+        /^error: The master `other` of the sentinels at .* is not known to them \(ERR No such master with that name\)\. Check the name/,
+      ),
+    ]);
   });
 
   it('says of a node of a cluster that it is one', async () => {
@@ -157,24 +279,34 @@ describe('the log of a cache', () => {
     await openLogging({ url: cluster.nodes[0]!.url });
     await untilLines(1);
 
-    expect(lines).toEqual([expect.stringMatching(/^error: Redis at .* is a node of a cluster \(MOVED\)\. Write `redis\.cluster/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^error: Redis at .* is a node of a cluster \(MOVED\)\. Write `redis\.cluster/),
+    ]);
   });
 
   it('says how many masters a cluster has, and nothing of one that is away', async () => {
     const cluster = await kept(startCluster());
     const [first, ...others] = cluster.urls;
 
-    const cache = await openLogging({ cluster: { nodes: [`redis://127.0.0.1:${await freePort()}`, first!, ...others] } });
+    const cache = await openLogging({
+      cluster: { nodes: [`redis://127.0.0.1:${await freePort()}`, first!, ...others] },
+    });
     await untilStatus(cache, 'up');
     await untilLines(1);
 
-    expect(lines).toEqual([expect.stringMatching(/^log: The Redis Cluster at .* and \d+ more is connected \(3 masters\)\.$/)]);
+    expect(lines).toEqual([
+      expect.stringMatching(/^log: The Redis Cluster at .* and \d+ more is connected \(3 masters\)\.$/),
+    ]);
   });
 
   it('says of a replica that it cannot be written, once', async () => {
     const master = await kept(startRedis());
     const replica = await kept(startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] }));
-    await until(async () => (await rawClient(replica).info('replication')).includes('master_link_status:up'), 10_000, () => 'The replica did not follow.');
+    await until(
+      async () => (await rawClient(replica).info('replication')).includes('master_link_status:up'),
+      10_000,
+      () => 'The replica did not follow.',
+    );
 
     const cache = await openLogging({ url: replica.url });
     const isSaid = async (): Promise<boolean> => {
@@ -215,21 +347,62 @@ async function errorsOf(redis: RedisSection, isEnough: (errors: readonly CacheEr
     return isEnough(errors);
   };
   await until(has, 10_000, () => `Not all errors came: ${[...new Set(errors.map(causesOf))].join('\n')}`);
-  const shown = errors.map((error) => `${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}${JSON.stringify(error, Object.getOwnPropertyNames(error))}${error.stack}`);
+  const shown = errors.map(
+    (error) =>
+      `${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}${JSON.stringify(error, Object.getOwnPropertyNames(error))}${error.stack}`,
+  );
   return { errors, everything: [...shown, ...lines].join('\n') };
 }
 
-const causesOf = (error: unknown): string => (error instanceof Error ? `${error.message} <- ${causesOf((error as { lastNodeError?: unknown }).lastNodeError ?? error.cause)}` : '');
-const hasCause = (pattern: RegExp) => (errors: readonly CacheError[]) => errors.some((error) => pattern.test(causesOf(error)));
+const causesOf = (error: unknown): string =>
+  error instanceof Error
+    ? `${error.message} <- ${causesOf((error as { lastNodeError?: unknown }).lastNodeError ?? error.cause)}`
+    : '';
+const hasCause = (pattern: RegExp) => (errors: readonly CacheError[]) =>
+  errors.some((error) => pattern.test(causesOf(error)));
 
 const LEAKS: readonly (readonly [what: string, start: () => Promise<RedisSection>, cause: RegExp])[] = [
-  ['another password', async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }), /WRONGPASS/],
-  ['another password of a cluster', async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}`] } }), /WRONGPASS/],
-  ['another password, by way of options', async () => ({ url: (await withPassword('right')).url, options: { password: SECRET } }), /WRONGPASS/],
-  ['a server that repeats what it does not know', async () => ({ url: `redis://:${SECRET}@127.0.0.1:${(await kept(startRedis({ args: ['--rename-command', 'AUTH', '', '--rename-command', 'HELLO', ''] }))).port}` }), /unknown command/i],
-  ['no such host', async () => ({ sentinel: { name: 'm', sentinels: [{ host: `redis://:${SECRET}@no-such-host.invalid`, port: 1 }] } }), /no-such-host|sentinels are unreachable/],
-  ['a server that is full', async () => ({ url: (await kept(startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] }))).url }), /OOM/],
-  ['too few rights', async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withUser('~*', '&*', '+@all', '-set')).port}` }), /NOPERM|can't run this command/],
+  [
+    'another password',
+    async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }),
+    /WRONGPASS/,
+  ],
+  [
+    'another password of a cluster',
+    async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}`] } }),
+    /WRONGPASS/,
+  ],
+  [
+    'another password, by way of options',
+    async () => ({ url: (await withPassword('right')).url, options: { password: SECRET } }),
+    /WRONGPASS/,
+  ],
+  [
+    'a server that repeats what it does not know',
+    async () => ({
+      url: `redis://:${SECRET}@127.0.0.1:${(await kept(startRedis({ args: ['--rename-command', 'AUTH', '', '--rename-command', 'HELLO', ''] }))).port}`,
+    }),
+    /unknown command/i,
+  ],
+  [
+    'no such host',
+    async () => ({
+      sentinel: { name: 'm', sentinels: [{ host: `redis://:${SECRET}@no-such-host.invalid`, port: 1 }] },
+    }),
+    /no-such-host|sentinels are unreachable/,
+  ],
+  [
+    'a server that is full',
+    async () => ({
+      url: (await kept(startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] }))).url,
+    }),
+    /OOM/,
+  ],
+  [
+    'too few rights',
+    async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withUser('~*', '&*', '+@all', '-set')).port}` }),
+    /NOPERM|can't run this command/,
+  ],
 ];
 
 describe('an error of a cache', () => {
@@ -244,7 +417,13 @@ describe('an error of a cache', () => {
   it('leaves what the owner of a client sees as it is', async () => {
     const server = await withPassword('right');
     const seen: Error[] = [];
-    const client = new Redis({ host: '127.0.0.1', port: server.port, username: 'app', password: SECRET, maxRetriesPerRequest: 0 });
+    const client = new Redis({
+      host: '127.0.0.1',
+      port: server.port,
+      username: 'app',
+      password: SECRET,
+      maxRetriesPerRequest: 0,
+    });
     client.on('error', (error: Error) => seen.push(error));
     onEnd(() => client.disconnect());
 

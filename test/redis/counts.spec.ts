@@ -9,7 +9,10 @@ import { endWhatTestsOpened, open } from './faults.fixture.js';
 jest.setTimeout(60_000);
 endWhatTestsOpened();
 
-const SMALL: readonly (readonly [what: string, invalidate: (cache: CacheService, options?: { dryRun: true }) => Promise<number>])[] = [
+const SMALL: readonly (readonly [
+  what: string,
+  invalidate: (cache: CacheService, options?: { dryRun: true }) => Promise<number>,
+])[] = [
   ['a tag', (cache, options) => cache.invalidateTags(['small'], options)],
   ['several tags', (cache, options) => cache.invalidateTags(['small', 'smaller'], options)],
   ['a namespace', (cache, options) => cache.invalidateNamespace('n', options)],
@@ -20,10 +23,19 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
     const { redis } = await start();
     const { cache, errors } = await open({ ...redis, commandTimeout: '5s' });
     const tags = ['small', 'smaller'];
-    await cache.setMany(times(5_000, (i) => [`large-${i}`, i] as const), { tags: ['large'], ttl: '1m' });
+    await cache.setMany(
+      times(5_000, (i) => [`large-${i}`, i] as const),
+      { tags: ['large'], ttl: '1m' },
+    );
     // What expires last is freed last.
-    await cache.setMany(times(20, (i) => [`both-${i}`, i] as const), { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
-    await cache.setMany(times(3, (i) => [`small-${i}`, i] as const), { tags, namespace: 'n', ttl: '1h' });
+    await cache.setMany(
+      times(20, (i) => [`both-${i}`, i] as const),
+      { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' },
+    );
+    await cache.setMany(
+      times(3, (i) => [`small-${i}`, i] as const),
+      { tags, namespace: 'n', ttl: '1h' },
+    );
 
     const large = await cache.invalidateTags(['large']);
     await cache.set('both-0', 'anew', { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
@@ -34,18 +46,27 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
     expect(errors).toEqual([]);
   });
 
-  it.each(SMALL)('by %s leaves out what another process has just removed from view (fault 30)', async (_, invalidate) => {
-    const { redis } = await start();
-    const [{ cache, errors }, { cache: other }] = [await open(redis), await open(redis)];
-    const tags = ['small', 'smaller'];
-    await cache.setMany(times(2, (i) => [`both-${i}`, i] as const), { tags: [...tags, 'other'], namespace: 'n' });
-    await cache.setMany(times(2, (i) => [`mine-${i}`, i] as const), { tags, namespace: 'n' });
+  it.each(SMALL)(
+    'by %s leaves out what another process has just removed from view (fault 30)',
+    async (_, invalidate) => {
+      const { redis } = await start();
+      const [{ cache, errors }, { cache: other }] = [await open(redis), await open(redis)];
+      const tags = ['small', 'smaller'];
+      await cache.setMany(
+        times(2, (i) => [`both-${i}`, i] as const),
+        { tags: [...tags, 'other'], namespace: 'n' },
+      );
+      await cache.setMany(
+        times(2, (i) => [`mine-${i}`, i] as const),
+        { tags, namespace: 'n' },
+      );
 
-    const theirs = await other.invalidateTags(['other']);
-    const dry = await invalidate(cache, { dryRun: true });
-    const mine = await invalidate(cache);
+      const theirs = await other.invalidateTags(['other']);
+      const dry = await invalidate(cache, { dryRun: true });
+      const mine = await invalidate(cache);
 
-    expect([theirs, dry, mine]).toEqual([2, 2, 2]);
-    expect(errors).toEqual([]);
-  });
+      expect([theirs, dry, mine]).toEqual([2, 2, 2]);
+      expect(errors).toEqual([]);
+    },
+  );
 });

@@ -33,7 +33,10 @@ interface Look {
 
 async function store(cache: CacheService, from: number, count: number): Promise<void> {
   for (let i = from; i < from + count; i += CHUNK) {
-    await cache.setMany(times(CHUNK, (j) => [`key-${i + j}`, 'v'.repeat(100)] as const), { tags: ['t'], ttl: '1h' });
+    await cache.setMany(
+      times(CHUNK, (j) => [`key-${i + j}`, 'v'.repeat(100)] as const),
+      { tags: ['t'], ttl: '1h' },
+    );
     await sleep(PAUSE_MS);
   }
 }
@@ -45,15 +48,23 @@ async function lookAt(client: Redis, cache: CacheService): Promise<Look> {
     Promise.all(INDEXES.map((index) => client.zcard(index))),
     Promise.all(INDEXES.map((index) => client.memory('USAGE', index))),
   ]);
-  return { live: keys, members, totalEntries, indexShare: bytes.reduce<number>((sum, each) => sum + (each ?? 0), 0) / MEMORY_BYTES };
+  return {
+    live: keys,
+    members,
+    totalEntries,
+    indexShare: bytes.reduce<number>((sum, each) => sum + (each ?? 0), 0) / MEMORY_BYTES,
+  };
 }
 
 describe('a Redis that evicts what was used least recently', () => {
   it('is filled with entries, and not with the names of those that it has evicted (fault 27)', async () => {
-    const server = await kept(startRedis({ args: ['--maxmemory', String(MEMORY_BYTES), '--maxmemory-policy', 'allkeys-lru'] }));
+    const server = await kept(
+      startRedis({ args: ['--maxmemory', String(MEMORY_BYTES), '--maxmemory-policy', 'allkeys-lru'] }),
+    );
     const { cache, errors } = await open({ url: server.url, commandTimeout: '5s' });
     const client = rawClient(server);
-    const areFew = ({ live, members, totalEntries }: Look): boolean => Math.max(...members) <= 1.5 * live && totalEntries <= 1.25 * live;
+    const areFew = ({ live, members, totalEntries }: Look): boolean =>
+      Math.max(...members) <= 1.5 * live && totalEntries <= 1.25 * live;
 
     let stored = STORED;
     const areFewAtLast = async (): Promise<boolean> => {

@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { RedisOptions } from '../../src/core/redis-options.js';
 import { freePort } from '../support/redis/free-port.js';
-import { type RedisCluster, type RedisSentinelTrio, type RedisServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
+import {
+  type RedisCluster,
+  type RedisSentinelTrio,
+  type RedisServer,
+  startCluster,
+  startRedis,
+  startSentinels,
+} from '../support/redis-servers.js';
 import { endWhatTestsOpened, LIMIT_MS, onEnd } from './faults.fixture.js';
 
 /*
@@ -28,22 +35,35 @@ interface Closed {
 }
 
 /** Opens a cache in a process of its own, lets a fault begin, closes the cache, and waits for the process to end. */
-async function closeUnder(redis: RedisOptions, fault: () => Promise<void> | void, { isBusy }: { isBusy: boolean }): Promise<Closed & { code: number | null; exitMs: number }> {
-  const child = fork(join(import.meta.dirname, 'faults-close.worker.mjs'), [JSON.stringify({ redis, isBusy })], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+async function closeUnder(
+  redis: RedisOptions,
+  fault: () => Promise<void> | void,
+  { isBusy }: { isBusy: boolean },
+): Promise<Closed & { code: number | null; exitMs: number }> {
+  const child = fork(join(import.meta.dirname, 'faults-close.worker.mjs'), [JSON.stringify({ redis, isBusy })], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   onEnd(() => child.kill('SIGKILL'));
   await message(child);
   await fault();
   child.send('close');
   const closed = (await message(child)) as Closed;
   const startedMs = performance.now();
-  const [code] = (await Promise.race([once(child, 'exit'), rejectAfter(10_000, `It did not end: ${closed.resources.join()}`)])) as [number | null];
+  const [code] = (await Promise.race([
+    once(child, 'exit'),
+    rejectAfter(10_000, `It did not end: ${closed.resources.join()}`),
+  ])) as [number | null];
   return { ...closed, code, exitMs: performance.now() - startedMs };
 }
 
 async function message(child: ChildProcess): Promise<unknown> {
   const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`The process ended too early: ${code}`)));
   ended.catch(() => undefined);
-  const [received] = (await Promise.race([once(child, 'message'), ended, rejectAfter(15_000, 'The process said nothing.')])) as unknown[];
+  const [received] = (await Promise.race([
+    once(child, 'message'),
+    ended,
+    rejectAfter(15_000, 'The process said nothing.'),
+  ])) as unknown[];
   return received;
 }
 
@@ -57,7 +77,11 @@ function expectQuiet({ closedMs, rejections, resources, code, exitMs }: Awaited<
   expectEnded({ rejections, code, exitMs });
 }
 
-function expectEnded({ rejections, code, exitMs }: Pick<Awaited<ReturnType<typeof closeUnder>>, 'rejections' | 'code' | 'exitMs'>): void {
+function expectEnded({
+  rejections,
+  code,
+  exitMs,
+}: Pick<Awaited<ReturnType<typeof closeUnder>>, 'rejections' | 'code' | 'exitMs'>): void {
   // An invalidation that could not be delivered any more says so.
   expect(rejections.filter((each) => !each.startsWith('CacheUnavailableError'))).toEqual([]);
   expect(code).toBe(0);
@@ -152,7 +176,9 @@ describe('a process ends after close() (Sentinel)', () => {
     trio = await startSentinels();
   }, 60_000);
   afterAll(() => trio.stop());
-  const redis = (): RedisOptions => ({ sentinel: { name: trio.name, sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) } });
+  const redis = (): RedisOptions => ({
+    sentinel: { name: trio.name, sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) },
+  });
 
   it('when all is well', async () => {
     expectQuiet(await closeUnder(redis(), () => undefined, { isBusy: true }));
@@ -161,7 +187,9 @@ describe('a process ends after close() (Sentinel)', () => {
   it('when the sentinels are frozen', async () => {
     onEnd(() => trio.sentinels.forEach((sentinel) => sentinel.resume()));
 
-    expectEnded(await closeUnder(redis(), () => trio.sentinels.forEach((sentinel) => sentinel.pause()), { isBusy: true }));
+    expectEnded(
+      await closeUnder(redis(), () => trio.sentinels.forEach((sentinel) => sentinel.pause()), { isBusy: true }),
+    );
   });
 
   it('when all servers were killed', async () => {

@@ -7,7 +7,15 @@ await cache.getOrSet('k', () => 'stored');
 process.send({ state: 'open' });
 
 process.once('message', async () => {
-  const calls = isBusy ? [cache.getOrSet('cold', () => 'loaded'), cache.get('k'), cache.delete('k'), cache.invalidateTags(['t']), cache.set('l', 1)] : [];
+  const calls = isBusy
+    ? [
+        cache.getOrSet('cold', () => 'loaded'),
+        cache.get('k'),
+        cache.delete('k'),
+        cache.invalidateTags(['t']),
+        cache.set('l', 1),
+      ]
+    : [];
   const outcomes = Promise.allSettled(calls);
   const startedMs = performance.now();
   await cache.close();

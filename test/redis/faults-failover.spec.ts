@@ -8,7 +8,13 @@ import { closeAll, startWith } from '../../src/nest/decorators/decorators.fixtur
 import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
-import { type RedisCluster, type RedisSentinelTrio, type RedisServer, startCluster, startSentinels } from '../support/redis-servers.js';
+import {
+  type RedisCluster,
+  type RedisSentinelTrio,
+  type RedisServer,
+  startCluster,
+  startSentinels,
+} from '../support/redis-servers.js';
 import { endWhatTestsOpened, kept, LIMIT_MS, onEnd, open, rawClient, SLACK_MS, timed } from './faults.fixture.js';
 
 /*
@@ -49,7 +55,8 @@ class Traffic {
   async #watchTimers(): Promise<void> {
     while (this.#isOn) {
       const { tookMs } = await timed(async () => {
-        for (let step = 0; step < STEPS; step++) await new Promise((resolve) => setTimeout(resolve, (LIMIT_MS + FACTORY_MS) / STEPS));
+        for (let step = 0; step < STEPS; step++)
+          await new Promise((resolve) => setTimeout(resolve, (LIMIT_MS + FACTORY_MS) / STEPS));
       });
       this.slowestTimerMs = Math.max(this.slowestTimerMs, tookMs);
     }
@@ -138,32 +145,44 @@ const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deploy
 ];
 
 describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('no call rejects or waits for long, and everything is stored again (%s)', async (signal) => {
-    const deployment = await start();
-    const cache = await cacheOn(deployment);
-    await untilAllStore(cache);
-    const traffic = new Traffic(cache);
-    const master = await deployment.masterOf((await cache.explain('traffic-1')).storedKey);
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'no call rejects or waits for long, and everything is stored again (%s)',
+    async (signal) => {
+      const deployment = await start();
+      const cache = await cacheOn(deployment);
+      await untilAllStore(cache);
+      const traffic = new Traffic(cache);
+      const master = await deployment.masterOf((await cache.explain('traffic-1')).storedKey);
 
-    master.kill(signal);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const healedMs = await untilAllStore(cache);
-    await traffic.stop();
+      master.kill(signal);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const healedMs = await untilAllStore(cache);
+      await traffic.stop();
 
-    console.info(`${_}, ${signal}: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms, all stored again after ${Math.round(healedMs + 500)} ms`);
-    expect(traffic.rejections).toEqual([]);
-    expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
-    expect(healedMs).toBeLessThan(FAILOVER_WITHIN_MS);
-  });
+      console.info(
+        `${_}, ${signal}: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms, all stored again after ${Math.round(healedMs + 500)} ms`,
+      );
+      expect(traffic.rejections).toEqual([]);
+      expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
+      expect(healedMs).toBeLessThan(FAILOVER_WITHIN_MS);
+    },
+  );
 
   it('what was invalidated before is not seen again, though the new master never heard of it', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
     // Replication is asynchronous: the old values must be where they will be found.
-    await cache.getOrSetMany(['k', 'l', 'm'], async (missing) => new Map(missing.map((key) => [key, 'old'])), { tags: ['t'], namespace: 'n' });
+    await cache.getOrSetMany(['k', 'l', 'm'], async (missing) => new Map(missing.map((key) => [key, 'old'])), {
+      tags: ['t'],
+      namespace: 'n',
+    });
     await new Promise((resolve) => setTimeout(resolve, 300));
     const keys = ['k', 'l', 'm'];
-    const masters = new Set(await Promise.all(keys.map(async (key) => deployment.masterOf((await cache.explain(key, { namespace: 'n' })).storedKey))));
+    const masters = new Set(
+      await Promise.all(
+        keys.map(async (key) => deployment.masterOf((await cache.explain(key, { namespace: 'n' })).storedKey)),
+      ),
+    );
     const tagMaster = await deployment.masterOf('cache-kit:default:g:{tag:t}');
     for (const master of new Set([...masters, tagMaster])) await cutReplicasOff(master);
     const deleted = await deployment.masterOf((await cache.explain('k', { namespace: 'n' })).storedKey);
@@ -182,20 +201,31 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     await untilAllStore(cache);
     await untilAllStore(other);
-    await until(async () => (await other.get('k', { namespace: 'n' })) === undefined, 3_000, () => 'The old value is served by the new master.');
+    await until(
+      async () => (await other.get('k', { namespace: 'n' })) === undefined,
+      3_000,
+      () => 'The old value is served by the new master.',
+    );
     await new Promise((resolve) => setTimeout(resolve, 500));
     watching.isOn = false;
     await watch;
 
     expect(watching.seen).toEqual([]);
-    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
+    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   it('what was written through, put by a decorator or refreshed does not give way to what was there before (fault 21, fault 30)', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
     onEnd(closeAll);
-    const { service, cache: third } = await startWith(Prices, { backend: 'redis', redis: deployment.redis, onError: () => undefined });
+    const { service, cache: third } = await startWith(Prices, {
+      backend: 'redis',
+      redis: deployment.redis,
+      onError: () => undefined,
+    });
     // In one slot, and replicated.
     const keys = ['{one}written', '{one}refreshed', '{one}put'];
     await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 'old'])));
@@ -212,10 +242,18 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     for (const each of [cache, other, third]) await untilAllStore(each);
     // What is stored on the new master is read in the same breath: a cache that is away finds nothing, either.
-    const isGone = async (): Promise<boolean> => [...(await other.getMany([...keys, '{one}mark']))].join() === '{one}mark,1';
-    await until(async () => (await other.set('{one}mark', 1), isGone()), 3_000, () => 'The old values are served by the new master.');
+    const isGone = async (): Promise<boolean> =>
+      [...(await other.getMany([...keys, '{one}mark']))].join() === '{one}mark,1';
+    await until(
+      async () => (await other.set('{one}mark', 1), isGone()),
+      3_000,
+      () => 'The old values are served by the new master.',
+    );
 
-    expect([first, before].map((values) => [...values.values()])).toEqual([['old', 'old', 'old'], ['new', 'new', 'new']]);
+    expect([first, before].map((values) => [...values.values()])).toEqual([
+      ['old', 'old', 'old'],
+      ['new', 'new', 'new'],
+    ]);
     expect(await other.getMany(keys)).toEqual(new Map());
   });
 });
@@ -223,13 +261,17 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 describe('when one master of a cluster is frozen', () => {
   it('what another master has not heard of is sent to that one without waiting for the frozen one (fault 25)', async () => {
     const cluster = await kept(startCluster());
-    const [{ cache }, { cache: other }] = [await open({ cluster: { nodes: cluster.urls } }), await open({ cluster: { nodes: cluster.urls } })];
+    const [{ cache }, { cache: other }] = [
+      await open({ cluster: { nodes: cluster.urls } }),
+      await open({ cluster: { nodes: cluster.urls } }),
+    ];
     await untilAllStore(other);
     const ownerOf = (name: string): number => Math.min(2, Math.floor((hashSlot(name) * 3) / 16_384));
     // Not the one that is asked whether Redis answers.
     const frozen = (ownerOf('cache-kit:default:g:{all:0}') + 1) % 3;
     const stored = new RedisKeys({ keyPrefix: 'cache-kit', name: 'default', version: undefined, parts: 16 });
-    const placesOf = (key: string): number[] => [stored.entry(key, undefined), stored.partOf(stored.member(key, undefined)).key].map(ownerOf);
+    const placesOf = (key: string): number[] =>
+      [stored.entry(key, undefined), stored.partOf(stored.member(key, undefined)).key].map(ownerOf);
     const keys = times(300, (i) => `key-${i}`);
     const there = keys.filter((key) => placesOf(key)[0] === frozen).slice(0, 20);
     const elsewhere = keys.filter((key) => !placesOf(key).includes(frozen)).slice(0, 20);
@@ -265,12 +307,15 @@ describe('when slots move from one master to another', () => {
 
     const owner = Math.min(2, Math.floor((slot * 3) / 16_384));
     const path = times(7, (step) => (owner + step) % 3);
-    for (let step = 0; step + 1 < path.length; step++) await moveSlot(cluster, slot, cluster.nodes[path[step]!]!, cluster.nodes[path[step + 1]!]!);
+    for (let step = 0; step + 1 < path.length; step++)
+      await moveSlot(cluster, slot, cluster.nodes[path[step]!]!, cluster.nodes[path[step + 1]!]!);
     await untilAllStore(cache);
     await traffic.stop();
     const { reads, stale } = await versions.stop();
 
-    console.info(`6 moves: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms; ${reads} checked reads, ${stale.length} stale`);
+    console.info(
+      `6 moves: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms; ${reads} checked reads, ${stale.length} stale`,
+    );
     expect(traffic.rejections).toEqual([]);
     expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
     expect(reads).toBeGreaterThan(100);
@@ -334,6 +379,7 @@ async function moveSlot(cluster: RedisCluster, slot: number, from: RedisServer, 
     await client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
-  for (const node of [to, from, ...(await cluster.masters())]) await ask(node.port, `CLUSTER SETSLOT ${slot} NODE ${toId}`);
+  for (const node of [to, from, ...(await cluster.masters())])
+    await ask(node.port, `CLUSTER SETSLOT ${slot} NODE ${toId}`);
   client.disconnect();
 }

@@ -64,13 +64,20 @@ class Application {
 
   private constructor(order: WorkerOrder) {
     const execArgv = ['--import', './test/simulation/typescript.mjs'];
-    this.#child = fork(join(import.meta.dirname, 'faults-worker.ts'), [JSON.stringify(order)], { execArgv, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env: { ...process.env, NO_COLOR: '1' } });
+    this.#child = fork(join(import.meta.dirname, 'faults-worker.ts'), [JSON.stringify(order)], {
+      execArgv,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, NO_COLOR: '1' },
+    });
     onEnd(() => {
       this.#child.kill('SIGKILL');
       this.#agent.destroy();
     });
-    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', (chunk: Buffer) => (this.#printed += chunk.toString()));
-    this.#exit = once(this.#child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null);
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#printed += chunk.toString()));
+    this.#exit = once(this.#child, 'close').then(
+      ([code, signal]) => (code ?? signal) as number | NodeJS.Signals | null,
+    );
   }
 
   static async start(order: WorkerOrder): Promise<Application> {
@@ -81,13 +88,21 @@ class Application {
 
   async get(path: string): Promise<Answer> {
     const { value, tookMs } = await timed(() => this.#ask(path).catch((error: unknown) => this.#explain(error)));
-    return { path, status: value.status, body: value.body, xCache: value.headers['x-cache'], cacheStatus: value.headers['cache-status'], tookMs };
+    return {
+      path,
+      status: value.status,
+      body: value.body,
+      xCache: value.headers['x-cache'],
+      cacheStatus: value.headers['cache-status'],
+      tookMs,
+    };
   }
 
   /** One request for each of 130 paths: new ones, unless `round` was there before. */
   async getMany(route: 'items' | 'failing', round = String(++this.#round)): Promise<Answer[]> {
     const answers: Answer[] = [];
-    for (let first = 0; first < REQUESTS; first += AT_ONCE) answers.push(...(await Promise.all(times(AT_ONCE, (i) => this.get(`${route}/${round}-${first + i}`)))));
+    for (let first = 0; first < REQUESTS; first += AT_ONCE)
+      answers.push(...(await Promise.all(times(AT_ONCE, (i) => this.get(`${route}/${round}-${first + i}`)))));
     return answers;
   }
 
@@ -118,11 +133,22 @@ class Application {
     const code = await this.#inTime(this.#exit, ENDS_WITHIN_MS, 'end');
     const lines = this.#printed.split('\n').filter((line) => line !== '');
     const isReport = (line: string): boolean => /^\[Nest\] \d+ .* (ERROR|WARN|LOG) \[CacheKit\] /.test(line);
-    return { code, others: lines.filter((line) => !isReport(line)), reports: lines.filter(isReport).length, livedMs: performance.now() - this.#startedMs };
+    return {
+      code,
+      others: lines.filter((line) => !isReport(line)),
+      reports: lines.filter(isReport).length,
+      livedMs: performance.now() - this.#startedMs,
+    };
   }
 
   async #ask(path: string): Promise<{ status: number | undefined; headers: IncomingHttpHeaders; body: string }> {
-    const request = get({ host: '127.0.0.1', port: this.#port, path: `/${path}`, agent: this.#agent, signal: AbortSignal.timeout(10_000) });
+    const request = get({
+      host: '127.0.0.1',
+      port: this.#port,
+      path: `/${path}`,
+      agent: this.#agent,
+      signal: AbortSignal.timeout(10_000),
+    });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
   }
@@ -130,18 +156,29 @@ class Application {
   /** A connection that is reset is that of a process that has ended, or is about to. */
   async #explain(cause: unknown): Promise<never> {
     await Promise.race([this.#exit, sleep(1_000)]);
-    throw new Error(`${String(cause)}. The process has ended with ${this.#child.exitCode}: ${this.#printed}`, { cause });
+    throw new Error(`${String(cause)}. The process has ended with ${this.#child.exitCode}: ${this.#printed}`, {
+      cause,
+    });
   }
 
   #told(): Promise<unknown> {
-    const ended = this.#exit.then((code) => Promise.reject(new Error(`The process has ended with ${code}: ${this.#printed}`)));
-    return this.#inTime(Promise.race([once(this.#child, 'message').then(([message]) => message as unknown), ended]), 30_000, 'answer');
+    const ended = this.#exit.then((code) =>
+      Promise.reject(new Error(`The process has ended with ${code}: ${this.#printed}`)),
+    );
+    return this.#inTime(
+      Promise.race([once(this.#child, 'message').then(([message]) => message as unknown), ended]),
+      30_000,
+      'answer',
+    );
   }
 
   async #inTime<T>(promise: Promise<T>, withinMs: number, what: string): Promise<T> {
     const timer = { stop: (): void => undefined };
     const late = new Promise<never>((_, reject) => {
-      const timeout = setTimeout(() => reject(new Error(`The process did not ${what} within ${withinMs} ms: ${this.#printed}`)), withinMs);
+      const timeout = setTimeout(
+        () => reject(new Error(`The process did not ${what} within ${withinMs} ms: ${this.#printed}`)),
+        withinMs,
+      );
       timer.stop = () => clearTimeout(timeout);
     });
     return Promise.race([promise, late]).finally(() => timer.stop());
@@ -154,7 +191,11 @@ const APPLICATIONS: readonly [string, Platform, CacheKitOptions][] = [
   ['redis on Fastify, without statistics', 'fastify', { backend: 'redis', stats: false }],
 ];
 
-function start(platform: Platform, cache: CacheKitOptions, redis: NonNullable<CacheKitOptions['redis']>): Promise<Application> {
+function start(
+  platform: Platform,
+  cache: CacheKitOptions,
+  redis: NonNullable<CacheKitOptions['redis']>,
+): Promise<Application> {
   return Application.start({ platform, cache: { ...cache, redis, http: { headers: { cacheStatus: 'debug' } } } });
 }
 
@@ -185,12 +226,16 @@ class Bound {
 
 const slowest = (answers: readonly Answer[]): number => Math.max(...answers.map(({ tookMs }) => tookMs));
 /** What is said of answers, each once. */
-const said = (answers: readonly Answer[]): string[] => [...new Set(answers.map(({ status, xCache }) => `${status} ${String(xCache)}`))].sort();
+const said = (answers: readonly Answer[]): string[] =>
+  [...new Set(answers.map(({ status, xCache }) => `${status} ${String(xCache)}`))].sort();
 
 /** The handler's answer, and one member of `Cache-Status`. */
 function expectAnswered(answers: readonly Answer[]): void {
-  const isRight = ({ path, status, body, cacheStatus }: Answer): boolean => status === 200 && body.startsWith(`${path} by run `) && String(cacheStatus).match(/nest;/g)?.length === 1;
-  const wrong = answers.filter((answer) => !isRight(answer)).map(({ path, status, body, cacheStatus }) => `${path}: ${String(status)} ${body} ${String(cacheStatus)}`);
+  const isRight = ({ path, status, body, cacheStatus }: Answer): boolean =>
+    status === 200 && body.startsWith(`${path} by run `) && String(cacheStatus).match(/nest;/g)?.length === 1;
+  const wrong = answers
+    .filter((answer) => !isRight(answer))
+    .map(({ path, status, body, cacheStatus }) => `${path}: ${String(status)} ${body} ${String(cacheStatus)}`);
   expect(wrong).toEqual([]);
 }
 
@@ -307,25 +352,32 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
   });
 });
 
-it.each(['express', 'fastify'] as const)('a process on %s answers once where Redis may take longer than a request waits (fault 2)', async (platform) => {
-  const server = await kept(startRedis());
-  const proxy = await startProxy(server);
-  const application = await start(platform, { backend: 'redis' }, { url: `redis://127.0.0.1:${proxy.port}`, commandTimeout: '2s' });
-  await application.untilBack();
-  const stored = await application.getMany('items', 'stored');
+it.each(['express', 'fastify'] as const)(
+  'a process on %s answers once where Redis may take longer than a request waits (fault 2)',
+  async (platform) => {
+    const server = await kept(startRedis());
+    const proxy = await startProxy(server);
+    const application = await start(
+      platform,
+      { backend: 'redis' },
+      { url: `redis://127.0.0.1:${proxy.port}`, commandTimeout: '2s' },
+    );
+    await application.untilBack();
+    const stored = await application.getMany('items', 'stored');
 
-  proxy.delay({ leastMs: 300, mostMs: 600 });
-  const bound = new Bound();
-  const hits = await application.getMany('items', 'stored');
-  const misses = await application.getMany('items');
-  await proxy.pass();
+    proxy.delay({ leastMs: 300, mostMs: 600 });
+    const bound = new Bound();
+    const hits = await application.getMany('items', 'stored');
+    const misses = await application.getMany('items');
+    await proxy.pass();
 
-  for (const answers of [stored, hits, misses]) expectAnswered(answers);
-  expect(said([...hits, ...misses])).toEqual(['200 BYPASS']);
-  expect(slowest([...hits, ...misses])).toBeLessThan(bound.of(LIMIT_MS));
-  await expectBack(application);
-  expect(await application.end()).toMatchObject({ code: 0, others: [] });
-});
+    for (const answers of [stored, hits, misses]) expectAnswered(answers);
+    expect(said([...hits, ...misses])).toEqual(['200 BYPASS']);
+    expect(slowest([...hits, ...misses])).toBeLessThan(bound.of(LIMIT_MS));
+    await expectBack(application);
+    expect(await application.end()).toMatchObject({ code: 0, others: [] });
+  },
+);
 
 it('a process with memory serves and ends, and has nothing to report (fault 1)', async () => {
   const application = await Application.start({ platform: 'express', cache: {} });

@@ -1,7 +1,14 @@
 import 'reflect-metadata';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Controller, Get, type INestApplication, InternalServerErrorException, Param, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  type INestApplication,
+  InternalServerErrorException,
+  Param,
+  UseInterceptors,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -71,7 +78,8 @@ const isOwnError = (error: unknown): boolean => error instanceof Error && error.
 const fail = (): never => {
   throw new Error('own');
 };
-const rightOf = (values: ReadonlyMap<string, number>, i: number): boolean => [...values.values()].every((value) => value === i);
+const rightOf = (values: ReadonlyMap<string, number>, i: number): boolean =>
+  [...values.values()].every((value) => value === i);
 
 /** Each with a key of its own, for the `i` that is its value. Whether what it gives is right, with Redis or without it. */
 const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: number) => Promise<boolean>>> = {
@@ -79,9 +87,14 @@ const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: numbe
   getOrSet: async (cache, key, i) => (await cache.getOrSet(key, () => i)) === i,
   'getOrSet with staleIfError': async (cache, key, i) => {
     await cache.getOrSet(key, () => i, { ttl: 1, staleIfError: '1h' });
-    return (await cache.getOrSet(key, fail, { ttl: 1, staleIfError: '1h' }).catch((error: unknown) => isOwnError(error) && i)) === i;
+    return (
+      (await cache
+        .getOrSet(key, fail, { ttl: 1, staleIfError: '1h' })
+        .catch((error: unknown) => isOwnError(error) && i)) === i
+    );
   },
-  'getOrSet after a load that failed': async (cache, key, i) => (await cache.getOrSet<unknown>(key, fail).catch(isOwnError)) === true && (await cache.getOrSet(key, () => i)) === i,
+  'getOrSet after a load that failed': async (cache, key, i) =>
+    (await cache.getOrSet<unknown>(key, fail).catch(isOwnError)) === true && (await cache.getOrSet(key, () => i)) === i,
   refresh: async (cache, key, i) => (await cache.refresh(key, () => i)) === i,
   writeThrough: async (cache, key, i) => (await cache.writeThrough(key, async () => i)) === i,
   set: async (cache, key, i) => {
@@ -89,7 +102,11 @@ const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: numbe
     return [undefined, i].includes(await cache.get<number>(key));
   },
   getMany: async (cache, key, i) => rightOf(await cache.getMany<number>([key, `${key}+`]), i),
-  getOrSetMany: async (cache, key, i) => rightOf(await cache.getOrSetMany([key, `${key}+`], async (missing) => new Map(missing.map((name) => [name, i]))), i),
+  getOrSetMany: async (cache, key, i) =>
+    rightOf(
+      await cache.getOrSetMany([key, `${key}+`], async (missing) => new Map(missing.map((name) => [name, i]))),
+      i,
+    ),
   has: async (cache, key) => typeof (await cache.has(key)) === 'boolean',
   getEntry: async (cache, key, i) => [undefined, i].includes((await cache.getEntry<number>(key))?.value),
   delete: async (cache, key) => typeof (await cache.delete(key)) === 'boolean',
@@ -105,12 +122,16 @@ async function callAll(cache: CacheService, round: string): Promise<CallRound> {
   let slowestMs = 0;
   const one = async (name: string, i: number): Promise<void> => {
     const startedMs = performance.now();
-    const isRight = await CALLS[name]!(cache, `${round}:${name}:${i}`, i).catch((error: unknown) => `${name}: ${String(error)}`);
+    const isRight = await CALLS[name]!(cache, `${round}:${name}:${i}`, i).catch(
+      (error: unknown) => `${name}: ${String(error)}`,
+    );
     slowestMs = Math.max(slowestMs, performance.now() - startedMs);
     if (isRight !== true) wrong.push(isRight === false ? name : isRight);
   };
   for (let first = 0; first < KEYS; first += AT_ONCE) {
-    await Promise.all(Object.keys(CALLS).flatMap((name) => Array.from({ length: AT_ONCE }, (_, i) => one(name, first + i))));
+    await Promise.all(
+      Object.keys(CALLS).flatMap((name) => Array.from({ length: AT_ONCE }, (_, i) => one(name, first + i))),
+    );
   }
   return { slowestMs, wrong };
 }

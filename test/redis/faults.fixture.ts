@@ -59,7 +59,12 @@ async function openWith(options: CacheKitOptions): Promise<OpenCache> {
 
 /** A client for looking behind the cache's back. */
 export function rawClient({ port }: Pick<RedisServer, 'port'>, password?: string): Redis {
-  const client = new Redis({ host: '127.0.0.1', port, maxRetriesPerRequest: 0, ...(password === undefined ? {} : { password }) });
+  const client = new Redis({
+    host: '127.0.0.1',
+    port,
+    maxRetriesPerRequest: 0,
+    ...(password === undefined ? {} : { password }),
+  });
   client.on('error', () => undefined);
   onEnd(() => client.disconnect());
   return client;
@@ -84,7 +89,11 @@ export async function timeOfRefusals(cache: CacheService): Promise<number> {
   return took.sort((one, other) => one - other)[25] ?? Infinity;
 }
 
-export async function untilStatus(cache: CacheService, status: 'up' | 'degraded' | 'down', withinMs = HEALED_WITHIN_MS): Promise<void> {
+export async function untilStatus(
+  cache: CacheService,
+  status: 'up' | 'degraded' | 'down',
+  withinMs = HEALED_WITHIN_MS,
+): Promise<void> {
   let seen = '';
   const isSo = async (): Promise<boolean> => (seen = (await cache.getStats()).status) === status;
   await until(isSo, withinMs, () => `The status was ${seen}, not ${status}, for ${withinMs} ms.`);

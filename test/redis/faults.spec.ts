@@ -9,7 +9,20 @@ import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import { times } from '../support/cache-with.js';
-import { endWhatTestsOpened, HEALED_WITHIN_MS, kept, LIMIT_MS, onEnd, open, rawClient, SLACK_MS, timed, timeOfRefusals, untilItStores, untilStatus } from './faults.fixture.js';
+import {
+  endWhatTestsOpened,
+  HEALED_WITHIN_MS,
+  kept,
+  LIMIT_MS,
+  onEnd,
+  open,
+  rawClient,
+  SLACK_MS,
+  timed,
+  timeOfRefusals,
+  untilItStores,
+  untilStatus,
+} from './faults.fixture.js';
 
 /*
  * The table of docs/redis-faults.md, row by row, on servers of one process. Jest fails a test during which a rejection
@@ -52,7 +65,12 @@ describe('while there is no server', () => {
 
     server.kill('SIGKILL');
     await untilStatus(cache, 'down');
-    const answers = [await cache.get('k'), await cache.getOrSet('k', () => 'without'), await cache.has('k'), (await cache.getMany(['k'])).size];
+    const answers = [
+      await cache.get('k'),
+      await cache.getOrSet('k', () => 'without'),
+      await cache.has('k'),
+      (await cache.getMany(['k'])).size,
+    ];
     const refusedMs = await timeOfRefusals(cache);
     await server.restart();
     await untilItStores(cache);
@@ -90,7 +108,10 @@ describe('while there is no server', () => {
     expect(wasThere).toBe(false);
     expect(tookMs).toBeLessThan(LIMIT_MS + SLACK_MS);
     expect(told.map(({ message }) => message)).toContainEqual(expect.stringContaining('kept and sent again'));
-    expect([await cache.get('k', { namespace: 'n' }), await other.cache.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
+    expect([await cache.get('k', { namespace: 'n' }), await other.cache.get('k', { namespace: 'n' })]).toEqual([
+      undefined,
+      undefined,
+    ]);
   });
 
   const KINDS: readonly (readonly [kind: string, invalidate: (cache: CacheService) => Promise<unknown>])[] = [
@@ -102,28 +123,35 @@ describe('while there is no server', () => {
     ['everything', (cache) => cache.clear()],
   ];
 
-  it.each(KINDS)('what was invalidated by %s meanwhile is not seen again, though the server kept it', async (_, invalidate) => {
-    const server = await kept(startRedis());
-    // The server is unreachable for one process and serves the other.
-    const { cache } = await open({ url: server.url, options: { username: 'guest', password: 'guest' } });
-    await ask(server.port, 'ACL SETUSER guest on >guest ~* &* +@all');
-    const { cache: other } = await open({ url: server.url });
-    await untilStatus(cache, 'up');
-    await other.set('k', 'old', { tags: ['t', 'u'], namespace: 'n' });
-    await ask(server.port, 'ACL SETUSER guest off');
-    await ask(server.port, 'CLIENT KILL USER guest').catch(() => undefined);
-    await until(async () => (await cache.getStats()).status !== 'up', HEALED_WITHIN_MS, () => 'The connection was not lost.');
+  it.each(KINDS)(
+    'what was invalidated by %s meanwhile is not seen again, though the server kept it',
+    async (_, invalidate) => {
+      const server = await kept(startRedis());
+      // The server is unreachable for one process and serves the other.
+      const { cache } = await open({ url: server.url, options: { username: 'guest', password: 'guest' } });
+      await ask(server.port, 'ACL SETUSER guest on >guest ~* &* +@all');
+      const { cache: other } = await open({ url: server.url });
+      await untilStatus(cache, 'up');
+      await other.set('k', 'old', { tags: ['t', 'u'], namespace: 'n' });
+      await ask(server.port, 'ACL SETUSER guest off');
+      await ask(server.port, 'CLIENT KILL USER guest').catch(() => undefined);
+      await until(
+        async () => (await cache.getStats()).status !== 'up',
+        HEALED_WITHIN_MS,
+        () => 'The connection was not lost.',
+      );
 
-    const { tookMs } = await timed(() => invalidate(cache));
-    const meanwhile = [await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })];
-    await ask(server.port, 'ACL SETUSER guest on');
-    await untilStatus(cache, 'up');
-    const afterwards = [await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })];
+      const { tookMs } = await timed(() => invalidate(cache));
+      const meanwhile = [await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })];
+      await ask(server.port, 'ACL SETUSER guest on');
+      await untilStatus(cache, 'up');
+      const afterwards = [await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })];
 
-    expect(tookMs).toBeLessThan(SLACK_MS);
-    expect(meanwhile).toEqual([undefined, 'old']);
-    expect(afterwards).toEqual([undefined, undefined]);
-  });
+      expect(tookMs).toBeLessThan(SLACK_MS);
+      expect(meanwhile).toEqual([undefined, 'old']);
+      expect(afterwards).toEqual([undefined, undefined]);
+    },
+  );
 });
 
 describe('while the server is frozen', () => {
@@ -131,13 +159,20 @@ describe('while the server is frozen', () => {
     const server = await kept(startRedis());
     const { cache } = await open({ url: server.url });
     await cache.getOrSet('k', () => 'stored');
-    const load = (): Promise<{ value: unknown; tookMs: number }> => timed(() => cache.getOrSet('cold', () => sleepAnd(20, 'loaded')));
+    const load = (): Promise<{ value: unknown; tookMs: number }> =>
+      timed(() => cache.getOrSet('cold', () => sleepAnd(20, 'loaded')));
     frozen(server);
 
     const first = [await load(), await load(), await load(), await load()];
     const refusedMs = await timeOfRefusals(cache);
     server.resume();
-    const { tookMs: healedMs } = await timed(() => until(async () => (await cache.get('k')) === 'stored', HEALED_WITHIN_MS, () => 'It was not read again.'));
+    const { tookMs: healedMs } = await timed(() =>
+      until(
+        async () => (await cache.get('k')) === 'stored',
+        HEALED_WITHIN_MS,
+        () => 'It was not read again.',
+      ),
+    );
 
     expect(first.map(({ value }) => value)).toEqual(times(4, () => 'loaded'));
     expect(Math.max(...first.map(({ tookMs }) => tookMs))).toBeLessThan(LIMIT_MS + 20 + SLACK_MS);
@@ -159,30 +194,39 @@ describe('while the server is frozen', () => {
       slowest.ms = Math.max(slowest.ms, tookMs);
     }
     server.resume();
-    const { tookMs: healedMs } = await timed(() => until(async () => (await cache.get('k')) === 'stored', HEALED_WITHIN_MS, () => 'It was not read again.'));
+    const { tookMs: healedMs } = await timed(() =>
+      until(
+        async () => (await cache.get('k')) === 'stored',
+        HEALED_WITHIN_MS,
+        () => 'It was not read again.',
+      ),
+    );
 
     expect(slowest.ms).toBeLessThan(LIMIT_MS + 20 + SLACK_MS);
     expect(healedMs).toBeLessThan(3_000);
   });
 
-  it.each(['value', 'error'])('a load during which it freezes waits for no more than 250 ms beside its factory (%s)', async (outcome) => {
-    const server = await kept(startRedis());
-    const { cache } = await open({ url: server.url });
+  it.each(['value', 'error'])(
+    'a load during which it freezes waits for no more than 250 ms beside its factory (%s)',
+    async (outcome) => {
+      const server = await kept(startRedis());
+      const { cache } = await open({ url: server.url });
 
-    const { value, tookMs } = await timed(() =>
-      cache
-        .getOrSet('k', async () => {
-          frozen(server);
-          await sleepAnd(50, undefined);
-          if (outcome === 'error') throw new Error('the database is away');
-          return 'loaded';
-        })
-        .catch(String),
-    );
+      const { value, tookMs } = await timed(() =>
+        cache
+          .getOrSet('k', async () => {
+            frozen(server);
+            await sleepAnd(50, undefined);
+            if (outcome === 'error') throw new Error('the database is away');
+            return 'loaded';
+          })
+          .catch(String),
+      );
 
-    expect(value).toBe(outcome === 'error' ? 'Error: the database is away' : 'loaded');
-    expect(tookMs).toBeLessThan(LIMIT_MS + 50 + SLACK_MS);
-  });
+      expect(value).toBe(outcome === 'error' ? 'Error: the database is away' : 'loaded');
+      expect(tookMs).toBeLessThan(LIMIT_MS + 50 + SLACK_MS);
+    },
+  );
 
   it('a batch, a write, a touch and a hundred callers at once wait no longer than one', async () => {
     const server = await kept(startRedis());
@@ -196,7 +240,9 @@ describe('while the server is frozen', () => {
       (cache) => cache.invalidateTags(['a', 'b'], { mode: 'all' }),
       (cache) => Promise.all(times(100, (i) => cache.getOrSet(`k${i % 10}`, () => i))),
     ];
-    const caches = await Promise.all(calls.map(async (_, i) => (await open({ url: server.url }, { name: `c${i}` })).cache));
+    const caches = await Promise.all(
+      calls.map(async (_, i) => (await open({ url: server.url }, { name: `c${i}` })).cache),
+    );
     frozen(server);
 
     const took = await Promise.all(calls.map(async (call, i) => (await timed(() => call(caches[i]!))).tookMs));
@@ -210,7 +256,11 @@ describe('while the server is frozen', () => {
 describe('while the server is full', () => {
   async function full(): Promise<{ server: RedisServer; fill: () => Promise<string>; empty: () => Promise<string> }> {
     const server = await kept(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
-    return { server, fill: () => ask(server.port, 'CONFIG SET maxmemory 1'), empty: () => ask(server.port, 'CONFIG SET maxmemory 0') };
+    return {
+      server,
+      fill: () => ask(server.port, 'CONFIG SET maxmemory 1'),
+      empty: () => ask(server.port, 'CONFIG SET maxmemory 0'),
+    };
   }
 
   it('loads are answered and reported, and nothing is stored until there is room', async () => {
@@ -219,7 +269,10 @@ describe('while the server is full', () => {
     await cache.set('old', 'kept');
     await fill();
 
-    const loads = [await timed(() => cache.getOrSet('k', () => 'one')), await timed(() => cache.getOrSet('k', () => 'two'))];
+    const loads = [
+      await timed(() => cache.getOrSet('k', () => 'one')),
+      await timed(() => cache.getOrSet('k', () => 'two')),
+    ];
     await cache.set('k', 'three');
     const stored = [await cache.get('k'), await cache.get('old')];
     const told = errors.length;
@@ -233,7 +286,11 @@ describe('while the server is full', () => {
     expect(healedMs).toBeLessThan(1_000);
   });
 
-  const KINDS: readonly (readonly [kind: string, invalidate: (cache: CacheService) => Promise<unknown>, answer: unknown])[] = [
+  const KINDS: readonly (readonly [
+    kind: string,
+    invalidate: (cache: CacheService) => Promise<unknown>,
+    answer: unknown,
+  ])[] = [
     ['a key', (cache) => cache.delete('k', { namespace: 'n' }), true],
     ['a tag', (cache) => cache.invalidateTags(['t']), 1],
     ['several tags', (cache) => cache.invalidateTags(['t', 'u'], { mode: 'all' }), 1],
@@ -251,7 +308,10 @@ describe('while the server is full', () => {
 
     const count = await invalidate(cache);
 
-    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
+    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect(count).toBe(answer);
     expect(errors).toEqual([]);
   });
@@ -271,7 +331,10 @@ describe('while the server is full', () => {
 
     await invalidate(cache);
 
-    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([undefined, undefined]);
+    expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([
+      undefined,
+      undefined,
+    ]);
     expect(errors).toEqual([]);
   });
 
@@ -425,7 +488,8 @@ describe('a payload', () => {
     for (const key of ['mine', 'theirs']) await cache.set(key, `value of ${key}`, { namespace: 'n' });
     await cache.set('mine', 'without a namespace');
     await next.set('mine', 'of the next version', { namespace: 'n' });
-    const nameOf = async (from: CacheService, key: string, namespace?: string): Promise<string> => (await from.explain(key, namespace === undefined ? {} : { namespace })).storedKey;
+    const nameOf = async (from: CacheService, key: string, namespace?: string): Promise<string> =>
+      (await from.explain(key, namespace === undefined ? {} : { namespace })).storedKey;
     const mine = await nameOf(cache, 'mine', 'n');
     const own = (await client.getBuffer(mine))!;
     const marker = own.indexOf(Buffer.from([0xca, 0xc4]));
@@ -439,7 +503,10 @@ describe('a payload', () => {
     const reads: unknown[] = [];
     for (const bytes of other) {
       await client.set(mine, bytes);
-      reads.push(await cache.get('mine', { namespace: 'n' }), await cache.getOrSet('mine', () => 'anew', { namespace: 'n' }));
+      reads.push(
+        await cache.get('mine', { namespace: 'n' }),
+        await cache.getOrSet('mine', () => 'anew', { namespace: 'n' }),
+      );
     }
 
     expect(marker).toBeGreaterThan(0);
@@ -451,7 +518,11 @@ describe('a payload', () => {
     const { cache, errors } = await open({ url: server.url, commandTimeout: '2s' });
     const huge = Buffer.alloc(33 * 1024 * 1024, 1);
     await cache.set('k', 'old', { ttl: 1 });
-    await until(async () => (await cache.get('k')) === undefined, 1_000, () => 'It did not expire.');
+    await until(
+      async () => (await cache.get('k')) === undefined,
+      1_000,
+      () => 'It did not expire.',
+    );
 
     const loaded = await cache.getOrSet('k', () => huge);
     const left = await cache.get('k');
@@ -471,7 +542,10 @@ describe('a payload', () => {
     await cache.set('set', 'old');
 
     await cache.refresh('refreshed', () => Buffer.alloc(33 * 1024 * 1024, 1));
-    const isRefused = await cache.set('set', Buffer.alloc(33 * 1024 * 1024, 1)).then(() => false, () => true);
+    const isRefused = await cache.set('set', Buffer.alloc(33 * 1024 * 1024, 1)).then(
+      () => false,
+      () => true,
+    );
 
     expect(await cache.get('refreshed')).toBeUndefined();
     // A `set` that rejects has changed nothing.
@@ -516,22 +590,28 @@ describe('while the cache is not let in', () => {
     expect(errors.length).toBeGreaterThan(0);
   });
 
-  it.each(['~other:* &* +@all', '~* &* +ping +info', '~* &* +@all -@write', '~* &* +@all -@scripting'])('to do with its keys what it must (%s), loads are answered, and it is used when it may', async (rules) => {
-    const server = await kept(startRedis());
-    await ask(server.port, `ACL SETUSER kit on >secret ${rules}`);
-    const { cache, errors } = await open({ url: `redis://kit:secret@127.0.0.1:${server.port}` });
+  it.each(['~other:* &* +@all', '~* &* +ping +info', '~* &* +@all -@write', '~* &* +@all -@scripting'])(
+    'to do with its keys what it must (%s), loads are answered, and it is used when it may',
+    async (rules) => {
+      const server = await kept(startRedis());
+      await ask(server.port, `ACL SETUSER kit on >secret ${rules}`);
+      const { cache, errors } = await open({ url: `redis://kit:secret@127.0.0.1:${server.port}` });
 
-    const loads = [await timed(() => cache.getOrSet('k', () => 'loaded')), await timed(() => cache.getOrSet('k', () => 'loaded'))];
-    const deletion = await timed(() => cache.delete('k'));
-    await ask(server.port, 'ACL SETUSER kit ~* &* +@all');
-    const healedMs = await untilItStores(cache);
-    await untilStatus(cache, 'up');
+      const loads = [
+        await timed(() => cache.getOrSet('k', () => 'loaded')),
+        await timed(() => cache.getOrSet('k', () => 'loaded')),
+      ];
+      const deletion = await timed(() => cache.delete('k'));
+      await ask(server.port, 'ACL SETUSER kit ~* &* +@all');
+      const healedMs = await untilItStores(cache);
+      await untilStatus(cache, 'up');
 
-    expect(loads.map(({ value }) => value)).toEqual(['loaded', 'loaded']);
-    expect(Math.max(...loads.map(({ tookMs }) => tookMs), deletion.tookMs)).toBeLessThan(SLACK_MS);
-    expect(errors.length).toBeGreaterThan(0);
-    expect(healedMs).toBeLessThan(HEALED_WITHIN_MS);
-  });
+      expect(loads.map(({ value }) => value)).toEqual(['loaded', 'loaded']);
+      expect(Math.max(...loads.map(({ tookMs }) => tookMs), deletion.tookMs)).toBeLessThan(SLACK_MS);
+      expect(errors.length).toBeGreaterThan(0);
+      expect(healedMs).toBeLessThan(HEALED_WITHIN_MS);
+    },
+  );
 
   it('to the wake channel, everything works, and who waits for the load of another process looks for itself', async () => {
     const server = await kept(startRedis());
@@ -545,7 +625,11 @@ describe('while the cache is not let in', () => {
     };
 
     const leading = one.getOrSet('k', load);
-    await until(async () => loads.count === 1, 1_000, () => 'Nobody loaded.');
+    await until(
+      async () => loads.count === 1,
+      1_000,
+      () => 'Nobody loaded.',
+    );
     const waiting = await timed(() => other.getOrSet('k', load));
 
     expect([await leading, waiting.value, loads.count]).toEqual(['loaded', 'loaded', 1]);
@@ -555,7 +639,9 @@ describe('while the cache is not let in', () => {
 
 describe('while the server loads its data', () => {
   it('loads are answered at once, and it is used when it has loaded', async () => {
-    const server = await kept(startRedis({ args: ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'] }));
+    const server = await kept(
+      startRedis({ args: ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'] }),
+    );
     const client = rawClient(server);
     const { cache, errors } = await open({ url: server.url });
     // Not `set`, which is taken for lost and undone when a connection was lost.
@@ -572,8 +658,18 @@ describe('while the server loads its data', () => {
     const stillLoading = (await ask(server.port, 'INFO persistence')).includes('loading:1');
     const { cache: late } = await open({ url: server.url }, { name: 'late' });
     const lateLoad = await timed(() => late.getOrSet('cold', () => 'loaded'));
-    await until(async () => (await ask(server.port, 'INFO persistence')).includes('loading:0'), 20_000, () => 'It loads for ever.');
-    const { tookMs: healedMs } = await timed(() => until(async () => (await cache.get('k')) === 'kept', HEALED_WITHIN_MS, () => 'It was not read again.'));
+    await until(
+      async () => (await ask(server.port, 'INFO persistence')).includes('loading:0'),
+      20_000,
+      () => 'It loads for ever.',
+    );
+    const { tookMs: healedMs } = await timed(() =>
+      until(
+        async () => (await cache.get('k')) === 'kept',
+        HEALED_WITHIN_MS,
+        () => 'It was not read again.',
+      ),
+    );
     await untilItStores(late);
 
     expect([isLoading, stillLoading]).toEqual([true, true]);
@@ -618,7 +714,9 @@ describe('when the server has forgotten its scripts', () => {
       while (flushing.isOn) await ask(server.port, 'SCRIPT FLUSH');
     })();
 
-    const values = await Promise.all(times(300, (i) => cache.getOrSet(`k${i}`, () => sleepAnd(i % 10, i), { tags: ['t'] })));
+    const values = await Promise.all(
+      times(300, (i) => cache.getOrSet(`k${i}`, () => sleepAnd(i % 10, i), { tags: ['t'] })),
+    );
     const count = await cache.invalidateTags(['t']);
     flushing.isOn = false;
     await flush;
@@ -633,7 +731,11 @@ describe("a client of the user's own", () => {
   it('is used, and goes on when the cache is closed, and is never closed by a fault', async () => {
     const server = await kept(startRedis());
     const client = rawClient(server);
-    await until(async () => client.status === 'ready', 1_000, () => client.status);
+    await until(
+      async () => client.status === 'ready',
+      1_000,
+      () => client.status,
+    );
     const listeners = (): number[] => client.eventNames().map((event) => client.listenerCount(event));
     const before = listeners();
     const { cache } = await open({ client });
@@ -649,7 +751,8 @@ describe("a client of the user's own", () => {
     expect(await client.ping()).toBe('PONG');
     expect(listeners()).toEqual(before);
     // One of the user, none of the kit.
-    const connections = async (): Promise<boolean> => (await client.call('CLIENT', 'LIST') as string).trim().split('\n').length === 1;
+    const connections = async (): Promise<boolean> =>
+      ((await client.call('CLIENT', 'LIST')) as string).trim().split('\n').length === 1;
     await until(connections, 2_000, () => 'A connection of the kit is left.');
   });
 });

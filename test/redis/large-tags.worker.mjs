@@ -17,7 +17,7 @@ async function workOf(client) {
 }
 
 async function ask(client) {
-  for (let beforeMs = await workOf(client); ; ) {
+  for (let beforeMs = await workOf(client); ;) {
     const startedMs = performance.now();
     const workMs = await workOf(client);
     const waitedMs = performance.now() - startedMs;

@@ -10,7 +10,10 @@ import { endWhatTestsOpened, open } from './faults.fixture.js';
 jest.setTimeout(60_000);
 endWhatTestsOpened();
 
-const NOTHING_TO_INVALIDATE: readonly (readonly [what: string, invalidate: (cache: CacheService) => Promise<number>])[] = [
+const NOTHING_TO_INVALIDATE: readonly (readonly [
+  what: string,
+  invalidate: (cache: CacheService) => Promise<number>,
+])[] = [
   ['a tag', (cache) => cache.invalidateTags(['nobody has it', 'nor this'])],
   ['a namespace', (cache) => cache.invalidateNamespace('nobody uses it')],
   ['everything', (cache) => cache.clear()],
@@ -42,7 +45,10 @@ describe.each(DEPLOYMENTS)('a process that invalidates and is closed at once (%s
   it('leaves nothing, although nobody is there to free what it left', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
-    await cache.setMany(times(500, (i) => [`k${i}`, i] as const), { ttl: 'forever', tags: ['t'], namespace: 'n' });
+    await cache.setMany(
+      times(500, (i) => [`k${i}`, i] as const),
+      { ttl: 'forever', tags: ['t'], namespace: 'n' },
+    );
 
     await cache.invalidateTags(['t']);
     await cache.close();
@@ -59,7 +65,10 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
 
     let stored = 0;
     for (let i = 0; i < 5; i++) {
-      await cache.setMany(times(1_000, (j) => [`${i}-${j}`, j] as const), { ttl: 1_000 + 100 * i, tags: [`tag-${i}`, 'all'], namespace: `ns-${i % 2}` });
+      await cache.setMany(
+        times(1_000, (j) => [`${i}-${j}`, j] as const),
+        { ttl: 1_000 + 100 * i, tags: [`tag-${i}`, 'all'], namespace: `ns-${i % 2}` },
+      );
       stored = Math.max(stored, await size(masters));
     }
     const emptyMs = await untilEmpty(masters, 10_000);
@@ -77,7 +86,11 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
       return !left.some(({ key }) => key.includes(':e:'));
     };
 
-    await Promise.all(times(200, (i) => cache.getOrSet(`k${i}`, () => i, { ttl: 200, namespace: 'n', tags: (value) => [`tag-${value % 10}`] })));
+    await Promise.all(
+      times(200, (i) =>
+        cache.getOrSet(`k${i}`, () => i, { ttl: 200, namespace: 'n', tags: (value) => [`tag-${value % 10}`] }),
+      ),
+    );
     await until(areExpired, 1_000, () => `Entries are left: ${left.map(({ key }) => key).join(' ')}`);
 
     expect(left.filter(({ ttlMs }) => ttlMs < 0 || ttlMs > 61_000)).toEqual([]);
@@ -88,8 +101,12 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
     const of = { tags: ['t', 'u'], namespace: 'n' };
     await cache.set('kept', 1, { ...of, ttl: 'forever' });
-    await cache.setMany(times(500, (i) => [`k${i}`, i] as const), { ...of, ttl: 200 });
-    const areExpired = async (): Promise<boolean> => (await Promise.all(masters.map(keysOf))).flat().filter(({ key }) => key.includes(':e:')).length === 1;
+    await cache.setMany(
+      times(500, (i) => [`k${i}`, i] as const),
+      { ...of, ttl: 200 },
+    );
+    const areExpired = async (): Promise<boolean> =>
+      (await Promise.all(masters.map(keysOf))).flat().filter(({ key }) => key.includes(':e:')).length === 1;
     await until(areExpired, 5_000, () => 'The entries did not expire.');
 
     const stats = await cache.getStats();
@@ -98,7 +115,9 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     let left: { key: string; ttlMs: number }[] = [];
     // The ticket of a sweep goes by itself, so that nobody sweeps again at once.
     const isEmpty = async (): Promise<boolean> => {
-      left = (await Promise.all(masters.map(keysOf))).flat().filter(({ key, ttlMs }) => !(key.endsWith(':sweep') && ttlMs > 0 && ttlMs <= 61_000));
+      left = (await Promise.all(masters.map(keysOf)))
+        .flat()
+        .filter(({ key, ttlMs }) => !(key.endsWith(':sweep') && ttlMs > 0 && ttlMs <= 61_000));
       return left.length === 0;
     };
     await until(isEmpty, 20_000, () => `Keys are left: ${left.map(({ key }) => key).join(' ')}`);

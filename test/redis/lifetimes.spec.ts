@@ -11,7 +11,10 @@ jest.setTimeout(60_000);
 endWhatTestsOpened();
 
 /** From a time that everybody uses to the longest TTL that can be given. */
-const TTLS = fc.oneof(fc.integer({ min: 60_000, max: Number.MAX_SAFE_INTEGER }), fc.constantFrom(8.2e12, 8.3e12, 1e13 - 2, 1e13 - 1, 1e13, 1e15, Number.MAX_SAFE_INTEGER));
+const TTLS = fc.oneof(
+  fc.integer({ min: 60_000, max: Number.MAX_SAFE_INTEGER }),
+  fc.constantFrom(8.2e12, 8.3e12, 1e13 - 2, 1e13 - 1, 1e13, 1e15, Number.MAX_SAFE_INTEGER),
+);
 
 /** What is known of the server's time on a busy machine. */
 const CLOCKS_DIFFER_MS = 1_000;
@@ -32,7 +35,11 @@ async function openMemory(): Promise<CacheService> {
 const fail = (): Promise<never> => Promise.reject(new Error('The source is down.'));
 
 async function untilExpired(cache: CacheService, key: string): Promise<void> {
-  await until(async () => !(await cache.has(key)), 10_000, () => `${key} never expired.`);
+  await until(
+    async () => !(await cache.has(key)),
+    10_000,
+    () => `${key} never expired.`,
+  );
 }
 
 describe.each(CACHES)('on %s', (_, openCache) => {
@@ -70,7 +77,10 @@ describe.each(CACHES)('on %s', (_, openCache) => {
 
     expect([await cache.touch('loaded', 50), await cache.touch('lasting', 50)]).toEqual([true, true]);
 
-    for (const [key, value] of [['loaded', 1], ['lasting', 2]] as const) {
+    for (const [key, value] of [
+      ['loaded', 1],
+      ['lasting', 2],
+    ] as const) {
       await untilExpired(cache, key);
       expect(await cache.getOrSet(key, fail, { staleIfError: '2h' })).toBe(value);
     }
@@ -83,11 +93,19 @@ describe.each(CACHES)('on %s', (_, openCache) => {
     await cache.writeThrough('written', async () => 3, { ttl: 50, keepStale: '1h' });
     await cache.set('not kept', 4, { ttl: 50 });
 
-    for (const [key, value] of [['set', 1], ['many', 2], ['written', 3]] as const) {
+    for (const [key, value] of [
+      ['set', 1],
+      ['many', 2],
+      ['written', 3],
+    ] as const) {
       await untilExpired(cache, key);
       expect(await cache.getOrSet(key, fail, { staleIfError: '1h' })).toBe(value);
     }
-    await until(async () => (await cache.getEntry('not kept')) === undefined, 10_000, () => 'It was kept.');
+    await until(
+      async () => (await cache.getEntry('not kept')) === undefined,
+      10_000,
+      () => 'It was kept.',
+    );
     await expect(cache.getOrSet('not kept', fail, { staleIfError: '1h' })).rejects.toThrow('The source is down.');
   });
 });

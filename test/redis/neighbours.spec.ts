@@ -13,7 +13,11 @@ it('an invalidation leaves the entries of a cache whose prefix is another one wi
   await other.set('k', 2);
   await other.set('k', 3, { namespace: 'n' });
 
-  const counts = [await shop.invalidatePattern('*', { namespace: 'e' }), await shop.invalidatePattern('*'), await shop.invalidateNamespace('e')];
+  const counts = [
+    await shop.invalidatePattern('*', { namespace: 'e' }),
+    await shop.invalidatePattern('*'),
+    await shop.invalidateNamespace('e'),
+  ];
 
   expect(counts).toEqual([1, 0, 0]);
   expect([await other.get('k'), await other.get('k', { namespace: 'n' })]).toEqual([2, 3]);

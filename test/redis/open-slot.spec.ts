@@ -34,23 +34,29 @@ const MOVED: readonly (readonly [string, (keys: readonly string[]) => readonly s
 ];
 
 describe.each(CASES)('while the slot of %s is open', (_, { part, invalidate }) => {
-  it.each(MOVED)('and %s, it is invalidated, counted and freed, and what is stored then is found (fault 32)', async (_, moved) => {
-    const { cluster, cache, other } = await processes();
-    await cache.setMany(ENTRIES.map((key) => [key, 'old'] as const), { tags: ['t'], namespace: 'n' });
-    await openSlot(cluster, hashSlot(part), moved);
-    expect((await other.getMany(ENTRIES, { namespace: 'n' })).size).toBe(ENTRIES.length);
+  it.each(MOVED)(
+    'and %s, it is invalidated, counted and freed, and what is stored then is found (fault 32)',
+    async (_, moved) => {
+      const { cluster, cache, other } = await processes();
+      await cache.setMany(
+        ENTRIES.map((key) => [key, 'old'] as const),
+        { tags: ['t'], namespace: 'n' },
+      );
+      await openSlot(cluster, hashSlot(part), moved);
+      expect((await other.getMany(ENTRIES, { namespace: 'n' })).size).toBe(ENTRIES.length);
 
-    const count = await invalidate(cache);
+      const count = await invalidate(cache);
 
-    expect([count, (await other.getMany(ENTRIES, { namespace: 'n' })).size]).toEqual([ENTRIES.length, 0]);
-    expect([await invalidate(cache), (await cache.getStats()).status]).toEqual([0, 'up']);
-    await closeSlot(cluster, hashSlot(part));
-    await cache.set('k0', 'new', { tags: ['t'], namespace: 'n' });
-    expect([await other.get('k0', { namespace: 'n' }), await invalidate(other)]).toEqual(['new', 1]);
-    // A process that comes later frees what could not be freed while the slot was open.
-    await open({ cluster: { nodes: cluster.urls } });
-    await untilEmpty(cluster.nodes.slice(0, 3), 20_000);
-  });
+      expect([count, (await other.getMany(ENTRIES, { namespace: 'n' })).size]).toEqual([ENTRIES.length, 0]);
+      expect([await invalidate(cache), (await cache.getStats()).status]).toEqual([0, 'up']);
+      await closeSlot(cluster, hashSlot(part));
+      await cache.set('k0', 'new', { tags: ['t'], namespace: 'n' });
+      expect([await other.get('k0', { namespace: 'n' }), await invalidate(other)]).toEqual(['new', 1]);
+      // A process that comes later frees what could not be freed while the slot was open.
+      await open({ cluster: { nodes: cluster.urls } });
+      await untilEmpty(cluster.nodes.slice(0, 3), 20_000);
+    },
+  );
 });
 
 it('`clear` empties a cache of which a part is in an open slot (fault 32)', async () => {
@@ -68,7 +74,10 @@ it('`clear` empties a cache of which a part is in an open slot (fault 32)', asyn
 
 it('a near copy is gone when its tag is in an open slot (fault 32)', async () => {
   const cluster = await kept(startCluster());
-  const [one, other] = [await openHybrid({ cluster: { nodes: cluster.urls } }), await openHybrid({ cluster: { nodes: cluster.urls } })].map(({ cache }) => cache) as [CacheService, CacheService];
+  const [one, other] = [
+    await openHybrid({ cluster: { nodes: cluster.urls } }),
+    await openHybrid({ cluster: { nodes: cluster.urls } }),
+  ].map(({ cache }) => cache) as [CacheService, CacheService];
   for (const cache of [one, other]) await untilStatus(cache, 'up');
   await one.set('k', 'old', { tags: ['t'] });
   await openSlot(cluster, hashSlot('{tag:t}'), () => []);
@@ -77,17 +86,28 @@ it('a near copy is gone when its tag is in an open slot (fault 32)', async () =>
   expect(await one.invalidateTags(['t'])).toBe(1);
   expect(await one.get('k')).toBeUndefined();
 
-  await until(async () => (await other.get('k')) === undefined, 2_000, () => 'The other process still has its copy.');
+  await until(
+    async () => (await other.get('k')) === undefined,
+    2_000,
+    () => 'The other process still has its copy.',
+  );
 });
 
 async function processes(): Promise<{ cluster: RedisCluster; cache: CacheService; other: CacheService }> {
   const cluster = await kept(startCluster());
-  const [{ cache }, { cache: other }] = [await open({ cluster: { nodes: cluster.urls } }), await open({ cluster: { nodes: cluster.urls } })];
+  const [{ cache }, { cache: other }] = [
+    await open({ cluster: { nodes: cluster.urls } }),
+    await open({ cluster: { nodes: cluster.urls } }),
+  ];
   return { cluster, cache, other };
 }
 
 /** Opens a slot for migration to another master, and moves the keys that `choose` names. */
-async function openSlot(cluster: RedisCluster, slot: number, choose: (keys: readonly string[]) => readonly string[]): Promise<void> {
+async function openSlot(
+  cluster: RedisCluster,
+  slot: number,
+  choose: (keys: readonly string[]) => readonly string[],
+): Promise<void> {
   const { from, to } = ownersOf(cluster, slot);
   await ask(to.port, `CLUSTER SETSLOT ${slot} IMPORTING ${await ask(from.port, 'CLUSTER MYID')}`);
   await ask(from.port, `CLUSTER SETSLOT ${slot} MIGRATING ${await ask(to.port, 'CLUSTER MYID')}`);

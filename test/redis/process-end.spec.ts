@@ -20,8 +20,15 @@ afterAll(async () => {
 });
 
 /** A process without a listener for rejections, and all that it prints. */
-function run(name: string, options: object): { child: ChildProcess; output: () => string; end: Promise<number | null> } {
-  const child = spawn(process.execPath, ['--import', './test/simulation/typescript.mjs', 'test/redis/start-process.ts', name, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+function run(
+  name: string,
+  options: object,
+): { child: ChildProcess; output: () => string; end: Promise<number | null> } {
+  const child = spawn(
+    process.execPath,
+    ['--import', './test/simulation/typescript.mjs', 'test/redis/start-process.ts', name, JSON.stringify(options)],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
   children.add(child);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -55,7 +62,10 @@ describe('a process with nothing but a cache', () => {
     await once(child.stdout as NodeJS.ReadableStream, 'data');
 
     // Without a reason to stay a process ends as soon as it has nothing more to do.
-    const ended = await Promise.race([once(child, 'exit'), new Promise((resolve) => setTimeout(resolve, 500, 'alive'))]);
+    const ended = await Promise.race([
+      once(child, 'exit'),
+      new Promise((resolve) => setTimeout(resolve, 500, 'alive')),
+    ]);
 
     expect([ended, output()]).toEqual(['alive', 'started\n']);
   });

@@ -38,7 +38,9 @@ async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Rep
   const database = (await kept(startRedis())).url;
   const workers = times(PROCESSES, (seed) => {
     const order = { redis, database, kinds, forMs, keysPerKind, seed };
-    const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced' });
+    const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(order)], {
+      serialization: 'advanced',
+    });
     onEnd(() => worker.kill('SIGKILL'));
     return worker;
   });
@@ -55,7 +57,9 @@ async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Rep
 }
 
 async function said(worker: ChildProcess): Promise<unknown> {
-  const ended = once(worker, 'exit').then(([code]) => Promise.reject(new Error(`A process ended with ${code} before it had reported.`)));
+  const ended = once(worker, 'exit').then(([code]) =>
+    Promise.reject(new Error(`A process ended with ${code} before it had reported.`)),
+  );
   ended.catch(() => undefined);
   const [message] = (await Promise.race([once(worker, 'message'), ended])) as unknown[];
   return message;
@@ -105,18 +109,38 @@ function leastAt(acks: readonly Event[], atUs: number): number {
 }
 
 function show(name: string, report: Report, verdicts: Map<string, Verdict>): void {
-  const lines = [...verdicts].map(([kind, { reads, acks, stale }]) => `  ${kind.padEnd(14)}${String(reads).padStart(8)} reads ${String(acks).padStart(7)} invalidations ${String(stale.length).padStart(4)} stale`);
+  const lines = [...verdicts].map(
+    ([kind, { reads, acks, stale }]) =>
+      `  ${kind.padEnd(14)}${String(reads).padStart(8)} reads ${String(acks).padStart(7)} invalidations ${String(stale.length).padStart(4)} stale`,
+  );
   console.info(`${name}, ${PROCESSES} processes, ${report.errorCount} errors\n${lines.join('\n')}`);
 }
 
-const KINDS = ['key', 'tag', 'computedTag', 'allTags', 'namespace', 'pattern', 'writeThrough', 'set', 'refreshed', 'stale'];
+const KINDS = [
+  'key',
+  'tag',
+  'computedTag',
+  'allTags',
+  'namespace',
+  'pattern',
+  'writeThrough',
+  'set',
+  'refreshed',
+  'stale',
+];
 
 describe('the verdict', () => {
   it('finds a read that is behind what was acknowledged before it began', () => {
-    const acks: Event[] = [['key 1', 100, 1], ['key 1', 200, 2]];
-    const stale = (startUs: number, version: number): number => judge({ acks, reads: [['key 1', startUs, version]], errors: [], errorCount: 0 }).get('key')!.stale.length;
+    const acks: Event[] = [
+      ['key 1', 100, 1],
+      ['key 1', 200, 2],
+    ];
+    const stale = (startUs: number, version: number): number =>
+      judge({ acks, reads: [['key 1', startUs, version]], errors: [], errorCount: 0 }).get('key')!.stale.length;
 
-    expect([stale(99, 0), stale(101, 0), stale(101, 1), stale(199, 1), stale(201, 1), stale(201, 2)]).toEqual([0, 1, 0, 0, 1, 0]);
+    expect([stale(99, 0), stale(101, 0), stale(101, 1), stale(199, 1), stale(201, 1), stale(201, 2)]).toEqual([
+      0, 1, 0, 0, 1, 0,
+    ]);
   });
 });
 
@@ -129,7 +153,9 @@ describe.each([
 
     const verdicts = judge(report);
     show(name, report, verdicts);
-    expect(Object.fromEntries([...verdicts].map(([kind, { stale }]) => [kind, stale]))).toEqual(Object.fromEntries(KINDS.map((kind) => [kind, []])));
+    expect(Object.fromEntries([...verdicts].map(([kind, { stale }]) => [kind, stale]))).toEqual(
+      Object.fromEntries(KINDS.map((kind) => [kind, []])),
+    );
     expect(Math.min(...[...verdicts.values()].map(({ reads }) => reads))).toBeGreaterThan(300);
     expect(Math.min(...[...verdicts.values()].map(({ acks }) => acks))).toBeGreaterThan(30);
   });

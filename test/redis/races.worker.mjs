@@ -23,9 +23,18 @@ const random = (below) => {
 const KINDS = {
   key: { options: () => ({}), invalidate: (key) => cache.delete(key) },
   tag: { options: (key) => ({ tags: [`tag ${key}`] }), invalidate: (key) => cache.invalidateTags([`tag ${key}`]) },
-  computedTag: { options: (key) => ({ tags: () => [`computed ${key}`] }), invalidate: (key) => cache.invalidateTags([`computed ${key}`]) },
-  allTags: { options: (key) => ({ tags: ['common', `rare ${key}`] }), invalidate: (key) => cache.invalidateTags(['common', `rare ${key}`], { mode: 'all' }) },
-  namespace: { options: (key) => ({ namespace: `ns ${key}` }), invalidate: (key) => cache.invalidateNamespace(`ns ${key}`) },
+  computedTag: {
+    options: (key) => ({ tags: () => [`computed ${key}`] }),
+    invalidate: (key) => cache.invalidateTags([`computed ${key}`]),
+  },
+  allTags: {
+    options: (key) => ({ tags: ['common', `rare ${key}`] }),
+    invalidate: (key) => cache.invalidateTags(['common', `rare ${key}`], { mode: 'all' }),
+  },
+  namespace: {
+    options: (key) => ({ namespace: `ns ${key}` }),
+    invalidate: (key) => cache.invalidateNamespace(`ns ${key}`),
+  },
   pattern: { options: () => ({}), invalidate: (key) => cache.invalidatePattern(`${key.slice(0, -1)}*`) },
   writeThrough: { options: () => ({}), write: (key, bump) => cache.writeThrough(key, bump) },
   set: { options: () => ({}), write: async (key, bump) => cache.set(key, await bump()) },
@@ -71,7 +80,14 @@ async function write(kind, endUs, pauseMs) {
 process.send('ready');
 process.once('message', async () => {
   const endUs = nowUs() + forMs * 1_000;
-  await Promise.all(kinds.flatMap((kind) => [read(kind, endUs), read(kind, endUs), read(kind, endUs), write(kind, endUs, kind === 'clear' ? 400 : 150)]));
+  await Promise.all(
+    kinds.flatMap((kind) => [
+      read(kind, endUs),
+      read(kind, endUs),
+      read(kind, endUs),
+      write(kind, endUs, kind === 'clear' ? 400 : 150),
+    ]),
+  );
   await cache.close();
   db.disconnect();
   process.send({ reads, acks, errors: errors.slice(0, 5), errorCount: errors.length }, () => process.disconnect());

@@ -4,7 +4,16 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { type Deployment, startDeployment } from '../support/deployments.js';
 import { until } from '../support/redis/until.js';
-import { endWhatTestsOpened, kept, onEnd, open, openHybrid, type OpenCache, rawClient, untilStatus } from './faults.fixture.js';
+import {
+  endWhatTestsOpened,
+  kept,
+  onEnd,
+  open,
+  openHybrid,
+  type OpenCache,
+  rawClient,
+  untilStatus,
+} from './faults.fixture.js';
 
 /** The rights that the pages ask an operator for are enough, and are all that is asked for: servers log whatever they refuse. */
 
@@ -13,15 +22,33 @@ endWhatTestsOpened();
 
 type Start = () => Promise<Pick<Deployment, 'redis' | 'masters' | 'stop'>>;
 
-const CASES: readonly (readonly [page: string, title: string, start: Start, openAs: (redis: object) => Promise<OpenCache>, mode: string | undefined])[] = [
+const CASES: readonly (readonly [
+  page: string,
+  title: string,
+  start: Start,
+  openAs: (redis: object) => Promise<OpenCache>,
+  mode: string | undefined,
+])[] = [
   ['docs/redis.md', 'standalone, Sentinel', startDeployment.standalone, open, undefined],
   ['docs/redis.md', 'standalone, Sentinel', startDeployment.Sentinel, open, undefined],
   ['docs/redis.md', 'Cluster', startDeployment.Cluster, open, undefined],
   ['docs/hybrid.md', 'standalone, Sentinel', startDeployment.standalone, openHybrid, 'tracking'],
   ['docs/hybrid.md', 'standalone, Sentinel', startDeployment.Sentinel, openHybrid, 'tracking'],
   ['docs/hybrid.md', 'Cluster', startDeployment.Cluster, openHybrid, 'tracking'],
-  ['docs/hybrid.md', 'bus, standalone, Sentinel', startDeployment.standalone, (redis) => openHybrid({ ...redis, coherence: 'bus' }), 'bus'],
-  ['docs/hybrid.md', 'bus, Cluster', startDeployment.Cluster, (redis) => openHybrid({ ...redis, coherence: 'bus' }), 'bus'],
+  [
+    'docs/hybrid.md',
+    'bus, standalone, Sentinel',
+    startDeployment.standalone,
+    (redis) => openHybrid({ ...redis, coherence: 'bus' }),
+    'bus',
+  ],
+  [
+    'docs/hybrid.md',
+    'bus, Cluster',
+    startDeployment.Cluster,
+    (redis) => openHybrid({ ...redis, coherence: 'bus' }),
+    'bus',
+  ],
 ];
 
 describe.each(CASES)('a user with the rights in %s (%s)', (page, title, start, openAs, mode) => {
@@ -56,14 +83,32 @@ function passwordIn(rules: readonly string[]): string {
 
 async function everyKindOfCall(cache: CacheService, other: CacheService): Promise<void> {
   await cache.set('a', 1, { tags: ['t', 'u'], namespace: 'n', ttl: 'forever' });
-  await cache.setMany(times(20, (i) => [`k${i}`, i] as const), { tags: ['t'], keepStale: '1h' });
-  expect([await other.get('a', { namespace: 'n' }), await other.get('k1'), (await other.getMany(['k1', 'k2'])).size]).toEqual([1, 1, 2]);
+  await cache.setMany(
+    times(20, (i) => [`k${i}`, i] as const),
+    { tags: ['t'], keepStale: '1h' },
+  );
+  expect([
+    await other.get('a', { namespace: 'n' }),
+    await other.get('k1'),
+    (await other.getMany(['k1', 'k2'])).size,
+  ]).toEqual([1, 1, 2]);
   expect(await other.get('a', { namespace: 'n' })).toBe(1);
-  expect([await cache.has('k1'), await cache.touch('k1', '2m'), (await cache.getEntry('k1'))?.value]).toEqual([true, true, 1]);
+  expect([await cache.has('k1'), await cache.touch('k1', '2m'), (await cache.getEntry('k1'))?.value]).toEqual([
+    true,
+    true,
+    1,
+  ]);
   expect(await oneLoadOf(cache, other)).toEqual(['loaded', 'loaded']);
-  expect(await cache.getOrSet('tagged', () => 2, { tags: (value) => [`of ${value}`], staleWhileRevalidate: '1m' })).toBe(2);
-  expect((await cache.getOrSetMany(['x', 'y'], (keys) => Promise.resolve(new Map(keys.map((key) => [key, key]))))).size).toBe(2);
-  expect([await cache.refresh('x', () => 'newer'), await cache.writeThrough('y', async () => 'written', { tags: ['w'] })]).toEqual(['newer', 'written']);
+  expect(
+    await cache.getOrSet('tagged', () => 2, { tags: (value) => [`of ${value}`], staleWhileRevalidate: '1m' }),
+  ).toBe(2);
+  expect(
+    (await cache.getOrSetMany(['x', 'y'], (keys) => Promise.resolve(new Map(keys.map((key) => [key, key]))))).size,
+  ).toBe(2);
+  expect([
+    await cache.refresh('x', () => 'newer'),
+    await cache.writeThrough('y', async () => 'written', { tags: ['w'] }),
+  ]).toEqual(['newer', 'written']);
   await cache.getOrSet('failing', () => Promise.reject(new Error('no'))).catch(() => undefined);
   expect((await cache.list({ limit: 5 })).entries.length).toBeGreaterThan(0);
   expect((await cache.explain('x')).state).toBe('fresh');
@@ -76,7 +121,11 @@ async function everyKindOfCall(cache: CacheService, other: CacheService): Promis
   expect(await cache.invalidateNamespace('n')).toBe(0);
   await cache.cleanupExpired();
   expect(await cache.clear()).toBeGreaterThan(0);
-  await until(async () => (await other.get('loaded')) === undefined, 5_000, () => 'The other process still has a copy.');
+  await until(
+    async () => (await other.get('loaded')) === undefined,
+    5_000,
+    () => 'The other process still has a copy.',
+  );
 }
 
 /** Two processes want one key: one loads, the other one waits and is woken. */

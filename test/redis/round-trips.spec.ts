@@ -43,10 +43,30 @@ afterAll(() => server.stop());
 beforeEach(async () => {
   const clock = new SystemClock();
   const options = resolveCacheOptions({ backend: 'redis', redis: { url: server.url } });
-  const reporter = new CacheReporter({ hasStats: false, onError: (error) => { throw error; } });
-  const wire = new IoredisWire(new Redis(server.url, { lazyConnect: true }), { channel: 'wake', isForeign: false, clock });
-  const context = { name: `c${++caches}`, version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined };
-  const adapter = new RedisAdapter(counting(wire), { keyPrefix: 'trips', version: undefined, codec: createEntryCodec({}), commandTimeoutMs: 5_000 }, context);
+  const reporter = new CacheReporter({
+    hasStats: false,
+    onError: (error) => {
+      throw error;
+    },
+  });
+  const wire = new IoredisWire(new Redis(server.url, { lazyConnect: true }), {
+    channel: 'wake',
+    isForeign: false,
+    clock,
+  });
+  const context = {
+    name: `c${++caches}`,
+    version: undefined,
+    clock,
+    onEvict: () => undefined,
+    onError: () => undefined,
+    onNotice: () => undefined,
+  };
+  const adapter = new RedisAdapter(
+    counting(wire),
+    { keyPrefix: 'trips', version: undefined, codec: createEntryCodec({}), commandTimeoutMs: 5_000 },
+    context,
+  );
   await wire.connect();
   await adapter.ready();
   cache = new CacheService({ options, adapter, clock, reporter });
@@ -80,12 +100,21 @@ describe('round trips on one server', () => {
   it('takes three for a load of many keys', async () => {
     const keys = Array.from({ length: 50 }, (_, i) => `many${i}`);
 
-    expect(await tripsOf(() => cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 1]))))).toBe(3);
+    expect(
+      await tripsOf(() => cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 1])))),
+    ).toBe(3);
   });
 
   it('takes one to set, one or many', async () => {
     expect(await tripsOf(() => cache.set('new', 1, { namespace: 'n', tags: ['t'] }))).toBe(1);
-    expect(await tripsOf(() => cache.setMany([['a', 1], ['b', 2]]))).toBe(1);
+    expect(
+      await tripsOf(() =>
+        cache.setMany([
+          ['a', 1],
+          ['b', 2],
+        ]),
+      ),
+    ).toBe(1);
   });
 
   it('takes one to delete, and another that nobody waits for, to forget it in the indexes', async () => {

@@ -108,15 +108,26 @@ describe('a server', () => {
   });
 
   it('ends with its test run, even one that is killed', async () => {
-    const jestArgs = ['node_modules/jest/bin/jest.js', '--runInBand', '--testMatch', '**/test/redis/killed-run.fixture.ts'];
+    const jestArgs = [
+      'node_modules/jest/bin/jest.js',
+      '--runInBand',
+      '--testMatch',
+      '**/test/redis/killed-run.fixture.ts',
+    ];
 
     const output = await new Promise<string>((done) => {
-      execFile(process.execPath, ['--experimental-vm-modules', ...jestArgs], { cwd: root }, (_, stdout) => done(stdout));
+      execFile(process.execPath, ['--experimental-vm-modules', ...jestArgs], { cwd: root }, (_, stdout) =>
+        done(stdout),
+      );
     });
 
     const pid = Number(/server (\d+)/.exec(output)?.[1]);
     expect(pid).toBeGreaterThan(0);
-    await until(async () => !isAlive(pid), 5_000, () => `The server ${pid} is still there.`);
+    await until(
+      async () => !isAlive(pid),
+      5_000,
+      () => `The server ${pid} is still there.`,
+    );
   });
 });
 
@@ -126,7 +137,9 @@ describe('the search for a server', () => {
     spawnSync(process.execPath, [resolve(root, 'scripts/ensure-redis.mjs')], { env, encoding: 'utf8' });
 
   it('leads from the tests to the script that installs one', () => {
-    expect(() => findServer(nowhere)).toThrow(/Expected redis-server or valkey-server on the PATH: run `node scripts\/ensure-redis.mjs`/);
+    expect(() => findServer(nowhere)).toThrow(
+      /Expected redis-server or valkey-server on the PATH: run `node scripts\/ensure-redis.mjs`/,
+    );
   });
 
   it('prints what it found', () => {
@@ -168,7 +181,11 @@ describe('a cluster', () => {
     const [master, , , replica] = cluster.nodes;
 
     master!.kill('SIGKILL');
-    await until(async () => (await cluster.masters()).includes(replica!), 15_000, () => 'No replica was promoted.');
+    await until(
+      async () => (await cluster.masters()).includes(replica!),
+      15_000,
+      () => 'No replica was promoted.',
+    );
     await master!.restart();
     await cluster.ready();
 

@@ -15,7 +15,8 @@ endWhatTestsOpened();
 let warnings: string[] = [];
 beforeEach(() => {
   warnings = [];
-  for (const level of ['log', 'error'] as const) jest.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
+  for (const level of ['log', 'error'] as const)
+    jest.spyOn(Logger.prototype, level).mockImplementation(() => undefined);
   jest.spyOn(Logger.prototype, 'warn').mockImplementation((line: unknown) => void warnings.push(String(line)));
 });
 afterEach(() => void jest.restoreAllMocks());
@@ -27,13 +28,24 @@ async function serverWith(...commands: [string, ...string[]][]): Promise<CacheKi
   return { backend: 'redis', redis: { url: `redis://localhost:${port}`, commandTimeout: '5s' } };
 }
 
-const FULL: [string, ...string[]][] = [['CONFIG', 'SET', 'maxmemory', '64mb'], ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction']];
+const FULL: [string, ...string[]][] = [
+  ['CONFIG', 'SET', 'maxmemory', '64mb'],
+  ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
+];
 const MUTE: [string, ...string[]][] = [['ACL', 'SETUSER', 'default', '-info']];
 
 describe('a Redis that is not set up for a cache', () => {
   it.each([
-    ['evicts nothing', FULL, /Redis at redis:\/\/localhost:\d+\/0 may hold 64 MiB and evicts nothing \(maxmemory-policy noeviction\): .* Set maxmemory-policy to allkeys-lfu/],
-    ['may not be asked', MUTE, /Redis at redis:\/\/localhost:\d+\/0 does not let its user ask INFO, .* Give the user the right `\+info`\./],
+    [
+      'evicts nothing',
+      FULL,
+      /Redis at redis:\/\/localhost:\d+\/0 may hold 64 MiB and evicts nothing \(maxmemory-policy noeviction\): .* Set maxmemory-policy to allkeys-lfu/,
+    ],
+    [
+      'may not be asked',
+      MUTE,
+      /Redis at redis:\/\/localhost:\d+\/0 does not let its user ask INFO, .* Give the user the right `\+info`\./,
+    ],
   ])('is listed when it %s, and with `strict` fails the start', async (_, commands, sentence) => {
     const options = await serverWith(...commands);
 
@@ -46,7 +58,13 @@ describe('a Redis that is not set up for a cache', () => {
   });
 
   it.each([
-    ['a limit and a policy that evicts', [['CONFIG', 'SET', 'maxmemory', '64mb'], ['CONFIG', 'SET', 'maxmemory-policy', 'volatile-lfu']] as [string, ...string[]][]],
+    [
+      'a limit and a policy that evicts',
+      [
+        ['CONFIG', 'SET', 'maxmemory', '64mb'],
+        ['CONFIG', 'SET', 'maxmemory-policy', 'volatile-lfu'],
+      ] as [string, ...string[]][],
+    ],
     ['no limit', [] as [string, ...string[]][]],
   ])('is not, with %s', async (_, commands) => {
     const cache = await createCache({ ...(await serverWith(...commands)), strict: true });

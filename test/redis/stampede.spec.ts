@@ -36,7 +36,9 @@ class Worker {
   #code: number | null | undefined;
 
   constructor(order: Order & { redis: object; database: string }) {
-    this.#child = fork(join(import.meta.dirname, 'stampede.worker.mjs'), [JSON.stringify(order)], { serialization: 'advanced' });
+    this.#child = fork(join(import.meta.dirname, 'stampede.worker.mjs'), [JSON.stringify(order)], {
+      serialization: 'advanced',
+    });
     this.#child.on('message', (message) => this.#messages.push(message as { state: string }));
     this.#child.on('exit', (code) => (this.#code = code));
     onEnd(() => this.kill());
@@ -71,7 +73,11 @@ async function stampede(order: Order): Promise<Report> {
   const { all } = await workers(PROCESSES, order);
   for (const worker of all) worker.go();
   const reports = (await Promise.all(all.map((worker) => worker.told('done')))) as Report[];
-  return { calls: reports.flatMap(({ calls }) => calls), loads: reports.flatMap(({ loads }) => loads), errors: reports.flatMap(({ errors }) => errors) };
+  return {
+    calls: reports.flatMap(({ calls }) => calls),
+    loads: reports.flatMap(({ loads }) => loads),
+    errors: reports.flatMap(({ errors }) => errors),
+  };
 }
 
 /** How many loads were under way at once. */
@@ -87,7 +93,12 @@ function percentile(tookMs: readonly number[], share: number): number {
 it('a thousand callers in each of four processes load a cold key once', async () => {
   const { calls, loads, errors } = await stampede({ callers: 1_000, factoryMs: 200, forMs: 0, options: {} });
 
-  console.info(`cold key: ${calls.length} callers, ${loads.length} load, slowest caller ${percentile(calls.map(([, tookMs]) => tookMs), 1)} ms`);
+  console.info(
+    `cold key: ${calls.length} callers, ${loads.length} load, slowest caller ${percentile(
+      calls.map(([, tookMs]) => tookMs),
+      1,
+    )} ms`,
+  );
   expect(loads).toHaveLength(1);
   expect(calls.map(([value]) => value)).toEqual(times(PROCESSES * 1_000, () => 1));
   expect(errors).toEqual([]);
@@ -118,29 +129,32 @@ describe('a hot key that expires every second and takes 200 ms to load', () => {
 });
 
 describe('a leader', () => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('that is gone (%s) keeps nobody waiting for longer than a second (fault 31)', async (signal) => {
-    const { all, url } = await workers(1, { callers: 1, factoryMs: 60_000, forMs: 0, options: {} });
-    const [leader] = all as [Worker];
-    const { cache } = await open({ url });
-    leader.go();
-    await leader.told('loading');
-    const loads = { count: 0 };
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'that is gone (%s) keeps nobody waiting for longer than a second (fault 31)',
+    async (signal) => {
+      const { all, url } = await workers(1, { callers: 1, factoryMs: 60_000, forMs: 0, options: {} });
+      const [leader] = all as [Worker];
+      const { cache } = await open({ url });
+      leader.go();
+      await leader.told('loading');
+      const loads = { count: 0 };
 
-    const waiting = times(50, () => timed(() => cache.getOrSet('hot', () => ++loads.count)));
-    // Long enough for the lease to have been renewed.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
-    const countBefore = loads.count;
-    leader.kill(signal);
-    const goneMs = performance.now();
-    const waited = await Promise.all(waiting);
+      const waiting = times(50, () => timed(() => cache.getOrSet('hot', () => ++loads.count)));
+      // Long enough for the lease to have been renewed.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      const countBefore = loads.count;
+      leader.kill(signal);
+      const goneMs = performance.now();
+      const waited = await Promise.all(waiting);
 
-    const afterMs = performance.now() - goneMs;
-    console.info(`${signal} of the leader: its waiters had their value ${Math.round(afterMs)} ms later`);
-    expect([countBefore, loads.count]).toEqual([0, 1]);
-    expect(waited.map(({ value }) => value)).toEqual(times(50, () => 1));
-    expect(await cache.get('hot')).toBe(1);
-    expect(afterMs).toBeLessThan(WAIT_MS + SLACK_MS);
-  });
+      const afterMs = performance.now() - goneMs;
+      console.info(`${signal} of the leader: its waiters had their value ${Math.round(afterMs)} ms later`);
+      expect([countBefore, loads.count]).toEqual([0, 1]);
+      expect(waited.map(({ value }) => value)).toEqual(times(50, () => 1));
+      expect(await cache.get('hot')).toBe(1);
+      expect(afterMs).toBeLessThan(WAIT_MS + SLACK_MS);
+    },
+  );
 
   it('that is slow but alive is waited for by all others, however long it takes', async () => {
     const { all, url } = await workers(1, { callers: 1, factoryMs: 4_000, forMs: 0, options: {} });
@@ -188,7 +202,11 @@ describe('a leader', () => {
     };
 
     const leading = leader.getOrSet('hot', load, how === 'fails' ? {} : { hardTimeout: 600 }).catch(String);
-    await until(async () => times.startedMs > 0, 1_000, () => 'Nobody loaded.');
+    await until(
+      async () => times.startedMs > 0,
+      1_000,
+      () => 'Nobody loaded.',
+    );
     const following = follower.getOrSet('hot', () => {
       times.nextMs = performance.now();
       return 'loaded';

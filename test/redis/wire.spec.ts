@@ -17,7 +17,11 @@ async function connected(client: Redis): Promise<Connected> {
   const wire = new IoredisWire(client, { channel: 'wake', isForeign: false, clock: new SystemClock() });
   onEnd(() => wire.close());
   await wire.connect();
-  await until(async () => wire.isUp() && wire.isListening(), 5_000, () => 'It did not connect.');
+  await until(
+    async () => wire.isUp() && wire.isListening(),
+    5_000,
+    () => 'It did not connect.',
+  );
   return { client, wire };
 }
 
@@ -27,8 +31,16 @@ describe('a client that has given up', () => {
     const { client, wire } = await connected(new Redis(url, { lazyConnect: true }));
 
     client.disconnect();
-    await until(async () => client.status === 'end', 5_000, () => client.status);
-    await until(async () => wire.isUp(), 5_000, () => client.status);
+    await until(
+      async () => client.status === 'end',
+      5_000,
+      () => client.status,
+    );
+    await until(
+      async () => wire.isUp(),
+      5_000,
+      () => client.status,
+    );
 
     expect(await wire.run([{ name: 'PING', keys: [], args: [] }])).toEqual([Buffer.from('PONG')]);
   });
@@ -36,7 +48,9 @@ describe('a client that has given up', () => {
   it('connects anew when it did so because a failover was announced while it asked for the master', async () => {
     const trio = await kept(startSentinels());
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
-    const { client, wire } = await connected(new Redis({ sentinels, name: trio.name, failoverDetector: true, retryStrategy: () => 50, lazyConnect: true }));
+    const { client, wire } = await connected(
+      new Redis({ sentinels, name: trio.name, failoverDetector: true, retryStrategy: () => 50, lazyConnect: true }),
+    );
     const ends = { count: 0 };
     client.on('end', () => ends.count++);
     const { connector } = client as unknown as { connector: { disconnect(): void } };
@@ -44,8 +58,16 @@ describe('a client that has given up', () => {
     // What ioredis does when it hears of a failover, twice: the second time it is asking.
     client.once('connecting', () => connector.disconnect());
     connector.disconnect();
-    await until(async () => ends.count > 0, 5_000, () => client.status);
-    await until(async () => wire.isUp(), 5_000, () => client.status);
+    await until(
+      async () => ends.count > 0,
+      5_000,
+      () => client.status,
+    );
+    await until(
+      async () => wire.isUp(),
+      5_000,
+      () => client.status,
+    );
 
     expect(await wire.run([{ name: 'PING', keys: [], args: [] }])).toEqual([Buffer.from('PONG')]);
   });
@@ -54,7 +76,11 @@ describe('a client that has given up', () => {
     const { url } = await kept(startRedis());
     const { client, wire } = await connected(new Redis(url, { lazyConnect: true }));
     client.disconnect();
-    await until(async () => client.status === 'end', 5_000, () => client.status);
+    await until(
+      async () => client.status === 'end',
+      5_000,
+      () => client.status,
+    );
 
     await wire.close();
     await new Promise((resolve) => setTimeout(resolve, 300));

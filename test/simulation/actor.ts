@@ -53,16 +53,28 @@ export class Actor {
 
   async #load(key: string, namespace: string | undefined): Promise<void> {
     const options = this.#options(namespace);
-    const isServedStale = options.staleWhileRevalidate !== undefined || options.staleIfError !== undefined || options.softTimeout !== undefined;
+    const isServedStale =
+      options.staleWhileRevalidate !== undefined ||
+      options.staleIfError !== undefined ||
+      options.softTimeout !== undefined;
     const isUsual = options.singleFlight === undefined;
     const since = isUsual ? this.world.loads.calm : undefined;
     const load = (context: LoadContext<Value>): Promise<Value> => this.#compute(context, options, since);
-    await this.#asked(isUsual ? 'load' : 'load alone', async (reading) => {
-      const { value, status, entry } = await this.process.cache.load<Value>(key, load, options);
-      const about = { key, namespace, isFresh: !isServedStale || status !== 'stale', how: `load (${status}, ${String(entry?.createdAtMs)})` };
-      this.#judge(reading, value, about);
-      if (status === 'miss') this.world.history.checkLoaded(reading, value, about);
-    }, options);
+    await this.#asked(
+      isUsual ? 'load' : 'load alone',
+      async (reading) => {
+        const { value, status, entry } = await this.process.cache.load<Value>(key, load, options);
+        const about = {
+          key,
+          namespace,
+          isFresh: !isServedStale || status !== 'stale',
+          how: `load (${status}, ${String(entry?.createdAtMs)})`,
+        };
+        this.#judge(reading, value, about);
+        if (status === 'miss') this.world.history.checkLoaded(reading, value, about);
+      },
+      options,
+    );
   }
 
   async #getMany(namespace: string | undefined): Promise<void> {
@@ -74,16 +86,32 @@ export class Actor {
 
   async #loadMany(namespace: string | undefined): Promise<void> {
     const options = this.#options(namespace);
-    const isServedStale = options.staleWhileRevalidate !== undefined || options.staleIfError !== undefined || options.softTimeout !== undefined;
+    const isServedStale =
+      options.staleWhileRevalidate !== undefined ||
+      options.staleIfError !== undefined ||
+      options.softTimeout !== undefined;
     const load = async (missing: string[]): Promise<Map<string, Value>> => {
       const version = this.world.history.version;
       await this.#work();
-      return new Map(missing.filter(() => this.#random() < 0.9).map((key) => [key, this.#value(version, key, namespace, options.tags)]));
+      return new Map(
+        missing
+          .filter(() => this.#random() < 0.9)
+          .map((key) => [key, this.#value(version, key, namespace, options.tags)]),
+      );
     };
-    await this.#asked('loadMany', async (reading) => {
-      const values = await this.process.cache.getOrSetMany<Value>(KEYS.filter(() => this.#random() < 0.7), load, options);
-      for (const [key, value] of values) this.#judge(reading, value, { key, namespace, isFresh: !isServedStale, how: 'loadMany' });
-    }, options);
+    await this.#asked(
+      'loadMany',
+      async (reading) => {
+        const values = await this.process.cache.getOrSetMany<Value>(
+          KEYS.filter(() => this.#random() < 0.7),
+          load,
+          options,
+        );
+        for (const [key, value] of values)
+          this.#judge(reading, value, { key, namespace, isFresh: !isServedStale, how: 'loadMany' });
+      },
+      options,
+    );
   }
 
   async #set(key: string, namespace: string | undefined): Promise<void> {
@@ -91,7 +119,12 @@ export class Actor {
     const write = history.write(HITS.keys([key], namespace));
     const set = history.beginSet(write.version, this.process.name);
     const value = { ...this.#value(write.version, key, namespace, undefined), set };
-    await this.#changed(`set ${key}`, write, () => this.process.cache.set(key, value, { ttl: this.#ttl(), tags: [...value.tags], ...named(namespace) }), (isHeard) => history.endSet(set, !isHeard));
+    await this.#changed(
+      `set ${key}`,
+      write,
+      () => this.process.cache.set(key, value, { ttl: this.#ttl(), tags: [...value.tags], ...named(namespace) }),
+      (isHeard) => history.endSet(set, !isHeard),
+    );
   }
 
   async #writeThrough(key: string, namespace: string | undefined): Promise<void> {
@@ -104,10 +137,14 @@ export class Actor {
     };
     const tags = this.#tags();
     let isDone = false;
-    await this.#changed(`writeThrough ${key}`, () => (isDone ? write : undefined), async () => {
-      await this.process.cache.writeThrough<Value>(key, store, { ttl: this.#ttl(), tags, ...named(namespace) });
-      isDone = true;
-    });
+    await this.#changed(
+      `writeThrough ${key}`,
+      () => (isDone ? write : undefined),
+      async () => {
+        await this.process.cache.writeThrough<Value>(key, store, { ttl: this.#ttl(), tags, ...named(namespace) });
+        isDone = true;
+      },
+    );
   }
 
   async #touch(key: string, namespace: string | undefined): Promise<void> {
@@ -116,12 +153,20 @@ export class Actor {
 
   async #refresh(key: string, namespace: string | undefined): Promise<void> {
     const options = this.#options(namespace);
-    await this.#asked('refresh', async (reading) => {
-      const value = await this.process.cache.refresh<Value>(key, (context) => this.#compute(context, options, undefined), options);
-      const isServedStale = options.staleIfError !== undefined || options.softTimeout !== undefined;
-      this.#judge(reading, value, { key, namespace, isFresh: !isServedStale, how: 'refresh' });
-      if (!isServedStale) this.world.history.checkLoaded(reading, value, { key, namespace, how: 'refresh' });
-    }, options);
+    await this.#asked(
+      'refresh',
+      async (reading) => {
+        const value = await this.process.cache.refresh<Value>(
+          key,
+          (context) => this.#compute(context, options, undefined),
+          options,
+        );
+        const isServedStale = options.staleIfError !== undefined || options.softTimeout !== undefined;
+        this.#judge(reading, value, { key, namespace, isFresh: !isServedStale, how: 'refresh' });
+        if (!isServedStale) this.world.history.checkLoaded(reading, value, { key, namespace, how: 'refresh' });
+      },
+      options,
+    );
   }
 
   async #invalidate({ what, isHit, isSoft, run }: Invalidation): Promise<void> {
@@ -130,7 +175,12 @@ export class Actor {
   }
 
   /** Tells the cache of a write, and puts down what it acknowledged. */
-  async #changed(what: string, write: Write | (() => Write | undefined), tell: () => Promise<unknown>, onEnd?: (isHeard: boolean) => void): Promise<void> {
+  async #changed(
+    what: string,
+    write: Write | (() => Write | undefined),
+    tell: () => Promise<unknown>,
+    onEnd?: (isHeard: boolean) => void,
+  ): Promise<void> {
     const errors = this.process.errors;
     await this.#asked(what, async () => {
       await tell();
@@ -138,7 +188,12 @@ export class Actor {
       // Whoever was told of a fault meanwhile may have been told of this one.
       const isHeard = this.process.errors === errors;
       this.world.floors++;
-      if (done !== undefined) this.world.history.acknowledge(done, `${what} by ${this.process.name}`, isHeard ? undefined : this.process.name);
+      if (done !== undefined)
+        this.world.history.acknowledge(
+          done,
+          `${what} by ${this.process.name}`,
+          isHeard ? undefined : this.process.name,
+        );
       onEnd?.(isHeard);
     });
   }
@@ -153,8 +208,12 @@ export class Actor {
     try {
       await ask(reading);
     } catch (error) {
-      const isExpected = error instanceof SourceError || (error instanceof CacheTimeoutError && options?.hardTimeout !== undefined);
-      if (!isExpected) world.history.violations.push(`${process.name}: ${what} failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+      const isExpected =
+        error instanceof SourceError || (error instanceof CacheTimeoutError && options?.hardTimeout !== undefined);
+      if (!isExpected)
+        world.history.violations.push(
+          `${process.name}: ${what} failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
+        );
     }
     world.tell(() => `${process.name} < ${what}`);
     world.pending.delete(pending);
@@ -171,7 +230,12 @@ export class Actor {
     const end = since === undefined ? undefined : loads.begin(`${namespace ?? ''}/${key}`, signal, since);
     this.world.tell(() => `${this.process.name}   computes ${key} of ${version}`);
     // The source says that the old value still holds.
-    const isUnmodified = stale !== undefined && stale.value.set === undefined && history.isCurrent(stale.value) && !(Array.isArray(tags) && tags.join() !== stale.tags.join()) && this.#random() < 0.5;
+    const isUnmodified =
+      stale !== undefined &&
+      stale.value.set === undefined &&
+      history.isCurrent(stale.value) &&
+      !(Array.isArray(tags) && tags.join() !== stale.tags.join()) &&
+      this.#random() < 0.5;
     try {
       await this.#work();
     } finally {
@@ -182,12 +246,23 @@ export class Actor {
 
   async #work(): Promise<void> {
     const chance = this.#random();
-    const ms = chance < 0.2 ? 0 : chance < 0.85 ? this.#random() * 40 : chance < 0.97 ? this.#random() * 400 : this.#random() * 5_000;
+    const ms =
+      chance < 0.2
+        ? 0
+        : chance < 0.85
+          ? this.#random() * 40
+          : chance < 0.97
+            ? this.#random() * 400
+            : this.#random() * 5_000;
     if (ms > 0) await this.#pause(ms);
     if (this.#random() < 0.1) throw new SourceError('The source is down.');
   }
 
-  #judge(reading: Reading, value: Value, about: { key: string; namespace: string | undefined; isFresh: boolean; how: string }): void {
+  #judge(
+    reading: Reading,
+    value: Value,
+    about: { key: string; namespace: string | undefined; isFresh: boolean; how: string },
+  ): void {
     this.world.hits++;
     this.world.history.check(reading, value, about);
   }

@@ -32,7 +32,8 @@ export class Faults {
       server.store.isFull = false;
       server.frozenUntilMs = Math.min(server.frozenUntilMs, this.world.time.nowMs);
     }
-    for (const process of this.world.processes) process.frozenUntilMs = Math.min(process.frozenUntilMs, this.world.time.nowMs);
+    for (const process of this.world.processes)
+      process.frozenUntilMs = Math.min(process.frozenUntilMs, this.world.time.nowMs);
   }
 
   #happen(fault: Fault): void {

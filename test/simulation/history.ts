@@ -98,20 +98,35 @@ export class History {
   }
 
   /** Judges the answer to a read. */
-  check(reading: Reading, value: Value, about: { key: string; namespace: string | undefined; isFresh: boolean; how: string }): void {
-    if (value.key !== about.key || value.namespace !== (about.namespace ?? null)) this.#violate(reading, value, about, 'is the value of another key');
+  check(
+    reading: Reading,
+    value: Value,
+    about: { key: string; namespace: string | undefined; isFresh: boolean; how: string },
+  ): void {
+    if (value.key !== about.key || value.namespace !== (about.namespace ?? null))
+      this.#violate(reading, value, about, 'is the value of another key');
     for (let i = 0; i < reading.floors; i++) {
       const floor = this.#floors[i] as Floor;
       if (floor.version <= value.version || (floor.isSoft && !about.isFresh) || !floor.isHit(value)) continue;
       if (!this.#binds(floor, reading.by) || this.#isExcused(value, floor)) continue;
-      return this.#violate(reading, value, about, `is under the floor ${floor.version} of ${floor.what}${floor.only === undefined ? '' : ', queued'}`);
+      return this.#violate(
+        reading,
+        value,
+        about,
+        `is under the floor ${floor.version} of ${floor.what}${floor.only === undefined ? '' : ', queued'}`,
+      );
     }
   }
 
   /** Judges what a load of the caller's own brought: nothing had been written between the call and the load. */
-  checkLoaded(reading: Reading, value: Value, about: { key: string; namespace: string | undefined; how: string }): void {
+  checkLoaded(
+    reading: Reading,
+    value: Value,
+    about: { key: string; namespace: string | undefined; how: string },
+  ): void {
     const missed = value.set === undefined ? this.#writtenSince(value, reading.version) : undefined;
-    if (missed !== undefined) this.#violate(reading, value, about, `was loaded before the write ${missed.version}, which was before the call`);
+    if (missed !== undefined)
+      this.#violate(reading, value, about, `was loaded before the write ${missed.version}, which was before the call`);
   }
 
   #writtenSince(value: Value, until: number): Write | undefined {
@@ -133,7 +148,12 @@ export class History {
     return hasFailed && (this.hasClockGoneBack || this.#settled?.has(by) !== true);
   }
 
-  #violate({ by }: Reading, value: Value, { key, namespace, how }: { key: string; namespace: string | undefined; how: string }, what: string): void {
+  #violate(
+    { by }: Reading,
+    value: Value,
+    { key, namespace, how }: { key: string; namespace: string | undefined; how: string },
+    what: string,
+  ): void {
     this.violations.push(`${by} ${how} ${namespace ?? ''}/${key}: ${JSON.stringify(value)} ${what}`);
   }
 }

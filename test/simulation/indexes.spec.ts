@@ -6,7 +6,10 @@ import { QuietWorld } from './quiet-world.js';
 /** What is left in the indexes of entries that are gone; hours pass at once. */
 
 const MINUTE_MS = 60_000;
-const SERVERS: readonly (readonly [string, number])[] = [['one server', 1], ['a cluster', 3]];
+const SERVERS: readonly (readonly [string, number])[] = [
+  ['one server', 1],
+  ['a cluster', 3],
+];
 
 /** Members of all groups together: those of everything come in parts. */
 function inEverything(world: QuietWorld, kind?: 'i' | 'c'): string[] {
@@ -14,7 +17,11 @@ function inEverything(world: QuietWorld, kind?: 'i' | 'c'): string[] {
 }
 
 /** Opens processes of one cache, and waits until they have found their servers. */
-async function opened(servers: number, processes: number, onSend?: (name: string, process: number) => void): Promise<{ world: QuietWorld; cache: CacheService }> {
+async function opened(
+  servers: number,
+  processes: number,
+  onSend?: (name: string, process: number) => void,
+): Promise<{ world: QuietWorld; cache: CacheService }> {
   const world = new QuietWorld({ servers, processes, onSend: ({ name }, process) => onSend?.(name, process) });
   await world.pass(100);
   return { world, cache: world.caches[0] as CacheService };
@@ -32,8 +39,14 @@ function isEntry(name: string): boolean {
 describe.each(SERVERS)('the indexes of entries that were replaced (%s)', (_, servers) => {
   it('name them where they are, and no longer where they were', async () => {
     const { world, cache } = await opened(servers, 1);
-    const store = (tags: string[], value: number): Promise<void> => world.done(cache.set('k', value, { tags, namespace: 'n', ttl: '1h' }));
-    const named = (): unknown[] => [world.members('{tag:a}'), world.members('{tag:a,b}'), world.members('{tag:b}'), world.members('{ns:n}')];
+    const store = (tags: string[], value: number): Promise<void> =>
+      world.done(cache.set('k', value, { tags, namespace: 'n', ttl: '1h' }));
+    const named = (): unknown[] => [
+      world.members('{tag:a}'),
+      world.members('{tag:a,b}'),
+      world.members('{tag:b}'),
+      world.members('{ns:n}'),
+    ];
     const seen: unknown[] = [];
 
     for (const tags of [['a'], ['a'], ['b'], ['a,b'], ['b', 'a'], []]) {
@@ -59,13 +72,20 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     const { world, cache } = await opened(servers, 3);
     const of = { tags: ['t'], namespace: 'n' };
     await world.done(cache.set('kept', 1, { ...of, ttl: 'forever' }));
-    await world.done(cache.setMany(times(2_000, (i) => [`k${i}`, i] as const), { ...of, ttl: '1s' }));
+    await world.done(
+      cache.setMany(
+        times(2_000, (i) => [`k${i}`, i] as const),
+        { ...of, ttl: '1s' },
+      ),
+    );
     const before = world.members('{tag:t}').length;
 
     await world.pass(3 * MINUTE_MS);
 
     expect(before).toBe(2_001);
-    expect([world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')]).toEqual(Array(4).fill(['n:kept']));
+    expect([world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')]).toEqual(
+      Array(4).fill(['n:kept']),
+    );
     expect(world.errors).toEqual([]);
   });
 
@@ -86,7 +106,12 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
   it('go with the last entry that was kept for ever (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t', 'u'], namespace: 'n', ttl: 'forever' }));
-    await world.done(cache.setMany(times(500, (i) => [`k${i}`, i] as const), { tags: ['t', 'u'], namespace: 'n', ttl: '1s' }));
+    await world.done(
+      cache.setMany(
+        times(500, (i) => [`k${i}`, i] as const),
+        { tags: ['t', 'u'], namespace: 'n', ttl: '1s' },
+      ),
+    );
     await world.pass(2_000);
 
     const count = await world.done(cache.invalidateTags(['t']));
@@ -112,19 +137,33 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
   it('are struck at once by cleanupExpired, of tags too, and counted once (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
-    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), { tags: ['t', 'u'], ttl: '1s' }));
+    await world.done(
+      cache.setMany(
+        times(1_000, (i) => [`k${i}`, i] as const),
+        { tags: ['t', 'u'], ttl: '1s' },
+      ),
+    );
     await world.pass(2_000);
 
     const count = await world.done(cache.cleanupExpired());
 
     expect(count).toBe(1_000);
-    expect([world.members('{tag:t}'), world.members('{tag:u}'), inEverything(world)]).toEqual([[':kept'], [], [':kept']]);
+    expect([world.members('{tag:t}'), world.members('{tag:u}'), inEverything(world)]).toEqual([
+      [':kept'],
+      [],
+      [':kept'],
+    ]);
   });
 
   it('are not counted as entries, and struck soon after they were seen (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
-    await world.done(cache.setMany(times(3_000, (i) => [`k${i}`, i] as const), { tags: ['t'], ttl: '1s' }));
+    await world.done(
+      cache.setMany(
+        times(3_000, (i) => [`k${i}`, i] as const),
+        { tags: ['t'], ttl: '1s' },
+      ),
+    );
     await world.pass(2_000);
 
     const { totalEntries } = await world.done(cache.getStats());
@@ -138,7 +177,12 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
-    await world.done(cache.setMany(times(2_000, (i) => [`k${i}`, i] as const), { tags: ['t'], ttl: '1s' }));
+    await world.done(
+      cache.setMany(
+        times(2_000, (i) => [`k${i}`, i] as const),
+        { tags: ['t'], ttl: '1s' },
+      ),
+    );
     await world.pass(50_000);
     for (let tries = 0; tries < 10_000 && !sent.includes('strike'); tries++) await world.pass(5);
     const isUnderWay = sent.includes('strike') && world.members('{tag:t}').length > 300;
@@ -158,14 +202,23 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
 
   it('are rid of them where nobody writes, and count what is left (fault 27)', async () => {
     const { world, cache } = await opened(servers, 3);
-    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), of));
+    await world.done(
+      cache.setMany(
+        times(1_000, (i) => [`k${i}`, i] as const),
+        of,
+      ),
+    );
     const before = world.members('{tag:t}').length;
     evict(world, (name) => isEntry(name) && !name.endsWith('7'));
 
     await world.pass(2 * MINUTE_MS);
 
     expect(before).toBe(1_000);
-    expect([world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')].map(({ length }) => length)).toEqual([100, 100, 100, 100]);
+    expect(
+      [world.members('{tag:t}'), world.members('{ns:n}'), inEverything(world), inEverything(world, 'c')].map(
+        ({ length }) => length,
+      ),
+    ).toEqual([100, 100, 100, 100]);
     expect((await world.done(cache.getStats())).totalEntries).toBe(100);
     expect(await world.done(cache.invalidateTags(['t']))).toBe(100);
     expect(world.errors).toEqual([]);
@@ -173,10 +226,21 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
 
   it('are rid of them in the midst of writing, whatever the number of tags (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
-    for (let tag = 0; tag < 100; tag++) await world.done(cache.setMany(times(15, (i) => [`${tag}-${i}`, i] as const), { tags: [`tag-${tag}`], ttl: '1h' }));
+    for (let tag = 0; tag < 100; tag++)
+      await world.done(
+        cache.setMany(
+          times(15, (i) => [`${tag}-${i}`, i] as const),
+          { tags: [`tag-${tag}`], ttl: '1h' },
+        ),
+      );
     evict(world, (name) => isEntry(name) && !name.endsWith('-0'));
 
-    await world.done(cache.setMany(times(500, (i) => [`new-${i}`, i] as const), of));
+    await world.done(
+      cache.setMany(
+        times(500, (i) => [`new-${i}`, i] as const),
+        of,
+      ),
+    );
     await world.pass(5_000);
 
     expect(times(100, (tag) => world.members(`{tag:tag-${tag}}`))).toEqual(times(100, (tag) => [`:${tag}-0`]));
@@ -185,7 +249,12 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
 
   it('are found by those of tags where the ones of everything were evicted, too (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
-    await world.done(cache.setMany(times(1_999, (i) => [`k${i}`, i] as const), of));
+    await world.done(
+      cache.setMany(
+        times(1_999, (i) => [`k${i}`, i] as const),
+        of,
+      ),
+    );
     evict(world, (name) => isEntry(name) || name.includes(':i:{all:'));
 
     await world.done(cache.set('new', 1, of));
@@ -201,11 +270,19 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
       isWalk ||= name === 'ZCARD';
       if (isWalk && (name === 'EXISTS' || name === 'present')) storeAgain?.();
     });
-    await world.done(cache.setMany(times(1_000, (i) => [`k${i}`, i] as const), of));
+    await world.done(
+      cache.setMany(
+        times(1_000, (i) => [`k${i}`, i] as const),
+        of,
+      ),
+    );
     evict(world, isEntry);
     storeAgain = () => {
       storeAgain = undefined;
-      void cache.setMany(times(1_000, (i) => [`k${i}`, 'again'] as const), of);
+      void cache.setMany(
+        times(1_000, (i) => [`k${i}`, 'again'] as const),
+        of,
+      );
     };
 
     await world.pass(2 * MINUTE_MS);
@@ -217,7 +294,12 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
   it('are not walked through where nothing was evicted (fault 27)', async () => {
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
-    await world.done(cache.setMany(times(1_999, (i) => [`k${i}`, i] as const), of));
+    await world.done(
+      cache.setMany(
+        times(1_999, (i) => [`k${i}`, i] as const),
+        of,
+      ),
+    );
     await world.done(cache.delete('k0', { namespace: 'n' }));
     sent.length = 0;
 
@@ -233,9 +315,18 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
   it('are left alone once the cache is closed, and no timer is left (fault 27)', async () => {
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
-    for (let tag = 0; tag < 40; tag++) await world.done(cache.setMany(times(49, (i) => [`${tag}-${i}`, i] as const), { tags: [`tag-${tag}`], ttl: '1h' }));
+    for (let tag = 0; tag < 40; tag++)
+      await world.done(
+        cache.setMany(
+          times(49, (i) => [`${tag}-${i}`, i] as const),
+          { tags: [`tag-${tag}`], ttl: '1h' },
+        ),
+      );
     evict(world, isEntry);
-    void cache.setMany(times(40, (i) => [`new-${i}`, i] as const), of);
+    void cache.setMany(
+      times(40, (i) => [`new-${i}`, i] as const),
+      of,
+    );
     for (let tries = 0; tries < 1_000 && !sent.includes('strike-lost'); tries++) await world.pass(5);
     const isUnderWay = times(40, (tag) => world.members(`{tag:tag-${tag}}`).length).some((length) => length > 0);
 
@@ -252,10 +343,20 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
 describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => {
   it('takes the one by creation with it, so that nothing is named that nobody strikes (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
-    await world.done(cache.setMany(times(200, (i) => [`k${i}`, i] as const), { ttl: '1h' }));
+    await world.done(
+      cache.setMany(
+        times(200, (i) => [`k${i}`, i] as const),
+        { ttl: '1h' },
+      ),
+    );
     evict(world, (name) => name.includes(':i:{all:'));
 
-    await world.done(cache.setMany(times(200, (i) => [`new-${i}`, i] as const), { ttl: '1h' }));
+    await world.done(
+      cache.setMany(
+        times(200, (i) => [`new-${i}`, i] as const),
+        { ttl: '1h' },
+      ),
+    );
 
     expect(inEverything(world, 'c').sort()).toEqual(inEverything(world).sort());
     expect((await world.done(cache.getStats())).totalEntries).toBe(200);
@@ -263,7 +364,12 @@ describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => 
 
   it('leaves the count as it is where it is the one by creation (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
-    await world.done(cache.setMany(times(200, (i) => [`k${i}`, i] as const), { ttl: '1h' }));
+    await world.done(
+      cache.setMany(
+        times(200, (i) => [`k${i}`, i] as const),
+        { ttl: '1h' },
+      ),
+    );
     evict(world, (name) => name.includes(':c:{all:'));
 
     await world.done(cache.set('new', 1, { ttl: '1h' }));
@@ -275,7 +381,11 @@ describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => 
   it('does not keep its entries in view when their tag, their namespace or everything is invalidated (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     const store = (): Promise<void> => world.done(cache.set('k', 1, { tags: ['t'], namespace: 'n', ttl: '1h' }));
-    const invalidations = [() => cache.invalidateTags(['t']), () => cache.invalidateNamespace('n'), () => cache.clear()];
+    const invalidations = [
+      () => cache.invalidateTags(['t']),
+      () => cache.invalidateNamespace('n'),
+      () => cache.clear(),
+    ];
     const seen: unknown[] = [];
 
     for (const invalidate of invalidations) {

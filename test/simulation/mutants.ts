@@ -32,13 +32,37 @@ const FIRST = `${'0'.repeat(11)}10000`;
 
 export const MUTANTS: readonly Mutant[] = [
   { name: 'joins a flight that was sent', patch: joinRunningFlights },
-  { name: 'counts generations instead of drawing ids', patch: countGenerations, tampering: { rewrite: (command) => (command.name === 'SET' ? withArgs(command, { 0: FIRST }) : command) } },
+  {
+    name: 'counts generations instead of drawing ids',
+    patch: countGenerations,
+    tampering: { rewrite: (command) => (command.name === 'SET' ? withArgs(command, { 0: FIRST }) : command) },
+  },
   { name: 'reads the generations after the factory', patch: readGenerationsLate },
-  { name: 'stores without a lease', tampering: { rewrite: (command) => (isLoad(command) ? withArgs(command, { [STORE.token]: '', [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
+  {
+    name: 'stores without a lease',
+    tampering: {
+      rewrite: (command) =>
+        isLoad(command) ? withArgs(command, { [STORE.token]: '', [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command,
+    },
+  },
   { name: 'puts a generation back that was ended during a load', tampering: { rewrite: putBack } },
-  { name: 'stores however late', bias: { isClean: false, isCluster: false, spikes: 0.1, faults: ['drop', 'drop', 'drop', 'drop', 'drop', 'drop'] }, tampering: { rewrite: (command) => (command.name === 'store' ? withArgs(command, { [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command) } },
-  { name: 'ends the epoch after the generation', bias: { isCluster: false, spreadMs: 40, pauseMs: 10 }, patch: endEpochsLast },
-  { name: 'never ends an epoch', tampering: { rewrite: (command) => (command.name === 'HDEL' ? { ...command, args: ['none'] } : command) } },
+  {
+    name: 'stores however late',
+    bias: { isClean: false, isCluster: false, spikes: 0.1, faults: ['drop', 'drop', 'drop', 'drop', 'drop', 'drop'] },
+    tampering: {
+      rewrite: (command) =>
+        command.name === 'store' ? withArgs(command, { [STORE.latest]: Number.MAX_SAFE_INTEGER }) : command,
+    },
+  },
+  {
+    name: 'ends the epoch after the generation',
+    bias: { isCluster: false, spreadMs: 40, pauseMs: 10 },
+    patch: endEpochsLast,
+  },
+  {
+    name: 'never ends an epoch',
+    tampering: { rewrite: (command) => (command.name === 'HDEL' ? { ...command, args: ['none'] } : command) },
+  },
   { name: 'does not count soft invalidations', patch: softenNothing },
   { name: 'shows what is queued to be invalidated', patch: () => (Outbox.prototype.pending = () => undefined) },
   { name: 'forgets what could not be sent', patch: () => (Outbox.prototype.add = () => true) },
@@ -51,7 +75,9 @@ function isLoad({ name, args }: Command): boolean {
 
 function putBack(command: Command): Command {
   const expected = command.args[ENTER.expected];
-  return command.name === 'enter' && typeof expected === 'string' && expected !== '' ? withArgs(command, { [ENTER.expected]: '', [ENTER.fallback]: expected }) : command;
+  return command.name === 'enter' && typeof expected === 'string' && expected !== ''
+    ? withArgs(command, { [ENTER.expected]: '', [ENTER.fallback]: expected })
+    : command;
 }
 
 function withArgs(command: Command, changes: Readonly<Record<number, string | number>>): Command {
@@ -131,7 +157,10 @@ function softenNothing(): void {
 function keepPlaceholders(): void {
   const { remove } = TWINS as Required<typeof TWINS>;
   (TWINS as Record<string, (typeof TWINS)[string]>)['remove'] = (call) => {
-    const { store, keys: [key = ''] } = call;
+    const {
+      store,
+      keys: [key = ''],
+    } = call;
     const isPlaceholder = store.type(key) === 'string' && (store.get(key) ?? '').startsWith('L');
     return isPlaceholder ? '' : remove!(call);
   };

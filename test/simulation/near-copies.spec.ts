@@ -10,10 +10,12 @@ const SEEDS = 60;
 
 /** Designs that look right and are not: each must be found out within so many seeds. */
 const MUTANTS: Record<string, Mutant> = {
-  'serves copies without a proof': ({ coherence }) => Object.defineProperty(coherence, 'provenUntilMs', { get: () => Infinity, set: () => undefined }),
+  'serves copies without a proof': ({ coherence }) =>
+    Object.defineProperty(coherence, 'provenUntilMs', { get: () => Infinity, set: () => undefined }),
   'keeps copies when a connection is lost': ({ coherence }) => {
     const listen = coherence.listen.bind(coherence);
-    coherence.listen = ({ onChange }) => listen({ onChange: (target) => (target.kind === 'all' ? undefined : onChange(target)) });
+    coherence.listen = ({ onChange }) =>
+      listen({ onChange: (target) => (target.kind === 'all' ? undefined : onChange(target)) });
   },
   'makes copies of answers that a change has overtaken': ({ near }) => {
     const begin = near.begin.bind(near);
@@ -47,7 +49,9 @@ describe('near copies', () => {
       oldestMs = Math.max(oldestMs, verdict.oldestOthersMs);
     }
 
-    console.info(`${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`);
+    console.info(
+      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
+    );
     // The misfortune must be such that it shows.
     expect(nearHits / reads).toBeGreaterThan(0.3);
     expect(oldestMs).toBeGreaterThan(0.5 * MAX_STALENESS_MS);

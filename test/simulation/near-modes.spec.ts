@@ -12,13 +12,17 @@ const SEEDS = 40;
 /** Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth that somebody is mute. */
 function withBeats(wire: ListeningWire, place: number): void {
   const run = wire.run.bind(wire);
-  wire.run = (commands) => run(commands.map((command): Command => ({ ...command, args: command.args.map((arg, i) => (i === place ? 0 : arg)) })));
+  wire.run = (commands) =>
+    run(
+      commands.map((command): Command => ({ ...command, args: command.args.map((arg, i) => (i === place ? 0 : arg)) })),
+    );
 }
 
 const MUTANTS: Record<string, Mutant> = {
   'publishes nothing where another way than the bus is taken': ({ wire }) => {
     const announce = wire.announceChanges.bind(wire);
-    wire.announceChanges = (prefix, silence) => announce(prefix, { isAllowed: () => true, demand: (error) => silence.demand(error) });
+    wire.announceChanges = (prefix, silence) =>
+      announce(prefix, { isAllowed: () => true, demand: (error) => silence.demand(error) });
   },
   'listens on the bus and says so to nobody': ({ wire }) => {
     const run = wire.run.bind(wire);
@@ -26,7 +30,9 @@ const MUTANTS: Record<string, Mutant> = {
     const quietly = wire.run;
     wire.run = async (commands) => {
       if (commands[0]?.args[2] !== 1) return run(commands);
-      return (await quietly(commands)).map((reply) => (Array.isArray(reply) ? [reply[0], Buffer.from('bus'), reply[2]] : reply) as Reply);
+      return (await quietly(commands)).map(
+        (reply) => (Array.isArray(reply) ? [reply[0], Buffer.from('bus'), reply[2]] : reply) as Reply,
+      );
     };
   },
   'leaves changes unpublished for long after a beat': ({ wire }) => {
@@ -54,13 +60,20 @@ describe('near copies of processes in different ways', () => {
     let oldestMs = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const verdict = await simulate(seed, undefined, MIXED);
-      expect([seed, verdict.oldestOwnMs, verdict.staleAtLast, Math.max(verdict.oldestOthersMs, MAX_STALENESS_MS)]).toEqual([seed, 0, 0, MAX_STALENESS_MS]);
+      expect([
+        seed,
+        verdict.oldestOwnMs,
+        verdict.staleAtLast,
+        Math.max(verdict.oldestOthersMs, MAX_STALENESS_MS),
+      ]).toEqual([seed, 0, 0, MAX_STALENESS_MS]);
       nearHits += verdict.nearHits;
       reads += verdict.reads;
       oldestMs = Math.max(oldestMs, verdict.oldestOthersMs);
     }
 
-    console.info(`${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`);
+    console.info(
+      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
+    );
     expect(nearHits / reads).toBeGreaterThan(0.3);
     expect(oldestMs).toBeGreaterThan(0.5 * MAX_STALENESS_MS);
   });

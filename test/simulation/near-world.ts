@@ -73,10 +73,19 @@ class World {
   readonly processes: Process[] = [];
   readonly versions = new Map(KEYS.map((key) => [key, 0]));
   /** By key: which version was acknowledged when, and by whom. */
-  readonly acknowledged: { readonly key: string; readonly version: number; readonly atMs: number; readonly by: Process }[] = [];
+  readonly acknowledged: {
+    readonly key: string;
+    readonly version: number;
+    readonly atMs: number;
+    readonly by: Process;
+  }[] = [];
   readonly verdict = { reads: 0, nearHits: 0, oldestOwnMs: 0, oldestOthersMs: 0, staleAtLast: 0 };
 
-  constructor(readonly seed: number, readonly story: Story, mutant: Mutant | undefined) {
+  constructor(
+    readonly seed: number,
+    readonly story: Story,
+    mutant: Mutant | undefined,
+  ) {
     this.random = randomFrom(seed);
     this.store = memory(new ProcessClock(this.time, this.server, 0));
     for (let i = 0; i < 3; i++) this.processes.push(new Process(this, mutant));
@@ -117,11 +126,20 @@ class Process {
   /** Until when nothing passes in either direction. */
   swallowedUntilMs = 0;
 
-  constructor(readonly world: World, mutant: Mutant | undefined) {
+  constructor(
+    readonly world: World,
+    mutant: Mutant | undefined,
+  ) {
     this.clock = new ProcessClock(world.time, this.owner, world.between(0, 500));
     const mode = world.story.isMixed ? (WAYS[Math.floor(world.random() * WAYS.length)] as CoherenceMode) : 'tracking';
     const wire = this.#wire();
-    const coherence = new RedisCoherence(wire, { mode, maxStalenessMs: MAX_STALENESS_MS, keys: names, clock: this.clock, onNotice: () => undefined });
+    const coherence = new RedisCoherence(wire, {
+      mode,
+      maxStalenessMs: MAX_STALENESS_MS,
+      keys: names,
+      clock: this.clock,
+      onNotice: () => undefined,
+    });
     const near = memory(this.clock);
     mutant?.({ coherence, near, wire });
     coherence.start();
@@ -150,7 +168,11 @@ class Process {
     const startMs = this.world.time.nowMs;
     const judge = (version: number): void => this.#judge(key, version, startMs, onStale);
     const found = this.adapter.get(key, undefined);
-    if (found instanceof Promise) void found.then((entry) => (entry === undefined ? this.#load(key, judge) : judge(entry.read() as number)), () => undefined);
+    if (found instanceof Promise)
+      void found.then(
+        (entry) => (entry === undefined ? this.#load(key, judge) : judge(entry.read() as number)),
+        () => undefined,
+      );
     else if (found !== undefined) {
       this.world.verdict.nearHits++;
       judge(found.read() as number);
@@ -164,14 +186,20 @@ class Process {
 
   /** When something that is sent now arrives; packets that were swallowed are sent again once they may pass. */
   arrivalMs(): number {
-    return Math.max(this.world.time.nowMs, this.swallowedUntilMs) + this.world.between(0.2, this.world.random() < 0.1 ? 40 : 3);
+    return (
+      Math.max(this.world.time.nowMs, this.swallowedUntilMs) +
+      this.world.between(0.2, this.world.random() < 0.1 ? 40 : 3)
+    );
   }
 
   async #load(key: string, judge: (version: number) => void): Promise<void> {
     try {
       const grant = await this.adapter.begin([key], undefined, LOAD);
       const [ticket] = grant.tickets;
-      if (ticket?.state === 'found') { judge(ticket.entry.read() as number); return; }
+      if (ticket?.state === 'found') {
+        judge(ticket.entry.read() as number);
+        return;
+      }
       const version = this.world.versions.get(key) as number;
       await new Promise<void>((resolve) => this.clock.schedule(this.world.between(0, 20), resolve));
       await grant.commit([draftOf(key, { value: version, tags: [`tag ${key}`] })]);
@@ -242,9 +270,14 @@ class Process {
       begin: async (keys, namespace, request) => {
         const grant = await this.#call(() => store.begin(keys, namespace, request));
         const change: InvalidationTarget = { kind: 'keys', keys, namespace };
-        return { tickets: grant.tickets, commit: (drafts) => this.#call(() => grant.commit(drafts), change), release: () => grant.release() };
+        return {
+          tickets: grant.tickets,
+          commit: (drafts) => this.#call(() => grant.commit(drafts), change),
+          release: () => grant.release(),
+        };
       },
-      set: (drafts, namespace) => this.#call(() => store.set(drafts, namespace), { kind: 'keys', keys: drafts.map(({ key }) => key), namespace }),
+      set: (drafts, namespace) =>
+        this.#call(() => store.set(drafts, namespace), { kind: 'keys', keys: drafts.map(({ key }) => key), namespace }),
       invalidate: (target, how) => this.#call(() => store.invalidate(target, how), target),
       scan: (query) => store.scan(query),
       usage: () => store.usage(),
@@ -256,14 +289,22 @@ class Process {
   async #call<T>(act: () => T, change?: InvalidationTarget): Promise<T> {
     if (change === undefined || this.#announcer === undefined) return this.#travel(act);
     let answer: T | undefined;
-    const send = (sent: readonly Command[]): Promise<readonly Reply[]> => this.#travel(() => sent.map((command, i) => {
-      if (command.name === 'PUBLISH') return this.#publish(command);
-      if (i === 0) answer = act();
-      if (i === 0) this.world.tell('tracking', namesOf(change));
-      return 1;
-    }));
+    const send = (sent: readonly Command[]): Promise<readonly Reply[]> =>
+      this.#travel(() =>
+        sent.map((command, i) => {
+          if (command.name === 'PUBLISH') return this.#publish(command);
+          if (i === 0) answer = act();
+          if (i === 0) this.world.tell('tracking', namesOf(change));
+          return 1;
+        }),
+      );
     const commands = namesOf(change).map((name) => call(REMOVE, [name], ''));
-    const replies = await this.#announcer.run(commands, { channels: () => [names.bus], isSharded: false, isOrdered: true, send });
+    const replies = await this.#announcer.run(commands, {
+      channels: () => [names.bus],
+      isSharded: false,
+      isOrdered: true,
+      send,
+    });
     const failure = replies.find((reply) => reply instanceof Error);
     if (failure !== undefined) throw failure;
     return answer as T;
@@ -282,7 +323,9 @@ class Process {
       time.at(this.arrivalMs(), server, () => {
         const answer = act();
         const isCut = this.world.random() < 0.03;
-        time.at(this.arrivalMs(), this.owner, () => (isCut ? reject(new Error('The connection was cut.')) : resolve(answer)));
+        time.at(this.arrivalMs(), this.owner, () =>
+          isCut ? reject(new Error('The connection was cut.')) : resolve(answer),
+        );
       });
     });
   }
@@ -306,7 +349,8 @@ class Process {
       areInPlace: () => Promise.resolve(true),
       announceChanges: (_prefix: string, silence: Silence) => void (this.#announcer = new Announcer(silence)),
       mayAnnounce: () => this.#travel(() => this.rights.publish).catch(() => undefined),
-      run: (commands) => Promise.all(commands.map((command) => this.#beat(command).catch((error: unknown) => error as Error))),
+      run: (commands) =>
+        Promise.all(commands.map((command) => this.#beat(command).catch((error: unknown) => error as Error))),
       openSink: (_master: string, feed: Feed, _clock: Clock, listener: SinkListener) => {
         const sink = new SimulatedSink(this, feed, listener);
         this.sinks.add(sink);
@@ -326,7 +370,11 @@ class SimulatedSink implements Sink {
   #isListenedTo = false;
   #lastArrivalMs = 0;
 
-  constructor(private readonly process: Process, readonly feed: Feed, private readonly listener: SinkListener) {
+  constructor(
+    private readonly process: Process,
+    readonly feed: Feed,
+    private readonly listener: SinkListener,
+  ) {
     this.#connect();
   }
 
@@ -358,9 +406,13 @@ class SimulatedSink implements Sink {
     if (!this.isOpen) return;
     this.#isListenedTo = false;
     const connection = this.#connection;
-    this.process.world.time.at(this.process.arrivalMs() + this.process.world.between(0, 400), this.process.owner, () => {
-      if (connection === this.#connection) this.restart();
-    });
+    this.process.world.time.at(
+      this.process.arrivalMs() + this.process.world.between(0, 400),
+      this.process.owner,
+      () => {
+        if (connection === this.#connection) this.restart();
+      },
+    );
   }
 
   restart(): void {
@@ -406,10 +458,19 @@ class SimulatedSink implements Sink {
 }
 
 function memory(clock: Clock): MemoryAdapter {
-  return new MemoryAdapter({ maxEntries: 100, maxBytes: 1024 ** 2, policy: 'lru', isolation: 'none' }, { name: 'near', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
+  return new MemoryAdapter(
+    { maxEntries: 100, maxBytes: 1024 ** 2, policy: 'lru', isolation: 'none' },
+    {
+      name: 'near',
+      version: undefined,
+      clock,
+      onEvict: () => undefined,
+      onError: () => undefined,
+      onNotice: () => undefined,
+    },
+  );
 }
 
 export function simulate(seed: number, mutant?: Mutant, story = ALIKE): Promise<Verdict> {
   return new World(seed, story, mutant).run();
 }
-

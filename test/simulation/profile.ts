@@ -16,9 +16,21 @@ export interface Profile {
   readonly faults: readonly Fault[];
 }
 
-export type Fault = 'drop' | 'swallow' | 'crash' | 'evict' | 'server clock' | 'wall clock' | 'flush' | 'freeze' | 'pause' | 'full';
+export type Fault =
+  'drop' | 'swallow' | 'crash' | 'evict' | 'server clock' | 'wall clock' | 'flush' | 'freeze' | 'pause' | 'full';
 
-const FAULTS: readonly Fault[] = ['drop', 'swallow', 'crash', 'evict', 'server clock', 'wall clock', 'flush', 'freeze', 'pause', 'full'];
+const FAULTS: readonly Fault[] = [
+  'drop',
+  'swallow',
+  'crash',
+  'evict',
+  'server clock',
+  'wall clock',
+  'flush',
+  'freeze',
+  'pause',
+  'full',
+];
 
 export function profileOf(random: () => number): Profile {
   const isClean = random() < 0.15;

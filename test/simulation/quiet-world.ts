@@ -9,7 +9,14 @@ import { type Network, SimulatedWire } from './simulated-wire.js';
 import { type Owner, ProcessClock, VirtualTime } from './virtual-time.js';
 
 /** Nothing goes wrong, and every message takes a tenth of a millisecond. */
-const NETWORK: Network = { latencyMs: () => 0.1, gapMs: () => 0, fate: () => 'delivered', isWakeLost: () => false, awayMs: () => 0, isLostByDrop: () => false };
+const NETWORK: Network = {
+  latencyMs: () => 0.1,
+  gapMs: () => 0,
+  fate: () => 'delivered',
+  isWakeLost: () => false,
+  awayMs: () => 0,
+  isLostByDrop: () => false,
+};
 const OPTIONS = resolveCacheOptions({ backend: 'redis', redis: { url: 'redis://simulated:6379' }, stats: false });
 
 interface WorldOptions {
@@ -48,7 +55,9 @@ export class QuietWorld {
   /** The members of an index, or of the one by creation, by the name of its group: `{tag:t}`. */
   members(group: string, kind: 'i' | 'c' = 'i'): string[] {
     const name = `k:default:${kind}:${group}`;
-    return this.servers.flatMap(({ store }) => (store.type(name) === 'zset' ? store.zmembers(name).map(([member]) => member) : []));
+    return this.servers.flatMap(({ store }) =>
+      store.type(name) === 'zset' ? store.zmembers(name).map(([member]) => member) : [],
+    );
   }
 
   names(): string[] {
@@ -67,10 +76,33 @@ export class QuietWorld {
       this.options.onSend?.(command, index);
       return command;
     };
-    const wire = new SimulatedWire({ time: this.time, process: owner, servers: this.servers, network: NETWORK, tampering: { rewrite }, log: undefined });
+    const wire = new SimulatedWire({
+      time: this.time,
+      process: owner,
+      servers: this.servers,
+      network: NETWORK,
+      tampering: { rewrite },
+      log: undefined,
+    });
     const onError = (error: unknown): void => void this.errors.push(error);
-    const context = { name: 'default', version: undefined, clock, onEvict: () => undefined, onNotice: () => undefined, onError };
-    const adapter = new RedisAdapter(wire, { keyPrefix: 'k', version: undefined, codec: createEntryCodec({}), commandTimeoutMs: 250 }, context);
-    return new CacheService({ options: OPTIONS, adapter, clock, reporter: new CacheReporter({ hasStats: false, onError }) });
+    const context = {
+      name: 'default',
+      version: undefined,
+      clock,
+      onEvict: () => undefined,
+      onNotice: () => undefined,
+      onError,
+    };
+    const adapter = new RedisAdapter(
+      wire,
+      { keyPrefix: 'k', version: undefined, codec: createEntryCodec({}), commandTimeoutMs: 250 },
+      context,
+    );
+    return new CacheService({
+      options: OPTIONS,
+      adapter,
+      clock,
+      reporter: new CacheReporter({ hasStats: false, onError }),
+    });
   }
 }

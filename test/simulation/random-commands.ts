@@ -39,7 +39,16 @@ export class RandomCommands {
       plain('SET', key, ''),
       plain('SADD', key, 'foreign'),
       call(scripts.EPOCHS, [key], 60_000, 'foreign-', 2),
-      call(scripts.ENTER, [this.#pick(Object.values(GROUP)), key], '', `${this.#pick(IDS)}0000`, 60_000, 'member', this.nowMs + 50_000, 1),
+      call(
+        scripts.ENTER,
+        [this.#pick(Object.values(GROUP)), key],
+        '',
+        `${this.#pick(IDS)}0000`,
+        60_000,
+        'member',
+        this.nowMs + 50_000,
+        1,
+      ),
     ]);
   }
 
@@ -48,7 +57,13 @@ export class RandomCommands {
     const key = this.#pick(ENTRIES);
     const untilMs = this.nowMs + this.#pick([-5_000, 20_000]);
     const lease = `${this.#pick(['-', 'x', 's', 'w'])}${this.#pick(['0', '1'])}${digits(this.#pick([untilMs, 0]), 13)}${this.#pick(TOKENS)}`;
-    const text = this.#pick([`L${lease}`, this.#entry(lease), this.#entry(lease), this.#entry(lease).slice(0, 40), `V${lease.slice(0, 20)}`]);
+    const text = this.#pick([
+      `L${lease}`,
+      this.#entry(lease),
+      this.#entry(lease),
+      this.#entry(lease).slice(0, 40),
+      `V${lease.slice(0, 20)}`,
+    ]);
     const softened = `${this.#pick(IDS)}${this.#pick(['0000', '0003', '9901', 'nono'])}${digits(this.nowMs - 70_000, 13).repeat(this.#pick([0, 1, 15, 16]))}`;
     return this.#pick([
       plain('SET', key, text),
@@ -61,12 +76,35 @@ export class RandomCommands {
   #ofEntry(): Command {
     const key = this.#pick(ENTRIES);
     const token = this.#pick([...TOKENS, this.#tokenAt(key)]);
-    const revision = this.#pick(['', 'revAAAAAAAAA', this.store.type(key) === 'string' ? this.store.getRange(key, 28, 39) : '']);
+    const revision = this.#pick([
+      '',
+      'revAAAAAAAAA',
+      this.store.type(key) === 'string' ? this.store.getRange(key, 28, 39) : '',
+    ]);
     const latest = this.nowMs + this.#pick([5_000, 5_000, 5_000, -5_000]);
     return this.#pick([
-      () => call(scripts.ACQUIRE, [key], this.#pick(TOKENS), this.#pick([20_000, 100_000]), this.#pick(['load', 'load', 'refresh', 'write']), this.#pick([0, 1]), revision, latest),
+      () =>
+        call(
+          scripts.ACQUIRE,
+          [key],
+          this.#pick(TOKENS),
+          this.#pick([20_000, 100_000]),
+          this.#pick(['load', 'load', 'refresh', 'write']),
+          this.#pick([0, 1]),
+          revision,
+          latest,
+        ),
       () => call(scripts.ACQUIRE, [key], this.#pick(TOKENS), 20_000, 'load', 1, revision, latest),
-      () => call(scripts.STORE, [key], this.#pick([token, token, '']), this.#pick([this.#entry(`-0${'0'.repeat(25)}`), this.#entry(`-0${'0'.repeat(25)}`), '']), this.#pick([30_000, '']), latest, WAKE),
+      () =>
+        call(
+          scripts.STORE,
+          [key],
+          this.#pick([token, token, '']),
+          this.#pick([this.#entry(`-0${'0'.repeat(25)}`), this.#entry(`-0${'0'.repeat(25)}`), '']),
+          this.#pick([30_000, '']),
+          latest,
+          WAKE,
+        ),
       () => call(scripts.RELEASE, [key], token, WAKE),
       () => call(scripts.RENEW, [key], token, 40_000),
       () => call(scripts.REMOVE, [key], revision, WAKE),
@@ -79,19 +117,51 @@ export class RandomCommands {
 
   #ofGroup(): Command {
     const { key, index, created, trash } = GROUP;
-    const keys = this.#pick([[key, index], [key, index, created]]);
+    const keys = this.#pick([
+      [key, index],
+      [key, index, created],
+    ]);
     const current = this.#generationAt(key);
     const members = ['a', 'b', 'c'].filter(() => this.random() < 0.5);
     return this.#pick([
-      () => call(scripts.ENTER, keys, this.#pick(['', current, `${this.#pick(IDS)}0000`]), `${this.#pick(IDS)}0000`, this.#pick([20_000, 100_000, '']), ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000])),
-      () => call(scripts.ENTER, keys, '', `${this.#pick(IDS)}0000`, 20_000, ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000])),
+      () =>
+        call(
+          scripts.ENTER,
+          keys,
+          this.#pick(['', current, `${this.#pick(IDS)}0000`]),
+          `${this.#pick(IDS)}0000`,
+          this.#pick([20_000, 100_000, '']),
+          ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000]),
+        ),
+      () =>
+        call(
+          scripts.ENTER,
+          keys,
+          '',
+          `${this.#pick(IDS)}0000`,
+          20_000,
+          ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000]),
+        ),
       // What nobody has written to since.
-      () => plain('ZADD', index, ...Array.from({ length: this.#pick([3, 40]) }, (_, i) => [this.nowMs - 5_000 - i, `old${i}`]).flat()),
+      () =>
+        plain(
+          'ZADD',
+          index,
+          ...Array.from({ length: this.#pick([3, 40]) }, (_, i) => [this.nowMs - 5_000 - i, `old${i}`]).flat(),
+        ),
       // What has lost the other index.
       () => plain('UNLINK', this.#pick([index, created])),
       () => plain('ZADD', created, ...Array.from({ length: 40 }, (_, i) => [this.nowMs - 9_000 - i, `old${i}`]).flat()),
       () => call(scripts.LEAVE, keys, 5_000, ...this.#pick([members, ['a', 'b', 'c']])),
-      () => call(scripts.END, this.#pick([[key, index, trash], [key, index, trash, created]]), this.#pick([0, 0, 1])),
+      () =>
+        call(
+          scripts.END,
+          this.#pick([
+            [key, index, trash],
+            [key, index, trash, created],
+          ]),
+          this.#pick([0, 0, 1]),
+        ),
       () => call(scripts.SOFTEN_ALL, [key]),
       () => call(scripts.REPLACE, [key], this.#pick(IDS)),
       () => call(scripts.EPOCHS, ['k:epochs'], 60_000, this.#pick(['startA-', 'startB-']), 4),
@@ -99,7 +169,15 @@ export class RandomCommands {
       () => call(scripts.STRIKE_LOST, keys, 5_000, ...members.flatMap((member) => [member, this.#untilOf(member)])),
       () => call(scripts.SURVEY, [key, index, created], 5_000, this.#pick([1, 300])),
       () => call(scripts.OUTLIVE, [key], 90_000),
-      () => call(scripts.BEAT, BEAT, this.#pick(IDS), this.#pick([20_000, 100_000]), this.#pick([0, 1]), this.#pick([0, 0, 1])),
+      () =>
+        call(
+          scripts.BEAT,
+          BEAT,
+          this.#pick(IDS),
+          this.#pick([20_000, 100_000]),
+          this.#pick([0, 1]),
+          this.#pick([0, 0, 1]),
+        ),
       () => plain('UNLINK', this.#pick(BEAT)),
       () => call(scripts.TIME, [key]),
     ])();

@@ -36,7 +36,8 @@ const { values } = parseArgs({
   },
 });
 const mutant = values.mutant === undefined ? undefined : MUTANTS.find(({ name }) => name === values.mutant);
-if (values.mutant !== undefined && mutant === undefined) throw new Error(`There is no mutant ${values.mutant}; there are ${MUTANTS.map(({ name }) => name).join(', ')}.`);
+if (values.mutant !== undefined && mutant === undefined)
+  throw new Error(`There is no mutant ${values.mutant}; there are ${MUTANTS.map(({ name }) => name).join(', ')}.`);
 mutant?.patch?.();
 
 // Faults are made by the thousand, and nobody reads where.
@@ -62,13 +63,15 @@ for (let seed = from; seed < from + count && Date.now() - startedMs < Number(val
   hits += outcome.hits;
   floors += outcome.floors;
   for (const [what, ms] of outcome.slowestMs) if (ms > (slowest.get(what)?.ms ?? 0)) slowest.set(what, { ms, seed });
-  const violations = mutant === undefined ? outcome.violations : outcome.violations.filter((each) => IS_STALE.test(each));
+  const violations =
+    mutant === undefined ? outcome.violations : outcome.violations.filter((each) => IS_STALE.test(each));
   if (violations.length === 0) continue;
   violating.push(seed);
   if (violating.length <= 5) console.log(`seed ${seed}:\n  ${violations.slice(0, 5).join('\n  ')}`);
   if (values['until-caught']) break;
 }
-if (values.slowest) console.log([...slowest].map(([what, { ms, seed }]) => `${what}: ${ms.toFixed(1)} ms (seed ${seed})`).join('\n'));
+if (values.slowest)
+  console.log([...slowest].map(([what, { ms, seed }]) => `${what}: ${ms.toFixed(1)} ms (seed ${seed})`).join('\n'));
 const summary: Summary = { seeds, violating, hits, floors, seconds: (Date.now() - startedMs) / 1_000 };
 console.log(JSON.stringify(summary));
 
@@ -76,7 +79,17 @@ async function tried(seed: number): Promise<Outcome> {
   unhandled = [];
   // Jitter and early expiration draw lots: these, too, are the seed's.
   Math.random = randomFrom(~seed);
-  const world = new World(seed, mutant?.tampering, values.trace ? (line) => console.log(line) : undefined, mutant?.bias);
+  const world = new World(
+    seed,
+    mutant?.tampering,
+    values.trace ? (line) => console.log(line) : undefined,
+    mutant?.bias,
+  );
   const outcome = await world.run();
-  return unhandled.length === 0 ? outcome : { ...outcome, violations: [...outcome.violations, ...unhandled.map((error) => `unhandled rejection: ${String(error)}`)] };
+  return unhandled.length === 0
+    ? outcome
+    : {
+        ...outcome,
+        violations: [...outcome.violations, ...unhandled.map((error) => `unhandled rejection: ${String(error)}`)],
+      };
 }

@@ -38,7 +38,8 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
       store.setRange(key, 2, '1');
       return ['held', number(h.slice(3, 16)) - now];
     }
-    if ((flag !== '-' && purpose !== 'write' && !isExclusive) || (flag === 'w' && purpose !== 'write')) return ['shared', h.slice(16, 28), entry];
+    if ((flag !== '-' && purpose !== 'write' && !isExclusive) || (flag === 'w' && purpose !== 'write'))
+      return ['shared', h.slice(16, 28), entry];
     const letter = purpose === 'write' ? 'w' : isExclusive ? 'x' : 's';
     const waiting = flag === '-' ? '0' : h.slice(2, 3);
     const field = letter + waiting + digits(now + lease, 13) + token;
@@ -211,7 +212,11 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
     const left = store.pttl(group);
     const failed = protectedly(() => {
       if (base > 9900) throw new RedisError('full');
-      store.set(group, g.slice(0, 12) + digits(base, 4) + times + digits(store.now(), 13), left >= 0 ? Math.max(left, 1) : undefined);
+      store.set(
+        group,
+        g.slice(0, 12) + digits(base, 4) + times + digits(store.now(), 13),
+        left >= 0 ? Math.max(left, 1) : undefined,
+      );
     });
     if (failed !== undefined) store.unlink(group);
     return 1;
@@ -275,7 +280,13 @@ export function scoreText(value: number): string {
   return value === Infinity ? 'inf' : String(value);
 }
 
-function standing(store: SimulatedStore, key: string, isWanted: boolean, newId: string, keepMs: number): { id: string; isNew: boolean } {
+function standing(
+  store: SimulatedStore,
+  key: string,
+  isWanted: boolean,
+  newId: string,
+  keepMs: number,
+): { id: string; isNew: boolean } {
   if (store.type(key) !== 'string') store.unlink(key);
   const known = store.get(key) ?? '';
   if (!isWanted) return { id: known, isNew: false };
@@ -340,8 +351,15 @@ function strike(store: SimulatedStore, keys: readonly string[], members: readonl
 }
 
 function strikeExpired(store: SimulatedStore, keys: readonly string[], most: number): number {
-  const gone = store.zmembers(keys[1] ?? '').filter(([, until]) => until <= store.now()).slice(0, most);
-  strike(store, keys, gone.map(([member]) => member));
+  const gone = store
+    .zmembers(keys[1] ?? '')
+    .filter(([, until]) => until <= store.now())
+    .slice(0, most);
+  strike(
+    store,
+    keys,
+    gone.map(([member]) => member),
+  );
   return gone.length;
 }
 

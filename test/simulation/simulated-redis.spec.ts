@@ -41,9 +41,12 @@ describe('the simulated Redis', () => {
     await server.stop();
   });
 
-  it.each(Array.from({ length: SEEDS / 10 }, (_, i) => i * 10))('answers what a real one answers, and keeps the same keys (ten seeds from %d)', async (first) => {
-    for (let seed = first; seed < first + 10; seed++) await compare(seed);
-  });
+  it.each(Array.from({ length: SEEDS / 10 }, (_, i) => i * 10))(
+    'answers what a real one answers, and keeps the same keys (ten seeds from %d)',
+    async (first) => {
+      for (let seed = first; seed < first + 10; seed++) await compare(seed);
+    },
+  );
 
   it('has been asked for every script, and has given every kind of answer', () => {
     expect(EXPECTED.filter((each) => !met.has(each))).toEqual([]);
@@ -70,10 +73,21 @@ describe('the simulated Redis', () => {
       const answered = await wire.run(commands);
       commands.forEach((command, i) => {
         met.add(`${command.name} ${kindOf(wanted[i] as Reply)}`);
-        expect({ seed, batch, i, command, reply: replyTo(command, answered[i] as Reply, nowMs) }).toEqual({ seed, batch, i, command, reply: replyTo(command, wanted[i] as Reply, nowMs) });
+        expect({ seed, batch, i, command, reply: replyTo(command, answered[i] as Reply, nowMs) }).toEqual({
+          seed,
+          batch,
+          i,
+          command,
+          reply: replyTo(command, wanted[i] as Reply, nowMs),
+        });
       });
       const kept = simulatedKeys(simulated, nowMs);
-      expect({ seed, batch, commands, keys: withLifetimesOf(kept, await realKeys(nowMs)) }).toEqual({ seed, batch, commands, keys: kept });
+      expect({ seed, batch, commands, keys: withLifetimesOf(kept, await realKeys(nowMs)) }).toEqual({
+        seed,
+        batch,
+        commands,
+        keys: kept,
+      });
     }
     await client.ping();
     await subscriber.ping();
@@ -94,7 +108,9 @@ describe('the simulated Redis', () => {
 
   async function realKeys(nowMs: number): Promise<Kept[]> {
     const names = (await client.keys('*')).sort();
-    return Promise.all(names.map(async (name): Promise<Kept> => [name, await contents(name, nowMs), await client.pttl(name)]));
+    return Promise.all(
+      names.map(async (name): Promise<Kept> => [name, await contents(name, nowMs), await client.pttl(name)]),
+    );
   }
 
   async function contents(name: string, nowMs: number): Promise<unknown> {
@@ -121,7 +137,9 @@ describe('the simulated Redis', () => {
           case 'set':
             return store.smembers(name).sort();
           default:
-            return store.zmembers(name).flatMap(([member, score]) => [member, maskedText(score === Infinity ? 'inf' : String(score), nowMs)]);
+            return store
+              .zmembers(name)
+              .flatMap(([member, score]) => [member, maskedText(score === Infinity ? 'inf' : String(score), nowMs)]);
         }
       };
       return [name, of(), store.pttl(name)];
@@ -148,21 +166,35 @@ function maskedText(text: string, nowMs: number): string {
 
 /** The members of a set have no order. */
 function replyTo({ name }: Command, reply: Reply, nowMs: number): unknown {
-  return masked(name === 'SMEMBERS' && Array.isArray(reply) ? (reply as readonly Reply[]).map(String).sort().map((each) => Buffer.from(each)) : reply, nowMs);
+  return masked(
+    name === 'SMEMBERS' && Array.isArray(reply)
+      ? (reply as readonly Reply[])
+          .map(String)
+          .sort()
+          .map((each) => Buffer.from(each))
+      : reply,
+    nowMs,
+  );
 }
 
 function masked(reply: Reply, nowMs: number): unknown {
   if (reply instanceof Error) return `error ${/^[A-Z]+/.exec(reply.message)?.[0] ?? ''}`;
   if (Buffer.isBuffer(reply)) return maskedText(reply.toString('latin1'), nowMs);
   if (Array.isArray(reply)) return (reply as readonly Reply[]).map((each) => masked(each, nowMs));
-  if (typeof reply === 'number' && reply > 1_000) return maskedText(String(reply), nowMs).replace(/^\d+$/, (ms) => `~${Math.round(Number(ms) / 1_000)}`);
+  if (typeof reply === 'number' && reply > 1_000)
+    return maskedText(String(reply), nowMs).replace(/^\d+$/, (ms) => `~${Math.round(Number(ms) / 1_000)}`);
   return reply;
 }
 
 function kindOf(reply: Reply): string {
   if (reply instanceof Error) return 'error';
   if (reply === null) return 'null';
-  if (Array.isArray(reply)) return Buffer.isBuffer(reply[0]) ? reply[0].toString('latin1').replace(/[^a-z]+.*/s, '') : typeof reply[0] === 'number' ? String(Math.min(reply[0], 1)) : 'array';
+  if (Array.isArray(reply))
+    return Buffer.isBuffer(reply[0])
+      ? reply[0].toString('latin1').replace(/[^a-z]+.*/s, '')
+      : typeof reply[0] === 'number'
+        ? String(Math.min(reply[0], 1))
+        : 'array';
   if (Buffer.isBuffer(reply)) return reply.length === 0 ? 'empty' : 'text';
   return String(Math.sign(reply as number));
 }
@@ -170,7 +202,35 @@ function kindOf(reply: Reply): string {
 const EXPECTED = [
   ...['granted', 'shared', 'held', 'value', 'late', 'error'].map((answer) => `acquire ${answer}`),
   ...['stored', 'refused', 'late', 'failed'].map((answer) => `store ${answer}`),
-  ...['release 0', 'release 1', 'renew 0', 'renew 1', 'remove empty', 'remove text', 'soften 0', 'soften 1', 'enter 0', 'enter 1', 'enter error'],
-  ...['leave 1', 'strike 0', 'strike 1', 'strike-lost 0', 'strike-lost 1', 'present text', 'end 0', 'end 1', 'soften-all 0', 'soften-all 1', 'replace empty', 'replace text', 'remark 0', 'remark 1', 'epochs start'],
+  ...[
+    'release 0',
+    'release 1',
+    'renew 0',
+    'renew 1',
+    'remove empty',
+    'remove text',
+    'soften 0',
+    'soften 1',
+    'enter 0',
+    'enter 1',
+    'enter error',
+  ],
+  ...[
+    'leave 1',
+    'strike 0',
+    'strike 1',
+    'strike-lost 0',
+    'strike-lost 1',
+    'present text',
+    'end 0',
+    'end 1',
+    'soften-all 0',
+    'soften-all 1',
+    'replace empty',
+    'replace text',
+    'remark 0',
+    'remark 1',
+    'epochs start',
+  ],
   ...['outlive 1', 'time 1', 'survey 0', 'survey 1', 'survey error'],
 ];

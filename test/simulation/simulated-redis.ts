@@ -34,7 +34,14 @@ export class SimulatedRedis implements Owner {
       if (script === undefined) return plainReply(this.store, name, bytesOf(keys[0] as string), texts);
       const twin = TWINS[script.name];
       if (twin === undefined) throw new Error(`The simulation has no twin of the script ${script.name}.`);
-      return replyOf(twin({ store: this.store, keys: keys.map(bytesOf), args: texts, publish: (_channel, message) => this.#publish(message) }));
+      return replyOf(
+        twin({
+          store: this.store,
+          keys: keys.map(bytesOf),
+          args: texts,
+          publish: (_channel, message) => this.#publish(message),
+        }),
+      );
     } catch (error) {
       if (error instanceof RedisError) return error;
       throw error;
@@ -56,7 +63,10 @@ export class SimulatedRedis implements Owner {
     const rest = this.store.names().filter((name) => name > after);
     const step = rest.slice(0, count);
     const next = step.length < rest.length ? Buffer.from(step.at(-1) ?? '', 'latin1').toString('hex') : '0';
-    return { cursor: next, keys: step.filter((name) => name.startsWith(prefix)).map((name) => Buffer.from(name, 'latin1').toString()) };
+    return {
+      cursor: next,
+      keys: step.filter((name) => name.startsWith(prefix)).map((name) => Buffer.from(name, 'latin1').toString()),
+    };
   }
 
   #publish(message: string): void {
@@ -100,7 +110,10 @@ function sortedReply(store: SimulatedStore, name: string, key: string, args: rea
     case 'ZCARD':
       return store.zmembers(key).length;
     case 'ZRANGE':
-      return store.zmembers(key).slice(Number(args[0]), Number(args[1]) + 1).map(([member]) => bytes(member));
+      return store
+        .zmembers(key)
+        .slice(Number(args[0]), Number(args[1]) + 1)
+        .map(([member]) => bytes(member));
     case 'ZCOUNT':
       if (args[0] !== '-inf') throw new Error('The simulation knows ZCOUNT from -inf only.');
       return store.zmembers(key).filter(([, score]) => score <= Number(args[1])).length;

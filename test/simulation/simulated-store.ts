@@ -54,7 +54,11 @@ export class SimulatedStore {
   set(key: string, value: string, keepMs?: number): void {
     this.#grow();
     if (keepMs !== undefined && keepMs <= 0) throw new RedisError("ERR invalid expire time in 'set' command");
-    this.#keys.set(key, { kind: 'string', value, expiresMs: keepMs === undefined ? Infinity : this.now() + Math.trunc(keepMs) });
+    this.#keys.set(key, {
+      kind: 'string',
+      value,
+      expiresMs: keepMs === undefined ? Infinity : this.now() + Math.trunc(keepMs),
+    });
   }
 
   unlink(key: string): number {
@@ -172,7 +176,8 @@ export class SimulatedStore {
 
   #find<K extends Kind>(key: string, kind: K): Kept<Values[K]> | undefined {
     const kept = this.#live(key);
-    if (kept !== undefined && kept.kind !== kind) throw new RedisError('WRONGTYPE Operation against a key holding the wrong kind of value');
+    if (kept !== undefined && kept.kind !== kind)
+      throw new RedisError('WRONGTYPE Operation against a key holding the wrong kind of value');
     return kept as Kept<Values[K]> | undefined;
   }
 
@@ -194,7 +199,8 @@ export class SimulatedStore {
   }
 
   #grow(): void {
-    if (this.isFull && !this.hasWritten) throw new RedisError("OOM command not allowed when used memory > 'maxmemory'.");
+    if (this.isFull && !this.hasWritten)
+      throw new RedisError("OOM command not allowed when used memory > 'maxmemory'.");
     this.hasWritten = true;
   }
 }

@@ -65,10 +65,16 @@ export class SimulatedWire implements RedisWire {
     const { rewrite } = this.#parts.tampering;
     const sent = rewrite === undefined ? commands : commands.map((command) => rewrite(command));
     const replies = new Array<Reply>(sent.length).fill(null);
-    const groups = grouped(sent.map((_, i) => i), (i) => this.#connectionOf(sent[i] as Command));
+    const groups = grouped(
+      sent.map((_, i) => i),
+      (i) => this.#connectionOf(sent[i] as Command),
+    );
     await Promise.all(
       [...groups].map(async ([connection, indices]) => {
-        const answers = await connection.send<Reply>(indices.map((i) => () => connection.server.run(sent[i] as Command)), (error) => error);
+        const answers = await connection.send<Reply>(
+          indices.map((i) => () => connection.server.run(sent[i] as Command)),
+          (error) => error,
+        );
         answers.forEach((answer, i) => (replies[indices[i] as number] = answer));
         this.#parts.log?.(indices.map((i) => shown(sent[i] as Command, replies[i] as Reply)).join(' | '));
       }),
@@ -85,7 +91,10 @@ export class SimulatedWire implements RedisWire {
       });
     }
     const connection = this.#only;
-    const [values] = await connection.send<(Buffer | null)[] | Error>([() => connection.server.getAll(keys)], (error) => error);
+    const [values] = await connection.send<(Buffer | null)[] | Error>(
+      [() => connection.server.getAll(keys)],
+      (error) => error,
+    );
     this.#parts.log?.(`MGET ${keys.join(' ')} = ${shownReply(values as Reply)}`);
     if (values instanceof Error) throw values;
     return values as (Buffer | null)[];
@@ -99,11 +108,18 @@ export class SimulatedWire implements RedisWire {
     return this.#connections.map(({ server }) => server.name);
   }
 
-  async scan(master: string, cursor: string, match: string): Promise<{ readonly cursor: string; readonly keys: readonly string[] }> {
+  async scan(
+    master: string,
+    cursor: string,
+    match: string,
+  ): Promise<{ readonly cursor: string; readonly keys: readonly string[] }> {
     const connection = this.#connections.find(({ server }) => server.name === master);
     if (connection === undefined) throw new Error(`There is no master ${master}.`);
     // Steps of three: real ones are longer, and there are as many keys.
-    const [step] = await connection.send<{ cursor: string; keys: string[] } | Error>([() => connection.server.scan(cursor, match, 3)], (error) => error);
+    const [step] = await connection.send<{ cursor: string; keys: string[] } | Error>(
+      [() => connection.server.scan(cursor, match, 3)],
+      (error) => error,
+    );
     if (step instanceof Error) throw step;
     return step as { cursor: string; keys: string[] };
   }
@@ -200,7 +216,7 @@ class Connection {
       if (fate === 'request lost') return;
       const answers: T[] = [];
       let atMs = Math.max(life.lastArrivalMs, time.nowMs + network.latencyMs());
-      for (let i = 0; i < steps.length; ) {
+      for (let i = 0; i < steps.length;) {
         const begin = i;
         let gapMs = 0;
         for (i++; i < steps.length && (gapMs = network.gapMs()) === 0; i++);

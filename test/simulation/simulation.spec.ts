@@ -19,33 +19,53 @@ const MINUTES = 60_000;
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('the Redis backend, simulated', () => {
-  it(`breaks no promise in ${SEEDS} seeds, whatever is lost, late, evicted, frozen, restarted or wrong about the time`, async () => {
-    const workers = availableParallelism();
-    const share = Math.ceil(SEEDS / workers);
+  it(
+    `breaks no promise in ${SEEDS} seeds, whatever is lost, late, evicted, frozen, restarted or wrong about the time`,
+    async () => {
+      const workers = availableParallelism();
+      const share = Math.ceil(SEEDS / workers);
 
-    const runs = await Promise.all(Array.from({ length: workers }, (_, i) => run(['--from', String(FROM + i * share), '--count', String(share)])));
+      const runs = await Promise.all(
+        Array.from({ length: workers }, (_, i) => run(['--from', String(FROM + i * share), '--count', String(share)])),
+      );
 
-    expect(runs.map(({ summary, output }) => (summary.violating.length === 0 ? '' : output))).toEqual(runs.map(() => ''));
-    const [hits, floors, seeds] = (['hits', 'floors', 'seeds'] as const).map((what) => runs.reduce((sum, { summary }) => sum + summary[what], 0)) as [number, number, number];
-    // Or nothing was tried.
-    expect(hits).toBeGreaterThan(5 * seeds);
-    expect(floors).toBeGreaterThan(2 * seeds);
-  }, 40 * MINUTES);
+      expect(runs.map(({ summary, output }) => (summary.violating.length === 0 ? '' : output))).toEqual(
+        runs.map(() => ''),
+      );
+      const [hits, floors, seeds] = (['hits', 'floors', 'seeds'] as const).map((what) =>
+        runs.reduce((sum, { summary }) => sum + summary[what], 0),
+      ) as [number, number, number];
+      // Or nothing was tried.
+      expect(hits).toBeGreaterThan(5 * seeds);
+      expect(floors).toBeGreaterThan(2 * seeds);
+    },
+    40 * MINUTES,
+  );
 
-  it.each(MUTANTS.map(({ name }) => name))('finds out a design that %s', async (name) => {
-    const { summary } = await run(['--mutant', name, '--count', String(SEEDS_PER_MUTANT), '--until-caught']);
+  it.each(MUTANTS.map(({ name }) => name))(
+    'finds out a design that %s',
+    async (name) => {
+      const { summary } = await run(['--mutant', name, '--count', String(SEEDS_PER_MUTANT), '--until-caught']);
 
-    expect(summary.violating).toHaveLength(1);
-  }, 5 * MINUTES);
+      expect(summary.violating).toHaveLength(1);
+    },
+    5 * MINUTES,
+  );
 
-  it('tells the same story for the same seed', async () => {
-    const stories = await Promise.all([1, 2].map(() => run(['--from', '7', '--trace'])));
+  it(
+    'tells the same story for the same seed',
+    async () => {
+      const stories = await Promise.all([1, 2].map(() => run(['--from', '7', '--trace'])));
 
-    // Ids, and the checksums over them, are drawn anew each time; what is called, computed and broken is not.
-    const [first, second] = stories.map(({ output }) => output.split('\n').filter((line) => /^ *[\d.]+ (p\d+ ([<>!]| {2}computes)|---) /.test(line)));
-    expect(first?.length).toBeGreaterThan(20);
-    expect(first).toEqual(second);
-  }, MINUTES);
+      // Ids, and the checksums over them, are drawn anew each time; what is called, computed and broken is not.
+      const [first, second] = stories.map(({ output }) =>
+        output.split('\n').filter((line) => /^ *[\d.]+ (p\d+ ([<>!]| {2}computes)|---) /.test(line)),
+      );
+      expect(first?.length).toBeGreaterThan(20);
+      expect(first).toEqual(second);
+    },
+    MINUTES,
+  );
 });
 
 async function run(args: readonly string[]): Promise<{ summary: Summary; output: string }> {

@@ -11,7 +11,8 @@ export const HITS = {
     return (value) => value.namespace === (namespace ?? null) && keys.includes(value.key);
   },
   tags(tags: readonly string[], mode: 'any' | 'all'): IsHit {
-    return (value) => (mode === 'any' ? tags.some((tag) => value.tags.includes(tag)) : tags.every((tag) => value.tags.includes(tag)));
+    return (value) =>
+      mode === 'any' ? tags.some((tag) => value.tags.includes(tag)) : tags.every((tag) => value.tags.includes(tag));
   },
   namespace(namespace: string): IsHit {
     return (value) => value.namespace === namespace;

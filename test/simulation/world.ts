@@ -31,7 +31,12 @@ const CALM_MS = 10_000;
 const EXPIRED_AFTER_MS = 150_000;
 const CLOSED_AFTER_MS = 10_000;
 
-const OPTIONS = resolveCacheOptions({ backend: 'redis', redis: { url: 'redis://simulated:6379' }, stats: false, defaultTtl: '10s' });
+const OPTIONS = resolveCacheOptions({
+  backend: 'redis',
+  redis: { url: 'redis://simulated:6379' },
+  stats: false,
+  defaultTtl: '10s',
+});
 const CODEC = createEntryCodec({});
 
 /** One process of the application. */
@@ -99,7 +104,13 @@ export class World {
     await this.time.runUntil(this.time.nowMs + CALM_MS);
     await this.#expectFresh();
     await this.#expectNothingLeft();
-    return { seed: this.seed, violations: this.history.violations, hits: this.hits, floors: this.floors, slowestMs: this.slowestMs };
+    return {
+      seed: this.seed,
+      violations: this.history.violations,
+      hits: this.hits,
+      floors: this.floors,
+      slowestMs: this.slowestMs,
+    };
   }
 
   /** A new process that knows nothing. */
@@ -109,15 +120,33 @@ export class World {
     clock.skewMs = Math.floor((this.random() - 0.5) * 20_000);
     const prefix = owner.name;
     const log = this.log && ((line: string): void => this.tell(() => `${prefix}  ${line}`));
-    const wire = new SimulatedWire({ time: this.time, process: owner, servers: this.servers, network: this.network, tampering: this.tampering, log });
+    const wire = new SimulatedWire({
+      time: this.time,
+      process: owner,
+      servers: this.servers,
+      network: this.network,
+      tampering: this.tampering,
+      log,
+    });
     const process = owner as unknown as Process;
     const onError = (error: CacheError): void => {
       process.errors++;
       this.tell(() => `${prefix} ! ${error.message}`);
     };
     const reporter = new CacheReporter({ hasStats: false, onError });
-    const context = { name: 'default', version: undefined, clock, onEvict: () => undefined, onNotice: () => undefined, onError: (error: unknown) => void reporter.fault(error, 'keep the store in order') };
-    const adapter = new RedisAdapter(wire, { keyPrefix: 'k', version: undefined, codec: CODEC, commandTimeoutMs: COMMAND_TIMEOUT_MS }, context);
+    const context = {
+      name: 'default',
+      version: undefined,
+      clock,
+      onEvict: () => undefined,
+      onNotice: () => undefined,
+      onError: (error: unknown) => void reporter.fault(error, 'keep the store in order'),
+    };
+    const adapter = new RedisAdapter(
+      wire,
+      { keyPrefix: 'k', version: undefined, codec: CODEC, commandTimeoutMs: COMMAND_TIMEOUT_MS },
+      context,
+    );
     Object.assign(process, { clock, wire, cache: new CacheService({ options: OPTIONS, adapter, clock, reporter }) });
     this.processes.push(process);
     return process;
@@ -141,7 +170,8 @@ export class World {
 
   async #expectAnswers(): Promise<void> {
     await this.time.runUntil(this.time.nowMs + STORM_MS, () => this.pending.size === 0);
-    for (const { what, process } of this.pending) this.history.violations.push(`${process.name}: ${what} was never answered`);
+    for (const { what, process } of this.pending)
+      this.history.violations.push(`${process.name}: ${what} was never answered`);
   }
 
   async #expectFresh(): Promise<void> {
@@ -154,7 +184,8 @@ export class World {
 
   async #expectNothingLeft(): Promise<void> {
     await this.time.runUntil(this.time.nowMs + EXPIRED_AFTER_MS);
-    for (const server of this.servers) for (const name of server.store.names()) this.history.violations.push(`${name} is left in Redis`);
+    for (const server of this.servers)
+      for (const name of server.store.names()) this.history.violations.push(`${name} is left in Redis`);
     for (const process of this.processes) void process.cache.close();
     await this.time.runUntil(this.time.nowMs + CLOSED_AFTER_MS);
     for (const process of this.processes) {

@@ -14,7 +14,10 @@ export interface CacheFixture {
 }
 
 /** A memory cache on a fake clock. @param wrap puts something between the cache and its adapter, such as a fault */
-export function cacheWith(options: CacheOptions = {}, wrap: (adapter: CacheAdapter) => CacheAdapter = (adapter) => adapter): CacheFixture {
+export function cacheWith(
+  options: CacheOptions = {},
+  wrap: (adapter: CacheAdapter) => CacheAdapter = (adapter) => adapter,
+): CacheFixture {
   const clock = new FakeClock();
   const errors: CacheError[] = [];
   const resolved = resolveCacheOptions(options);
@@ -34,7 +37,14 @@ export function cacheWith(options: CacheOptions = {}, wrap: (adapter: CacheAdapt
 
 /** A memory adapter with its defaults, as a part of something larger. */
 export function memoryTier(clock: FakeClock): MemoryAdapter {
-  const context = { name: 'tier', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined };
+  const context = {
+    name: 'tier',
+    version: undefined,
+    clock,
+    onEvict: () => undefined,
+    onError: () => undefined,
+    onNotice: () => undefined,
+  };
   return new MemoryAdapter({ maxEntries: 1_000, maxBytes: 1024 ** 2, policy: 'adaptive', isolation: 'clone' }, context);
 }
 
@@ -46,7 +56,8 @@ export class ManualLoad<T> {
     return this.calls.length;
   }
 
-  readonly run = ({ signal }: { signal: AbortSignal }): Promise<T> => new Promise((resolve, reject) => this.calls.push({ resolve, reject, signal }));
+  readonly run = ({ signal }: { signal: AbortSignal }): Promise<T> =>
+    new Promise((resolve, reject) => this.calls.push({ resolve, reject, signal }));
 
   /** Ends the call of that number, counted from 0. */
   finish(call: number, value: T): Promise<void> {

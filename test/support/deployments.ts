@@ -20,7 +20,11 @@ export const startDeployment = {
   },
   Cluster: async () => {
     const cluster = await startCluster();
-    return { redis: { cluster: { nodes: cluster.urls } }, masters: cluster.nodes.slice(0, 3), stop: () => cluster.stop() };
+    return {
+      redis: { cluster: { nodes: cluster.urls } },
+      masters: cluster.nodes.slice(0, 3),
+      stop: () => cluster.stop(),
+    };
   },
   Sentinel: async () => {
     const trio = await startSentinels();
@@ -33,6 +37,10 @@ export const DEPLOYMENTS = Object.entries(startDeployment) as [name: string, sta
 
 /** The adapter, when it answers from Redis: it is opened after a second in any case, which a busy machine may exceed. */
 export async function upAtLast<T extends CacheAdapter>(adapter: T): Promise<T> {
-  await until(async () => (await adapter.usage()).status === 'up', 20_000, () => 'The adapter never came up.');
+  await until(
+    async () => (await adapter.usage()).status === 'up',
+    20_000,
+    () => 'The adapter never came up.',
+  );
   return adapter;
 }

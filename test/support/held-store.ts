@@ -1,5 +1,10 @@
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
-import type { CacheAdapter, CacheAdapterContext, LoadGrant, StoredEntry } from '../../src/core/ports/cache-adapter.port.js';
+import type {
+  CacheAdapter,
+  CacheAdapterContext,
+  LoadGrant,
+  StoredEntry,
+} from '../../src/core/ports/cache-adapter.port.js';
 
 /** A store that is reached over a network: its answers come later, when the test says so, or not at all. */
 export class HeldStore {
@@ -13,7 +18,10 @@ export class HeldStore {
   #held: (() => void)[] = [];
 
   readonly adapter = (context: CacheAdapterContext): CacheAdapter => {
-    const memory = new MemoryAdapter({ maxEntries: 1_000, maxBytes: 1024 ** 2, policy: 'adaptive', isolation: 'clone' }, context);
+    const memory = new MemoryAdapter(
+      { maxEntries: 1_000, maxBytes: 1024 ** 2, policy: 'adaptive', isolation: 'clone' },
+      context,
+    );
     const after = <T>(call: () => T | Promise<T>): Promise<T> => this.#passed().then(call);
     return {
       kind: 'held',
@@ -48,7 +56,11 @@ export class HeldStore {
 
   #takenGrant(count: number): LoadGrant {
     const settled = new Promise<void>((resolve) => this.#held.push(resolve));
-    return { tickets: Array.from({ length: count }, () => ({ state: 'held', settled })), commit: async (drafts) => drafts.map(() => undefined), release: () => undefined };
+    return {
+      tickets: Array.from({ length: count }, () => ({ state: 'held', settled })),
+      commit: async (drafts) => drafts.map(() => undefined),
+      release: () => undefined,
+    };
   }
 
   #passed(): Promise<void> {

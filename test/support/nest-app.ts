@@ -14,14 +14,20 @@ export interface RunningApp {
 /** A Nest application that listens on a free port of the loopback interface. */
 export async function startApp(metadata: ModuleMetadata, platform: Platform = 'express'): Promise<RunningApp> {
   const builder = await Test.createTestingModule(metadata).compile();
-  const app = platform === 'express' ? builder.createNestApplication() : builder.createNestApplication(new FastifyAdapter() as never);
+  const app =
+    platform === 'express'
+      ? builder.createNestApplication()
+      : builder.createNestApplication(new FastifyAdapter() as never);
   app.useLogger(false);
   await app.listen(0, '127.0.0.1');
   return { app, url: await app.getUrl() };
 }
 
 /** A module's providers, without the ceremony. */
-export async function resolve<T>(metadata: ModuleMetadata, token: Type<T> | string | symbol): Promise<{ value: T; close: () => Promise<void> }> {
+export async function resolve<T>(
+  metadata: ModuleMetadata,
+  token: Type<T> | string | symbol,
+): Promise<{ value: T; close: () => Promise<void> }> {
   const module = await Test.createTestingModule(metadata).compile();
   await module.init();
   return { value: module.get<T>(token, { strict: false }), close: () => module.close() };

@@ -10,7 +10,13 @@ const TIME = new StoreTime(new FakeClock());
 const NOTHING = snapshot(null, 'none');
 
 export function nodeOf(key: string, draft: Partial<EntryDraft> = {}, namespace?: string): MemoryNode {
-  return new MemoryNode({ key, value: null, ttlMs: Infinity, staleMs: 0, tags: [], loadMs: 0, ...draft }, namespace, NOTHING, MOMENT, TIME);
+  return new MemoryNode(
+    { key, value: null, ttlMs: Infinity, staleMs: 0, tags: [], loadMs: 0, ...draft },
+    namespace,
+    NOTHING,
+    MOMENT,
+    TIME,
+  );
 }
 
 /** A policy with as many nodes as it may hold, used as a cache uses it. */

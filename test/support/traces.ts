@@ -23,7 +23,9 @@ export const zipfWithScan: Trace = (requests) => {
 export const shiftingHotSet: Trace = (requests, size) => {
   const random = randomFrom(3);
   const hot = Math.floor(size * 0.8);
-  return repeat(requests, (i) => (random() < 0.9 ? Math.floor(i / (hot * 5)) * hot + Math.floor(random() * hot) : -Math.floor(random() * KEYS)));
+  return repeat(requests, (i) =>
+    random() < 0.9 ? Math.floor(i / (hot * 5)) * hot + Math.floor(random() * hot) : -Math.floor(random() * KEYS),
+  );
 };
 
 /** A feed: the younger an item the likelier it is read, and every fourth request there is a new one. */

@@ -104,7 +104,11 @@ export class WhatFits {
     return product;
   }
 
-  @CacheInvalidate({ keys: (id: string) => [id], tags: (removed: Product, id: string) => [removed.id, id], patterns: (id: string) => [`${id}:*`] })
+  @CacheInvalidate({
+    keys: (id: string) => [id],
+    tags: (removed: Product, id: string) => [removed.id, id],
+    patterns: (id: string) => [`${id}:*`],
+  })
   async invalidate(_id: string): Promise<Product> {
     return product;
   }
@@ -129,7 +133,10 @@ export class WhatFits {
     return new Map();
   }
 
-  @CachedMany({ key: (id: string, language: string) => `${language}:${id}`, storeIf: (found: Product, language: string) => found.id !== language })
+  @CachedMany({
+    key: (id: string, language: string) => `${language}:${id}`,
+    storeIf: (found: Product, language: string) => found.id !== language,
+  })
   async manyAsRecord(_ids: readonly string[], _language: string): Promise<Record<string, Product>> {
     return {};
   }
@@ -267,7 +274,12 @@ export class WhatDoesNot {
   async methodName(_id: string): Promise<void> {}
 
   // @ts-expect-error the second of them takes no date
-  @CacheInvalidate({ methods: [{ name: 'methodName', args: () => [] }, { of: Spelled, name: 'find', args: () => [new Date()] }] })
+  @CacheInvalidate({
+    methods: [
+      { name: 'methodName', args: () => [] },
+      { of: Spelled, name: 'find', args: () => [new Date()] },
+    ],
+  })
   async methodArguments(): Promise<void> {}
 
   // @ts-expect-error an Observable cannot be cached
@@ -312,7 +324,11 @@ export class WhatDoesNot {
 }
 
 const service = new Spelled();
-export const keys: string[] = [cachedKey(Spelled, 'find', ['a', 1]), cachedKey(Spelled, 'find', ['a']), cachedKey(service, 'find', ['a'])];
+export const keys: string[] = [
+  cachedKey(Spelled, 'find', ['a', 1]),
+  cachedKey(Spelled, 'find', ['a']),
+  cachedKey(service, 'find', ['a']),
+];
 // @ts-expect-error there is no such method
 cachedKey(Spelled, 'fnid', ['a']);
 // @ts-expect-error a property is none

@@ -10,7 +10,12 @@ declare const redis5: Redis5;
 declare const cluster5: Cluster5;
 
 export const accepted: RedisClient[] = [redis, cluster, redis5, cluster5];
-export const options: RedisOptions[] = [{ client: redis }, { client: cluster }, { client: redis5 }, { client: cluster5 }];
+export const options: RedisOptions[] = [
+  { client: redis },
+  { client: cluster },
+  { client: redis5 },
+  { client: cluster5 },
+];
 
 // @ts-expect-error a client of another library
 export const refused: RedisClient = { isOpen: true, isReady: true, duplicate: () => undefined };

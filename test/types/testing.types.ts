@@ -1,5 +1,13 @@
 import type { CacheService } from '../../src/index.js';
-import { CacheKitTestingModule, type FakeClock, fakeClock, faultyAdapter, memoryAdapter, provideTestCache, recordingObserver } from '../../src/testing/index.js';
+import {
+  CacheKitTestingModule,
+  type FakeClock,
+  fakeClock,
+  faultyAdapter,
+  memoryAdapter,
+  provideTestCache,
+  recordingObserver,
+} from '../../src/testing/index.js';
 
 // Compiled, never run: what the testing kit takes and gives.
 
@@ -9,7 +17,12 @@ export const clock: FakeClock = fakeClock();
 export const modules = [
   CacheKitTestingModule.forRoot(),
   CacheKitTestingModule.forRoot({ mode: 'pass-through', clock, backend: 'redis', redis: { url: 'redis://localhost' } }),
-  CacheKitTestingModule.forRoot({ adapter: faultyAdapter(memoryAdapter({ maxEntries: 5 }), { get: { hang: true, on: [1, 2] }, set: ({ number }) => (number > 1 ? { delay: '1s' } : undefined) }) }),
+  CacheKitTestingModule.forRoot({
+    adapter: faultyAdapter(memoryAdapter({ maxEntries: 5 }), {
+      get: { hang: true, on: [1, 2] },
+      set: ({ number }) => (number > 1 ? { delay: '1s' } : undefined),
+    }),
+  }),
   // @ts-expect-error no such mode
   CacheKitTestingModule.forRoot({ mode: 'redis' }),
 ];

@@ -14,12 +14,22 @@ class Money {
     return new Money(cents);
   }
 }
-const money: ValueType = { name: 'Money', class: Money, to: (value: Money) => value.cents, from: (cents: number) => Money.of(cents) };
+const money: ValueType = {
+  name: 'Money',
+  class: Money,
+  to: (value: Money) => value.cents,
+  from: (cents: number) => Money.of(cents),
+};
 
 export const taken: CacheKitOptions[] = [
   { types: [User, Shape] },
   { types: [User, money] as const },
-  { types: [{ name: 'User', class: User, to: (user: User) => user.name, from: (name: string) => new User(name) }, money] },
+  {
+    types: [
+      { name: 'User', class: User, to: (user: User) => user.name, from: (name: string) => new User(name) },
+      money,
+    ],
+  },
   { types: [{ name: 'User', class: User, to: String, from: (stored) => new User(String(stored)) }] },
 ];
 

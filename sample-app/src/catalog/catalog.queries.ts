@@ -12,7 +12,10 @@ export class CatalogQueries {
   constructor(@InjectDatabase() private readonly database: Database) {}
 
   page(page: number, limit: number) {
-    return selectProducts(this.database).orderBy(asc(products.id)).limit(limit).offset((page - 1) * limit);
+    return selectProducts(this.database)
+      .orderBy(asc(products.id))
+      .limit(limit)
+      .offset((page - 1) * limit);
   }
 
   total() {
@@ -57,11 +60,17 @@ export class CatalogQueries {
   }
 
   bargains() {
-    return selectProducts(this.database).where(gt(products.stock, 0)).orderBy(asc(products.price), asc(products.id)).limit(shelfSize);
+    return selectProducts(this.database)
+      .where(gt(products.stock, 0))
+      .orderBy(asc(products.price), asc(products.id))
+      .limit(shelfSize);
   }
 
   lastPieces() {
-    return selectProducts(this.database).where(lt(products.stock, 3)).orderBy(desc(products.price), asc(products.id)).limit(shelfSize);
+    return selectProducts(this.database)
+      .where(lt(products.stock, 3))
+      .orderBy(desc(products.price), asc(products.id))
+      .limit(shelfSize);
   }
 
   bestsellers() {
@@ -91,7 +100,13 @@ export class CatalogQueries {
 
   recentReviews() {
     return this.database
-      .select({ product: products.name, by: customers.name, rating: reviews.rating, comment: reviews.comment, at: reviews.createdAt })
+      .select({
+        product: products.name,
+        by: customers.name,
+        rating: reviews.rating,
+        comment: reviews.comment,
+        at: reviews.createdAt,
+      })
       .from(reviews)
       .innerJoin(products, eq(products.id, reviews.productId))
       .innerJoin(customers, eq(customers.id, reviews.customerId))

@@ -10,8 +10,19 @@ export class CatalogService {
   /** Thirteen queries: the page that is worth caching. */
   async show(page: number) {
     const [
-      products, total, categories, stock, priceRange, featured, newArrivals,
-      bargains, lastPieces, bestsellers, topRated, recentReviews, revenue,
+      products,
+      total,
+      categories,
+      stock,
+      priceRange,
+      featured,
+      newArrivals,
+      bargains,
+      lastPieces,
+      bestsellers,
+      topRated,
+      recentReviews,
+      revenue,
     ] = await Promise.all([
       this.queries.page(page, limit),
       this.queries.total(),

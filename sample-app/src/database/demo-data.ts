@@ -18,10 +18,27 @@ const assortment: Record<string, string[]> = {
   Pets: ['Dog Bed', 'Cat Tree', 'Leash', 'Food Bowl', 'Aquarium', 'Scratching Post'],
   Home: ['Candle', 'Cushion', 'Wall Clock', 'Rug', 'Vase', 'Blanket'],
 };
-const qualities = ['Compact', 'Classic', 'Premium', 'Everyday', 'Foldable', 'Ergonomic', 'Lightweight', 'Deluxe', 'Essential', 'Pro'];
+const qualities = [
+  'Compact',
+  'Classic',
+  'Premium',
+  'Everyday',
+  'Foldable',
+  'Ergonomic',
+  'Lightweight',
+  'Deluxe',
+  'Essential',
+  'Pro',
+];
 const firstNames = ['Ada', 'Bruno', 'Chiara', 'Dmitri', 'Elif', 'Farah', 'Goran', 'Hana', 'Iker', 'Jun'];
 const lastNames = ['Almeida', 'Becker', 'Costa', 'Dubois', 'Eriksen', 'Fischer', 'Garcia', 'Haddad', 'Ito', 'Jansen'];
-const comments = ['Does not last.', 'Could be better.', 'Does the job.', 'Very good for the price.', 'I would buy it again.'];
+const comments = [
+  'Does not last.',
+  'Could be better.',
+  'Does the job.',
+  'Very good for the price.',
+  'I would buy it again.',
+];
 
 export const exerciseProducts = [
   { id: 1, name: 'Wireless Keyboard', category: 'Electronics', price: 79.99, inStock: true },
@@ -51,7 +68,8 @@ export function generateDemoData(): DemoData {
   // A few products sell and are talked about far more than the rest, as in any shop.
   const popularProductId = () => 1 + Math.floor(counts.products * random() ** 3);
   const customerId = () => 1 + below(counts.customers);
-  const numbered = <T>(count: number, make: (id: number) => T) => Array.from({ length: count }, (_, index) => make(index + 1));
+  const numbered = <T>(count: number, make: (id: number) => T) =>
+    Array.from({ length: count }, (_, index) => make(index + 1));
 
   const categoryNames = Object.keys(assortment);
   const categoryId = (name: string) => categoryNames.indexOf(name) + 1;
@@ -76,7 +94,9 @@ export function generateDemoData(): DemoData {
     placedAt: new Date(openedAt + (counts.products + id) * hourMs),
   }));
   const orderItems = orders
-    .flatMap((order) => numbered(1 + below(4), () => ({ orderId: order.id, product: products[popularProductId() - 1] })))
+    .flatMap((order) =>
+      numbered(1 + below(4), () => ({ orderId: order.id, product: products[popularProductId() - 1] })),
+    )
     .map(({ orderId, product }, index) => ({
       id: index + 1,
       orderId,

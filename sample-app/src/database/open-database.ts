@@ -32,7 +32,10 @@ async function openServer(connectionString: string): Promise<OpenDatabase> {
     await pool.query('select 1');
   } catch (cause) {
     await pool.end();
-    throw new Error('Cannot connect to the Postgres server of DATABASE_URL: is it running, and are name and password right?', { cause });
+    throw new Error(
+      'Cannot connect to the Postgres server of DATABASE_URL: is it running, and are name and password right?',
+      { cause },
+    );
   }
   return { database: drizzle({ client: pool }), close: () => pool.end() };
 }

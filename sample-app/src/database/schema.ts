@@ -14,7 +14,9 @@ export const products = pgTable(
   {
     id: id(),
     name: text().notNull(),
-    categoryId: integer('category_id').notNull().references(() => categories.id),
+    categoryId: integer('category_id')
+      .notNull()
+      .references(() => categories.id),
     price: money(),
     stock: integer().notNull().default(0),
     featured: boolean().notNull().default(false),
@@ -30,7 +32,9 @@ export const customers = pgTable('customers', {
 
 export const orders = pgTable('orders', {
   id: id(),
-  customerId: integer('customer_id').notNull().references(() => customers.id),
+  customerId: integer('customer_id')
+    .notNull()
+    .references(() => customers.id),
   placedAt: moment('placed_at'),
 });
 
@@ -38,8 +42,12 @@ export const orderItems = pgTable(
   'order_items',
   {
     id: id(),
-    orderId: integer('order_id').notNull().references(() => orders.id),
-    productId: integer('product_id').notNull().references(() => products.id),
+    orderId: integer('order_id')
+      .notNull()
+      .references(() => orders.id),
+    productId: integer('product_id')
+      .notNull()
+      .references(() => products.id),
     quantity: integer().notNull(),
     unitPrice: money('unit_price'),
   },
@@ -50,8 +58,12 @@ export const reviews = pgTable(
   'reviews',
   {
     id: id(),
-    productId: integer('product_id').notNull().references(() => products.id),
-    customerId: integer('customer_id').notNull().references(() => customers.id),
+    productId: integer('product_id')
+      .notNull()
+      .references(() => products.id),
+    customerId: integer('customer_id')
+      .notNull()
+      .references(() => customers.id),
     rating: integer().notNull(),
     comment: text().notNull(),
     createdAt: moment('created_at'),

@@ -13,7 +13,8 @@ export function optionalText(label: string, value: unknown): string | undefined 
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw badRequest(`${label} must be a single text`);
   // Postgres stores neither a NUL nor half a character.
-  if (value.includes('\0') || !value.isWellFormed()) throw badRequest(`${label} contains characters that cannot be stored`);
+  if (value.includes('\0') || !value.isWellFormed())
+    throw badRequest(`${label} contains characters that cannot be stored`);
   const text = value.trim();
   if (text.length > maxLength) throw badRequest(`${label} must have at most ${maxLength} characters`);
   return text === '' ? undefined : text;

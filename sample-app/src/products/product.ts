@@ -28,4 +28,8 @@ export const productColumns = {
 
 /** `select ... from products join categories`, to be narrowed down by the caller. */
 export const selectProducts = (database: Database) =>
-  database.select(productColumns).from(products).innerJoin(categories, eq(categories.id, products.categoryId)).$dynamic();
+  database
+    .select(productColumns)
+    .from(products)
+    .innerJoin(categories, eq(categories.id, products.categoryId))
+    .$dynamic();

@@ -44,7 +44,11 @@ export class ProductsService {
   @CachePut({ key: productKey, ttl: '10m', tags: productTags })
   @CacheInvalidate({ tags: ['catalog'] })
   async changePrice(id: number, price: number): Promise<Product> {
-    const changed = await this.database.update(products).set({ price }).where(eq(products.id, id)).returning({ id: products.id });
+    const changed = await this.database
+      .update(products)
+      .set({ price })
+      .where(eq(products.id, id))
+      .returning({ id: products.id });
     const [product] = await selectProducts(this.database).where(eq(products.id, id));
     if (changed.length === 0 || product === undefined) throw notFound();
     return product;
@@ -52,10 +56,23 @@ export class ProductsService {
 
   @CacheInvalidate({ tags: ['catalog'] })
   async create({ category, ...product }: NewProduct): Promise<Product> {
-    const [found] = await this.database.select().from(categories).where(eq(sql`lower(${categories.name})`, category.toLowerCase()));
-    if (found === undefined) throw badRequest(`There is no category ${JSON.stringify(category)}: /api/catalog lists them`);
-    const [created] = await this.database.insert(products).values({ ...product, categoryId: found.id }).returning();
+    const [found] = await this.database
+      .select()
+      .from(categories)
+      .where(eq(sql`lower(${categories.name})`, category.toLowerCase()));
+    if (found === undefined)
+      throw badRequest(`There is no category ${JSON.stringify(category)}: /api/catalog lists them`);
+    const [created] = await this.database
+      .insert(products)
+      .values({ ...product, categoryId: found.id })
+      .returning();
     if (created === undefined) throw new Error('The database took the product and did not give it back.');
-    return { id: created.id, name: created.name, category: found.name, price: created.price, in_stock: created.stock > 0 };
+    return {
+      id: created.id,
+      name: created.name,
+      category: found.name,
+      price: created.price,
+      in_stock: created.stock > 0,
+    };
   }
 }

@@ -58,7 +58,8 @@ export class StoreService {
   }
 
   private async queryListing({ category, page, limit }: ListingQuery) {
-    const inCategory = category === undefined ? undefined : eq(sql`lower(${storeProducts.category})`, category.toLowerCase());
+    const inCategory =
+      category === undefined ? undefined : eq(sql`lower(${storeProducts.category})`, category.toLowerCase());
     const total = await this.database.$count(storeProducts, inCategory);
     const products = await this.database
       .select(listedColumns)

@@ -1,6 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { memoryTier, settle, times } from '../../../test/support/cache-with.js';
-import type { CacheAdapter, InvalidationTarget, LoadRequest, StoredEntry } from '../../core/ports/cache-adapter.port.js';
+import type {
+  CacheAdapter,
+  InvalidationTarget,
+  LoadRequest,
+  StoredEntry,
+} from '../../core/ports/cache-adapter.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { draftOf } from '../../testing/adapter-fixture.js';
 import { FakeClock } from '../../testing/fake-clock.js';
@@ -79,7 +84,8 @@ function hybrid() {
   const adapter = new HybridAdapter({ near: memoryTier(clock), far: far.port, coherence, clock });
   const read = async (key = 'k'): Promise<StoredEntry | undefined> => adapter.get(key, undefined);
   /** Behind the back of the adapter, as another process does it. */
-  const store = (value: unknown, draft = {}, key = 'k'): unknown => far.store.set([draftOf(key, { value, ...draft })], undefined);
+  const store = (value: unknown, draft = {}, key = 'k'): unknown =>
+    far.store.set([draftOf(key, { value, ...draft })], undefined);
   return { adapter, clock, coherence, far, read, store };
 }
 
@@ -105,8 +111,26 @@ describe('a near copy', () => {
 
     const copy = await read();
 
-    const facts = ({ key, tags, createdAtMs, ttlMs, freshUntilMs, staleUntilMs, loadMs, hits }: StoredEntry) => ({ key, tags, createdAtMs, ttlMs, freshUntilMs, staleUntilMs, loadMs, hits });
-    expect(facts(copy as StoredEntry)).toEqual({ key: 'k', tags: ['t'], createdAtMs: 1_700_000_000_000, ttlMs: 1_000, freshUntilMs: 2_000, staleUntilMs: 2_500, loadMs: 7, hits: 1 });
+    const facts = ({ key, tags, createdAtMs, ttlMs, freshUntilMs, staleUntilMs, loadMs, hits }: StoredEntry) => ({
+      key,
+      tags,
+      createdAtMs,
+      ttlMs,
+      freshUntilMs,
+      staleUntilMs,
+      loadMs,
+      hits,
+    });
+    expect(facts(copy as StoredEntry)).toEqual({
+      key: 'k',
+      tags: ['t'],
+      createdAtMs: 1_700_000_000_000,
+      ttlMs: 1_000,
+      freshUntilMs: 2_000,
+      staleUntilMs: 2_500,
+      loadMs: 7,
+      hits: 1,
+    });
   });
 
   it('keeps the hits that were counted before it was made', async () => {
@@ -264,7 +288,14 @@ describe('a change of its own', () => {
     ['set', (adapter) => adapter.set([draftOf('k', { value: 'new' })], undefined), 'new'],
     ['invalidate', (adapter) => adapter.invalidate(KEY), undefined],
     ['invalidate by tag', (adapter) => adapter.invalidate({ kind: 'tags', tags: ['t'], mode: 'any' }), undefined],
-    ['a load', async (adapter) => (await adapter.begin(['k'], undefined, { ...LOAD, purpose: 'refresh' })).commit([draftOf('k', { value: 'new' })]), 'new'],
+    [
+      'a load',
+      async (adapter) =>
+        (await adapter.begin(['k'], undefined, { ...LOAD, purpose: 'refresh' })).commit([
+          draftOf('k', { value: 'new' }),
+        ]),
+      'new',
+    ],
   ])('is seen by every read that begins after it was answered: %s', async (_, change, expected) => {
     const { adapter, read, store } = hybrid();
     store('old', { tags: ['t'] });
@@ -357,8 +388,14 @@ describe('people who look into it', () => {
     const after = await adapter.look('k', undefined);
 
     expect([before, after].map((tiers) => tiers.map(({ name, entry }) => [name, entry?.read()]))).toEqual([
-      [['memory', undefined], ['far', 'v']],
-      [['memory', 'v'], ['far', 'v']],
+      [
+        ['memory', undefined],
+        ['far', 'v'],
+      ],
+      [
+        ['memory', 'v'],
+        ['far', 'v'],
+      ],
     ]);
   });
 

@@ -60,7 +60,10 @@ export class HybridAdapter implements CacheAdapter {
     return this.#copyOf(key, namespace, nowMs) ?? this.#readOne(key, namespace);
   }
 
-  getMany(keys: readonly string[], namespace: string | undefined): (StoredEntry | undefined)[] | Promise<(StoredEntry | undefined)[]> {
+  getMany(
+    keys: readonly string[],
+    namespace: string | undefined,
+  ): (StoredEntry | undefined)[] | Promise<(StoredEntry | undefined)[]> {
     const nowMs = this.#clock.nowMs();
     if (!this.#isProven(nowMs)) return this.#far.getMany(keys, namespace);
     const found = keys.map((key) => this.#copyOf(key, namespace, nowMs));
@@ -72,17 +75,22 @@ export class HybridAdapter implements CacheAdapter {
     const grant = await this.#far.begin(keys, namespace, request);
     return {
       tickets: grant.tickets,
-      commit: (drafts) => this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () => grant.commit(drafts)),
+      commit: (drafts) =>
+        this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () => grant.commit(drafts)),
       release: () => grant.release(),
     };
   }
 
   set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
-    return this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () => this.#far.set(drafts, namespace));
+    return this.#changing({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace }, () =>
+      this.#far.set(drafts, namespace),
+    );
   }
 
   async invalidate(target: InvalidationTarget, how: { soft?: boolean; dryRun?: boolean } = {}): Promise<number> {
-    return how.dryRun === true ? this.#far.invalidate(target, how) : this.#changing(target, () => this.#far.invalidate(target, how));
+    return how.dryRun === true
+      ? this.#far.invalidate(target, how)
+      : this.#changing(target, () => this.#far.invalidate(target, how));
   }
 
   scan(query: ScanQuery): ScanPage | Promise<ScanPage> {
@@ -96,7 +104,14 @@ export class HybridAdapter implements CacheAdapter {
     const coherence = this.#coherence.usage();
     const status = far.status === 'up' && !coherence.isProven ? 'degraded' : far.status;
     const bytes = far.bytes === null ? near.bytes : (near.bytes ?? 0) + far.bytes;
-    return { ...far, bytes, evictions: near.evictions + far.evictions, status, tiers: [...near.tiers, ...far.tiers], coherence };
+    return {
+      ...far,
+      bytes,
+      evictions: near.evictions + far.evictions,
+      status,
+      tiers: [...near.tiers, ...far.tiers],
+      coherence,
+    };
   }
 
   storedKey(key: string, namespace: string | undefined): string {
@@ -107,7 +122,10 @@ export class HybridAdapter implements CacheAdapter {
     const nowMs = this.#clock.nowMs();
     const copy = this.#isProven(nowMs) ? this.#copyOf(key, namespace, nowMs) : undefined;
     const entry = await this.#far.get(key, namespace);
-    return [{ name: this.#near.kind, entry: copy }, { name: this.#far.kind, entry }];
+    return [
+      { name: this.#near.kind, entry: copy },
+      { name: this.#far.kind, entry },
+    ];
   }
 
   async close(): Promise<void> {
@@ -138,12 +156,22 @@ export class HybridAdapter implements CacheAdapter {
   }
 
   /** Fills the places of `found` that are empty, in the order of `missing`. */
-  async #readMissing(found: readonly (StoredEntry | undefined)[], missing: readonly string[], namespace: string | undefined): Promise<(StoredEntry | undefined)[]> {
+  async #readMissing(
+    found: readonly (StoredEntry | undefined)[],
+    missing: readonly string[],
+    namespace: string | undefined,
+  ): Promise<(StoredEntry | undefined)[]> {
     const sentMs = this.#clock.nowMs();
     const fence = this.#near.begin(missing, namespace, READ);
     try {
       const entries = await this.#far.getMany(missing, namespace);
-      const copies = new Map(this.#copied(entries.filter((entry) => entry !== undefined), fence, sentMs).map((copy) => [copy?.key, copy]));
+      const copies = new Map(
+        this.#copied(
+          entries.filter((entry) => entry !== undefined),
+          fence,
+          sentMs,
+        ).map((copy) => [copy?.key, copy]),
+      );
       let next = 0;
       return found.map((copy) => {
         if (copy !== undefined) return copy;
@@ -159,7 +187,11 @@ export class HybridAdapter implements CacheAdapter {
   #copied(entries: readonly StoredEntry[], fence: NearGrant, sentMs: number): (StoredEntry | undefined)[] {
     const nowMs = this.#clock.nowMs();
     const untilMs = sentMs + this.#coherence.copyLimitMs;
-    return fence.commit(entries.filter((entry) => nowMs < Math.min(entry.freshUntilMs, untilMs)).map((entry) => copyOf(entry, nowMs, untilMs)));
+    return fence.commit(
+      entries
+        .filter((entry) => nowMs < Math.min(entry.freshUntilMs, untilMs))
+        .map((entry) => copyOf(entry, nowMs, untilMs)),
+    );
   }
 
   /** Runs what changes the far tier, and takes what it concerns out of the near one, whatever came of it. */
@@ -174,5 +206,14 @@ export class HybridAdapter implements CacheAdapter {
 
 function copyOf(entry: StoredEntry, nowMs: number, untilMs: number): EntryCopy {
   const { key, tags, createdAtMs, ttlMs, loadMs, hits, lastReadAtMs, freshUntilMs, staleMs } = entry;
-  return { key, value: entry.read(), tags, createdAtMs, ttlMs, staleMs, loadMs, copied: { freshMs: freshUntilMs - nowMs, limitMs: untilMs - nowMs, hits, lastReadAtMs } };
+  return {
+    key,
+    value: entry.read(),
+    tags,
+    createdAtMs,
+    ttlMs,
+    staleMs,
+    loadMs,
+    copied: { freshMs: freshUntilMs - nowMs, limitMs: untilMs - nowMs, hits, lastReadAtMs },
+  };
 }

@@ -46,11 +46,21 @@ export class LoadRegistry {
   }
 
   /** Begins a load of each key, all at one time. */
-  open(keys: readonly string[], namespace: string | undefined, request: Pick<LoadRequest, 'purpose' | 'tags'>): OpenLoad[] {
+  open(
+    keys: readonly string[],
+    namespace: string | undefined,
+    request: Pick<LoadRequest, 'purpose' | 'tags'>,
+  ): OpenLoad[] {
     const beganAt = ++this.#now;
     const isWrite = request.purpose === 'write';
-    const loads = keys.map((key) => this.#add({ key, namespace, tags: request.tags, isWrite, beganAt, isOpen: true, older: null, newer: null }));
-    for (let oldest = this.#loads.oldest; this.size > MAX_OPEN_LOADS && oldest !== null && oldest.beganAt < beganAt; oldest = this.#loads.oldest) {
+    const loads = keys.map((key) =>
+      this.#add({ key, namespace, tags: request.tags, isWrite, beganAt, isOpen: true, older: null, newer: null }),
+    );
+    for (
+      let oldest = this.#loads.oldest;
+      this.size > MAX_OPEN_LOADS && oldest !== null && oldest.beganAt < beganAt;
+      oldest = this.#loads.oldest
+    ) {
       this.close(oldest);
     }
     return loads;
@@ -80,7 +90,7 @@ export class LoadRegistry {
   }
 
   voidWhere(isVoid: (load: OpenLoad) => boolean): void {
-    for (let load = this.#loads.oldest; load !== null; ) {
+    for (let load = this.#loads.oldest; load !== null;) {
       const { newer } = load;
       if (isVoid(load)) this.close(load);
       load = newer;

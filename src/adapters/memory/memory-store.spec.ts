@@ -40,13 +40,22 @@ describe('MemoryStore', () => {
     for (const key of 'abc') store.put(nodeOf(key));
     store.condemn(store.find('b', undefined)!.slot);
     store.condemn(store.find('c', undefined)!.slot);
-    expect([store.findLive('a', undefined, 0)?.key, store.findLive('b', undefined, 0), store.needsSweep]).toEqual(['a', undefined, true]);
+    expect([store.findLive('a', undefined, 0)?.key, store.findLive('b', undefined, 0), store.needsSweep]).toEqual([
+      'a',
+      undefined,
+      true,
+    ]);
 
     const renewed = nodeOf('b');
     store.put(renewed);
     store.put(nodeOf('d'));
     expect(store.takeEvicted()).toEqual([]);
-    expect(['a', 'b', 'c', 'd'].map((key) => store.findLive(key, undefined, 0)?.key)).toEqual(['a', 'b', undefined, 'd']);
+    expect(['a', 'b', 'c', 'd'].map((key) => store.findLive(key, undefined, 0)?.key)).toEqual([
+      'a',
+      'b',
+      undefined,
+      'd',
+    ]);
     store.put(nodeOf('e'));
 
     expect(store.takeEvicted().map(({ key }) => key)).toEqual(['a']);

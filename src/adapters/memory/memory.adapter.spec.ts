@@ -37,7 +37,10 @@ function draftOf(key: string, draft: Partial<EntryDraft> = {}): EntryDraft {
 }
 
 function fill(adapter: MemoryAdapter, count: number, draft: Partial<EntryDraft> = {}): void {
-  adapter.set(Array.from({ length: count }, (_, i) => draftOf(`k${i}`, draft)), undefined);
+  adapter.set(
+    Array.from({ length: count }, (_, i) => draftOf(`k${i}`, draft)),
+    undefined,
+  );
 }
 
 describe('MemoryAdapter', () => {
@@ -222,7 +225,11 @@ describe('the sweep of MemoryAdapter', () => {
 
     expect(adapter.invalidate({ kind: 'tags', tags: ['t'], mode: 'any' })).toBe(20_000);
     expect(adapter.usage().entries).toBe(1);
-    expect(adapter.getMany(['k0', 'k19999', 'other'], undefined).map((entry) => entry?.key)).toEqual([undefined, undefined, 'other']);
+    expect(adapter.getMany(['k0', 'k19999', 'other'], undefined).map((entry) => entry?.key)).toEqual([
+      undefined,
+      undefined,
+      'other',
+    ]);
     expect(adapter.invalidate({ kind: 'tags', tags: ['t'], mode: 'any' }, { dryRun: true })).toBe(0);
     expect(adapter.invalidate({ kind: 'expired' }, { dryRun: true })).toBe(0);
     const heldBytes = adapter.usage().bytes ?? 0;

@@ -142,8 +142,22 @@ export class MemoryAdapter implements NearTier {
   usage(): AdapterUsage {
     if (this.#store.slots.size <= SMALL_STORE) this.#sweep.freeAll();
     const { live, oldestMs, newestMs } = this.#store.summary(this.#time.moment().nowMs);
-    const tier = { name: 'memory', entries: live, hits: this.#hits, misses: this.#misses, bytes: this.#store.bytes } as const;
-    return { entries: live, bytes: tier.bytes, evictions: this.#evictions, oldestMs, newestMs, status: 'up', tiers: [tier] };
+    const tier = {
+      name: 'memory',
+      entries: live,
+      hits: this.#hits,
+      misses: this.#misses,
+      bytes: this.#store.bytes,
+    } as const;
+    return {
+      entries: live,
+      bytes: tier.bytes,
+      evictions: this.#evictions,
+      oldestMs,
+      newestMs,
+      status: 'up',
+      tiers: [tier],
+    };
   }
 
   close(): void {
@@ -161,11 +175,17 @@ export class MemoryAdapter implements NearTier {
     return { state: 'granted', current: node };
   }
 
-  #commit(drafts: readonly EntryDraft[], namespace: string | undefined, loadOf: (key: string) => OpenLoad | undefined): (StoredEntry | undefined)[] {
+  #commit(
+    drafts: readonly EntryDraft[],
+    namespace: string | undefined,
+    loadOf: (key: string) => OpenLoad | undefined,
+  ): (StoredEntry | undefined)[] {
     const nodes = this.#nodesOf(drafts, namespace);
     const stored = drafts.map((draft, i) => {
       const load = loadOf(draft.key);
-      return load !== undefined && this.#loads.finish(load, draft.tags) ? this.#keep(draft.key, namespace, nodes[i]) : undefined;
+      return load !== undefined && this.#loads.finish(load, draft.tags)
+        ? this.#keep(draft.key, namespace, nodes[i])
+        : undefined;
     });
     this.#afterStoring();
     return stored.map((node) => (node !== undefined && this.#isReadable(node) ? node : undefined));
@@ -176,7 +196,13 @@ export class MemoryAdapter implements NearTier {
     const moment = this.#time.moment();
     return drafts.map((draft) => {
       if (draft.ttlMs <= 0) return undefined;
-      return new MemoryNode(draft, namespace, snapshot(draft.value, this.#options.isolation, this.#context.types), moment, this.#time);
+      return new MemoryNode(
+        draft,
+        namespace,
+        snapshot(draft.value, this.#options.isolation, this.#context.types),
+        moment,
+        this.#time,
+      );
     });
   }
 
@@ -240,7 +266,8 @@ export class MemoryAdapter implements NearTier {
   #count(slots: Iterable<number>, isSoft: boolean): number {
     const nowMs = this.#time.coarseNowMs();
     let count = 0;
-    for (const slot of slots) if (isSoft ? this.#isFresh(slot, nowMs) : !this.#store.slots.isExpired(slot, nowMs)) count++;
+    for (const slot of slots)
+      if (isSoft ? this.#isFresh(slot, nowMs) : !this.#store.slots.isExpired(slot, nowMs)) count++;
     return count;
   }
 

@@ -13,30 +13,58 @@ import { RedisKeys } from './protocol/redis-keys.js';
 const START_LIMIT_MS = 1_000;
 
 /** The adapter for a Redis that may be away: it is looked for as long as the adapter is open. */
-export async function openRedisAdapter(options: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<RedisAdapter> {
+export async function openRedisAdapter(
+  options: ResolvedRedisOptions,
+  codec: EntryCodec,
+  context: CacheAdapterContext,
+): Promise<RedisAdapter> {
   const { adapter, start } = openWith(await wireFor(options, context), options, codec, context);
   await start();
   return adapter;
 }
 
 /** The same as a far tier, and what keeps copies of its entries from growing old. */
-export async function openCoherentRedis(options: ResolvedHybridRedisOptions, codec: EntryCodec, context: CacheAdapterContext): Promise<{ far: RedisAdapter; coherence: RedisCoherence }> {
+export async function openCoherentRedis(
+  options: ResolvedHybridRedisOptions,
+  codec: EntryCodec,
+  context: CacheAdapterContext,
+): Promise<{ far: RedisAdapter; coherence: RedisCoherence }> {
   const { name, version, clock } = context;
   const wire = await wireFor(options, context);
   const keys = new RedisKeys({ keyPrefix: options.keyPrefix, name, version, parts: 1 });
-  const coherence = new RedisCoherence(wire, { mode: options.coherence, maxStalenessMs: options.maxStalenessMs, keys, clock, onNotice: (sentence) => context.onNotice(sentence) });
+  const coherence = new RedisCoherence(wire, {
+    mode: options.coherence,
+    maxStalenessMs: options.maxStalenessMs,
+    keys,
+    clock,
+    onNotice: (sentence) => context.onNotice(sentence),
+  });
   const { adapter, start } = openWith(wire, options, codec, context);
   coherence.start();
   await start(() => (wire.isUp() ? coherence.firstProof : undefined));
   return { far: adapter, coherence };
 }
 
-async function wireFor({ connection, keyPrefix }: ResolvedRedisOptions, { name, version, clock, hold, onFinding }: CacheAdapterContext): Promise<IoredisWire> {
+async function wireFor(
+  { connection, keyPrefix }: ResolvedRedisOptions,
+  { name, version, clock, hold, onFinding }: CacheAdapterContext,
+): Promise<IoredisWire> {
   const { wake } = new RedisKeys({ keyPrefix, name, version, parts: 1 });
-  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), { channel: wake, isForeign: connection.kind === 'client', clock, hold, onFinding });
+  return new IoredisWire(await clientFor(connection, `${keyPrefix}:${name}`), {
+    channel: wake,
+    isForeign: connection.kind === 'client',
+    clock,
+    hold,
+    onFinding,
+  });
 }
 
-function openWith(wire: IoredisWire, { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions, codec: EntryCodec, context: CacheAdapterContext) {
+function openWith(
+  wire: IoredisWire,
+  { keyPrefix, commandTimeoutMs }: ResolvedRedisOptions,
+  codec: EntryCodec,
+  context: CacheAdapterContext,
+) {
   const { clock, version } = context;
   const { subject, ...place } = wire.place();
   const words = new ConnectionWords({

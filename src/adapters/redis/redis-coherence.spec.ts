@@ -10,7 +10,7 @@ import { RedisKeys } from './protocol/redis-keys.js';
 import type { Command, Reply } from './connection/redis-wire.js';
 
 const keys = new RedisKeys({ keyPrefix: 'test', name: 'near', version: undefined, parts: 1 });
-const REFUSAL = new Error('NOPERM User app has no permissions to run the \'client|tracking\' command');
+const REFUSAL = new Error("NOPERM User app has no permissions to run the 'client|tracking' command");
 
 /** A connection that does what the test says. */
 class ManualSink implements Sink {
@@ -19,7 +19,11 @@ class ManualSink implements Sink {
   isClosed = false;
   readonly serverId = undefined;
 
-  constructor(readonly feed: Feed, private readonly clock: Clock, readonly listener: SinkListener) {}
+  constructor(
+    readonly feed: Feed,
+    private readonly clock: Clock,
+    readonly listener: SinkListener,
+  ) {}
 
   open(): void {
     this.isOpen = true;
@@ -159,7 +163,7 @@ describe('a beat', () => {
     await clock.advance(300);
     const before = coherence.usage().isProven;
 
-    wire.run = async () => [new Error('READONLY You can\'t write against a read only replica.')];
+    wire.run = async () => [new Error("READONLY You can't write against a read only replica.")];
     await clock.advance(1_300);
 
     expect([before, coherence.usage().isProven]).toEqual([true, false]);
@@ -185,11 +189,20 @@ describe('a listener on the bus', () => {
     wire.ids = { mark: 'database', bus: 'first', mute: '' };
     wire.sinks[0]?.open();
     await clock.advance(1_500);
-    const early = { limitMs: coherence.copyLimitMs, isServed: clock.nowMs() < coherence.provenUntilMs, ...coherence.usage() };
+    const early = {
+      limitMs: coherence.copyLimitMs,
+      isServed: clock.nowMs() < coherence.provenUntilMs,
+      ...coherence.usage(),
+    };
 
     await clock.advance(1_000);
 
-    expect(early).toMatchObject({ limitMs: 1_000, isServed: true, isProven: false, reason: expect.stringMatching(/known to publish/) });
+    expect(early).toMatchObject({
+      limitMs: 1_000,
+      isServed: true,
+      isProven: false,
+      reason: expect.stringMatching(/known to publish/),
+    });
     expect([coherence.copyLimitMs, coherence.usage().isProven, wire.heard.isOnBus]).toEqual([Infinity, true, true]);
   });
 

@@ -39,7 +39,8 @@ const MAX_BEAT_MS = 500;
 const ASK_AGAIN_AFTER_MS = 1_500;
 /** When a way is tried again that was refused; twice as late after each refusal. */
 const RETRY_MS = { least: 1_000, most: 60_000 };
-const UNTRUSTED = 'Not all other processes are known to publish what they change, so that no copy is used for longer than `maxStaleness`.';
+const UNTRUSTED =
+  'Not all other processes are known to publish what they change, so that no copy is used for longer than `maxStaleness`.';
 
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
@@ -71,8 +72,16 @@ export class RedisCoherence implements Coherence {
     this.#wire = wire;
     this.#options = options;
     this.#mode = options.mode;
-    this.#reason = this.#wanted = options.mode === 'tracking' ? 'The server tells of every change by itself.' : `\`redis.coherence\` is '${options.mode}'.`;
-    this.#roll = new RollCall({ keys: options.keys, clock: options.clock, run: (commands) => wire.run(commands), onAnswer: (isAsBefore) => this.#called(isAsBefore) });
+    this.#reason = this.#wanted =
+      options.mode === 'tracking'
+        ? 'The server tells of every change by itself.'
+        : `\`redis.coherence\` is '${options.mode}'.`;
+    this.#roll = new RollCall({
+      keys: options.keys,
+      clock: options.clock,
+      run: (commands) => wire.run(commands),
+      onAnswer: (isAsBefore) => this.#called(isAsBefore),
+    });
   }
 
   /** From now on it asks for proofs. */
@@ -144,16 +153,25 @@ export class RedisCoherence implements Coherence {
   /** Listens to the masters that there are now, and to no others. */
   #join(): void {
     if (this.#isClosed || this.#mode === 'ttl') return;
-    const wanted = new Map<string, { master: string; feed: Feed }>(this.#wire.masters().flatMap((master) => {
-      const feed = this.#feedOf(master);
-      return feed === undefined ? [] : [[`${master} ${feed.kind === 'bus' ? feed.channel : ''}`, { master, feed }] as const];
-    }));
+    const wanted = new Map<string, { master: string; feed: Feed }>(
+      this.#wire.masters().flatMap((master) => {
+        const feed = this.#feedOf(master);
+        return feed === undefined
+          ? []
+          : [[`${master} ${feed.kind === 'bus' ? feed.channel : ''}`, { master, feed }] as const];
+      }),
+    );
     const gone = [...this.#sinks.keys()].filter((id) => !wanted.has(id));
     const added = [...wanted].filter(([id]) => !this.#sinks.has(id));
     if (gone.length === 0 && added.length === 0) return;
     this.#leave(gone);
     for (const [id, { master, feed }] of added) {
-      const sink: Sink | undefined = this.#wire.openSink(master, feed, this.#options.clock, this.#listenerWhile(() => this.#sinks.get(id) === sink));
+      const sink: Sink | undefined = this.#wire.openSink(
+        master,
+        feed,
+        this.#options.clock,
+        this.#listenerWhile(() => this.#sinks.get(id) === sink),
+      );
       if (sink !== undefined) this.#sinks.set(id, sink);
     }
   }

@@ -101,12 +101,21 @@ export class RedisAdapter implements CacheAdapter {
   #isClosed = false;
 
   /** @param wire belongs to the adapter from now on, which closes it */
-  constructor(wire: RedisWire, { keyPrefix, version, codec, commandTimeoutMs: limitMs, words }: RedisAdapterOptions, context: CacheAdapterContext) {
+  constructor(
+    wire: RedisWire,
+    { keyPrefix, version, codec, commandTimeoutMs: limitMs, words }: RedisAdapterOptions,
+    context: CacheAdapterContext,
+  ) {
     const { clock } = context;
     this.#context = context;
     this.#limitMs = limitMs;
     this.#wire = wire;
-    this.#keys = new RedisKeys({ keyPrefix, name: context.name, version, parts: wire.isCluster ? PARTS.cluster : PARTS.single });
+    this.#keys = new RedisKeys({
+      keyPrefix,
+      name: context.name,
+      version,
+      parts: wire.isCluster ? PARTS.cluster : PARTS.single,
+    });
     this.#words = words;
     this.#link = new RedisLink(wire, clock, {
       timeKey: this.#keys.partOf('').key,
@@ -128,7 +137,9 @@ export class RedisAdapter implements CacheAdapter {
       onError: (error) => context.onError(error),
     };
     this.#opener = new LoadOpener(this.#keys, this.#link, this.#reader, () => clock.nowMs());
-    this.#committer = new LoadCommitter(parts, (keys, namespace) => this.#outbox.acknowledged({ kind: 'keys', keys, namespace }, false));
+    this.#committer = new LoadCommitter(parts, (keys, namespace) =>
+      this.#outbox.acknowledged({ kind: 'keys', keys, namespace }, false),
+    );
     this.#leases = new LeaseKeeper(this.#link, clock);
     this.#room = new WakeRoom(clock, () => wire.isListening());
     this.#sweeper = new TrashSweeper(parts);
@@ -160,14 +171,18 @@ export class RedisAdapter implements CacheAdapter {
   getMany(keys: readonly string[], namespace: string | undefined): Promise<(StoredEntry | undefined)[]> {
     if (this.#isClosed || keys.length === 0) return Promise.resolve(keys.map(() => undefined));
     const hides = this.#outbox.pending();
-    return this.#reader.read(keys, namespace, this.#limitMs, (entries) => entries.map((entry) => this.#shown(entry, hides)));
+    return this.#reader.read(keys, namespace, this.#limitMs, (entries) =>
+      entries.map((entry) => this.#shown(entry, hides)),
+    );
   }
 
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
     const sentMs = idleMs(this.#context.clock);
     const remainingMs = (): number => this.#limitMs - (request.waitedMs ?? 0) - (idleMs(this.#context.clock) - sentMs);
     const hides = this.#outbox.pending();
-    const asked = this.#isClosed ? [] : [...new Set(keys)].filter((key) => hides?.(key, namespace, request.tags) !== true);
+    const asked = this.#isClosed
+      ? []
+      : [...new Set(keys)].filter((key) => hides?.(key, namespace, request.tags) !== true);
     const names = asked.map((key) => this.#keys.entry(key, namespace));
     const watches = request.exclusive ? names.map((name) => this.#room.watch(name)) : [];
     try {
@@ -208,7 +223,10 @@ export class RedisAdapter implements CacheAdapter {
     }
   }
 
-  async invalidate(target: InvalidationTarget, { soft = false, dryRun = false }: { soft?: boolean; dryRun?: boolean } = {}): Promise<number> {
+  async invalidate(
+    target: InvalidationTarget,
+    { soft = false, dryRun = false }: { soft?: boolean; dryRun?: boolean } = {},
+  ): Promise<number> {
     if (target.kind === 'pattern') compileGlob(target.pattern);
     if (this.#isClosed) return 0;
     if (target.kind === 'expired') return this.#link.isUp() ? this.#indexes.forgetExpired(dryRun) : 0;
@@ -259,7 +277,9 @@ export class RedisAdapter implements CacheAdapter {
 
   /** Ends when Redis has heard of everything that was to be stored or invalidated, and has freed it, or cannot do so in time. */
   async #drain(): Promise<void> {
-    const told = Promise.allSettled(this.#underWay).then(() => (this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined));
+    const told = Promise.allSettled(this.#underWay).then(() =>
+      this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined,
+    );
     const done = told.then(() => this.#sweeper.done());
     await new Promise<void>((resolve) => {
       const timer = this.#context.clock.schedule(this.#limitMs, resolve);
@@ -301,7 +321,8 @@ export class RedisAdapter implements CacheAdapter {
       if (failed !== undefined) throw failed.reason;
       if (ends.some(({ state }) => state === 'late')) this.#link.resync();
       left = left.filter((_, i) => ends[i]?.state !== 'stored').map((each) => ({ ...each, revision: randomId() }));
-      if (left.length > 0 && tries === STORE_TRIES) throw new Error('The entry was invalidated again and again while it was being stored.');
+      if (left.length > 0 && tries === STORE_TRIES)
+        throw new Error('The entry was invalidated again and again while it was being stored.');
     }
   }
 
@@ -310,9 +331,15 @@ export class RedisAdapter implements CacheAdapter {
     const { namespace } = grant;
     const hides = this.#outbox.pending();
     const isAllowed = drafts.map(({ key, tags }) => grant.tokens.has(key) && hides?.(key, namespace, tags) !== true);
-    const prepared = await this.#writer.prepareLoaded(drafts.filter((_, i) => isAllowed[i]), namespace, (error) => this.#context.onError(error));
+    const prepared = await this.#writer.prepareLoaded(
+      drafts.filter((_, i) => isAllowed[i]),
+      namespace,
+      (error) => this.#context.onError(error),
+    );
     const sentMs = idleMs(this.#context.clock);
-    const stored = await this.#committer.commit(grant, prepared).finally(() => (grant.spentMs += idleMs(this.#context.clock) - sentMs));
+    const stored = await this.#committer
+      .commit(grant, prepared)
+      .finally(() => (grant.spentMs += idleMs(this.#context.clock) - sentMs));
     let next = 0;
     return isAllowed.map((isOne) => (isOne ? stored[next++] : undefined));
   }
@@ -334,13 +361,20 @@ function ticketOf(lease: Lease | undefined, watch: Watch | undefined): LoadTicke
   if (lease?.state === 'held' && watch !== undefined) return { state: 'held', settled: watch.ended(lease.leftMs) };
   watch?.close();
   if (lease?.state === 'found') return { state: 'found', entry: lease.entry };
-  return lease?.state === 'granted' && lease.current !== undefined ? { state: 'granted', current: lease.current } : { state: 'granted' };
+  return lease?.state === 'granted' && lease.current !== undefined
+    ? { state: 'granted', current: lease.current }
+    : { state: 'granted' };
 }
 
 function unheard(cause: unknown): CacheUnavailableError {
-  return new CacheUnavailableError('Redis could not be told of an invalidation. It is kept and sent again until Redis has it; this process treats what it concerns as missing.', { cause });
+  return new CacheUnavailableError(
+    'Redis could not be told of an invalidation. It is kept and sent again until Redis has it; this process treats what it concerns as missing.',
+    { cause },
+  );
 }
 
 function undelivered(count: number): CacheUnavailableError {
-  return new CacheUnavailableError(`The cache was closed while Redis could not be told of ${count} invalidations. Other processes may serve what they concern until it expires.`);
+  return new CacheUnavailableError(
+    `The cache was closed while Redis could not be told of ${count} invalidations. Other processes may serve what they concern until it expires.`,
+  );
 }

@@ -115,7 +115,9 @@ export class RollCall implements Silence {
     const sentMs = clock.nowMs();
     const isMute = sentMs < this.#muteUntilMs;
     this.#askedMs = sentMs;
-    const [reply] = await this.#options.run([call(BEAT, keys.roll, randomId(), KEPT_MS, this.#isOnBus ? 1 : 0, isMute ? 1 : 0)]);
+    const [reply] = await this.#options.run([
+      call(BEAT, keys.roll, randomId(), KEPT_MS, this.#isOnBus ? 1 : 0, isMute ? 1 : 0),
+    ]);
     if (turn !== this.#turn || sentMs < this.provenMs) return;
     this.#askedMs = -Infinity;
     if (!Array.isArray(reply)) return;

@@ -67,7 +67,8 @@ export interface StandardSchema {
     readonly validate: (value: unknown) => StandardResult | Promise<StandardResult>;
   };
 }
-type StandardResult = { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
+type StandardResult =
+  { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
 
 /** What a factory is given. */
 export interface LoadContext<T> {

@@ -5,7 +5,10 @@ import { show } from '../vocabulary/show.js';
 
 /** @throws CacheConfigError */
 export function checkFactory(factory: unknown): void {
-  if (typeof factory !== 'function') throw new CacheConfigError(`Expected the factory to be a function that computes the value, got \`${show(factory)}\`.`);
+  if (typeof factory !== 'function')
+    throw new CacheConfigError(
+      `Expected the factory to be a function that computes the value, got \`${show(factory)}\`.`,
+    );
 }
 
 /** A factory of one value, as the loader calls it. */
@@ -21,7 +24,10 @@ export function forMany<T>(factory: ManyFactory<T>): GroupFactory {
   return async (keys) => {
     const values: unknown = await factory([...keys]);
     if (values instanceof Map) return values as Map<string, unknown>;
-    if (typeof values === 'object' && values !== null && !Array.isArray(values)) return new Map<string, unknown>(Object.entries(values));
-    throw new CacheConfigError(`Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`);
+    if (typeof values === 'object' && values !== null && !Array.isArray(values))
+      return new Map<string, unknown>(Object.entries(values));
+    throw new CacheConfigError(
+      `Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`,
+    );
   };
 }

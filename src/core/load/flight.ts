@@ -2,7 +2,10 @@ import type { LoadContext } from './call-options.js';
 import type { Awaitable, StoredEntry } from '../ports/cache-adapter.port.js';
 
 /** Computes values for keys; a key that is missing from the answer has none. */
-export type GroupFactory = (keys: readonly string[], contextOf: (key: string) => LoadContext<unknown>) => Promise<ReadonlyMap<string, unknown>>;
+export type GroupFactory = (
+  keys: readonly string[],
+  contextOf: (key: string) => LoadContext<unknown>,
+) => Promise<ReadonlyMap<string, unknown>>;
 
 /** What a flight brought home for its key. */
 export type FlightResult =
@@ -105,7 +108,11 @@ export class FlightTable {
   readonly #current = new Map<string, Flight>();
 
   /** The flight that a new caller of `key` may join, and whether it was made for that caller, who then has to run it. */
-  join(key: string, namespace: string | undefined, tags: readonly string[] | undefined): { flight: Flight; isNew: boolean } {
+  join(
+    key: string,
+    namespace: string | undefined,
+    tags: readonly string[] | undefined,
+  ): { flight: Flight; isNew: boolean } {
     const id = flightId(key, namespace);
     const current = this.#current.get(id);
     if (current?.isGathering) return { flight: current, isNew: false };

@@ -22,12 +22,16 @@ describe('no old value after an invalidation', () => {
     ['stale-while-revalidate and stale-if-error', { staleWhileRevalidate: '1m', staleIfError: '1m' }],
     ['refresh-ahead and time-outs', { refreshAhead: 0.2, softTimeout: 3, hardTimeout: 40 }],
     ['no single-flight', { singleFlight: false }],
-  ])(`holds for ${SEEDS} seeds with %s`, async (_, options) => {
-    const violations: string[] = [];
-    for (let seed = 1; seed <= SEEDS; seed++) violations.push(...(await playOut(seed, options)));
+  ])(
+    `holds for ${SEEDS} seeds with %s`,
+    async (_, options) => {
+      const violations: string[] = [];
+      for (let seed = 1; seed <= SEEDS; seed++) violations.push(...(await playOut(seed, options)));
 
-    expect(violations).toEqual([]);
-  }, 120_000);
+      expect(violations).toEqual([]);
+    },
+    120_000,
+  );
 });
 
 interface World {
@@ -44,15 +48,26 @@ async function playOut(seed: number, options: LoadOptions): Promise<string[]> {
   const { cache, clock } = cacheWith({ memory: { maxEntries: 100 } });
   const random = randomFrom(seed);
   const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.schedule(ms, resolve));
-  const world: World = { cache, random, wait, versions: new Array<number>(ROWS).fill(0), acknowledged: new Array<number>(ROWS).fill(0), options };
+  const world: World = {
+    cache,
+    random,
+    wait,
+    versions: new Array<number>(ROWS).fill(0),
+    acknowledged: new Array<number>(ROWS).fill(0),
+    options,
+  };
   const violations: string[] = [];
   const actors = [
-    ...Array.from({ length: READERS }, () => read(world).then((violation) => violation && violations.push(`seed ${seed}: ${violation}`))),
+    ...Array.from({ length: READERS }, () =>
+      read(world).then((violation) => violation && violations.push(`seed ${seed}: ${violation}`)),
+    ),
     ...Array.from({ length: WRITERS }, () => write(world)),
   ];
   let running = true as boolean;
   // A background refresh may outlive its reader; closing waits for it, and needs time to pass for that.
-  void Promise.all(actors).then(() => cache.close()).then(() => (running = false));
+  void Promise.all(actors)
+    .then(() => cache.close())
+    .then(() => (running = false));
   while (running) await clock.advance(1);
   return violations;
 }
@@ -70,15 +85,28 @@ async function read({ cache, random, wait, versions, acknowledged, options }: Wo
   const ttl = Math.ceil(random() * 60);
   const expected = acknowledged[row] as number;
   try {
-    const seen = random() < 0.8 ? await cache.getOrSet(`r${row}`, load, { ...options, namespace: 'rows', ttl, tags }) : await readBatch(cache, row, load, { ...options, ttl, tags });
-    return seen.version < expected ? `row ${row}: version ${seen.version} after ${expected} was acknowledged` : undefined;
+    const seen =
+      random() < 0.8
+        ? await cache.getOrSet(`r${row}`, load, { ...options, namespace: 'rows', ttl, tags })
+        : await readBatch(cache, row, load, { ...options, ttl, tags });
+    return seen.version < expected
+      ? `row ${row}: version ${seen.version} after ${expected} was acknowledged`
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function readBatch(cache: CacheService, row: number, load: () => Promise<{ version: number }>, options: object): Promise<{ version: number }> {
-  const values = await cache.getOrSetMany([`r${row}`], async ([key]) => new Map([[key as string, await load()]]), { ...options, namespace: 'rows' });
+async function readBatch(
+  cache: CacheService,
+  row: number,
+  load: () => Promise<{ version: number }>,
+  options: object,
+): Promise<{ version: number }> {
+  const values = await cache.getOrSetMany([`r${row}`], async ([key]) => new Map([[key as string, await load()]]), {
+    ...options,
+    namespace: 'rows',
+  });
   return values.get(`r${row}`) as { version: number };
 }
 
@@ -96,7 +124,12 @@ async function write({ cache, random, wait, versions, acknowledged }: World): Pr
     () => cache.invalidateNamespace('rows'),
     () => cache.invalidatePattern(`?${row}`, where),
     () => cache.clear(),
-    () => cache.writeThrough(key, async () => ({ version: versions[row] as number }), { ...where, tags: [`row:${row}`], ttl: 50 }),
+    () =>
+      cache.writeThrough(key, async () => ({ version: versions[row] as number }), {
+        ...where,
+        tags: [`row:${row}`],
+        ttl: 50,
+      }),
   ];
   await ways[Math.floor(random() * ways.length)]?.();
   acknowledged[row] = Math.max(acknowledged[row] as number, version);

@@ -30,15 +30,25 @@ describe('a stored value that cannot be made again when it is read', () => {
   it.each([
     ['getOrSet', (cache) => cache.getOrSet('k', () => 'loaded')],
     ['getOrSet that refreshes ahead', (cache) => cache.getOrSet('k', () => 'loaded', { refreshAhead: 0.9 })],
-    ['getOrSet that validates', (cache) => cache.getOrSet('k', () => 'loaded', { validate: (stored): stored is string => typeof stored === 'string' })],
-    ['getOrSetMany', async (cache) => (await cache.getOrSetMany(['k'], async () => new Map([['k', 'loaded']]))).get('k')],
+    [
+      'getOrSet that validates',
+      (cache) =>
+        cache.getOrSet('k', () => 'loaded', { validate: (stored): stored is string => typeof stored === 'string' }),
+    ],
+    [
+      'getOrSetMany',
+      async (cache) => (await cache.getOrSetMany(['k'], async () => new Map([['k', 'loaded']]))).get('k'),
+    ],
     ['refresh', (cache) => cache.refresh('k', ({ stale }) => (stale === undefined ? 'loaded' : 'stale'))],
-  ] satisfies [string, (cache: CacheFixture['cache']) => Promise<unknown>][])('is loaded by %s', async (_name, read) => {
-    const { cache, errors, reason } = await unreadable();
+  ] satisfies [string, (cache: CacheFixture['cache']) => Promise<unknown>][])(
+    'is loaded by %s',
+    async (_name, read) => {
+      const { cache, errors, reason } = await unreadable();
 
-    expect(await read(cache)).toBe('loaded');
-    expect(errors).toContain(reason);
-  });
+      expect(await read(cache)).toBe('loaded');
+      expect(errors).toContain(reason);
+    },
+  );
 
   it('is loaded where it is expired and might be served', async () => {
     const { cache, clock } = await unreadable({ staleWhileRevalidate: '1h' });
@@ -86,8 +96,10 @@ async function unreadable(options: CacheOptions = {}, { isHidden = false } = {})
 }
 
 function broken(adapter: CacheAdapter, reason: Error, isHidden: boolean): CacheAdapter {
-  const brokenEntry = <T extends StoredEntry | undefined>(entry: T): T => (entry?.shared === 'bad' ? brokenEntryOf(entry, reason) : entry);
-  const get = async (key: string, namespace: string | undefined): Promise<StoredEntry | undefined> => brokenEntry(await adapter.get(key, namespace));
+  const brokenEntry = <T extends StoredEntry | undefined>(entry: T): T =>
+    entry?.shared === 'bad' ? brokenEntryOf(entry, reason) : entry;
+  const get = async (key: string, namespace: string | undefined): Promise<StoredEntry | undefined> =>
+    brokenEntry(await adapter.get(key, namespace));
   return {
     kind: 'broken',
     get: async (key, namespace) => (isHidden ? undefined : get(key, namespace)),
@@ -96,7 +108,9 @@ function broken(adapter: CacheAdapter, reason: Error, isHidden: boolean): CacheA
       const grant = await adapter.begin(keys, namespace, request);
       const tickets = grant.tickets.map((ticket): LoadTicket => {
         if (ticket.state === 'found') return { ...ticket, entry: brokenEntry(ticket.entry) };
-        return ticket.state === 'granted' && ticket.current !== undefined ? { ...ticket, current: brokenEntry(ticket.current) } : ticket;
+        return ticket.state === 'granted' && ticket.current !== undefined
+          ? { ...ticket, current: brokenEntry(ticket.current) }
+          : ticket;
       });
       return { tickets, commit: (drafts) => grant.commit(drafts), release: () => grant.release() };
     },

@@ -1,5 +1,12 @@
 import { type CacheEntry, type LoadOutcome, toCacheEntry } from '../ports/cache-entry.js';
-import type { Awaitable, CacheAdapter, LoadGrant, LoadRequest, StoredEntry, TierEntry } from '../ports/cache-adapter.port.js';
+import type {
+  Awaitable,
+  CacheAdapter,
+  LoadGrant,
+  LoadRequest,
+  StoredEntry,
+  TierEntry,
+} from '../ports/cache-adapter.port.js';
 
 export interface GuardedGrant extends LoadGrant {
   /** False where the store could not be reached. */

@@ -13,8 +13,14 @@ export function draftOfLoad(plan: LoadPlan, key: string, value: unknown, loadMs:
   const knownTags = typeof tags === 'function' ? answerOf('tags', key, () => tags(value), readComputedTags) : tags;
   const askedMs = ttlOf(plan, key, value);
   if (askedMs === 0) return undefined;
-  const ttlMs = askedMs === Infinity || plan.jitter === 0 ? askedMs : Math.max(1, Math.floor(askedMs * (1 - Math.random() * plan.jitter)));
-  const keptMs = typeof keepStale === 'function' ? answerOf('keepStale', key, () => keepStale(value), readComputedKeepStale) : keepStale;
+  const ttlMs =
+    askedMs === Infinity || plan.jitter === 0
+      ? askedMs
+      : Math.max(1, Math.floor(askedMs * (1 - Math.random() * plan.jitter)));
+  const keptMs =
+    typeof keepStale === 'function'
+      ? answerOf('keepStale', key, () => keepStale(value), readComputedKeepStale)
+      : keepStale;
   return { key, value, ttlMs, staleMs: keptStaleMs(plan, keptMs, ttlMs), tags: knownTags, loadMs };
 }
 

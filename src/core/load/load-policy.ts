@@ -65,21 +65,41 @@ export const DEFAULT_LOAD_POLICY: LoadPolicy = {
 export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): LoadPolicy {
   const ratio = { min: 0, max: 1 };
   return {
-    staleWhileRevalidateMs: readDuration(options.staleWhileRevalidate, 'staleWhileRevalidate', defaults.staleWhileRevalidateMs),
+    staleWhileRevalidateMs: readDuration(
+      options.staleWhileRevalidate,
+      'staleWhileRevalidate',
+      defaults.staleWhileRevalidateMs,
+    ),
     staleIfErrorMs: readDuration(options.staleIfError, 'staleIfError', defaults.staleIfErrorMs),
     refreshAhead: readNumber(options.refreshAhead, 'refreshAhead', ratio, defaults.refreshAhead),
-    earlyExpiration: readNumber(options.earlyExpiration, 'earlyExpiration', { min: 0, max: Infinity }, defaults.earlyExpiration),
+    earlyExpiration: readNumber(
+      options.earlyExpiration,
+      'earlyExpiration',
+      { min: 0, max: Infinity },
+      defaults.earlyExpiration,
+    ),
     jitter: readNumber(options.jitter, 'jitter', ratio, defaults.jitter),
-    negativeTtlMs: options.negativeTtl === undefined ? defaults.negativeTtlMs : parseTtl(options.negativeTtl, 'negativeTtl'),
+    negativeTtlMs:
+      options.negativeTtl === undefined ? defaults.negativeTtlMs : parseTtl(options.negativeTtl, 'negativeTtl'),
     softTimeoutMs: readDuration(options.softTimeout, 'softTimeout', defaults.softTimeoutMs),
     hardTimeoutMs: readDuration(options.hardTimeout, 'hardTimeout', defaults.hardTimeoutMs),
-    singleFlight: readOneOf(options.singleFlight, ['process', 'cluster', false], 'singleFlight') ?? defaults.singleFlight,
+    singleFlight:
+      readOneOf(options.singleFlight, ['process', 'cluster', false], 'singleFlight') ?? defaults.singleFlight,
   };
 }
 
 /** The plan of a call without options. */
 export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlMs: number): LoadPlan {
-  return { ...policy, namespace, ttl: ttlMs, tags: [], storeIf: undefined, keepStale: 0, validate: undefined, caller: undefined };
+  return {
+    ...policy,
+    namespace,
+    ttl: ttlMs,
+    tags: [],
+    storeIf: undefined,
+    keepStale: 0,
+    validate: undefined,
+    caller: undefined,
+  };
 }
 
 /** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
@@ -88,10 +108,18 @@ export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan)
   return {
     ...readLoadPolicy(options, defaults),
     namespace: options.namespace ?? defaults.namespace,
-    ttl: typeof options.ttl === 'function' ? (options.ttl as LoadPlan['ttl']) : options.ttl === undefined ? defaults.ttl : parseTtl(options.ttl, 'ttl'),
+    ttl:
+      typeof options.ttl === 'function'
+        ? (options.ttl as LoadPlan['ttl'])
+        : options.ttl === undefined
+          ? defaults.ttl
+          : parseTtl(options.ttl, 'ttl'),
     tags: readTags(options.tags) ?? defaults.tags,
     storeIf: readFunction(options.storeIf, 'storeIf') ?? defaults.storeIf,
-    keepStale: typeof options.keepStale === 'function' ? (options.keepStale as LoadPlan['keepStale']) : readDuration(options.keepStale, 'keepStale', defaults.keepStale as number),
+    keepStale:
+      typeof options.keepStale === 'function'
+        ? (options.keepStale as LoadPlan['keepStale'])
+        : readDuration(options.keepStale, 'keepStale', defaults.keepStale as number),
     validate: readValidator(options.validate) ?? defaults.validate,
     caller: callerIn(options),
   };
@@ -100,7 +128,9 @@ export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan)
 function readTags(tags: unknown): LoadPlan['tags'] | undefined {
   if (tags === undefined || typeof tags === 'function') return tags as LoadPlan['tags'] | undefined;
   if (Array.isArray(tags)) return checkedTags(tags);
-  throw new CacheConfigError(`Expected \`tags\` to be an array of strings or a function of the value, got \`${show(tags)}\`.`);
+  throw new CacheConfigError(
+    `Expected \`tags\` to be an array of strings or a function of the value, got \`${show(tags)}\`.`,
+  );
 }
 
 function readValidator(validate: unknown): ValueValidator<unknown> | undefined {
@@ -141,11 +171,20 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
   if (namespace !== undefined) checkKey(namespace, 'namespace');
   checkedTags(tags);
   const ttlMs = options.ttl === undefined ? (defaults.ttl as number) : parseTtl(options.ttl, 'ttl');
-  return { namespace, ttlMs, staleMs: Math.max(readDuration(options.keepStale, 'keepStale', 0), staleWindowMs(defaults, ttlMs)), tags, caller: callerIn(options) };
+  return {
+    namespace,
+    ttlMs,
+    staleMs: Math.max(readDuration(options.keepStale, 'keepStale', 0), staleWindowMs(defaults, ttlMs)),
+    tags,
+    caller: callerIn(options),
+  };
 }
 
 /** What a write stores. */
-export function draftOf({ ttlMs, staleMs, tags }: WritePlan, { key, value, loadMs }: { key: string; value: unknown; loadMs: number }): EntryDraft {
+export function draftOf(
+  { ttlMs, staleMs, tags }: WritePlan,
+  { key, value, loadMs }: { key: string; value: unknown; loadMs: number },
+): EntryDraft {
   return { key, value, ttlMs, staleMs, tags, loadMs };
 }
 
@@ -155,7 +194,11 @@ export function isPlainPlan({ validate, refreshAhead, earlyExpiration }: LoadPla
 }
 
 /** Whether a fresh entry should be refreshed ahead of its expiry. */
-export function isDue({ ttlMs, freshUntilMs, loadMs }: StoredEntry, { refreshAhead, earlyExpiration }: LoadPolicy, nowMs: number): boolean {
+export function isDue(
+  { ttlMs, freshUntilMs, loadMs }: StoredEntry,
+  { refreshAhead, earlyExpiration }: LoadPolicy,
+  nowMs: number,
+): boolean {
   if (ttlMs === Infinity) return false;
   const leftMs = freshUntilMs - nowMs;
   if (leftMs < ttlMs * (1 - refreshAhead)) return true;

@@ -47,6 +47,7 @@ export class LoadRun {
   }
 
   #giveUpIfUnwanted(): void {
-    if (this.flights.every(({ interest }) => interest === 0)) this.giveUp(new CacheTimeoutError(`Nobody waits for \`${this.keys.join('`, `')}\` any more.`));
+    if (this.flights.every(({ interest }) => interest === 0))
+      this.giveUp(new CacheTimeoutError(`Nobody waits for \`${this.keys.join('`, `')}\` any more.`));
   }
 }

@@ -442,7 +442,10 @@ describe('refresh before expiry', () => {
       let refreshes = 0;
       for (let i = 0; i < 300; i++) {
         const { cache, clock } = cacheWith();
-        await Promise.all([cache.getOrSet('k', () => new Promise((resolve) => clock.schedule(100, () => resolve('v'))), { ttl: '1s' }), settle().then(() => clock.advance(100))]);
+        await Promise.all([
+          cache.getOrSet('k', () => new Promise((resolve) => clock.schedule(100, () => resolve('v'))), { ttl: '1s' }),
+          settle().then(() => clock.advance(100)),
+        ]);
         await clock.advance(ageMs);
         await cache.getOrSet('k', async () => ++refreshes && 'v', { ttl: '1s', earlyExpiration: 1 });
         await settle();
@@ -467,7 +470,10 @@ describe('time-outs', () => {
 
     await clock.advance(100);
 
-    expect((await result)[0]).toMatchObject({ status: 'rejected', reason: { name: 'CacheTimeoutError', code: 'CACHE_LOAD_TIMEOUT' } });
+    expect((await result)[0]).toMatchObject({
+      status: 'rejected',
+      reason: { name: 'CacheTimeoutError', code: 'CACHE_LOAD_TIMEOUT' },
+    });
     expect(load.calls[0]?.signal.aborted).toBe(true);
     await load.finish(0, 'late');
     expect(await cache.get('k')).toBeUndefined();
@@ -569,7 +575,10 @@ describe('what is stored', () => {
 
   it('takes TTL and tags from the value', async () => {
     const { cache, clock } = cacheWith();
-    await cache.getOrSet('k', () => ({ id: 7, ttl: '2s' as const }), { ttl: ({ ttl }) => ttl, tags: ({ id }) => [`user:${id}`] });
+    await cache.getOrSet('k', () => ({ id: 7, ttl: '2s' as const }), {
+      ttl: ({ ttl }) => ttl,
+      tags: ({ id }) => [`user:${id}`],
+    });
 
     expect(await cache.invalidateTags(['user:7'], { dryRun: true })).toBe(1);
     await clock.advance(2_000);
@@ -605,7 +614,12 @@ describe('what is stored', () => {
     const values = await cache.getOrSetMany<unknown>(['a', 'b', 'c'], async () => ({ a: 1, b: Symbol('b'), c: 3 }));
 
     expect([...values.keys()]).toEqual(['a', 'b', 'c']);
-    expect(await cache.getMany(['a', 'b', 'c'])).toEqual(new Map([['a', 1], ['c', 3]]));
+    expect(await cache.getMany(['a', 'b', 'c'])).toEqual(
+      new Map([
+        ['a', 1],
+        ['c', 3],
+      ]),
+    );
     expect(errors).toHaveLength(1);
   });
 
@@ -632,7 +646,8 @@ describe('what is stored', () => {
     ];
     const LOADS: Record<string, (cache: CacheService, options: GetOrSetOptions<string>) => Promise<unknown>> = {
       getOrSet: (cache, options) => cache.getOrSet('k', () => 'v', options),
-      getOrSetMany: async (cache, options) => (await cache.getOrSetMany(['k'], async () => ({ k: 'v' }), options)).get('k'),
+      getOrSetMany: async (cache, options) =>
+        (await cache.getOrSetMany(['k'], async () => ({ k: 'v' }), options)).get('k'),
       refresh: (cache, options) => cache.refresh('k', () => 'v', options),
     };
 
@@ -650,12 +665,23 @@ describe('what is stored', () => {
 
     it('leaves the rest of a batch as it is (fault 14)', async () => {
       const { cache, errors } = cacheWith();
-      const rows = new Map<string, { id: string } | null>([['a', { id: 'a' }], ['none', null], ['b', { id: 'b' }]]);
+      const rows = new Map<string, { id: string } | null>([
+        ['a', { id: 'a' }],
+        ['none', null],
+        ['b', { id: 'b' }],
+      ]);
 
-      const values = await cache.getOrSetMany(['a', 'none', 'b'], async () => rows, { tags: (row) => [(row as { id: string }).id] });
+      const values = await cache.getOrSetMany(['a', 'none', 'b'], async () => rows, {
+        tags: (row) => [(row as { id: string }).id],
+      });
 
       expect(values).toEqual(rows);
-      expect(await cache.getMany(['a', 'none', 'b'])).toEqual(new Map([['a', { id: 'a' }], ['b', { id: 'b' }]]));
+      expect(await cache.getMany(['a', 'none', 'b'])).toEqual(
+        new Map([
+          ['a', { id: 'a' }],
+          ['b', { id: 'b' }],
+        ]),
+      );
       expect(errors).toHaveLength(1);
     });
 
@@ -721,7 +747,10 @@ describe('validate', () => {
   ])('takes a Standard Schema that answers %s', async (_, validate) => {
     const { cache } = cacheWith();
     const schema = { '~standard': { version: 1, vendor: 'test', validate } } as const;
-    await cache.setMany([['good', 'stored'], ['bad', 42]] as [string, unknown][]);
+    await cache.setMany([
+      ['good', 'stored'],
+      ['bad', 42],
+    ] as [string, unknown][]);
 
     expect(await cache.getOrSet<string>('good', () => 'loaded', { validate: schema })).toBe('stored');
     expect(await cache.getOrSet<string>('bad', () => 'loaded', { validate: schema })).toBe('loaded');
@@ -744,7 +773,10 @@ describe('the load context', () => {
     await cache.getOrSet('k', () => 'v', options);
     await clock.advance(2_000);
 
-    const seen = await cache.getOrSet<string>('k', ({ stale, notModified }) => `${stale?.state}:${notModified()}`, { ...options, storeIf: () => false });
+    const seen = await cache.getOrSet<string>('k', ({ stale, notModified }) => `${stale?.state}:${notModified()}`, {
+      ...options,
+      storeIf: () => false,
+    });
     const renewed = await cache.getOrSet<string>('k', ({ notModified }) => notModified(), options);
 
     expect(seen).toBe('stale:v');
@@ -755,7 +787,9 @@ describe('the load context', () => {
   it('says so when there is nothing to keep', async () => {
     const { cache } = cacheWith();
 
-    await expect(cache.getOrSet<string>('k', ({ notModified }) => notModified())).rejects.toThrow('Check `stale` first');
+    await expect(cache.getOrSet<string>('k', ({ notModified }) => notModified())).rejects.toThrow(
+      'Check `stale` first',
+    );
   });
 
   it('offers no value that was invalidated before the load began', async () => {
@@ -779,7 +813,11 @@ describe('getOrSetMany', () => {
 
     const values = await cache.getOrSetMany(['c', 'b', 'a', 'c'], factory);
 
-    expect([...values]).toEqual([['c', 'loaded c'], ['b', 'stored'], ['a', 'loaded a']]);
+    expect([...values]).toEqual([
+      ['c', 'loaded c'],
+      ['b', 'stored'],
+      ['a', 'loaded a'],
+    ]);
     expect(factory.mock.calls).toEqual([[['c', 'a']]]);
     expect(await cache.get('a')).toBe('loaded a');
   });
@@ -787,7 +825,10 @@ describe('getOrSetMany', () => {
   it('leaves out what the factory leaves out', async () => {
     const { cache } = cacheWith();
 
-    const values = await cache.getOrSetMany<string | undefined>(['a', 'b', 'c'], async () => ({ a: 'A', b: undefined }));
+    const values = await cache.getOrSetMany<string | undefined>(['a', 'b', 'c'], async () => ({
+      a: 'A',
+      b: undefined,
+    }));
 
     expect([...values]).toEqual([['a', 'A']]);
     expect(await cache.has('b')).toBe(false);
@@ -801,7 +842,10 @@ describe('getOrSetMany', () => {
     const single = cache.getOrSet('a', one.run);
     await settle();
 
-    const batch = cache.getOrSetMany(['a', 'b'], (missing) => (asked.push(missing), many.run({ signal: new AbortController().signal })));
+    const batch = cache.getOrSetMany(
+      ['a', 'b'],
+      (missing) => (asked.push(missing), many.run({ signal: new AbortController().signal })),
+    );
     await settle();
     const late = cache.getOrSet('b', one.run);
     await one.finish(0, 'A');
@@ -819,7 +863,9 @@ describe('getOrSetMany', () => {
       const begin = adapter.begin.bind(adapter);
       adapter.begin = async (keys, ...rest) => {
         const grant = await begin(keys, ...rest);
-        const tickets = grant.tickets.map((ticket, i) => (keys[i] === 'elsewhere' ? { state: 'held' as const, settled: new Promise<void>(() => undefined) } : ticket));
+        const tickets = grant.tickets.map((ticket, i) =>
+          keys[i] === 'elsewhere' ? { state: 'held' as const, settled: new Promise<void>(() => undefined) } : ticket,
+        );
         return { tickets, commit: (drafts) => grant.commit(drafts), release: () => grant.release() };
       };
       return adapter;
@@ -866,6 +912,9 @@ describe('close', () => {
     await clock.advance(5_000);
     await closed;
 
-    expect((await result)[0]).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('closed') } });
+    expect((await result)[0]).toMatchObject({
+      status: 'rejected',
+      reason: { message: expect.stringContaining('closed') },
+    });
   });
 });

@@ -8,7 +8,14 @@ import { compileGlob } from '../vocabulary/glob.js';
 import { type GuardedGrant, type GuardedStore, UNREADABLE } from './guarded-store.js';
 import { draftOfLoad } from './load-draft.js';
 import type { LoadPlan } from './load-policy.js';
-import type { Awaitable, EntryDraft, InvalidationTarget, LoadGrant, LoadTicket, StoredEntry } from '../ports/cache-adapter.port.js';
+import type {
+  Awaitable,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  LoadTicket,
+  StoredEntry,
+} from '../ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../ports/clock.port.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from '../values/value-copier.js';
@@ -87,7 +94,8 @@ export class ValueLoader {
     const expired: StoredEntry[] = [];
     keys.forEach((key, i) => {
       const entry = found[i];
-      if (entry === undefined || purpose === 'refresh' || !this.#isWithin(entry, plan.staleWhileRevalidateMs)) return missing.push(key);
+      if (entry === undefined || purpose === 'refresh' || !this.#isWithin(entry, plan.staleWhileRevalidateMs))
+        return missing.push(key);
       outcomes.set(key, this.#served(entry));
       return expired.push(entry);
     });
@@ -107,7 +115,9 @@ export class ValueLoader {
    */
   renewInBackground(entries: readonly StoredEntry[], plan: LoadPlan, factory: GroupFactory): void {
     if (this.#isClosed) return;
-    const idle = new Map(entries.filter(({ key }) => !this.#flights.has(key, plan.namespace)).map((entry) => [entry.key, entry]));
+    const idle = new Map(
+      entries.filter(({ key }) => !this.#flights.has(key, plan.namespace)).map((entry) => [entry.key, entry]),
+    );
     for (const flight of this.#depart({ keys: [...idle.keys()], plan, factory }, 'renew')) {
       flight.replaced = idle.get(flight.key);
       this.#keepWaiting(flight, plan.hardTimeoutMs);
@@ -128,7 +138,8 @@ export class ValueLoader {
     const idle = Promise.all([...this.#runs].map((run) => run.ended));
     await new Promise<void>((resolve) => {
       const timer = this.#clock.schedule(graceMs, () => {
-        for (const run of this.#runs) run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
+        for (const run of this.#runs)
+          run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
         resolve();
       });
       void idle.then(() => {
@@ -210,13 +221,17 @@ export class ValueLoader {
   async #begin(run: LoadRun, flights: readonly Flight[]): Promise<GuardedGrant> {
     const { plan, waitedMs } = run;
     const sentMs = idleMs(this.#clock);
-    const grant = await this.#store.begin(flights.map((flight) => flight.key), plan.namespace, {
-      purpose: flights.every((flight) => flight.purpose === 'load') ? 'load' : 'refresh',
-      exclusive: plan.singleFlight === 'cluster',
-      tags: typeof plan.tags === 'function' ? [] : plan.tags,
-      computesTags: typeof plan.tags === 'function',
-      waitedMs,
-    });
+    const grant = await this.#store.begin(
+      flights.map((flight) => flight.key),
+      plan.namespace,
+      {
+        purpose: flights.every((flight) => flight.purpose === 'load') ? 'load' : 'refresh',
+        exclusive: plan.singleFlight === 'cluster',
+        tags: typeof plan.tags === 'function' ? [] : plan.tags,
+        computesTags: typeof plan.tags === 'function',
+        waitedMs,
+      },
+    );
     run.waitedMs += idleMs(this.#clock) - sentMs;
     for (const flight of flights) flight.isFenced = grant.isFenced;
     return grant;
@@ -227,7 +242,10 @@ export class ValueLoader {
     const grantedOf = new Map(granted.map((each) => [each.flight.key, each]));
     const startedMs = this.#clock.nowMs();
     try {
-      const values = await Promise.race([run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key))), run.givenUp]);
+      const values = await Promise.race([
+        run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key))),
+        run.givenUp,
+      ]);
       if (values !== undefined) await this.#keep(run, granted, grant, values, this.#clock.nowMs() - startedMs);
     } catch (error) {
       this.#reporter.loadFailed(keys, run.plan.namespace, this.#clock.nowMs() - startedMs, error);
@@ -237,13 +255,24 @@ export class ValueLoader {
     }
   }
 
-  async #keep(run: LoadRun, granted: readonly GrantedFlight[], grant: LoadGrant, values: ReadonlyMap<string, unknown>, loadMs: number): Promise<void> {
+  async #keep(
+    run: LoadRun,
+    granted: readonly GrantedFlight[],
+    grant: LoadGrant,
+    values: ReadonlyMap<string, unknown>,
+    loadMs: number,
+  ): Promise<void> {
     const keys = granted.map(({ flight }) => flight.key);
     const drafts = keys.flatMap((key) => this.#draftOf(run.plan, key, values.get(key), loadMs) ?? []);
     const stored = await this.#commit(grant, drafts, run.plan.caller);
     this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
     for (const { flight } of granted) {
-      this.#flights.land(flight, values.has(flight.key) ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) } : { kind: 'absent' });
+      this.#flights.land(
+        flight,
+        values.has(flight.key)
+          ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) }
+          : { kind: 'absent' },
+      );
     }
   }
 
@@ -258,13 +287,18 @@ export class ValueLoader {
   }
 
   /** A value that cannot be stored is reported and left out; it must not keep its neighbours in a batch from being stored. */
-  async #commit(grant: LoadGrant, drafts: readonly EntryDraft[], caller: Caller | undefined): Promise<Map<string, StoredEntry>> {
+  async #commit(
+    grant: LoadGrant,
+    drafts: readonly EntryDraft[],
+    caller: Caller | undefined,
+  ): Promise<Map<string, StoredEntry>> {
     if (drafts.length === 0) return new Map();
     try {
       const entries = await grant.commit(drafts);
       return new Map(drafts.flatMap(({ key }, i) => (entries[i] === undefined ? [] : [[key, entries[i]]])));
     } catch (error) {
-      const storable = error instanceof CacheSerializationError ? drafts.filter(({ value }) => this.#isStorable(value)) : [];
+      const storable =
+        error instanceof CacheSerializationError ? drafts.filter(({ value }) => this.#isStorable(value)) : [];
       this.#reporter.notStored(error, drafts.find((draft) => !storable.includes(draft))?.key ?? '', caller);
       return storable.length < drafts.length ? this.#commit(grant, storable, caller) : new Map();
     }
@@ -280,7 +314,9 @@ export class ValueLoader {
       ...(stale === undefined ? {} : { stale }),
       notModified() {
         if (stale !== undefined) return stale.value;
-        throw new Error(`\`notModified()\` was called while loading \`${key}\`, but no earlier value is left. Check \`stale\` first.`);
+        throw new Error(
+          `\`notModified()\` was called while loading \`${key}\`, but no earlier value is left. Check \`stale\` first.`,
+        );
       },
     };
   }
@@ -295,17 +331,27 @@ export class ValueLoader {
       return this.#fallBack(flight, plan, factory, { error, asker });
     }
     // Somebody else's batch had no value for the key; one's own factory may.
-    if (outcome === undefined && flight.factory !== factory) return (await this.load({ keys: [flight.key], plan, factory })).get(flight.key);
-    if (outcome?.status !== 'hit' || outcome.entry === undefined || (await isValid(plan.validate, outcome.entry))) return outcome;
+    if (outcome === undefined && flight.factory !== factory)
+      return (await this.load({ keys: [flight.key], plan, factory })).get(flight.key);
+    if (outcome?.status !== 'hit' || outcome.entry === undefined || (await isValid(plan.validate, outcome.entry)))
+      return outcome;
     return (await this.load({ keys: [flight.key], plan, factory, purpose: 'refresh' })).get(flight.key);
   }
 
   /** An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been invalidated, it would be gone. */
-  async #fallBack(flight: Flight, plan: LoadPlan, factory: GroupFactory, { error, asker }: { error: unknown; asker: number }): Promise<LoadOutcome | undefined> {
+  async #fallBack(
+    flight: Flight,
+    plan: LoadPlan,
+    factory: GroupFactory,
+    { error, asker }: { error: unknown; asker: number },
+  ): Promise<LoadOutcome | undefined> {
     const isSlow = error === SOFT_TIMEOUT;
     const mayServe = flight.isFenced && (isSlow || plan.staleIfErrorMs > 0);
     const entry = mayServe ? await this.#expiredFor(flight, asker) : undefined;
-    const isServable = entry !== undefined && (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) && (await isValid(plan.validate, entry));
+    const isServable =
+      entry !== undefined &&
+      (isSlow || this.#isWithin(entry, plan.staleIfErrorMs)) &&
+      (await isValid(plan.validate, entry));
     const value = isServable ? this.#store.read(entry) : UNREADABLE;
     const remainingMs = plan.hardTimeoutMs - plan.softTimeoutMs;
     if (isServable && value !== UNREADABLE) {
@@ -335,7 +381,11 @@ export class ValueLoader {
       const isSoftFirst = softTimeoutMs < hardTimeoutMs;
       const timer = this.#clock.schedule(Math.min(softTimeoutMs, hardTimeoutMs), () => {
         if (isSoftFirst) return reject(SOFT_TIMEOUT);
-        reject(new CacheTimeoutError(`Loading \`${flight.key}\` took longer than its \`hardTimeout\`. Make the factory faster, raise the option, or set \`staleIfError\` to serve an expired value.`));
+        reject(
+          new CacheTimeoutError(
+            `Loading \`${flight.key}\` took longer than its \`hardTimeout\`. Make the factory faster, raise the option, or set \`staleIfError\` to serve an expired value.`,
+          ),
+        );
         flight.loseInterest();
       });
       flight.result.then(resolve, reject).finally(() => timer.cancel());
@@ -347,7 +397,12 @@ export class ValueLoader {
     if (result.kind === 'found') return new StoredOutcome(result.entry, 'hit', true);
     const isFirst = flight.claim();
     const value = isFirst ? result.value : this.#shareOf(result.value, result.entry);
-    return { value, status: 'miss', isCollapsed: !isFirst, ...(result.entry === undefined ? {} : { entry: result.entry }) };
+    return {
+      value,
+      status: 'miss',
+      isCollapsed: !isFirst,
+      ...(result.entry === undefined ? {} : { entry: result.entry }),
+    };
   }
 
   #isStorable(value: unknown): boolean {
@@ -389,7 +444,11 @@ interface HeldFlight {
 }
 
 /** Of some flights the value is there already; the others may be loaded, or are being loaded elsewhere. */
-function sortByTicket(flights: readonly Flight[], grant: LoadGrant, nowMs: number): { found: FoundFlight[]; granted: GrantedFlight[]; held: HeldFlight[] } {
+function sortByTicket(
+  flights: readonly Flight[],
+  grant: LoadGrant,
+  nowMs: number,
+): { found: FoundFlight[]; granted: GrantedFlight[]; held: HeldFlight[] } {
   const found: FoundFlight[] = [];
   const granted: GrantedFlight[] = [];
   const held: HeldFlight[] = [];
@@ -404,9 +463,14 @@ function sortByTicket(flights: readonly Flight[], grant: LoadGrant, nowMs: numbe
 }
 
 /** What another process has put in place of the entry that the flight was to replace. */
-function newerEntry({ purpose, replaced }: Flight, ticket: LoadTicket | undefined, nowMs: number): StoredEntry | undefined {
+function newerEntry(
+  { purpose, replaced }: Flight,
+  ticket: LoadTicket | undefined,
+  nowMs: number,
+): StoredEntry | undefined {
   const current = currentOf(ticket);
-  if (purpose !== 'renew' || replaced === undefined || current === undefined || current.freshUntilMs <= nowMs) return undefined;
+  if (purpose !== 'renew' || replaced === undefined || current === undefined || current.freshUntilMs <= nowMs)
+    return undefined;
   return current.createdAtMs === replaced.createdAtMs && current.ttlMs === replaced.ttlMs ? undefined : current;
 }
 

@@ -6,7 +6,9 @@ describe('a validator that answers with a promise', () => {
     const { cache } = cacheWith();
     await cache.set('k', 'stored');
 
-    const value = await cache.getOrSet('k', () => 'loaded', { validate: (async () => Promise.reject(new Error('too late'))) as never });
+    const value = await cache.getOrSet('k', () => 'loaded', {
+      validate: (async () => Promise.reject(new Error('too late'))) as never,
+    });
     // Node looks for rejections that nobody has handled when the microtasks are done.
     await settle();
 

@@ -4,7 +4,8 @@ import type { StoredEntry } from '../ports/cache-adapter.port.js';
 
 /** Whether a stored value passes; true without a validator, false when the validator throws or the value cannot be read. */
 export async function isValid(validate: ValueValidator<unknown> | undefined, entry: StoredEntry): Promise<boolean> {
-  if (validate === undefined || typeof validate === 'function') return validate === undefined || isValidAtOnce(validate, entry);
+  if (validate === undefined || typeof validate === 'function')
+    return validate === undefined || isValidAtOnce(validate, entry);
   try {
     return (await validate['~standard'].validate(entry.shared)).issues === undefined;
   } catch {

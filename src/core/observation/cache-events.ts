@@ -5,10 +5,32 @@ import type { CacheError } from '../vocabulary/cache.errors.js';
 export type CacheEvent =
   | { readonly type: 'hit' | 'stale' | 'miss'; readonly key: string; readonly namespace: string | undefined }
   | { readonly type: 'set' | 'evict'; readonly key: string; readonly namespace: string | undefined }
-  | { readonly type: 'load'; readonly key: string; readonly namespace: string | undefined; readonly durationMs: number; readonly isStored: boolean }
-  | { readonly type: 'load-failed'; readonly key: string; readonly namespace: string | undefined; readonly durationMs: number; readonly error: unknown }
-  | { readonly type: 'delete'; readonly keys: readonly string[]; readonly namespace: string | undefined; readonly count: number }
-  | { readonly type: 'invalidate'; readonly target: InvalidationSubject; readonly isSoft: boolean; readonly count: number }
+  | {
+      readonly type: 'load';
+      readonly key: string;
+      readonly namespace: string | undefined;
+      readonly durationMs: number;
+      readonly isStored: boolean;
+    }
+  | {
+      readonly type: 'load-failed';
+      readonly key: string;
+      readonly namespace: string | undefined;
+      readonly durationMs: number;
+      readonly error: unknown;
+    }
+  | {
+      readonly type: 'delete';
+      readonly keys: readonly string[];
+      readonly namespace: string | undefined;
+      readonly count: number;
+    }
+  | {
+      readonly type: 'invalidate';
+      readonly target: InvalidationSubject;
+      readonly isSoft: boolean;
+      readonly count: number;
+    }
   | { readonly type: 'error'; readonly error: CacheError };
 
 export type InvalidationSubject =

@@ -39,21 +39,34 @@ export function explainEntry(
     state,
     nextRead: state === 'fresh' ? 'hit' : 'miss',
     reason: reasonOf(state, remainingMs),
-    tiers: tiers.map((tier) => ({ name: tier.name, state: tier.entry === undefined ? 'absent' : stateOf(tier.entry, times.nowMs) })),
+    tiers: tiers.map((tier) => ({
+      name: tier.name,
+      state: tier.entry === undefined ? 'absent' : stateOf(tier.entry, times.nowMs),
+    })),
     tags: [...(entry?.tags ?? [])],
     ...(entry === undefined ? {} : factsOf(entry, times.wallMs)),
     ...(remainingMs === undefined ? {} : { remainingMs }),
   };
 }
 
-function factsOf(entry: StoredEntry, wallMs: number): Pick<CacheExplanation, 'ageMs' | 'ttlMs' | 'hitCount' | 'sizeBytes'> {
-  return { ageMs: wallMs - entry.createdAtMs, ttlMs: finiteOrNull(entry.ttlMs), hitCount: entry.hits, sizeBytes: entry.sizeBytes };
+function factsOf(
+  entry: StoredEntry,
+  wallMs: number,
+): Pick<CacheExplanation, 'ageMs' | 'ttlMs' | 'hitCount' | 'sizeBytes'> {
+  return {
+    ageMs: wallMs - entry.createdAtMs,
+    ttlMs: finiteOrNull(entry.ttlMs),
+    hitCount: entry.hits,
+    sizeBytes: entry.sizeBytes,
+  };
 }
 
 function reasonOf(state: CacheExplanation['state'], remainingMs: number | null | undefined): string {
   switch (state) {
     case 'fresh':
-      return remainingMs === null || remainingMs === undefined ? 'Stored, and never expires.' : `Stored, and fresh for another ${Math.ceil(remainingMs)} ms.`;
+      return remainingMs === null || remainingMs === undefined
+        ? 'Stored, and never expires.'
+        : `Stored, and fresh for another ${Math.ceil(remainingMs)} ms.`;
     case 'stale':
       return `Expired ${Math.floor(-(remainingMs ?? 0))} ms ago or invalidated softly; kept for callers that accept a stale value.`;
     case 'expired':

@@ -65,18 +65,25 @@ export class CacheReporter {
     if (this.stream.isObserved) this.stream.emit({ type: 'evict', key, namespace });
   }
 
-  loaded(keys: readonly string[], namespace: string | undefined, durationMs: number, isStored: (key: string) => boolean): void {
+  loaded(
+    keys: readonly string[],
+    namespace: string | undefined,
+    durationMs: number,
+    isStored: (key: string) => boolean,
+  ): void {
     this.stats?.loaded(durationMs, false);
     for (const key of keys) {
       if (isStored(key)) this.stored(key, namespace);
-      if (this.stream.isObserved) this.stream.emit({ type: 'load', key, namespace, durationMs, isStored: isStored(key) });
+      if (this.stream.isObserved)
+        this.stream.emit({ type: 'load', key, namespace, durationMs, isStored: isStored(key) });
     }
   }
 
   loadFailed(keys: readonly string[], namespace: string | undefined, durationMs: number, error: unknown): void {
     this.stats?.loaded(durationMs, true);
     if (!this.stream.isObserved) return;
-    for (const key of keys) this.stream.emit({ type: 'load-failed', key, namespace, durationMs, error } satisfies CacheEvent);
+    for (const key of keys)
+      this.stream.emit({ type: 'load-failed', key, namespace, durationMs, error } satisfies CacheEvent);
   }
 
   #tell(type: 'hit' | 'stale', { key, namespace }: StoredEntry): void {
@@ -108,7 +115,12 @@ export class CacheReporter {
 
   /** A fault that must not reach a caller. @returns it as a CacheError, for the few callers that it does reach */
   fault(error: unknown, doing: string): CacheError {
-    const fault = error instanceof CacheError ? error : new CacheUnavailableError(`Could not ${doing}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const fault =
+      error instanceof CacheError
+        ? error
+        : new CacheUnavailableError(`Could not ${doing}: ${error instanceof Error ? error.message : String(error)}`, {
+            cause: error,
+          });
     if (this.stats !== undefined) this.stats.errors++;
     if (this.stream.isObserved) this.stream.emit({ type: 'error', error: fault });
     try {

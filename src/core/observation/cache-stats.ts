@@ -70,7 +70,6 @@ export class StatsRecorder {
   /** Reads of one namespace come in a row. */
   #last: NamespaceCounts | undefined;
 
-
   read(durationMs: number): void {
     this.#readLatency.record(durationMs);
   }
@@ -133,7 +132,12 @@ export class StatsRecorder {
       latency: { getP50Ms: this.#readLatency.quantileMs(0.5), getP99Ms: this.#readLatency.quantileMs(0.99) },
       tiers: usage.tiers.map((tier) => ({ ...tier })),
       ...(usage.coherence === undefined ? {} : { coherence: { ...usage.coherence } }),
-      namespaces: this.#namedNamespaces().map(([namespace, { hits, misses }]) => ({ namespace, hits, misses, hitRate: rate({ hits, misses }) })),
+      namespaces: this.#namedNamespaces().map(([namespace, { hits, misses }]) => ({
+        namespace,
+        hits,
+        misses,
+        hitRate: rate({ hits, misses }),
+      })),
       hotKeys: this.#hottest(),
     };
   }
@@ -155,7 +159,12 @@ export class StatsRecorder {
     if (counts !== undefined) return (this.#last = counts);
     // A namespace for each user would be as many as there are users: what comes late is counted in the totals alone.
     const name = this.#namespaces.size < MAX_NAMESPACES ? namespace : OTHERS;
-    const fresh = this.#namespaces.get(name) ?? { namespace: name, hits: 0, misses: 0, keys: new HotKeys(KEYS_COUNTED_PER_NAMESPACE) };
+    const fresh = this.#namespaces.get(name) ?? {
+      namespace: name,
+      hits: 0,
+      misses: 0,
+      keys: new HotKeys(KEYS_COUNTED_PER_NAMESPACE),
+    };
     this.#namespaces.set(name, fresh);
     return fresh;
   }

@@ -20,8 +20,13 @@ export function callerIn(options: object): Caller | undefined {
 /** Why a result was returned and not stored, with its key and, where there is one, the decorated method. */
 export function notStored(error: CacheError, key: string, caller: Caller | undefined): CacheError {
   const by = caller === undefined ? '' : `${caller.label}: `;
-  if (!(error instanceof CacheSerializationError)) return caller === undefined ? error : new CacheConfigError(`${by}${error.message}`, { cause: error });
-  return new CacheSerializationError(error.path, `${by}the value of \`${key}\` is returned and not stored: ${error.message}`, { cause: error });
+  if (!(error instanceof CacheSerializationError))
+    return caller === undefined ? error : new CacheConfigError(`${by}${error.message}`, { cause: error });
+  return new CacheSerializationError(
+    error.path,
+    `${by}the value of \`${key}\` is returned and not stored: ${error.message}`,
+    { cause: error },
+  );
 }
 
 /** Why a decorated method ran without the cache. @param asked the option whose function failed, such as `key` */

@@ -36,7 +36,12 @@ describe('HotKeys', () => {
       keys.hit(`cold:${i}`);
     }
 
-    expect(keys.top(5).map(({ key }) => key).sort()).toEqual(['hot:0', 'hot:1', 'hot:2', 'hot:3', 'hot:4']);
+    expect(
+      keys
+        .top(5)
+        .map(({ key }) => key)
+        .sort(),
+    ).toEqual(['hot:0', 'hot:1', 'hot:2', 'hot:3', 'hot:4']);
     expect(keys.top(Infinity)).toHaveLength(100);
   });
 });

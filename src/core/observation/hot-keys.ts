@@ -46,7 +46,10 @@ export class HotKeys {
 
   /** The most used first. */
   top(limit: number): KeyCounts[] {
-    return [...this.#places].sort(byUse).slice(0, limit).map((counts) => ({ ...counts }));
+    return [...this.#places]
+      .sort(byUse)
+      .slice(0, limit)
+      .map((counts) => ({ ...counts }));
   }
 
   /** 0 to 14, so that the sample follows no rhythm of the load (xorshift; Marsaglia, 2003). */

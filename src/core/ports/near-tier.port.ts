@@ -1,4 +1,12 @@
-import type { AdapterUsage, CacheAdapter, EntryDraft, InvalidationTarget, LoadGrant, LoadRequest, StoredEntry } from './cache-adapter.port.js';
+import type {
+  AdapterUsage,
+  CacheAdapter,
+  EntryDraft,
+  InvalidationTarget,
+  LoadGrant,
+  LoadRequest,
+  StoredEntry,
+} from './cache-adapter.port.js';
 
 /** What the hybrid adapter needs of its near tier: an adapter that answers at once, and stores copies of entries. */
 export interface NearTier extends CacheAdapter {

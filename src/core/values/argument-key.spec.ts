@@ -10,14 +10,20 @@ class Money {
   constructor(readonly cents: number) {}
 }
 class Price extends Money {
-  constructor(cents: number, readonly currency: string) {
+  constructor(
+    cents: number,
+    readonly currency: string,
+  ) {
     super(cents);
   }
 }
 class Nothing {}
 class Secret {
   readonly #code: string;
-  constructor(readonly name: string, code: string) {
+  constructor(
+    readonly name: string,
+    code: string,
+  ) {
     this.#code = code;
   }
   matches(code: string): boolean {
@@ -25,7 +31,10 @@ class Secret {
   }
 }
 class Callback {
-  constructor(readonly name: string, readonly run = () => name) {}
+  constructor(
+    readonly name: string,
+    readonly run = () => name,
+  ) {}
 }
 class Tenants extends Map<string, string> {}
 class Bytes extends Uint8Array {}
@@ -42,7 +51,15 @@ describe('argumentKey', () => {
     [[{ b: 1, a: [2] }], '[{"a":[2],"b":1}]'],
     [[new Date(0)], '[Date(1970-01-01T00:00:00.000Z)]'],
     [[new Date(NaN)], '[Date(NaN)]'],
-    [[new Map([['b', 1], ['a', 2]])], '[Map{"a"=>2,"b"=>1}]'],
+    [
+      [
+        new Map([
+          ['b', 1],
+          ['a', 2],
+        ]),
+      ],
+      '[Map{"a"=>2,"b"=>1}]',
+    ],
     [[new Set(['b', 'a'])], '[Set{"a","b"}]'],
     [[/a"b/gi], '[RegExp("a\\"b",gi,0)]'],
     [[new URL('https://shop.example/p?x=1')], '[URL("https://shop.example/p?x=1")]'],
@@ -78,7 +95,11 @@ describe('argumentKey', () => {
     ['a hole and nothing', [[,]], [[]]], // eslint-disable-line no-sparse-arrays
     ['flags of an expression', [/a/], [/a/i]],
     ['an instance and a plain object of the same fields', [new Money(1)], [{ cents: 1 }]],
-    ['an instance and one of its parent', [Object.assign(new Price(1, 'EUR'))], [Object.assign(new Money(1), { currency: 'EUR' })]],
+    [
+      'an instance and one of its parent',
+      [Object.assign(new Price(1, 'EUR'))],
+      [Object.assign(new Money(1), { currency: 'EUR' })],
+    ],
     ['an instance and the text of its key', [new Money(1)], ['@"Money"{"cents":1}']],
     ['a lone surrogate and its replacement', ['\ud800'], ['\ufffd']],
     ['a long text and its digest', ['x'.repeat(300)], [argumentKey(['x'.repeat(300)])]],
@@ -90,12 +111,30 @@ describe('argumentKey', () => {
 
   it.each<[string, unknown[], unknown[]]>([
     ['properties in another order', [{ a: 1, b: 2 }], [{ b: 2, a: 1 }]],
-    ['map entries in another order', [new Map([[1, 'a'], [2, 'b']])], [new Map([[2, 'b'], [1, 'a']])]],
+    [
+      'map entries in another order',
+      [
+        new Map([
+          [1, 'a'],
+          [2, 'b'],
+        ]),
+      ],
+      [
+        new Map([
+          [2, 'b'],
+          [1, 'a'],
+        ]),
+      ],
+    ],
     ['set members in another order', [new Set([{ a: 1 }, 2])], [new Set([2, { a: 1 }])]],
     ['an absent and an undefined last argument', [1], [1, undefined, undefined]],
     ['an object with and one without a prototype', [{ a: 1 }], [Object.assign(Object.create(null), { a: 1 })]],
     ['objects of two realms', [{ a: [1] }], [runInContext('({ a: [1] })', createContext())]],
-    ['two parts of one buffer with the same bytes', [Buffer.from('aXa').subarray(0, 1)], [Buffer.from('aXa').subarray(2)]],
+    [
+      'two parts of one buffer with the same bytes',
+      [Buffer.from('aXa').subarray(0, 1)],
+      [Buffer.from('aXa').subarray(2)],
+    ],
   ])('equates %s', (_, one, other) => {
     const keys = [argumentKey(one), argumentKey(other)];
 
@@ -110,11 +149,22 @@ describe('argumentKey', () => {
     ['an instance without a field', new Nothing()],
     ['an instance with a field that is a function', new Callback('a')],
     ['an instance with a hidden field', Object.defineProperty(new Money(1), 'tax', { value: 2 })],
-    ['an instance with a getter of its own', Object.defineProperty(new Money(1), 'tax', { get: () => 2, enumerable: true })],
+    [
+      'an instance with a getter of its own',
+      Object.defineProperty(new Money(1), 'tax', { get: () => 2, enumerable: true }),
+    ],
     ['an instance with a symbol for a name', Object.assign(new Money(1), { [Symbol('s')]: 1 })],
-    ['an instance of an unnamed class', new (class { readonly a = 1; })()],
+    [
+      'an instance of an unnamed class',
+      new (class {
+        readonly a = 1;
+      })(),
+    ],
     ['an object that inherits from another object', Object.assign(Object.create({ tenant: 1 }), { a: 1 })],
-    ['an object whose prototype without a prototype holds something', Object.assign(Object.create(Object.assign(Object.create(null) as object, { tenant: 1 })), { a: 1 })],
+    [
+      'an object whose prototype without a prototype holds something',
+      Object.assign(Object.create(Object.assign(Object.create(null) as object, { tenant: 1 })), { a: 1 }),
+    ],
     ['an instance inside an instance that cannot be read', new Price(1, new Secret('a', 'b') as never)],
     ['an instance of a class that extends Map', new Tenants()],
     ['an instance of a class that extends Uint8Array', new Bytes(1)],
@@ -167,7 +217,15 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },
     fc.constantFrom<unknown>(0, -0, 1, '1', 1n, NaN, null, undefined, true, 'true', '', ',', '"', '],[', '=>', '{}'),
-    fc.constantFrom<unknown>(new Date(0), new Date(1), /a/, /a/g, new URL('http://a/'), Buffer.from([1]), new Uint8Array([1])),
+    fc.constantFrom<unknown>(
+      new Date(0),
+      new Date(1),
+      /a/,
+      /a/g,
+      new URL('http://a/'),
+      Buffer.from([1]),
+      new Uint8Array([1]),
+    ),
     fc.array(tie('value'), { maxLength: 3 }),
     fc.dictionary(fc.constantFrom('a', 'b', '__proto__', '"'), tie('value'), { maxKeys: 3, noNullPrototype: true }),
     fc.array(fc.tuple(fc.constantFrom('a', 1, '1'), tie('value')), { maxLength: 3 }).map((entries) => new Map(entries)),
@@ -184,5 +242,9 @@ function reversed(part: unknown): unknown {
   if (part instanceof Map) return new Map([...part].reverse().map(([key, item]) => [key, reversed(item)]));
   if (part instanceof Set) return new Set([...part].reverse().map(reversed));
   if (typeof part !== 'object' || part === null || Object.getPrototypeOf(part) !== Object.prototype) return part;
-  return Object.fromEntries(Object.entries(part).reverse().map(([key, item]) => [key, reversed(item)]));
+  return Object.fromEntries(
+    Object.entries(part)
+      .reverse()
+      .map(([key, item]) => [key, reversed(item)]),
+  );
 }

@@ -98,7 +98,10 @@ type BuiltIn = Date | Map<unknown, unknown> | Set<unknown> | RegExp | URL;
 
 function encodeBuiltIn(value: BuiltIn, inner: Encode): string {
   if (types.isDate(value)) return `Date(${Number.isNaN(value.getTime()) ? 'NaN' : value.toISOString()})`;
-  if (types.isMap(value)) return `Map{${Array.from(value, ([key, item]) => `${inner(key)}=>${inner(item)}`).sort().join(',')}}`;
+  if (types.isMap(value))
+    return `Map{${Array.from(value, ([key, item]) => `${inner(key)}=>${inner(item)}`)
+      .sort()
+      .join(',')}}`;
   if (types.isSet(value)) return `Set{${Array.from(value, inner).sort().join(',')}}`;
   if (types.isRegExp(value)) return `RegExp(${JSON.stringify(value.source)},${value.flags},${value.lastIndex})`;
   return `URL(${JSON.stringify(value.href)})`;
@@ -120,7 +123,9 @@ function encodeArray(value: readonly unknown[], inner: Encode): string | undefin
     if (isHole) holes++;
     text += (i === 0 ? '' : ',') + (isHole ? 'hole' : inner(value[i]));
   }
-  return Object.keys(value).length === value.length - holes && Object.getOwnPropertySymbols(value).length === 0 ? `[${text}]` : undefined;
+  return Object.keys(value).length === value.length - holes && Object.getOwnPropertySymbols(value).length === 0
+    ? `[${text}]`
+    : undefined;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): string {

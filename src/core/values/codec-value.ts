@@ -20,10 +20,12 @@ export interface EncodedValue {
 export function prepareValue(value: unknown, types: ValueTypes): EncodedValue {
   if (typeof value === 'string' && value.isWellFormed()) return textual(VALUE_CODEC.text, value);
   const found = scan(value, types);
-  if (Buffer.isBuffer(value)) return { byteLength: 1 + value.length, codec: VALUE_CODEC.bytes, text: '', blobs: [value] };
+  if (Buffer.isBuffer(value))
+    return { byteLength: 1 + value.length, codec: VALUE_CODEC.bytes, text: '', blobs: [value] };
   if (found.isJson) return textual(VALUE_CODEC.json, JSON.stringify(value));
   const { text, blobs } = writeExtendedJson(value, found, types);
-  const byteLength = 1 + TEXT_LENGTH_BYTES + Buffer.byteLength(text) + blobs.reduce((sum, blob) => sum + blob.length, 0);
+  const byteLength =
+    1 + TEXT_LENGTH_BYTES + Buffer.byteLength(text) + blobs.reduce((sum, blob) => sum + blob.length, 0);
   return { byteLength, codec: VALUE_CODEC.extendedJson, text, blobs };
 }
 
@@ -54,7 +56,11 @@ export function readValue(bytes: Buffer, start: number, end: number, types: Valu
     case VALUE_CODEC.extendedJson: {
       const textStart = start + 1 + TEXT_LENGTH_BYTES;
       const textEnd = textStart + bytes.readUInt32LE(start + 1);
-      return readExtendedJson(bytes.toString('utf8', textStart, Math.min(textEnd, end)), bytes.subarray(textEnd, end), types);
+      return readExtendedJson(
+        bytes.toString('utf8', textStart, Math.min(textEnd, end)),
+        bytes.subarray(textEnd, end),
+        types,
+      );
     }
     default:
       throw new TypeError('There is no such codec.');

@@ -3,7 +3,17 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CacheSerializationError } from '../vocabulary/cache.errors.js';
 import { entry, extended, forged, signed } from './codec.fixture.js';
-import { createEntryCodec, decodeEntry, decodeValue, encodeEntry, encodeValue, headerEnd, readEntryHeader, type Envelope, type OpenEnvelope } from './codec.js';
+import {
+  createEntryCodec,
+  decodeEntry,
+  decodeValue,
+  encodeEntry,
+  encodeValue,
+  headerEnd,
+  readEntryHeader,
+  type Envelope,
+  type OpenEnvelope,
+} from './codec.js';
 import { fingerprint, graphs, nested, storable, VALUE_KINDS } from './value-kinds.fixture.js';
 
 describe.each(VALUE_KINDS)('%s', (_name, make) => {
@@ -36,11 +46,17 @@ describe('encodeEntry', () => {
   });
 
   it('keeps anything that can be stored', () => {
-    fc.assert(fc.property(storable, (value) => expect(fingerprint(roundTrip(value))).toBe(fingerprint(value))), { numRuns: 1000 });
+    fc.assert(
+      fc.property(storable, (value) => expect(fingerprint(roundTrip(value))).toBe(fingerprint(value))),
+      { numRuns: 1000 },
+    );
   });
 
   it('keeps shared and circular references, whatever they run through', () => {
-    fc.assert(fc.property(graphs, (value) => expect(fingerprint(roundTrip(value))).toBe(fingerprint(value))), { numRuns: 500 });
+    fc.assert(
+      fc.property(graphs, (value) => expect(fingerprint(roundTrip(value))).toBe(fingerprint(value))),
+      { numRuns: 500 },
+    );
   });
 
   it.each([
@@ -74,7 +90,12 @@ describe('encodeEntry', () => {
     const bytes = encodeEntry({ ...entry, namespace: undefined, tags: [], ttlMs: Infinity, value: true });
 
     const header = '["user:1",null,[],1700000000123,null,0,1.25]';
-    const body = Buffer.concat([Buffer.from([0xca, 0xc4, 1, 0, header.length, 0, 0, 0]), Buffer.from(header), Buffer.from([2]), Buffer.from('true')]);
+    const body = Buffer.concat([
+      Buffer.from([0xca, 0xc4, 1, 0, header.length, 0, 0, 0]),
+      Buffer.from(header),
+      Buffer.from([2]),
+      Buffer.from('true'),
+    ]);
     expect(bytes.subarray(0, -4)).toEqual(body);
     expect(bytes.readUInt32LE(bytes.length - 4)).toBe(crc32(body));
   });
@@ -96,7 +117,9 @@ describe('decodeEntry', () => {
   });
 
   it('tells no namespace from an empty one', () => {
-    expect(decodeEntry(encodeEntry({ ...entry, namespace: '' }), { key: 'user:1', namespace: undefined })).toBeUndefined();
+    expect(
+      decodeEntry(encodeEntry({ ...entry, namespace: '' }), { key: 'user:1', namespace: undefined }),
+    ).toBeUndefined();
   });
 
   it('is a miss with any one byte changed', () => {
@@ -108,7 +131,8 @@ describe('decodeEntry', () => {
   });
 
   it('is a miss cut off anywhere, and with bytes added', () => {
-    for (let length = 0; length < bytes.length; length++) expect(decodeEntry(bytes.subarray(0, length))).toBeUndefined();
+    for (let length = 0; length < bytes.length; length++)
+      expect(decodeEntry(bytes.subarray(0, length))).toBeUndefined();
     expect(decodeEntry(Buffer.concat([bytes, Buffer.alloc(1)]))).toBeUndefined();
   });
 
@@ -125,12 +149,18 @@ describe('decodeEntry', () => {
     expect(createEntryCodec({}).open(other)).toBeUndefined();
   });
 
-  it.each(['{}', '[]', 'null', '[1,null,[],0,0,0,0]', '["k",1,[],0,0,0,0]', '["k",null,[1],0,0,0,0]', '["k",null,[],"0",0,0,0]', '["k",null,[],0,0,0]'])(
-    'is a miss with the header %s',
-    (header) => {
-      expect(decodeEntry(forged(header, Buffer.from('\x02true')))).toBeUndefined();
-    },
-  );
+  it.each([
+    '{}',
+    '[]',
+    'null',
+    '[1,null,[],0,0,0,0]',
+    '["k",1,[],0,0,0,0]',
+    '["k",null,[1],0,0,0,0]',
+    '["k",null,[],"0",0,0,0]',
+    '["k",null,[],0,0,0]',
+  ])('is a miss with the header %s', (header) => {
+    expect(decodeEntry(forged(header, Buffer.from('\x02true')))).toBeUndefined();
+  });
 
   it('is a miss with a header that is said to reach beyond the end', () => {
     const tooLong = forged('["k",null,[],0,0,0,0]', Buffer.from('\x02true'));
@@ -192,7 +222,10 @@ describe('decodeEntry', () => {
       }),
     );
 
-    fc.assert(fc.property(anything, (input) => expect(() => [decodeEntry(input), decodeValue(input)]).not.toThrow()), { numRuns: 5000 });
+    fc.assert(
+      fc.property(anything, (input) => expect(() => [decodeEntry(input), decodeValue(input)]).not.toThrow()),
+      { numRuns: 5000 },
+    );
   });
 
   it('gives a value of its own for every reading', () => {
@@ -258,13 +291,20 @@ describe('the header', () => {
   });
 
   it('is not read from fewer bytes', () => {
-    for (let length = 0; length < headerEnd(bytes); length++) expect(readEntryHeader(bytes.subarray(0, length))).toBeUndefined();
+    for (let length = 0; length < headerEnd(bytes); length++)
+      expect(readEntryHeader(bytes.subarray(0, length))).toBeUndefined();
   });
 
   it('is none in anything else', () => {
     expect(headerEnd(Buffer.alloc(0))).toBe(0);
     expect(headerEnd(bytes.subarray(0, 7))).toBe(0);
-    for (const [index, byte] of [[0, 0], [1, 0], [2, 2], [3, 4]] as const) expect(headerEnd(changed(bytes, index, byte))).toBe(0);
+    for (const [index, byte] of [
+      [0, 0],
+      [1, 0],
+      [2, 2],
+      [3, 4],
+    ] as const)
+      expect(headerEnd(changed(bytes, index, byte))).toBe(0);
     fc.assert(fc.property(fc.uint8Array(), (noise) => expect(() => readEntryHeader(Buffer.from(noise))).not.toThrow()));
   });
 });

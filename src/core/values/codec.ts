@@ -8,7 +8,15 @@
  * Only the value is compressed, and then encrypted: whoever operates the store can see what is in it, and when it goes.
  */
 import { crc32 } from 'node:zlib';
-import { beginEntry, FLAG, formatHeader, headerEnd, parseHeader, type EntryHeader, type EnvelopeId } from './codec-header.js';
+import {
+  beginEntry,
+  FLAG,
+  formatHeader,
+  headerEnd,
+  parseHeader,
+  type EntryHeader,
+  type EnvelopeId,
+} from './codec-header.js';
 import { prepareValue, readValue, toBytes, writeValue, type EncodedValue } from './codec-value.js';
 import type { Awaitable } from '../ports/cache-adapter.port.js';
 import { compress, decompress, type ResolvedCompression } from './sealing/sealing-compression.js';
@@ -67,12 +75,15 @@ export function createEntryCodec({
     encode(entry) {
       const value = prepareValue(entry.value, types);
       const header = formatHeader(entry);
-      if (value.byteLength > thresholdBytes && compression !== undefined) return encodeCompressed(header, toBytes(value), { compression, sealer });
+      if (value.byteLength > thresholdBytes && compression !== undefined)
+        return encodeCompressed(header, toBytes(value), { compression, sealer });
       return sealer === undefined ? writePlain(header, value) : writeWhole(header, 0, { body: toBytes(value), sealer });
     },
     open(bytes, id, header) {
       const flags = bytes[3] as number;
-      return flags === 0 && sealer === undefined ? openPlain(bytes, types, id, header) : openSealed(bytes, { sealer, types }, id, header);
+      return flags === 0 && sealer === undefined
+        ? openPlain(bytes, types, id, header)
+        : openSealed(bytes, { sealer, types }, id, header);
     },
   };
 }
@@ -92,7 +103,12 @@ export function decodeEntry(bytes: Buffer, id?: EnvelopeId, types: ValueTypes = 
   return entry && { ...entry.header, value: entry.value() };
 }
 
-function openPlain(bytes: Buffer, types: ValueTypes, id: EnvelopeId | undefined, known?: EntryHeader): OpenEnvelope | undefined {
+function openPlain(
+  bytes: Buffer,
+  types: ValueTypes,
+  id: EnvelopeId | undefined,
+  known?: EntryHeader,
+): OpenEnvelope | undefined {
   const start = valueStart(bytes);
   const header = start > 0 ? (known ?? matchingHeader(bytes, start, id)) : undefined;
   return header && opened(header, types, bytes, start, bytes.length - CHECKSUM_BYTES);
@@ -103,7 +119,12 @@ interface Opening {
   readonly types: ValueTypes;
 }
 
-function openSealed(bytes: Buffer, { sealer, types }: Opening, id: EnvelopeId | undefined, known: EntryHeader | undefined): Awaitable<OpenEnvelope | undefined> {
+function openSealed(
+  bytes: Buffer,
+  { sealer, types }: Opening,
+  id: EnvelopeId | undefined,
+  known: EntryHeader | undefined,
+): Awaitable<OpenEnvelope | undefined> {
   const start = valueStart(bytes);
   const flags = bytes[3] as number;
   const isEncrypted = (flags & FLAG.encrypted) !== 0;
@@ -115,7 +136,9 @@ function openSealed(bytes: Buffer, { sealer, types }: Opening, id: EnvelopeId | 
   const value = sealer === undefined ? bytes.subarray(start, end) : sealer.unseal(bytes, start, end);
   if (value === undefined || (flags & FLAG.compressed) === 0) return openedWhole(header, types, value);
   const unpacked = decompress(value);
-  return unpacked instanceof Promise ? unpacked.then((whole) => openedWhole(header, types, whole)) : openedWhole(header, types, unpacked);
+  return unpacked instanceof Promise
+    ? unpacked.then((whole) => openedWhole(header, types, whole))
+    : openedWhole(header, types, unpacked);
 }
 
 /** Where the value begins, once everything that can be told without parsing is known to be right; 0 where it is not. */
@@ -135,7 +158,13 @@ function openedWhole(header: EntryHeader, types: ValueTypes, value: Buffer | und
 }
 
 /** Decodes at once, so that what cannot be decoded is a miss. */
-function opened(header: EntryHeader, types: ValueTypes, bytes: Buffer, start: number, end: number): OpenEnvelope | undefined {
+function opened(
+  header: EntryHeader,
+  types: ValueTypes,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): OpenEnvelope | undefined {
   const decode = (): unknown => readValue(bytes, start, end, types);
   try {
     return new Opened(header, decode(), decode);
@@ -175,7 +204,9 @@ interface Sealing {
 /** Compresses where that makes it smaller. */
 function encodeCompressed(header: string, value: Buffer, { compression, sealer }: Sealing): Awaitable<Buffer> {
   const finish = (packed: Buffer | undefined): Buffer =>
-    packed === undefined ? writeWhole(header, 0, { body: value, sealer }) : writeWhole(header, FLAG.compressed, { body: packed, sealer });
+    packed === undefined
+      ? writeWhole(header, 0, { body: value, sealer })
+      : writeWhole(header, FLAG.compressed, { body: packed, sealer });
   const packed = compress(value, compression);
   return packed instanceof Promise ? packed.then(finish) : finish(packed);
 }
@@ -186,7 +217,11 @@ function writePlain(header: string, value: EncodedValue): Buffer {
   return checked(bytes);
 }
 
-function writeWhole(header: string, flags: number, { body, sealer }: { body: Buffer; sealer: Sealer | undefined }): Buffer {
+function writeWhole(
+  header: string,
+  flags: number,
+  { body, sealer }: { body: Buffer; sealer: Sealer | undefined },
+): Buffer {
   const isPlain = sealer === undefined;
   const bodyBytes = body.length + (isPlain ? 0 : sealer.overheadBytes);
   const bytes = beginEntry(header, isPlain ? flags : flags | FLAG.encrypted, bodyBytes + CHECKSUM_BYTES);

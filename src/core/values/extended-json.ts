@@ -80,7 +80,8 @@ class Writer {
     if (number !== undefined) return escaped('ref', number);
     this.#numbers?.set(value, this.#numbers.size);
     const kind = kindOf(value);
-    if (kind === 'object') return Object.hasOwn(value, '$') ? escaped('object', this.#properties(value)) : this.#properties(value);
+    if (kind === 'object')
+      return Object.hasOwn(value, '$') ? escaped('object', this.#properties(value)) : this.#properties(value);
     if (kind === 'array') return this.#array(value as unknown[]);
     return { $: kind === undefined ? this.#instance(value) : this.#builtin(kind, value) };
   }
@@ -88,7 +89,12 @@ class Writer {
   #instance(value: object): Escape {
     const converted = this.#converted.get(value);
     // A copy of the fields, because JSON.stringify would call a `toJSON` of the class.
-    if (converted === undefined) return ['instance', (this.#types.of(value) as ListedType).name, this.#properties(withFields(Object.prototype, value))];
+    if (converted === undefined)
+      return [
+        'instance',
+        (this.#types.of(value) as ListedType).name,
+        this.#properties(withFields(Object.prototype, value)),
+      ];
     const outer = this.#numbers;
     if (outer !== undefined) this.#numbers = new Map();
     const stored = this.write(converted.stored);
@@ -143,7 +149,9 @@ class Writer {
   }
 
   #binary(kind: ValueKind, value: NodeJS.ArrayBufferView | ArrayBuffer): Escape {
-    const blob = ArrayBuffer.isView(value) ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength) : new Uint8Array(value);
+    const blob = ArrayBuffer.isView(value)
+      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+      : new Uint8Array(value);
     const place = [this.#blobBytes, blob.length];
     this.blobs.push(blob);
     this.#blobBytes += blob.length;
@@ -255,7 +263,8 @@ class Reader {
 
   #error(className: string, properties: [string, boolean, unknown][]): Error {
     const error = this.#numbered(makeError(className));
-    for (const [name, enumerable, content] of properties) defineErrorProperty(error, { name, enumerable, value: this.read(content) });
+    for (const [name, enumerable, content] of properties)
+      defineErrorProperty(error, { name, enumerable, value: this.read(content) });
     return error;
   }
 
@@ -267,7 +276,8 @@ class Reader {
 
   #bare(name: string, fields: unknown): object {
     const type = this.#types.named(name);
-    if (type === undefined || type.conversion !== undefined || !isObject(fields)) throw new TypeError('There is no such type.');
+    if (type === undefined || type.conversion !== undefined || !isObject(fields))
+      throw new TypeError('There is no such type.');
     return this.#properties(this.#numbered(withFields(type.prototype, fields)));
   }
 

@@ -45,11 +45,18 @@ function hiddenField(value: object): string | undefined {
 }
 
 function readHidden(prototype: object): string | undefined {
-  for (let link: object | null = prototype; link !== null && !isRoot(link); link = Object.getPrototypeOf(link) as object | null) {
+  for (
+    let link: object | null = prototype;
+    link !== null && !isRoot(link);
+    link = Object.getPrototypeOf(link) as object | null
+  ) {
     const made = Object.getOwnPropertyDescriptor(link, 'constructor')?.value as unknown;
     if (typeof made !== 'function' || made.prototype !== link) return 'no class of its own';
     const hidden = HIDES.exec(Function.prototype.toString.call(made));
-    if (hidden !== null) return hidden[0].startsWith('[') ? `a part that is a builtin (${made.name})` : `private state (\`${hidden[0]}\` in the source of ${made.name})`;
+    if (hidden !== null)
+      return hidden[0].startsWith('[')
+        ? `a part that is a builtin (${made.name})`
+        : `private state (\`${hidden[0]}\` in the source of ${made.name})`;
   }
   return undefined;
 }
@@ -63,4 +70,5 @@ function isRoot(prototype: object): boolean {
  * Source that no class of a program's own has, or one with private fields, also as compilers write them for old targets.
  * A `#` behind a quote or a word begins a colour or a part of an address, unless the word is one that may stand there.
  */
-const HIDES = /\[native code\]|(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;
+const HIDES =
+  /\[native code\]|(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;

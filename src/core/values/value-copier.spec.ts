@@ -46,15 +46,24 @@ describe.each(VALUE_KINDS)('%s', (_name, make) => {
 
 describe('snapshot', () => {
   it('copies anything that can be stored', () => {
-    fc.assert(fc.property(storable, (value) => expect(fingerprint(readOf(snapshot(value, 'clone')))).toBe(fingerprint(value))), { numRuns: 500 });
+    fc.assert(
+      fc.property(storable, (value) => expect(fingerprint(readOf(snapshot(value, 'clone')))).toBe(fingerprint(value))),
+      { numRuns: 500 },
+    );
   });
 
   it('keeps shared and circular references, whatever they run through', () => {
-    fc.assert(fc.property(graphs, (value) => expect(fingerprint(readOf(snapshot(value, 'clone')))).toBe(fingerprint(value))), { numRuns: 500 });
+    fc.assert(
+      fc.property(graphs, (value) => expect(fingerprint(readOf(snapshot(value, 'clone')))).toBe(fingerprint(value))),
+      { numRuns: 500 },
+    );
   });
 
   it('shares no object with its reader, whatever the graph', () => {
-    fc.assert(fc.property(graphs, (value) => expect(sharedObjects(value, copyValue(value))).toEqual([])), { numRuns: 300 });
+    fc.assert(
+      fc.property(graphs, (value) => expect(sharedObjects(value, copyValue(value))).toEqual([])),
+      { numRuns: 300 },
+    );
   });
 
   it('hands out one frozen value where freezing makes it immutable', () => {
@@ -101,12 +110,22 @@ describe('snapshot', () => {
 
     calls = 100;
 
-    expect(Object.getOwnPropertyDescriptor(readOf(stored), 'answer')).toEqual({ value: 42, writable: true, enumerable: true, configurable: true });
+    expect(Object.getOwnPropertyDescriptor(readOf(stored), 'answer')).toEqual({
+      value: 42,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   });
 
   it('leaves out what a library added to Object.prototype', () => {
     const stored = snapshot({ a: { b: 1 } }, 'clone');
-    Object.defineProperty(Object.prototype, 'extra', { value: {}, enumerable: true, configurable: true, writable: true });
+    Object.defineProperty(Object.prototype, 'extra', {
+      value: {},
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
 
     const read = readOf(stored) as object;
     Reflect.deleteProperty(Object.prototype, 'extra');
@@ -115,7 +134,9 @@ describe('snapshot', () => {
   });
 
   it('takes kinds of another realm as its own', () => {
-    const value = runInNewContext('({ at: new Date(7), list: [new Map([[1, new TypeError("x")]])], bytes: new Float32Array([1]) })') as { at: Date };
+    const value = runInNewContext(
+      '({ at: new Date(7), list: [new Map([[1, new TypeError("x")]])], bytes: new Float32Array([1]) })',
+    ) as { at: Date };
 
     const read = copyValue(value) as typeof value;
 
@@ -131,7 +152,11 @@ describe('an object that a parser made', () => {
     ['frozen', (value) => readOf(snapshot(value, 'freeze'))],
     ['as bytes', (value) => decodeValue(encodeValue(value))?.value],
   ])('is stored as one without a prototype, %s', (_name, way) => {
-    const parsed = Object.assign(Object.create(Object.create(null) as object) as object, { a: '1', b: ['2'], at: new Date(1) });
+    const parsed = Object.assign(Object.create(Object.create(null) as object) as object, {
+      a: '1',
+      b: ['2'],
+      at: new Date(1),
+    });
 
     const { query } = way({ query: parsed }) as { query: Record<string, unknown> };
 
@@ -151,7 +176,11 @@ describe('what cannot be stored', () => {
     ['$', /is a function/, () => 1],
     ['$', /is a symbol/, Symbol('a')],
     ['$.user.tags[3].onClick', /is a function; leave it out/, { user: { tags: [1, 2, 3, { onClick: () => 1 }] } }],
-    ['$.owner', /is an instance of User\. To cache it as one, list the class: CacheKitModule\.forRoot\(\{ types: \[User\] \}\)\.$/, { id: 1, owner: new User('Ann') }],
+    [
+      '$.owner',
+      /is an instance of User\. To cache it as one, list the class: CacheKitModule\.forRoot\(\{ types: \[User\] \}\)\.$/,
+      { id: 1, owner: new User('Ann') },
+    ],
     ['$["content type"][0]', /is a symbol/, { 'content type': [Symbol('a')] }],
     ['$.ä["1"].$x_1', /is a function/, { ä: { 1: { $x_1: () => 1 } } }],
     ['$.get("a\\"b")', /is a function/, new Map([['a"b', () => 1]])],
@@ -168,7 +197,11 @@ describe('what cannot be stored', () => {
     ['$[0].extra', /is a named property/, [Object.assign(new Date(), { extra: 1 })]],
     ['$.extra', /is a named property/, Object.assign(new Array(3), { extra: 1 })],
     ['$.a', /is a Promise; await it/, { a: Promise.resolve(1) }],
-    ['$.a', /is a Response of fetch; store what it holds, such as `await response\.json\(\)`/, { a: new Response('{}') }],
+    [
+      '$.a',
+      /is a Response of fetch; store what it holds, such as `await response\.json\(\)`/,
+      { a: new Response('{}') },
+    ],
     ['$.a', /holds its content weakly/, { a: new WeakMap() }],
     ['$.a', /holds its content weakly/, { a: new WeakSet() }],
     ['$.a', /is an instance of WeakRef/, { a: new WeakRef({}) }],
@@ -218,8 +251,16 @@ describe('sizeBytes', () => {
     ['two bytes for any other', 2000, '日'.repeat(1000)],
     ['the bytes of a buffer, not of its slab', 5000, Buffer.alloc(50_000).subarray(0, 5000)],
     ['a number with its slot', 16_000, Array.from({ length: 1000 }, (_, index) => index)],
-    ['the keys of an object that is used as a map', 158_000, Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`id-${index}`, index]))],
-    ['the entries of a map', 71_000, new Map(Array.from({ length: 1000 }, (_, index) => [String(index).padStart(7), index]))],
+    [
+      'the keys of an object that is used as a map',
+      158_000,
+      Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`id-${index}`, index])),
+    ],
+    [
+      'the entries of a map',
+      71_000,
+      new Map(Array.from({ length: 1000 }, (_, index) => [String(index).padStart(7), index])),
+    ],
   ])('counts %s', (_name, expected, value) => {
     const { sizeBytes } = snapshot(value, 'none');
 
@@ -265,9 +306,11 @@ function vandalise(object: object): void {
   if (object instanceof URL) object.pathname = '/changed';
   if (object instanceof URLSearchParams) object.append('changed', '1');
   if (ArrayBuffer.isView(object)) new Uint8Array(object.buffer, object.byteOffset, object.byteLength).fill(0xee);
-  else if (Object.prototype.toString.call(object) === '[object ArrayBuffer]') new Uint8Array(object as ArrayBuffer).fill(0xee);
+  else if (Object.prototype.toString.call(object) === '[object ArrayBuffer]')
+    new Uint8Array(object as ArrayBuffer).fill(0xee);
   else {
-    for (const name of [...Object.getOwnPropertyNames(object), 'added']) Reflect.set(object, name, name === 'length' ? 0 : 'changed');
+    for (const name of [...Object.getOwnPropertyNames(object), 'added'])
+      Reflect.set(object, name, name === 'length' ? 0 : 'changed');
   }
 }
 

@@ -40,11 +40,19 @@ export interface ValueSnapshot {
  */
 export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes = NO_TYPES): ValueSnapshot {
   const found = scan(value, types);
-  if (isolation === 'none' || !isObject(value)) return { value, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
-  if (found.converted.size > 0) return { value: copyWith(value, packer(found.converted)), sizeBytes: found.sizeBytes, copy: unpack, isPacked: true };
+  if (isolation === 'none' || !isObject(value))
+    return { value, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
+  if (found.converted.size > 0)
+    return {
+      value: copyWith(value, packer(found.converted)),
+      sizeBytes: found.sizeBytes,
+      copy: unpack,
+      isPacked: true,
+    };
   const copy = copierFor(found);
   const own = copy(value);
-  if (isolation === 'clone' || !found.isFreezable) return { value: own, sizeBytes: found.sizeBytes, copy, isPacked: false };
+  if (isolation === 'clone' || !found.isFreezable)
+    return { value: own, sizeBytes: found.sizeBytes, copy, isPacked: false };
   deepFreeze(own as object);
   return { value: own, sizeBytes: found.sizeBytes, copy: undefined, isPacked: false };
 }
@@ -54,7 +62,8 @@ export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes
  * @throws CacheSerializationError naming the path inside the value, or where a `from` fails
  */
 export function copyValue(value: unknown, isolation: Isolation = 'clone', types: ValueTypes = NO_TYPES): unknown {
-  if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol')) return value;
+  if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol'))
+    return value;
   const { value: own, isPacked } = snapshot(value, isolation, types);
   return isPacked ? unpack(own) : own;
 }
@@ -89,7 +98,8 @@ function unpackInstance(value: object): object | undefined {
 function copyWith(root: unknown, substituteFor: Substitute): unknown {
   const copies = new Map<object, object>();
   const remember: Remember = (value, copy) => void copies.set(value, copy);
-  const copy: Copy = (value) => (isObject(value) ? (copies.get(value) ?? substituted(value) ?? copyObject(value, copy, remember)) : value);
+  const copy: Copy = (value) =>
+    isObject(value) ? (copies.get(value) ?? substituted(value) ?? copyObject(value, copy, remember)) : value;
   const substituted: Substitute = (value) => {
     const substitute = substituteFor(value);
     if (substitute !== undefined) copies.set(value, substitute);
@@ -213,7 +223,8 @@ function copySet(value: Set<unknown>, child: Copy, remember: Remember): Set<unkn
 function copyError(value: Error, child: Copy, remember: Remember): Error {
   const copy = makeError(errorClassName(value));
   remember(value, copy);
-  for (const property of errorProperties(value)) defineErrorProperty(copy, { ...property, value: child(property.value) });
+  for (const property of errorProperties(value))
+    defineErrorProperty(copy, { ...property, value: child(property.value) });
   return copy;
 }
 

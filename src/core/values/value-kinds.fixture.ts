@@ -20,14 +20,47 @@ export const VALUE_KINDS: readonly (readonly [name: string, make: () => unknown]
   ['empty containers', () => [{}, [], new Map(), new Set(), Buffer.alloc(0), new ArrayBuffer(0)]],
   ['dates', () => [new Date(0), new Date(1e12 + 0.5), new Date(NaN)]],
   ['a regular expression', () => Object.assign(/a\/(?<b>c)/giu, { lastIndex: 7 })],
-  ['a map', () => new Map<unknown, unknown>([['a', 1], [{ key: 'object' }, new Map([[new Date(1), new Set([1])]])], [NaN, undefined]])],
+  [
+    'a map',
+    () =>
+      new Map<unknown, unknown>([
+        ['a', 1],
+        [{ key: 'object' }, new Map([[new Date(1), new Set([1])]])],
+        [NaN, undefined],
+      ]),
+  ],
   ['a set', () => new Set<unknown>([1, '1', { a: 1 }, new Set([[]]), null])],
   ['a URL', () => new URL('https://user:pw@example.com:8080/a%20b?q=1&q=2#h')],
   ['search parameters', () => new URLSearchParams('a=1&b=%20x&a=2')],
   ['a buffer', () => Buffer.from([0, 1, 127, 128, 255])],
-  ['buffers inside', () => ({ status: 200, headers: { etag: '"x"' }, body: Buffer.from('hello'), more: [Buffer.from('and'), Buffer.alloc(0)] })],
-  ['integer arrays', () => [new Int8Array([-1]), new Uint8Array([255]), new Uint8ClampedArray([300]), new Int16Array([-2]), new Uint16Array([2])]],
-  ['wider arrays', () => [new Int32Array([-3]), new Uint32Array([3]), new BigInt64Array([-(2n ** 63n)]), new BigUint64Array([2n ** 64n - 1n])]],
+  [
+    'buffers inside',
+    () => ({
+      status: 200,
+      headers: { etag: '"x"' },
+      body: Buffer.from('hello'),
+      more: [Buffer.from('and'), Buffer.alloc(0)],
+    }),
+  ],
+  [
+    'integer arrays',
+    () => [
+      new Int8Array([-1]),
+      new Uint8Array([255]),
+      new Uint8ClampedArray([300]),
+      new Int16Array([-2]),
+      new Uint16Array([2]),
+    ],
+  ],
+  [
+    'wider arrays',
+    () => [
+      new Int32Array([-3]),
+      new Uint32Array([3]),
+      new BigInt64Array([-(2n ** 63n)]),
+      new BigUint64Array([2n ** 64n - 1n]),
+    ],
+  ],
   ['float arrays', () => [new Float32Array([0.5, NaN]), new Float64Array([-0, Infinity, 1e-300])]],
   ['a data view', () => new DataView(Uint8Array.of(9, 8, 7, 6).buffer, 1, 2)],
   ['an array buffer', () => Uint8Array.of(1, 2, 3).buffer],
@@ -35,16 +68,32 @@ export const VALUE_KINDS: readonly (readonly [name: string, make: () => unknown]
   ['an error', () => Object.assign(new Error('no'), { code: 'ENOENT', errno: -2, details: { at: new Date(3) } })],
   ['an error with a cause', () => new TypeError('outer', { cause: new RangeError('inner', { cause: 'text' }) })],
   ['an error with a name of its own', () => Object.assign(new SyntaxError(''), { name: 'ParseError' })],
-  ['errors of every class', () => [new EvalError('a'), new RangeError('b'), new ReferenceError('c'), new SyntaxError('d'), new URIError('e')]],
+  [
+    'errors of every class',
+    () => [new EvalError('a'), new RangeError('b'), new ReferenceError('c'), new SyntaxError('d'), new URIError('e')],
+  ],
   ['an aggregate error', () => new AggregateError([new Error('a'), 'b'], 'both')],
   ['an error without a stack', errorWithoutStack],
   ['sparse arrays', () => [[, 1, , undefined], new Array(3), Object.assign([], { 4_000_000_000: { far: true } })]], // eslint-disable-line no-sparse-arrays
-  ['a null-prototype object', () => Object.assign(Object.create(null) as object, { a: 1, b: { c: [2n] }, __proto__x: 1 })],
+  [
+    'a null-prototype object',
+    () => Object.assign(Object.create(null) as object, { a: 1, b: { c: [2n] }, __proto__x: 1 }),
+  ],
   ['a key called __proto__', () => JSON.parse('{"__proto__":{"polluted":true},"a":{"__proto__":1}}') as unknown],
-  ['a key called __proto__ beside a date', () => Object.assign(JSON.parse('{"__proto__":{"polluted":true}}') as object, { at: new Date(4) })],
-  ['a key called __proto__ without a prototype', () => Object.defineProperty(Object.create(null) as object, '__proto__', hiddenNothing([1n]))],
+  [
+    'a key called __proto__ beside a date',
+    () => Object.assign(JSON.parse('{"__proto__":{"polluted":true}}') as object, { at: new Date(4) }),
+  ],
+  [
+    'a key called __proto__ without a prototype',
+    () => Object.defineProperty(Object.create(null) as object, '__proto__', hiddenNothing([1n])),
+  ],
   ['keys of the text format', () => ({ $: ['ref', 0], a: { $: 1n, b: { $: [] } }, $a: new Date(5) })],
-  ['other awkward keys', () => JSON.parse('{"constructor":{"prototype":{"polluted":true}},"toJSON":1,"hasOwnProperty":2,"then":3}') as unknown],
+  [
+    'other awkward keys',
+    () =>
+      JSON.parse('{"constructor":{"prototype":{"polluted":true}},"toJSON":1,"hasOwnProperty":2,"then":3}') as unknown,
+  ],
   ['a shared reference', sharedReference],
   ['a circular reference', circularReference],
   ['a circle through every container', circleThroughEverything],
@@ -54,7 +103,10 @@ export const VALUE_KINDS: readonly (readonly [name: string, make: () => unknown]
 
 /** Anything that can be stored, with keys that are known to hurt. */
 export const storable = fc.anything({
-  key: fc.oneof({ weight: 4, arbitrary: fc.string({ unit: 'binary' }) }, fc.constantFrom('$', '__proto__', 'constructor', 'toJSON', '0', '')),
+  key: fc.oneof(
+    { weight: 4, arbitrary: fc.string({ unit: 'binary' }) },
+    fc.constantFrom('$', '__proto__', 'constructor', 'toJSON', '0', ''),
+  ),
   withBigInt: true,
   withDate: true,
   withMap: true,
@@ -69,13 +121,21 @@ export const storable = fc.anything({
 
 /** Containers that hold one another in any way: trees, shared parts, circles. */
 export const graphs = fc
-  .array(fc.record({ kind: fc.constantFrom('object', 'null', 'array', 'map', 'key', 'set', 'error'), to: fc.array(fc.nat(), { maxLength: 4 }) }), {
-    minLength: 1,
-    maxLength: 12,
-  })
+  .array(
+    fc.record({
+      kind: fc.constantFrom('object', 'null', 'array', 'map', 'key', 'set', 'error'),
+      to: fc.array(fc.nat(), { maxLength: 4 }),
+    }),
+    {
+      minLength: 1,
+      maxLength: 12,
+    },
+  )
   .map((nodes) => {
     const made = nodes.map(({ kind }) => emptyContainer(kind));
-    nodes.forEach(({ kind, to }, from) => to.forEach((index, edge) => link(made[from], kind, String(edge), made[index % made.length])));
+    nodes.forEach(({ kind, to }, from) =>
+      to.forEach((index, edge) => link(made[from], kind, String(edge), made[index % made.length])),
+    );
     return made[0];
   });
 
@@ -138,7 +198,12 @@ function content(value: object, walk: (part: unknown) => string): string {
 
 function viewsOfOneArrayBuffer(): unknown {
   const { buffer } = Uint8Array.from({ length: 64 }, (_, index) => index);
-  return [new Float64Array(buffer, 8, 2), new Uint8Array(buffer, 3, 5), Buffer.from(buffer, 1, 4), new DataView(buffer, 62)];
+  return [
+    new Float64Array(buffer, 8, 2),
+    new Uint8Array(buffer, 3, 5),
+    Buffer.from(buffer, 1, 4),
+    new DataView(buffer, 62),
+  ];
 }
 
 function errorWithoutStack(): Error {

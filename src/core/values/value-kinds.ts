@@ -35,7 +35,16 @@ const TYPED_ARRAY_NAMES = [
   'BigInt64Array',
   'BigUint64Array',
 ];
-const ERROR_NAMES = ['Error', 'AggregateError', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'];
+const ERROR_NAMES = [
+  'Error',
+  'AggregateError',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+];
 
 const TYPED_ARRAYS = constructorsOf<TypedArrayConstructor>(TYPED_ARRAY_NAMES);
 const ERRORS = constructorsOf<ErrorConstructor>(ERROR_NAMES);
@@ -122,7 +131,9 @@ export function makeTypedArray(name: string, source: ArrayBuffer | TypedArray): 
 
 /** The bytes that a view shows, and no byte around them, in a buffer of their own. */
 export function copyBytes(view: NodeJS.ArrayBufferView | ArrayBuffer): ArrayBuffer {
-  const bytes = ArrayBuffer.isView(view) ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength) : new Uint8Array(view);
+  const bytes = ArrayBuffer.isView(view)
+    ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
+    : new Uint8Array(view);
   return new Uint8Array(bytes).buffer;
 }
 
@@ -150,7 +161,9 @@ export interface ErrorProperty {
 /** What an error keeps: its enumerable properties, and of the hidden ones those that errors are made of. */
 export function errorProperties(error: Error): ErrorProperty[] {
   const visible = Object.keys(error);
-  const hidden = ['name', 'message', 'stack', 'cause', 'errors'].filter((name) => Object.hasOwn(error, name) && !visible.includes(name));
+  const hidden = ['name', 'message', 'stack', 'cause', 'errors'].filter(
+    (name) => Object.hasOwn(error, name) && !visible.includes(name),
+  );
   const values = error as unknown as Record<string, unknown>;
   return [
     ...hidden.map((name) => ({ name, value: values[name], enumerable: false })),

@@ -125,7 +125,8 @@ class Scanner implements ValueScan {
   #properties(value: object): void {
     this.#noSymbols(value);
     const keys = Object.keys(value);
-    this.sizeBytes += OBJECT_BYTES + keys.length * (keys.length > WIDE_OBJECT_KEYS ? WIDE_OBJECT_KEY_BYTES : SLOT_BYTES);
+    this.sizeBytes +=
+      OBJECT_BYTES + keys.length * (keys.length > WIDE_OBJECT_KEYS ? WIDE_OBJECT_KEY_BYTES : SLOT_BYTES);
     for (const key of keys) {
       if (key === '__proto__') this.isPlain = false;
       this.#path[this.#depth++] = key;
@@ -210,7 +211,8 @@ class Scanner implements ValueScan {
     const symbols = Object.getOwnPropertySymbols(value);
     if (symbols.length === 0) return;
     const symbol = symbols.find((one) => Object.prototype.propertyIsEnumerable.call(value, one));
-    if (symbol !== undefined) this.#refuse(`has the symbol key ${String(symbol)}; use a string as the key, or leave it out`);
+    if (symbol !== undefined)
+      this.#refuse(`has the symbol key ${String(symbol)}; use a string as the key, or leave it out`);
   }
 
   /** Refuses an array or a builtin that carries properties besides its `expected` elements. */
@@ -225,7 +227,8 @@ class Scanner implements ValueScan {
     this.isPlain = this.isJson = false;
     const type = this.#types.of(value);
     if (type?.conversion !== undefined) return this.#conversion(value, type, type.conversion);
-    const isStorable = type === undefined ? this.#types.keepsOthers && hiddenPart(value) === undefined : hidesNothing(value);
+    const isStorable =
+      type === undefined ? this.#types.keepsOthers && hiddenPart(value) === undefined : hidesNothing(value);
     if (!isStorable) this.#refuse(refusalOf(value, this.#types));
     this.#properties(value);
   }
@@ -233,7 +236,10 @@ class Scanner implements ValueScan {
   /** Walks what `to` gives as a value of its own, in which what is met outside of it is met for the first time. */
   #conversion(value: object, type: ListedType, conversion: Conversion): void {
     const outer = { seen: this.#seen, converting: this.#converting };
-    if (outer.converting.includes(value)) this.#refuse(`is an instance of ${type.name} that its own \`to\` gives again; let \`to\` leave out what leads back to it`);
+    if (outer.converting.includes(value))
+      this.#refuse(
+        `is an instance of ${type.name} that its own \`to\` gives again; let \`to\` leave out what leads back to it`,
+      );
     this.isFreezable = false;
     this.sizeBytes += OBJECT_BYTES;
     this.#seen = new Set();
@@ -274,7 +280,9 @@ function hidesNothing(value: object): boolean {
   const keys = Object.keys(value);
   if (keys.some((key) => typeof (value as Record<string, unknown>)[key] === 'function')) return false;
   const names = Object.getOwnPropertyNames(value);
-  return names.length === keys.length || !names.some((name) => isHiddenGetter(Object.getOwnPropertyDescriptor(value, name)));
+  return (
+    names.length === keys.length || !names.some((name) => isHiddenGetter(Object.getOwnPropertyDescriptor(value, name)))
+  );
 }
 
 function isHiddenGetter(field: PropertyDescriptor | undefined): boolean {

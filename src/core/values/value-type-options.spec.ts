@@ -23,10 +23,20 @@ const from = (): User => new User();
 
 describe('types', () => {
   it('are classes by their name, and those with a name of their own', () => {
-    const { listed } = readTypes([User, { name: 'twin', class: Twin, to, from }, { name: 'secret', class: Secret, to, from }, { name: 'index', class: Index, to, from }], false);
+    const { listed } = readTypes(
+      [
+        User,
+        { name: 'twin', class: Twin, to, from },
+        { name: 'secret', class: Secret, to, from },
+        { name: 'index', class: Index, to, from },
+      ],
+      false,
+    );
 
     expect(listed.map(({ name }) => name)).toEqual(['User', 'twin', 'secret', 'index']);
-    expect(listed.map(({ prototype }) => [User, Twin, Secret, Index].findIndex((one) => one.prototype === prototype))).toEqual([0, 1, 2, 3]);
+    expect(
+      listed.map(({ prototype }) => [User, Twin, Secret, Index].findIndex((one) => one.prototype === prototype)),
+    ).toEqual([0, 1, 2, 3]);
     expect(listed.map(({ conversion }) => conversion !== undefined)).toEqual([false, true, true, true]);
   });
 
@@ -51,18 +61,42 @@ describe('types', () => {
     [[Array], /the builtin Array/],
     [[Map], /the builtin Map/],
     [[Function], /^Expected `types\[0\]` to be a class, got `function Function`\.$/],
-    [[{ name: 'day', class: Date, to, from }], /^Expected `types\[0\]\.class` to be a class of your own, got the builtin Date/],
-    [[User, Twin], /^Expected every name in `types` to be another, got `User` at \[0\] and again at \[1\]\. Write one of them as \{ name, class, to, from \}, with a name of its own\.$/],
-    [[User, User], /^Expected every class of `types` once, got User at \[0\] and again at \[1\]\. Leave one of them out\.$/],
-    [[User, { name: 'user', class: User, to, from }], /^Expected every class of `types` once, got user at \[0\] and again at \[1\]/],
+    [
+      [{ name: 'day', class: Date, to, from }],
+      /^Expected `types\[0\]\.class` to be a class of your own, got the builtin Date/,
+    ],
+    [
+      [User, Twin],
+      /^Expected every name in `types` to be another, got `User` at \[0\] and again at \[1\]\. Write one of them as \{ name, class, to, from \}, with a name of its own\.$/,
+    ],
+    [
+      [User, User],
+      /^Expected every class of `types` once, got User at \[0\] and again at \[1\]\. Leave one of them out\.$/,
+    ],
+    [
+      [User, { name: 'user', class: User, to, from }],
+      /^Expected every class of `types` once, got user at \[0\] and again at \[1\]/,
+    ],
     [[Unnamed], /^Expected `types\[0\]` to be a class with a name/],
     [[{ class: User, to, from }], /^Expected `types\[0\]\.name` to be a non-empty string/],
     [[{ name: '', class: User, to, from }], /^Expected `types\[0\]\.name` to be a non-empty string/],
     [[{ name: 'User', to, from }], /^Expected `types\[0\]\.class` to be a class, got `undefined`\.$/],
-    [[{ name: 'User', class: User, from }], /^Expected `types\[0\]\.to` to be a function that makes something storable from an instance, got `undefined`\. To store the fields as they are, list the class alone\.$/],
-    [[{ name: 'User', class: User, to }], /^Expected `types\[0\]\.from` to be a function that makes the instance from what `to` gave, got `undefined`/],
-    [[{ name: 'User', class: User, to, from, form: 1 }], /^Unknown option `types\[0\]\.form`\. Known here: class, from, name, to\.$/],
-    [[Secret], /^Expected `types\[0\]` to be a class whose instances are no more than their fields, got Secret, which has private state \(`#a` in the source of Secret\)\. Say what is stored of it.*\{ name: 'Secret', class: Secret, to: /],
+    [
+      [{ name: 'User', class: User, from }],
+      /^Expected `types\[0\]\.to` to be a function that makes something storable from an instance, got `undefined`\. To store the fields as they are, list the class alone\.$/,
+    ],
+    [
+      [{ name: 'User', class: User, to }],
+      /^Expected `types\[0\]\.from` to be a function that makes the instance from what `to` gave, got `undefined`/,
+    ],
+    [
+      [{ name: 'User', class: User, to, from, form: 1 }],
+      /^Unknown option `types\[0\]\.form`\. Known here: class, from, name, to\.$/,
+    ],
+    [
+      [Secret],
+      /^Expected `types\[0\]` to be a class whose instances are no more than their fields, got Secret, which has private state \(`#a` in the source of Secret\)\. Say what is stored of it.*\{ name: 'Secret', class: Secret, to: /,
+    ],
     [[Known], /got Known, which has private state \(`#a` in the source of Secret\)/],
     [[Index], /got Index, which has a part that is a builtin \(Map\)/],
     [[Headers], /got Headers, which has private state|a part that is a builtin/],
@@ -76,7 +110,10 @@ describe('the option `types`', () => {
   it('keeps instances of other classes with the memory backend only', () => {
     const redis = { backend: 'redis', redis: { url: 'redis://localhost:6379' }, types: [User] } as const;
 
-    expect(resolveCacheOptions({ types: [User] }).types).toMatchObject({ keepsOthers: true, listed: [{ name: 'User' }] });
+    expect(resolveCacheOptions({ types: [User] }).types).toMatchObject({
+      keepsOthers: true,
+      listed: [{ name: 'User' }],
+    });
     expect(resolveCacheOptions(redis).types).toMatchObject({ keepsOthers: false, listed: [{ name: 'User' }] });
     expect(resolveCacheOptions({ adapter: () => undefined as never, types: [User] }).types.keepsOthers).toBe(false);
   });

@@ -12,7 +12,8 @@ import { type ListedType, type ValueClass, type ValueType, ValueTypes } from '..
  */
 export function readTypes(value: unknown, keepsOthers: boolean): ValueTypes {
   if (value === undefined) return new ValueTypes([], keepsOthers);
-  if (!Array.isArray(value)) throw new CacheConfigError(`Expected \`types\` to be an array of classes, such as [User], got \`${show(value)}\`.`);
+  if (!Array.isArray(value))
+    throw new CacheConfigError(`Expected \`types\` to be an array of classes, such as [User], got \`${show(value)}\`.`);
   const listed = Array.from(value as unknown[], readType);
   listed.forEach((type, index) => checkDistinct(type, index, listed));
   return new ValueTypes(Object.freeze(listed), keepsOthers);
@@ -21,15 +22,25 @@ export function readTypes(value: unknown, keepsOthers: boolean): ValueTypes {
 function readType(value: unknown, index: number): ListedType {
   const where = `types[${index}]`;
   if (typeof value === 'function') return bareType(value, where);
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || Object.getPrototypeOf(value) !== Object.prototype) {
-    throw new CacheConfigError(`Expected \`${where}\` to be a class, or { name, class, to, from }, got \`${show(value)}\`.`);
+  if (
+    typeof value !== 'object' ||
+    value === null ||
+    Array.isArray(value) ||
+    Object.getPrototypeOf(value) !== Object.prototype
+  ) {
+    throw new CacheConfigError(
+      `Expected \`${where}\` to be a class, or { name, class, to, from }, got \`${show(value)}\`.`,
+    );
   }
   return convertedType(value, where);
 }
 
 function bareType(value: object, where: string): ListedType {
   const { name, prototype } = checkClass(value, where);
-  if (name === '') throw new CacheConfigError(`Expected \`${where}\` to be a class with a name, because the name stands in stored entries, got one without. Name it, or write { name, class, to, from }.`);
+  if (name === '')
+    throw new CacheConfigError(
+      `Expected \`${where}\` to be a class with a name, because the name stands in stored entries, got one without. Name it, or write { name, class, to, from }.`,
+    );
   const hidden = hiddenInClass(prototype);
   if (hidden === undefined) return Object.freeze({ name, prototype, conversion: undefined });
   throw new CacheConfigError(
@@ -41,30 +52,46 @@ function convertedType(value: object, where: string): ListedType {
   checkNames(value, ['name', 'class', 'to', 'from'], `${where}.`);
   const { name, class: valueClass, to, from } = value as Partial<Record<keyof ValueType, unknown>>;
   if (typeof name !== 'string' || name === '' || !name.isWellFormed()) {
-    throw new CacheConfigError(`Expected \`${where}.name\` to be a non-empty string of well-formed Unicode, which stands in stored entries, got \`${show(name)}\`.`);
+    throw new CacheConfigError(
+      `Expected \`${where}.name\` to be a non-empty string of well-formed Unicode, which stands in stored entries, got \`${show(name)}\`.`,
+    );
   }
   const { prototype } = checkClass(valueClass, `${where}.class`);
-  const conversion = { to: checkConverter(to, `${where}.to`, 'makes something storable from an instance'), from: checkConverter(from, `${where}.from`, 'makes the instance from what `to` gave') };
+  const conversion = {
+    to: checkConverter(to, `${where}.to`, 'makes something storable from an instance'),
+    from: checkConverter(from, `${where}.from`, 'makes the instance from what `to` gave'),
+  };
   return Object.freeze({ name, prototype, conversion: Object.freeze(conversion) });
 }
 
 function checkClass(value: unknown, where: string): ValueClass & { readonly prototype: object } {
   const prototype = typeof value === 'function' ? (value.prototype as unknown) : undefined;
-  if (typeof prototype !== 'object' || prototype === null) throw new CacheConfigError(`Expected \`${where}\` to be a class, got \`${show(value)}\`.`);
-  if (kindOfPrototype(prototype) !== undefined) throw new CacheConfigError(`Expected \`${where}\` to be a class of your own, got the builtin ${(value as ValueClass).name}. Leave it out: docs/values.md says which builtins are stored as they are.`);
+  if (typeof prototype !== 'object' || prototype === null)
+    throw new CacheConfigError(`Expected \`${where}\` to be a class, got \`${show(value)}\`.`);
+  if (kindOfPrototype(prototype) !== undefined)
+    throw new CacheConfigError(
+      `Expected \`${where}\` to be a class of your own, got the builtin ${(value as ValueClass).name}. Leave it out: docs/values.md says which builtins are stored as they are.`,
+    );
   return value as ValueClass & { readonly prototype: object };
 }
 
 function checkConverter(value: unknown, where: string, does: string): (value: unknown) => unknown {
   if (typeof value === 'function') return value as (value: unknown) => unknown;
-  throw new CacheConfigError(`Expected \`${where}\` to be a function that ${does}, got \`${show(value)}\`. To store the fields as they are, list the class alone.`);
+  throw new CacheConfigError(
+    `Expected \`${where}\` to be a function that ${does}, got \`${show(value)}\`. To store the fields as they are, list the class alone.`,
+  );
 }
 
 function checkDistinct({ name, prototype }: ListedType, index: number, listed: readonly ListedType[]): void {
   const sameClass = listed.findIndex((other) => other.prototype === prototype);
-  if (sameClass < index) throw new CacheConfigError(`Expected every class of \`types\` once, got ${name} at [${sameClass}] and again at [${index}]. Leave one of them out.`);
+  if (sameClass < index)
+    throw new CacheConfigError(
+      `Expected every class of \`types\` once, got ${name} at [${sameClass}] and again at [${index}]. Leave one of them out.`,
+    );
   const sameName = listed.findIndex((other) => other.name === name);
   if (sameName < index) {
-    throw new CacheConfigError(`Expected every name in \`types\` to be another, got \`${name}\` at [${sameName}] and again at [${index}]. Write one of them as { name, class, to, from }, with a name of its own.`);
+    throw new CacheConfigError(
+      `Expected every name in \`types\` to be another, got \`${name}\` at [${sameName}] and again at [${index}]. Write one of them as { name, class, to, from }, with a name of its own.`,
+    );
   }
 }

@@ -3,9 +3,12 @@ import fc from 'fast-check';
 import { checkedTags, checkKey, MAX_KEY_BYTES, MAX_TAGS, storedKey } from './cache-key.js';
 
 describe('checkKey', () => {
-  it.each(['a', ' ', ':', '\n', '\0', '__proto__', '*', '𝒳', 'x'.repeat(MAX_KEY_BYTES), 'é'.repeat(MAX_KEY_BYTES / 2)])('accepts %j', (key) => {
-    expect(() => checkKey(key, 'key')).not.toThrow();
-  });
+  it.each(['a', ' ', ':', '\n', '\0', '__proto__', '*', '𝒳', 'x'.repeat(MAX_KEY_BYTES), 'é'.repeat(MAX_KEY_BYTES / 2)])(
+    'accepts %j',
+    (key) => {
+      expect(() => checkKey(key, 'key')).not.toThrow();
+    },
+  );
 
   it.each([
     ['', /non-empty/],
@@ -23,7 +26,9 @@ describe('checkKey', () => {
 
 describe('checkedTags', () => {
   it('says what to write for a tag alone', () => {
-    expect(() => checkedTags('products')).toThrow("Expected tags as an array of strings, got `products`. Write `['products']`.");
+    expect(() => checkedTags('products')).toThrow(
+      "Expected tags as an array of strings, got `products`. Write `['products']`.",
+    );
   });
 
   const tags = (count: number): string[] => Array.from({ length: count }, (_, i) => `t${i}`);
@@ -39,8 +44,18 @@ describe('checkedTags', () => {
 
 describe('storedKey', () => {
   it('is one string for one address and never the same for two', () => {
-    const part = fc.option(fc.oneof(fc.string({ unit: 'binary', minLength: 1 }), fc.constantFrom('-', ':', '1.a', '-:-', '1.a:-', 'a:b', '2.-:')), { nil: undefined });
-    const address = fc.tuple(part.map((key) => key ?? 'k'), part, part);
+    const part = fc.option(
+      fc.oneof(
+        fc.string({ unit: 'binary', minLength: 1 }),
+        fc.constantFrom('-', ':', '1.a', '-:-', '1.a:-', 'a:b', '2.-:'),
+      ),
+      { nil: undefined },
+    );
+    const address = fc.tuple(
+      part.map((key) => key ?? 'k'),
+      part,
+      part,
+    );
 
     fc.assert(
       fc.property(address, address, (a, b) => {

@@ -37,15 +37,23 @@ export function checkedMadeKey(made: unknown): string {
 const OBJECT_AS_TEXT = '[object Object]';
 
 export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
-  if (!Array.isArray(keys)) throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.${typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : ''}`);
+  if (!Array.isArray(keys))
+    throw new CacheKeyError(
+      `Expected ${what}s as an array of strings, got \`${show(keys)}\`.${typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : ''}`,
+    );
   for (const key of keys) checkKey(key, what);
 }
 
 function keyError(key: unknown, what: string): CacheKeyError {
-  if (typeof key !== 'string') return new CacheKeyError(`Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).${typeof key === 'number' || typeof key === 'bigint' ? ` Write \`String(...)\` around it, or a template such as \`user:${show(key)}\`.` : ''}`);
+  if (typeof key !== 'string')
+    return new CacheKeyError(
+      `Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).${typeof key === 'number' || typeof key === 'bigint' ? ` Write \`String(...)\` around it, or a template such as \`user:${show(key)}\`.` : ''}`,
+    );
   if (key.length === 0) return new CacheKeyError(`Expected the ${what} to be a non-empty string, got ''.`);
   if (!key.isWellFormed()) {
-    return new CacheKeyError(`Expected the ${what} to be well-formed Unicode, got a lone surrogate in \`${show(key.toWellFormed())}\`.`);
+    return new CacheKeyError(
+      `Expected the ${what} to be well-formed Unicode, got a lone surrogate in \`${show(key.toWellFormed())}\`.`,
+    );
   }
   return new CacheKeyError(
     `Expected the ${what} to be at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${Buffer.byteLength(key)}: \`${show(key)}\`. Hash the long part first.`,
@@ -61,7 +69,9 @@ export function checkedTags(tags: unknown): readonly string[] {
   if (tags.length <= MAX_TAGS) return tags;
   const count = new Set(tags).size;
   if (count <= MAX_TAGS) return tags;
-  throw new CacheKeyError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${count}. Give what belongs together one tag.`);
+  throw new CacheKeyError(
+    `Expected at most ${MAX_TAGS} different tags on one entry, got ${count}. Give what belongs together one tag.`,
+  );
 }
 
 /**

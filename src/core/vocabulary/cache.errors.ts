@@ -69,5 +69,7 @@ recognizeInAllCopies(CacheUnavailableError, 'CacheUnavailableError');
 
 /** Whether the call itself was wrong, rather than the backend. */
 export function isCallersFault(error: unknown): error is CacheSerializationError | CacheKeyError | CacheConfigError {
-  return error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError;
+  return (
+    error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError
+  );
 }

@@ -71,5 +71,8 @@ function placeOfThisFile(): string {
   const frame = String(new Error().stack).split('\n')[1] ?? '';
   const file = / \(?((?:[\w-]+:|\/).*):\d+:\d+\)?$/.exec(frame)?.[1];
   if (file === undefined) return 'an unknown place';
-  return (file.startsWith('file:') ? fileURLToPath(file) : file).replace(/[/\\]core[/\\]vocabulary[/\\]copies\.[jt]s$/, '');
+  return (file.startsWith('file:') ? fileURLToPath(file) : file).replace(
+    /[/\\]core[/\\]vocabulary[/\\]copies\.[jt]s$/,
+    '',
+  );
 }

@@ -23,13 +23,37 @@ describe('parseDuration', () => {
     expect(parseDuration(duration, 'x')).toBe(ms);
   });
 
-  it.each([-1, NaN, Infinity, 1.5, '0.5ms', '-5s', '5', '5 s', 's', '', 'soon', '5y', '1e3s', '30m1h', '1h1h', '1h 30m', '1h30', 'h', null, undefined, {}, [], 5n, true])(
-    'refuses %p, and names the option, what it expects and what came',
-    (duration) => {
-      expect(() => parseDuration(duration, 'memory.x')).toThrow(CacheConfigError);
-      expect(() => parseDuration(duration, 'memory.x')).toThrow(/Expected `memory\.x` to be a duration such as 5000 or '5s'.*, got `/);
-    },
-  );
+  it.each([
+    -1,
+    NaN,
+    Infinity,
+    1.5,
+    '0.5ms',
+    '-5s',
+    '5',
+    '5 s',
+    's',
+    '',
+    'soon',
+    '5y',
+    '1e3s',
+    '30m1h',
+    '1h1h',
+    '1h 30m',
+    '1h30',
+    'h',
+    null,
+    undefined,
+    {},
+    [],
+    5n,
+    true,
+  ])('refuses %p, and names the option, what it expects and what came', (duration) => {
+    expect(() => parseDuration(duration, 'memory.x')).toThrow(CacheConfigError);
+    expect(() => parseDuration(duration, 'memory.x')).toThrow(
+      /Expected `memory\.x` to be a duration such as 5000 or '5s'.*, got `/,
+    );
+  });
 
   it.each([
     ['5min', "Write `'5m'`."],
@@ -41,18 +65,26 @@ describe('parseDuration', () => {
     ['1week', "Write `'1w'`."],
     ['300', "Write `'300s'` for seconds, or `300` for milliseconds."],
   ])('says what to write instead of %j', (text, instead) => {
-    for (const parse of [parseDuration, parseTtl]) expect(() => parse(text, 'x')).toThrow(`got \`${text === '300' ? "'300'" : text}\`. ${instead}`);
+    for (const parse of [parseDuration, parseTtl])
+      expect(() => parse(text, 'x')).toThrow(`got \`${text === '300' ? "'300'" : text}\`. ${instead}`);
   });
 
-  it.each(['1month', 'never', '5 apples', '1h 30m', ''])('advises nothing where it cannot tell what %j means', (text) => {
-    expect(() => parseTtl(text, 'x')).toThrow(/`\.$/);
-  });
+  it.each(['1month', 'never', '5 apples', '1h 30m', ''])(
+    'advises nothing where it cannot tell what %j means',
+    (text) => {
+      expect(() => parseTtl(text, 'x')).toThrow(/`\.$/);
+    },
+  );
 
   it('reads every whole number of every unit', () => {
     fc.assert(
-      fc.property(fc.nat(1_000_000), fc.constantFrom(['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000]), (amount, [unit, ms]) => {
-        expect(parseDuration(`${amount}${unit}`, 'x')).toBe(amount * ms);
-      }),
+      fc.property(
+        fc.nat(1_000_000),
+        fc.constantFrom(['ms', 1], ['s', 1_000], ['m', 60_000], ['h', 3_600_000]),
+        (amount, [unit, ms]) => {
+          expect(parseDuration(`${amount}${unit}`, 'x')).toBe(amount * ms);
+        },
+      ),
     );
   });
 });

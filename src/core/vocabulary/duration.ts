@@ -5,7 +5,11 @@ type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w';
 type Part = `${number}${Unit}`;
 
 /** A bare number is milliseconds. Text is an amount with its unit, or several of these from the largest unit to the smallest, such as '1h30m'. */
-export type Duration = number | Part | `${number}${Exclude<Unit, 'ms'>}${Part}` | `${number}${Exclude<Unit, 'ms' | 's'>}${number}${Exclude<Unit, 'ms' | 'w'>}${Part}`;
+export type Duration =
+  | number
+  | Part
+  | `${number}${Exclude<Unit, 'ms'>}${Part}`
+  | `${number}${Exclude<Unit, 'ms' | 's'>}${number}${Exclude<Unit, 'ms' | 'w'>}${Part}`;
 
 /** How long an entry stays fresh; 0 means: do not store. */
 export type Ttl = Duration | 'forever';
@@ -45,14 +49,19 @@ export function isDuration(text: string): boolean {
 }
 
 /** Units as people write them elsewhere; a group for each of `UNITS`. */
-const WORDS = new RegExp(String.raw`^${AMOUNT}\s*(?:(w|weeks?)|(d|days?)|(h|hrs?|hours?)|(m|mins?|minutes?)|(s|secs?|seconds?)|(ms|msecs?|millis|milliseconds?))?$`, 'i');
+const WORDS = new RegExp(
+  String.raw`^${AMOUNT}\s*(?:(w|weeks?)|(d|days?)|(h|hrs?|hours?)|(m|mins?|minutes?)|(s|secs?|seconds?)|(ms|msecs?|millis|milliseconds?))?$`,
+  'i',
+);
 
 function instead(value: unknown): string {
   const words = typeof value === 'string' ? WORDS.exec(value.trim()) : null;
   if (words === null) return '';
   const [, amount, ...units] = words as (string | undefined)[];
   const unit = UNITS[units.findIndex((word) => word !== undefined)];
-  return unit === undefined ? ` Write \`'${amount}s'\` for seconds, or \`${amount}\` for milliseconds.` : ` Write \`'${amount}${unit}'\`.`;
+  return unit === undefined
+    ? ` Write \`'${amount}s'\` for seconds, or \`${amount}\` for milliseconds.`
+    : ` Write \`'${amount}${unit}'\`.`;
 }
 
 function readDuration(text: string): number | undefined {

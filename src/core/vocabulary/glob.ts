@@ -35,7 +35,10 @@ function tokenize(pattern: string): Token[] {
       i = end;
     } else {
       const literal = character === '\\' ? characters[++i] : character;
-      if (literal === undefined) throw new CacheKeyError(`Expected a character after the last \`\\\` of the pattern \`${pattern}\`; write \`\\\\\` for a backslash.`);
+      if (literal === undefined)
+        throw new CacheKeyError(
+          `Expected a character after the last \`\\\` of the pattern \`${pattern}\`; write \`\\\\\` for a backslash.`,
+        );
       tokens.push(codeOf(literal));
     }
   }

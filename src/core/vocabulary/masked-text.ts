@@ -9,12 +9,18 @@ export function withoutCredentials(text: string): string {
  * what can be none is left: the scheme, and names of hosts with their ports.
  */
 export function shapeOfUrl(text: string): string {
-  return text.split(/(?<=,)/).map(shapeOfOne).join('');
+  return text
+    .split(/(?<=,)/)
+    .map(shapeOfOne)
+    .join('');
 }
 
 function shapeOfOne(text: string): string {
   const [, space = '', scheme = '', rest = ''] = /^(\s*)([a-z][\w+.-]*:\/{0,2}(?=\D|$))?(.*)$/is.exec(text) ?? [];
   const at = rest.lastIndexOf('@');
-  const place = rest.slice(at + 1).replace(/[?#].*$/s, '').replace(/:(?!\d{1,5}(?=[/,]|$))[^:/,]+/g, ':***');
+  const place = rest
+    .slice(at + 1)
+    .replace(/[?#].*$/s, '')
+    .replace(/:(?!\d{1,5}(?=[/,]|$))[^:/,]+/g, ':***');
   return `${space}${scheme}${at < 0 ? '' : '***@'}${place}`;
 }

@@ -12,7 +12,9 @@ export type OtherNames = Readonly<Record<string, string>>;
  */
 export function checkNames(options: unknown, known: readonly string[], where = '', otherNames: OtherNames = {}): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new CacheConfigError(`Expected ${groupAt(where)} to be an object, got \`${show(options)}\`.${where.endsWith('.') ? '' : ttlInstead(options)}`);
+    throw new CacheConfigError(
+      `Expected ${groupAt(where)} to be an object, got \`${show(options)}\`.${where.endsWith('.') ? '' : ttlInstead(options)}`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
@@ -28,7 +30,8 @@ function groupAt(where: string): string {
 
 /** For a TTL that is given in the place of options. */
 function ttlInstead(options: unknown): string {
-  if (typeof options === 'number') return ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.`;
+  if (typeof options === 'number')
+    return ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.`;
   return typeof options === 'string' && isDuration(options) ? ` A TTL is written \`{ ttl: '${options}' }\`.` : '';
 }
 
@@ -38,7 +41,11 @@ function suggestion(name: string, known: readonly string[]): string {
   return near === undefined ? `Known here: ${[...new Set(known)].sort().join(', ')}.` : `Did you mean \`${near}\`?`;
 }
 
-export function readOneOf<T extends string | boolean>(value: unknown, allowed: readonly T[], option: string): T | undefined {
+export function readOneOf<T extends string | boolean>(
+  value: unknown,
+  allowed: readonly T[],
+  option: string,
+): T | undefined {
   if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
   const names = allowed.map((name) => (typeof name === 'string' ? `'${name}'` : String(name))).join(', ');
   throw new CacheConfigError(`Expected \`${option}\` to be one of ${names}, got \`${show(value)}\`.`);
@@ -64,7 +71,12 @@ export function readDuration(value: unknown, option: string, fallback: number): 
 }
 
 /** A number from `min` to `max`, both included. */
-export function readNumber(value: unknown, option: string, range: { min: number; max: number }, fallback: number): number {
+export function readNumber(
+  value: unknown,
+  option: string,
+  range: { min: number; max: number },
+  fallback: number,
+): number {
   if (value === undefined) return fallback;
   if (typeof value === 'number' && value >= range.min && value <= range.max) return value;
   const upTo = range.max === Infinity ? 'or more' : `to ${range.max}`;

@@ -12,7 +12,10 @@ export function answerOf<T>(option: string, subject: string, ask: () => unknown,
     return read(atOnce(ask()));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new CacheConfigError(`The function \`${option}\` gave nothing that can be used for \`${subject}\`, whose value is returned and not stored: ${reason}`, { cause: error });
+    throw new CacheConfigError(
+      `The function \`${option}\` gave nothing that can be used for \`${subject}\`, whose value is returned and not stored: ${reason}`,
+      { cause: error },
+    );
   }
 }
 

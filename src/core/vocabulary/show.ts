@@ -8,7 +8,8 @@ export function show(value: unknown): string {
   if (typeof value === 'string') return showText(value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'object' && value !== null) return `an object (${(value as { constructor?: { name?: string } }).constructor?.name ?? 'no prototype'})`;
+  if (typeof value === 'object' && value !== null)
+    return `an object (${(value as { constructor?: { name?: string } }).constructor?.name ?? 'no prototype'})`;
   return String(value);
 }
 

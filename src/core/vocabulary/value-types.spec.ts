@@ -63,8 +63,18 @@ class Basket {
   }
 }
 
-const MONEY = { name: 'Money', class: Money, to: (money: Money) => money.cents, from: (cents: number) => Money.of(cents) };
-const BASKET = { name: 'Basket', class: Basket, to: (basket: Basket) => basket.content, from: (content: unknown) => new Basket(content) };
+const MONEY = {
+  name: 'Money',
+  class: Money,
+  to: (money: Money) => money.cents,
+  from: (cents: number) => Money.of(cents),
+};
+const BASKET = {
+  name: 'Basket',
+  class: Basket,
+  to: (basket: Basket) => basket.content,
+  from: (content: unknown) => new Basket(content),
+};
 const TYPES = readTypes([User, Address, Admin, MONEY, BASKET], false);
 
 type Way = (value: unknown, types: ValueTypes) => unknown;
@@ -95,7 +105,11 @@ function aUser(name = 'Ann'): User {
 
 describe.each(WAYS)('an instance of a listed class, by %s', (_name, way) => {
   it('comes back as one, and all that it holds', () => {
-    const value = { user: aUser(), byId: new Map([[new Address('Rome', new Date(NaN)), new Set([aUser()])]]), error: new Error('x', { cause: aUser() }) };
+    const value = {
+      user: aUser(),
+      byId: new Map([[new Address('Rome', new Date(NaN)), new Set([aUser()])]]),
+      error: new Error('x', { cause: aUser() }),
+    };
 
     const read = way(value, TYPES) as typeof value;
 
@@ -132,14 +146,26 @@ describe.each(WAYS)('an instance of a listed class, by %s', (_name, way) => {
         throw new Error('was called');
       }
     }
-    const value = Object.defineProperty(new Named(), 'label', { value: 'own', enumerable: true, writable: true, configurable: true });
+    const value = Object.defineProperty(new Named(), 'label', {
+      value: 'own',
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
 
-    expect(Object.getOwnPropertyDescriptor(way(value, readTypes([Named], false)), 'label')).toMatchObject({ value: 'own' });
+    expect(Object.getOwnPropertyDescriptor(way(value, readTypes([Named], false)), 'label')).toMatchObject({
+      value: 'own',
+    });
   });
 
   it('keeps fields that are named like parts of the format or of objects', () => {
     const value = Object.assign(new User('Ann'), { $: ['ref', 0], constructor: 1, then: 2 });
-    Object.defineProperty(value, '__proto__', { value: { polluted: true, at: new Date(1) }, enumerable: true, writable: true, configurable: true });
+    Object.defineProperty(value, '__proto__', {
+      value: { polluted: true, at: new Date(1) },
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
 
     const read = way(value, TYPES) as typeof value & { polluted?: unknown };
 
@@ -176,7 +202,10 @@ describe.each(WAYS)('an instance of a listed class, by %s', (_name, way) => {
   });
 
   it('keeps any graph of instances', () => {
-    fc.assert(fc.property(instances, (value) => expect(fingerprint(way(value, TYPES))).toBe(fingerprint(value))), { numRuns: 300 });
+    fc.assert(
+      fc.property(instances, (value) => expect(fingerprint(way(value, TYPES))).toBe(fingerprint(value))),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -215,10 +244,18 @@ describe.each(WAYS.filter(([name]) => name !== 'none'))('what a reader gets of i
 
 /** Users, containers and baskets that hold one another in any way. */
 const instances = fc
-  .array(fc.record({ kind: fc.constantFrom('user', 'admin', 'object', 'array', 'map'), to: fc.array(fc.nat(), { maxLength: 3 }) }), { minLength: 1, maxLength: 10 })
+  .array(
+    fc.record({
+      kind: fc.constantFrom('user', 'admin', 'object', 'array', 'map'),
+      to: fc.array(fc.nat(), { maxLength: 3 }),
+    }),
+    { minLength: 1, maxLength: 10 },
+  )
   .map((nodes) => {
     const made = nodes.map(({ kind }) => emptyNode(kind));
-    nodes.forEach(({ to }, from) => to.forEach((index, edge) => linkNode(made[from] as object, `e${edge}`, made[index % made.length])));
+    nodes.forEach(({ to }, from) =>
+      to.forEach((index, edge) => linkNode(made[from] as object, `e${edge}`, made[index % made.length])),
+    );
     return { root: made[0], basket: new Basket({ at: [new Date(1), Money.of(2)] }) };
   });
 
@@ -250,32 +287,57 @@ describe('an instance whose class is not listed', () => {
 
   it.each(WAYS)('is refused elsewhere, by %s', (_name, way) => {
     expect(() => way({ owner: new Other(1) }, strict)).toThrow(
-      new CacheSerializationError('$.owner', '$.owner is an instance of Other. To cache it as one, list the class: CacheKitModule.forRoot({ types: [Other] }).'),
+      new CacheSerializationError(
+        '$.owner',
+        '$.owner is an instance of Other. To cache it as one, list the class: CacheKitModule.forRoot({ types: [Other] }).',
+      ),
     );
   });
 
   it('is refused as a subclass of a listed one', () => {
-    expect(() => encodeValue([new Admin('a')], strict)).toThrow(/^\$\[0\] is an instance of Admin\. To cache it as one, list the class/);
+    expect(() => encodeValue([new Admin('a')], strict)).toThrow(
+      /^\$\[0\] is an instance of Admin\. To cache it as one, list the class/,
+    );
   });
 
   it('is refused as one of the same name from elsewhere, in words that say so', () => {
     const Twin = { User: class User { a = 1; } }.User; // prettier-ignore
 
-    expect(() => encodeValue(new Twin(), strict)).toThrow(/^\$ is an instance of another class User than the one in `types`\. Import both from the same module/);
+    expect(() => encodeValue(new Twin(), strict)).toThrow(
+      /^\$ is an instance of another class User than the one in `types`\. Import both from the same module/,
+    );
   });
 
   it.each<[string, RegExp, object]>([
     ['a private field', /which has private state \(`#cents` in the source of Money\)/, Money.of(1)],
-    ['a field that is a function', /which has the function `save` as a field/, Object.assign(new Other(1), { save: () => 1 })],
-    ['a getter of its own', /which has `a`, which is hidden or computed/, Object.defineProperty(new Other(1), 'a', { get: () => 2, enumerable: true })],
-    ['a hidden field', /which has `b`, which is hidden or computed/, Object.defineProperty(new Other(1), 'b', { value: 2 })],
+    [
+      'a field that is a function',
+      /which has the function `save` as a field/,
+      Object.assign(new Other(1), { save: () => 1 }),
+    ],
+    [
+      'a getter of its own',
+      /which has `a`, which is hidden or computed/,
+      Object.defineProperty(new Other(1), 'a', { get: () => 2, enumerable: true }),
+    ],
+    [
+      'a hidden field',
+      /which has `b`, which is hidden or computed/,
+      Object.defineProperty(new Other(1), 'b', { value: 2 }),
+    ],
     ['a symbol', /which has the symbol key Symbol\(s\)/, Object.assign(new Other(1), { [Symbol('s')]: 1 })],
-    ['a builtin that it extends', /which has a part that is a builtin \(Map\)/, Object.assign(new (class Index extends Map {})(), { a: 1 })],
+    [
+      'a builtin that it extends',
+      /which has a part that is a builtin \(Map\)/,
+      Object.assign(new (class Index extends Map {})(), { a: 1 }),
+    ],
   ])('is refused in memory for %s, and the message says how to register it', (_name, reason, value) => {
     const name = value.constructor.name;
 
     expect(() => snapshot([value], 'clone', open)).toThrow(reason);
-    expect(() => snapshot([value], 'clone', open)).toThrow(`types: [{ name: '${name}', class: ${name}, to: (value) => ..., from: (stored) => ... }]`);
+    expect(() => snapshot([value], 'clone', open)).toThrow(
+      `types: [{ name: '${name}', class: ${name}, to: (value) => ..., from: (stored) => ... }]`,
+    );
     expect(() => snapshot([value], 'clone', open)).not.toThrow(/\.\.\.value|\.\.\. ?user/);
   });
 });
@@ -284,22 +346,40 @@ describe('an instance without a field', () => {
   class Nothing {}
 
   it('is refused in memory too, where it is not listed: its class may keep its value elsewhere', () => {
-    expect(() => snapshot(new Nothing(), 'clone', readTypes([], true))).toThrow(/is an instance of Nothing\. To cache it as one, list the class/);
+    expect(() => snapshot(new Nothing(), 'clone', readTypes([], true))).toThrow(
+      /is an instance of Nothing\. To cache it as one, list the class/,
+    );
     expect(copyValue(new Nothing(), 'clone', readTypes([Nothing], true))).toBeInstanceOf(Nothing);
   });
 });
 
 describe('what an instance of a listed class may hold', () => {
   it.each<[string, RegExp, object]>([
-    ['$.name$', /is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/, Object.assign(new User('a'), { name$: of('a') })],
+    [
+      '$.name$',
+      /is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/,
+      Object.assign(new User('a'), { name$: of('a') }),
+    ],
     ['$.friends', /is a Promise; await it first/, Object.assign(new User('a'), { friends: Promise.resolve([]) })],
-    ['$', /is an instance of User, which has the function `save` as a field/, Object.assign(new User('a'), { save: () => 1 })],
-    ['$', /is an instance of User, which has `posts`, which is hidden or computed/, Object.defineProperty(new User('a'), 'posts', { get: lazy, configurable: true })],
+    [
+      '$',
+      /is an instance of User, which has the function `save` as a field/,
+      Object.assign(new User('a'), { save: () => 1 }),
+    ],
+    [
+      '$',
+      /is an instance of User, which has `posts`, which is hidden or computed/,
+      Object.defineProperty(new User('a'), 'posts', { get: lazy, configurable: true }),
+    ],
     ['$', /has the symbol key Symbol\(s\)/, Object.assign(new User('a'), { [Symbol('s')]: 1 })],
     ['$.address', /is an instance of WeakRef/, Object.assign(new User('a'), { address: new WeakRef({}) })],
     ['$.to()[0].x', /is a function/, new Basket([{ x: () => 1 }])],
     ['$.to().a.to().a', /is an instance of Basket that its own `to` gives again/, circularBasket()],
-    ['$.friends[0].to().to()[0]', /is an instance of Basket that its own `to` gives again/, Object.assign(new User('a'), { friends: [ownBasket()] })],
+    [
+      '$.friends[0].to().to()[0]',
+      /is an instance of Basket that its own `to` gives again/,
+      Object.assign(new User('a'), { friends: [ownBasket()] }),
+    ],
   ])('%s %s', (path, reason, value) => {
     expect(refusalOf(() => encodeValue(value, TYPES))).toMatchObject({ path, message: expect.stringMatching(reason) });
     expect(refusalOf(() => snapshot(value, 'none', TYPES)).path).toBe(path);
@@ -309,7 +389,11 @@ describe('what an instance of a listed class may hold', () => {
     const fault = new Error('no');
     const failing = readTypes([{ ...MONEY, to: () => { throw fault; } }], false); // prettier-ignore
 
-    expect(refusalOf(() => encodeValue({ price: Money.of(1) }, failing))).toMatchObject({ path: '$.price', cause: fault, message: expect.stringContaining('`to` failed') });
+    expect(refusalOf(() => encodeValue({ price: Money.of(1) }, failing))).toMatchObject({
+      path: '$.price',
+      cause: fault,
+      message: expect.stringContaining('`to` failed'),
+    });
   });
 
   it('asks `to` once for each instance', () => {
@@ -329,8 +413,14 @@ describe('a stored entry that cannot be made again', () => {
   it.each<[string, ValueTypes]>([
     ['a class that is no longer listed', readTypes([Address, Admin, MONEY], false)],
     ['no types at all', readTypes(undefined, false)],
-    ['a bare class that has a `from` now', readTypes([{ name: 'User', class: User, to: () => 1, from: () => aUser() }, Address, Admin, MONEY], false)],
-    ['a type that is a bare class now', readTypes([User, Address, Admin, Object.defineProperty(class {}, 'name', { value: 'Money' })], false)],
+    [
+      'a bare class that has a `from` now',
+      readTypes([{ name: 'User', class: User, to: () => 1, from: () => aUser() }, Address, Admin, MONEY], false),
+    ],
+    [
+      'a type that is a bare class now',
+      readTypes([User, Address, Admin, Object.defineProperty(class {}, 'name', { value: 'Money' })], false),
+    ],
   ])('is a miss with %s, and no fault', (_name, types) => {
     const faults: unknown[] = [];
     const reporting = types.reportingTo((error) => faults.push(error));
@@ -347,25 +437,38 @@ describe('a stored entry that cannot be made again', () => {
     ['gives an instance of another class', () => new Basket(1)],
   ])('is a miss where `from` %s, and is reported', (_name, from) => {
     const faults: CacheSerializationError[] = [];
-    const types = readTypes([User, Address, Admin, { ...MONEY, from }], false).reportingTo((error) => faults.push(error));
+    const types = readTypes([User, Address, Admin, { ...MONEY, from }], false).reportingTo((error) =>
+      faults.push(error),
+    );
 
     expect(createEntryCodec({ types }).open(bytes, entry)).toBeUndefined();
     expect(faults.map(({ message }) => message)).toEqual([expect.stringContaining('`from` of the type `Money`')]);
   });
 
-  it.each(['{"$":["instance","User",5]}', '{"$":["instance","User",null]}', '{"$":["instance","Nobody",{}]}', '{"$":["instance","Money",{}]}', '{"$":["converted","User",{}]}', '{"$":["converted","__proto__",1]}', '{"$":["instance"]}'])(
-    'is a miss with the forged value %s',
-    (text) => {
-      expect(decodeValue(extended(text), TYPES)).toBeUndefined();
-    },
-  );
+  it.each([
+    '{"$":["instance","User",5]}',
+    '{"$":["instance","User",null]}',
+    '{"$":["instance","Nobody",{}]}',
+    '{"$":["instance","Money",{}]}',
+    '{"$":["converted","User",{}]}',
+    '{"$":["converted","__proto__",1]}',
+    '{"$":["instance"]}',
+  ])('is a miss with the forged value %s', (text) => {
+    expect(decodeValue(extended(text), TYPES)).toBeUndefined();
+  });
 
   it('never throws, whatever is forged, and makes nothing but instances of listed classes', () => {
     const forged = fc.letrec<{ node: unknown }>((tie) => ({
       node: fc.oneof(
         { depthSize: 'small' },
         fc.constantFrom(1, 'x', null, -1),
-        fc.tuple(fc.constantFrom('instance', 'converted', 'object', 'ref', 'map', 'error'), fc.constantFrom('User', 'Money', 'Basket', 'Nobody', '__proto__', 0), tie('node')).map((escape) => ({ $: escape })),
+        fc
+          .tuple(
+            fc.constantFrom('instance', 'converted', 'object', 'ref', 'map', 'error'),
+            fc.constantFrom('User', 'Money', 'Basket', 'Nobody', '__proto__', 0),
+            tie('node'),
+          )
+          .map((escape) => ({ $: escape })),
         fc.dictionary(fc.constantFrom('a', '__proto__', 'constructor', 'friends'), tie('node')),
         fc.array(tie('node'), { maxLength: 3 }),
       ),
@@ -375,7 +478,9 @@ describe('a stored entry that cannot be made again', () => {
     fc.assert(
       fc.property(forged, (json) => {
         const decoded = decodeValue(extended(JSON.stringify(json)), TYPES);
-        const made = [...reachable(decoded?.value)].map((object) => (Object.getPrototypeOf(object) as { constructor?: unknown } | null)?.constructor);
+        const made = [...reachable(decoded?.value)].map(
+          (object) => (Object.getPrototypeOf(object) as { constructor?: unknown } | null)?.constructor,
+        );
         expect(made.filter((one) => !known.has(one))).toEqual([]);
       }),
       { numRuns: 1000 },
@@ -384,17 +489,25 @@ describe('a stored entry that cannot be made again', () => {
   });
 
   it('pollutes no prototype with a forged field', () => {
-    const read = decodeValue(extended('{"$":["instance","User",{"__proto__":{"polluted":1}}]}'), TYPES)?.value as { polluted?: unknown };
+    const read = decodeValue(extended('{"$":["instance","User",{"__proto__":{"polluted":1}}]}'), TYPES)?.value as {
+      polluted?: unknown;
+    };
 
     expect(Object.getPrototypeOf(read)).toBe(User.prototype);
-    expect([read.polluted, ({} as { polluted?: unknown }).polluted, (User.prototype as { polluted?: unknown }).polluted]).toEqual([undefined, undefined, undefined]);
+    expect([
+      read.polluted,
+      ({} as { polluted?: unknown }).polluted,
+      (User.prototype as { polluted?: unknown }).polluted,
+    ]).toEqual([undefined, undefined, undefined]);
   });
 });
 
 it('is laid out as documented', () => {
   const text = (value: unknown): string => encodeValue(value, TYPES).toString('utf8', 5);
 
-  expect(text(new Address('Rome', new Date(5)))).toBe('{"$":["instance","Address",{"city":"Rome","since":{"$":["date",5]}}]}');
+  expect(text(new Address('Rome', new Date(5)))).toBe(
+    '{"$":["instance","Address",{"city":"Rome","since":{"$":["date",5]}}]}',
+  );
   expect(text(Money.of(5))).toBe('{"$":["converted","Money",5]}');
 });
 

@@ -94,12 +94,21 @@ export function makeInstance({ name, prototype, conversion }: ListedType, stored
   try {
     made = conversion?.from(stored);
   } catch (error) {
-    throw unmade(`\`from\` of the type \`${name}\` failed; let it take all that \`to\` gives, or change \`version\` so that older entries are not read`, error);
+    throw unmade(
+      `\`from\` of the type \`${name}\` failed; let it take all that \`to\` gives, or change \`version\` so that older entries are not read`,
+      error,
+    );
   }
   if (typeof made === 'object' && made !== null && Object.getPrototypeOf(made) === prototype) return made;
-  throw unmade(`\`from\` of the type \`${name}\` gave something else than an instance of its class; let it return one, and no promise`);
+  throw unmade(
+    `\`from\` of the type \`${name}\` gave something else than an instance of its class; let it return one, and no promise`,
+  );
 }
 
 function unmade(reason: string, cause?: unknown): CacheSerializationError {
-  return new CacheSerializationError('$', `A stored value could not be made again: ${reason}.`, cause === undefined ? undefined : { cause });
+  return new CacheSerializationError(
+    '$',
+    `A stored value could not be made again: ${reason}.`,
+    cause === undefined ? undefined : { cause },
+  );
 }

@@ -71,7 +71,9 @@ export class CacheAdminController implements OnModuleInit {
   @Header('Cache-Control', 'no-store')
   async entries(@Query() query: Record<string, string>): Promise<{ entries: EntryView[]; cursor?: string }> {
     const { limit, ...rest } = query;
-    const page = await orBadRequest(() => this.cache.list({ ...rest, ...(limit === undefined ? {} : { limit: Number(limit) }) }));
+    const page = await orBadRequest(() =>
+      this.cache.list({ ...rest, ...(limit === undefined ? {} : { limit: Number(limit) }) }),
+    );
     return { ...page, entries: page.entries.map((entry) => this.#view(entry)) };
   }
 
@@ -79,7 +81,10 @@ export class CacheAdminController implements OnModuleInit {
   @Header('Cache-Control', 'no-store')
   async entry(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<EntryView> {
     const entry = await orBadRequest(() => this.cache.getEntry(key, inNamespace(namespace)));
-    if (entry === undefined) throw new NotFoundException(`Nothing is stored under '${key}'${namespace === undefined ? '' : ` in namespace '${namespace}'`}.`);
+    if (entry === undefined)
+      throw new NotFoundException(
+        `Nothing is stored under '${key}'${namespace === undefined ? '' : ` in namespace '${namespace}'`}.`,
+      );
     return this.#view(entry);
   }
 
@@ -117,10 +122,15 @@ export class CacheAdminController implements OnModuleInit {
   }
 
   #invalidate({ tags, mode, namespace, pattern, ...how }: InvalidateBody): Promise<number> {
-    if (tags !== undefined && namespace === undefined && pattern === undefined) return this.cache.invalidateTags(tags, { ...how, ...(mode === undefined ? {} : { mode }) });
-    if (tags === undefined && mode === undefined && pattern !== undefined) return this.cache.invalidatePattern(pattern, { ...how, ...inNamespace(namespace) });
-    if (tags === undefined && mode === undefined && namespace !== undefined) return this.cache.invalidateNamespace(namespace, how);
-    throw new BadRequestException('Expected one of `tags` (with `mode`), `namespace`, or `pattern` (with or without `namespace`).');
+    if (tags !== undefined && namespace === undefined && pattern === undefined)
+      return this.cache.invalidateTags(tags, { ...how, ...(mode === undefined ? {} : { mode }) });
+    if (tags === undefined && mode === undefined && pattern !== undefined)
+      return this.cache.invalidatePattern(pattern, { ...how, ...inNamespace(namespace) });
+    if (tags === undefined && mode === undefined && namespace !== undefined)
+      return this.cache.invalidateNamespace(namespace, how);
+    throw new BadRequestException(
+      'Expected one of `tags` (with `mode`), `namespace`, or `pattern` (with or without `namespace`).',
+    );
   }
 
   #view(entry: CacheEntry): EntryView {
@@ -128,14 +138,21 @@ export class CacheAdminController implements OnModuleInit {
   }
 
   async #guardOf(guard: Type<CanActivate>, context: ExecutionContext): Promise<CanActivate> {
-    return this.#guards.get(guard) ?? this.modules.resolve(guard, ContextIdFactory.getByRequest(context.switchToHttp().getRequest<object>()), { strict: false });
+    return (
+      this.#guards.get(guard) ??
+      this.modules.resolve(guard, ContextIdFactory.getByRequest(context.switchToHttp().getRequest<object>()), {
+        strict: false,
+      })
+    );
   }
 }
 
 /** A guard that the application provides is used as it is; of any other class an instance is made here. */
 async function instanceOf(guard: Type<CanActivate>, modules: ModuleRef): Promise<CanActivate | undefined> {
   try {
-    return modules.introspect(guard).scope === Scope.DEFAULT ? modules.get<CanActivate>(guard, { strict: false }) : undefined;
+    return modules.introspect(guard).scope === Scope.DEFAULT
+      ? modules.get<CanActivate>(guard, { strict: false })
+      : undefined;
   } catch {
     return await modules.create(guard);
   }
@@ -159,7 +176,8 @@ async function orBadRequest<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (error instanceof CacheConfigError || error instanceof CacheKeyError) throw new BadRequestException(error.message);
+    if (error instanceof CacheConfigError || error instanceof CacheKeyError)
+      throw new BadRequestException(error.message);
     throw error;
   }
 }
@@ -177,7 +195,11 @@ export function createAdminController(name: string, path: string): Type<CacheAdm
  * Mounts a controller whose options have come late: at their path, or, without options, not at all. Works until Nest
  * registers its routes, which is after all providers were made.
  */
-export function mountLate(controller: Type<CacheAdminController>, options: ResolvedAdminOptions | undefined, modules: ModulesContainer): void {
+export function mountLate(
+  controller: Type<CacheAdminController>,
+  options: ResolvedAdminOptions | undefined,
+  modules: ModulesContainer,
+): void {
   if (options !== undefined) Controller(options.path)(controller);
   else for (const module of modules.values()) module.controllers.delete(controller);
 }

@@ -20,11 +20,15 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:;|$)/i;
 export function refuseOtherSites({ method, headers }: AdminRequest): void {
   if (READING.has(method)) return;
   if (isForeign(text(headers['sec-fetch-site']), text(headers['origin']), text(headers['host']))) {
-    throw new ForbiddenException('The cache is not changed by requests from other sites. Send this one from a page of the same origin, or without `Origin` and `Sec-Fetch-Site`.');
+    throw new ForbiddenException(
+      'The cache is not changed by requests from other sites. Send this one from a page of the same origin, or without `Origin` and `Sec-Fetch-Site`.',
+    );
   }
   const type = text(headers['content-type']);
   if (hasBody(headers) && (type === undefined || !JSON_TYPE.test(type))) {
-    throw new UnsupportedMediaTypeException(`Expected a JSON body, got ${type === undefined ? 'one without a type' : `\`${type}\``}. Send \`Content-Type: application/json\`.`);
+    throw new UnsupportedMediaTypeException(
+      `Expected a JSON body, got ${type === undefined ? 'one without a type' : `\`${type}\``}. Send \`Content-Type: application/json\`.`,
+    );
   }
 }
 

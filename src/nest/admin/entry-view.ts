@@ -9,7 +9,10 @@ export interface EntryView extends Omit<CacheEntry, 'value' | 'createdAt' | 'exp
   value?: unknown;
 }
 
-export function viewOf({ value, createdAt, expiresAt, lastAccessedAt, ...rest }: CacheEntry, showsValue: boolean): EntryView {
+export function viewOf(
+  { value, createdAt, expiresAt, lastAccessedAt, ...rest }: CacheEntry,
+  showsValue: boolean,
+): EntryView {
   return {
     ...rest,
     createdAt: createdAt.toISOString(),

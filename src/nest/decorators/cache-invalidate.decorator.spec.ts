@@ -33,7 +33,11 @@ class OrderService {
     throw new RangeError('x');
   }
 
-  @CacheInvalidate({ keys: ['a'], tags: (result: undefined, id: string) => [`${String(result)}:${id}`], when: 'before' })
+  @CacheInvalidate({
+    keys: ['a'],
+    tags: (result: undefined, id: string) => [`${String(result)}:${id}`],
+    when: 'before',
+  })
   async before(_id: string): Promise<void> {
     this.seen.push(await this.cache?.has('a'), await this.cache?.has('tagged'));
     throw new RangeError('x');
@@ -92,7 +96,10 @@ describe('@CacheInvalidate', () => {
 
     expect(answer).toEqual({ owner: 'owner of 1' });
     expect(service.seen).toEqual([true]);
-    expect([...(await orders.getMany(['order:1', 'order:2', 'list:1:x', 'list:2:x'])).keys()]).toEqual(['order:2', 'list:2:x']);
+    expect([...(await orders.getMany(['order:1', 'order:2', 'list:1:x', 'list:2:x'])).keys()]).toEqual([
+      'order:2',
+      'list:2:x',
+    ]);
     expect(await cache.has('week', { namespace: 'reports' })).toBe(false);
     expect([...(await cache.getMany(['order:1', 'by owner', 'by id', 'a'])).keys()]).toEqual(['order:1', 'a']);
   });
@@ -148,7 +155,11 @@ describe('@CacheInvalidate', () => {
     await service.badKey();
 
     expect(service.seen).toEqual(['ran', 'ran']);
-    expect(reports.map(({ message }) => message)).toEqual(Array(2).fill("@CacheInvalidate on OrderService.badKey did not invalidate what its `keys` should name: Expected the key to be a non-empty string, got ''."));
+    expect(reports.map(({ message }) => message)).toEqual(
+      Array(2).fill(
+        "@CacheInvalidate on OrderService.badKey did not invalidate what its `keys` should name: Expected the key to be a non-empty string, got ''.",
+      ),
+    );
   });
 
   it('reports what `tags` threw, and invalidates all else', async () => {
@@ -158,7 +169,9 @@ describe('@CacheInvalidate', () => {
 
     expect(service.seen).toEqual(['ran']);
     expect(await cache.has('a')).toBe(false);
-    expect(reports.map(({ message }) => message)).toEqual(['@CacheInvalidate on OrderService.badTags did not invalidate what its `tags` should name: tags']);
+    expect(reports.map(({ message }) => message)).toEqual([
+      '@CacheInvalidate on OrderService.badTags did not invalidate what its `tags` should name: tags',
+    ]);
   });
 
   it('answers with the result when an invalidation cannot be recorded, and still tries the others', async () => {

@@ -7,7 +7,16 @@ import { readOneOf } from '../../core/vocabulary/option-checks.js';
 import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
-import { callMethod, checkedAt, type MethodSite, type OptionFunction, placeOf, replaceMethod, reportObservable, siteOf } from './decorated-method.js';
+import {
+  callMethod,
+  checkedAt,
+  type MethodSite,
+  type OptionFunction,
+  placeOf,
+  replaceMethod,
+  reportObservable,
+  siteOf,
+} from './decorated-method.js';
 import { checkOptions } from './decorator-options.js';
 import { checkedTarget, checkTargets, type MethodTarget, type MisfitAmong, storedBy } from './method-target.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
@@ -52,7 +61,11 @@ export type CacheInvalidateDecorator<
     | Misfit<'keys', Keys, Parameters<M>>
     | Misfit<'namespaces', Namespaces, Parameters<M>>
     | Misfit<'patterns', Patterns, Parameters<M>>
-    | Misfit<'tags', Tags, 'after' extends When ? ResultThenParameters<M> : [result: undefined, ...parameters: Parameters<M>]>
+    | Misfit<
+        'tags',
+        Tags,
+        'after' extends When ? ResultThenParameters<M> : [result: undefined, ...parameters: Parameters<M>]
+      >
     | MisfitAmong<Methods, M>,
     M
   >,
@@ -78,11 +91,13 @@ export function CacheInvalidate<
   return (target, name, descriptor) => {
     const site = siteOf('@CacheInvalidate', target, name, descriptor as PropertyDescriptor | undefined);
     const { traits, when, methods, sources, tags } = checkedAt(site, () => readInvalidate(options));
-    const check = (provided: ReadonlySet<object>): Finding[] => checkedAt(site, () => methods.flatMap((each) => checkedTarget(each, site, traits.cache, provided)));
+    const check = (provided: ReadonlySet<object>): Finding[] =>
+      checkedAt(site, () => methods.flatMap((each) => checkedTarget(each, site, traits.cache, provided)));
     replaceMethod(site, descriptor as PropertyDescriptor, { ...traits, check }, async (cache, self, args) => {
       // Before the method runs in either case: it may change what it was given.
       const invalidations = sources.flatMap((source) => ask(cache, site, source, self, args));
-      const finish = (result: unknown): Promise<void> => invalidateAll(cache, site, [...invalidations, ...ask(cache, site, tags, self, [result, ...args])]);
+      const finish = (result: unknown): Promise<void> =>
+        invalidateAll(cache, site, [...invalidations, ...ask(cache, site, tags, self, [result, ...args])]);
       if (when === 'before') await finish(undefined);
       const result = await callMethod(site, self, args);
       reportObservable(cache, site, result);
@@ -112,7 +127,9 @@ function readInvalidate(options: Given = {}) {
     throw new CacheConfigError('Nothing to invalidate: give `keys`, `methods`, `patterns`, `namespaces` or `tags`.');
   }
   if (namespace !== undefined && keys === undefined && patterns === undefined) {
-    throw new CacheConfigError(`\`namespace\` says where \`keys\` and \`patterns\` are. To invalidate all of it: \`namespaces: ['${namespace}']\`.`);
+    throw new CacheConfigError(
+      `\`namespace\` says where \`keys\` and \`patterns\` are. To invalidate all of it: \`namespaces: ['${namespace}']\`.`,
+    );
   }
   if (options.methods !== undefined) checkTargets(methods);
   const traits = placeOf(options as { cache?: string; namespace?: string });
@@ -123,8 +140,16 @@ function readInvalidate(options: Given = {}) {
     sourceOf(options, 'namespaces', (names) => names.map((name) => (service) => service.invalidateNamespace(name))),
     ...(methods as readonly MethodTarget[]).map((each) => sourceOfMethod(each, traits.cache)),
   ];
-  const tags = sourceOf(options, 'tags', (names) => (names.length === 0 ? [] : [(service) => service.invalidateTags(names)]));
-  return { traits, when: readOneOf(options.when, ['after', 'before'], 'when') ?? 'after', methods: methods as readonly MethodTarget[], sources, tags };
+  const tags = sourceOf(options, 'tags', (names) =>
+    names.length === 0 ? [] : [(service) => service.invalidateTags(names)],
+  );
+  return {
+    traits,
+    when: readOneOf(options.when, ['after', 'before'], 'when') ?? 'after',
+    methods: methods as readonly MethodTarget[],
+    sources,
+    tags,
+  };
 }
 
 function sourceOf(options: Given, target: Target, invalidate: (names: string[]) => Invalidation[]): Source {
@@ -149,14 +174,19 @@ function withinNamespace(namespace: string | undefined): { namespace?: string } 
 function readNames(options: Given, target: Target): (self: object, args: unknown[]) => string[] {
   const given = options[target];
   if (given === undefined) return () => [];
-  if (typeof given === 'function') return (self, args) => checkedNames(notAwaited((given as OptionFunction).apply(self, args)), target);
+  if (typeof given === 'function')
+    return (self, args) => checkedNames(notAwaited((given as OptionFunction).apply(self, args)), target);
   const names = checkedNames(given, target);
-  if (names.length === 0) throw new CacheConfigError(`Expected \`${target}\` to name at least one ${TARGETS[target]}, got an empty array.`);
+  if (names.length === 0)
+    throw new CacheConfigError(`Expected \`${target}\` to name at least one ${TARGETS[target]}, got an empty array.`);
   return () => [...names];
 }
 
 function checkedNames(names: unknown, target: Target): string[] {
-  if (!Array.isArray(names)) throw new CacheConfigError(`Expected \`${target}\` to be an array of strings, or a function that answers one, got \`${show(names)}\`.`);
+  if (!Array.isArray(names))
+    throw new CacheConfigError(
+      `Expected \`${target}\` to be an array of strings, or a function that answers one, got \`${show(names)}\`.`,
+    );
   for (const name of names as unknown[]) {
     checkKey(name, TARGETS[target]);
     if (target === 'patterns') compileGlob(name);
@@ -165,20 +195,36 @@ function checkedNames(names: unknown, target: Target): string[] {
 }
 
 /** What a call invalidates by one option: nothing where that cannot be told, which is reported each time. */
-function ask(cache: CacheService, site: MethodSite, { option, of }: Source, self: object, args: unknown[]): Invalidation[] {
+function ask(
+  cache: CacheService,
+  site: MethodSite,
+  { option, of }: Source,
+  self: object,
+  args: unknown[],
+): Invalidation[] {
   try {
     return of(self, args);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    cache.reportMisuse(new CacheConfigError(`${site.label} did not invalidate what its \`${option}\` should name: ${reason}`, { cause: error }));
+    cache.reportMisuse(
+      new CacheConfigError(`${site.label} did not invalidate what its \`${option}\` should name: ${reason}`, {
+        cause: error,
+      }),
+    );
     return [];
   }
 }
 
 /** Tries everything; what the store could not be told, the cache has reported. */
-async function invalidateAll(cache: CacheService, site: MethodSite, invalidations: readonly Invalidation[]): Promise<void> {
+async function invalidateAll(
+  cache: CacheService,
+  site: MethodSite,
+  invalidations: readonly Invalidation[],
+): Promise<void> {
   for (const result of await Promise.allSettled(invalidations.map((invalidate) => invalidate(cache)))) {
     if (result.status === 'fulfilled' || result.reason instanceof CacheUnavailableError) continue;
-    cache.reportMisuse(new CacheConfigError(`${site.label} could not invalidate: ${String(result.reason)}`, { cause: result.reason }));
+    cache.reportMisuse(
+      new CacheConfigError(`${site.label} could not invalidate: ${String(result.reason)}`, { cause: result.reason }),
+    );
   }
 }

@@ -21,7 +21,11 @@ class ProductService {
     return { id, price: this.prices.get(id) ?? 0 };
   }
 
-  @CachePut({ key: (id: string) => `product:${id}`, ttl: '1h', tags: (saved: Product, id: string) => [`price:${saved.price}`, `id:${id}`] })
+  @CachePut({
+    key: (id: string) => `product:${id}`,
+    ttl: '1h',
+    tags: (saved: Product, id: string) => [`price:${saved.price}`, `id:${id}`],
+  })
   async setPrice(id: string, price: number): Promise<Product> {
     this.calls.push([id, price]);
     this.prices.set(id, price);
@@ -70,7 +74,10 @@ describe('@CachePut', () => {
 
     const answers = [await service.setPrice('a', 2), await service.setPrice('a', 3)];
 
-    expect(answers).toEqual([{ id: 'a', price: 2 }, { id: 'a', price: 3 }]);
+    expect(answers).toEqual([
+      { id: 'a', price: 2 },
+      { id: 'a', price: 3 },
+    ]);
     expect(service.calls).toHaveLength(2);
     service.prices.clear();
     expect(await service.find('a')).toEqual({ id: 'a', price: 3 });
@@ -79,9 +86,15 @@ describe('@CachePut', () => {
   it('keeps an expired result for as long as `keepStale` says (fault 17)', async () => {
     const { service, cache } = await startWith(ProductService);
     await service.setForNow('a', 5);
-    await until(async () => !(await cache.has('product:a')), 10_000, () => 'It never expired.');
+    await until(
+      async () => !(await cache.has('product:a')),
+      10_000,
+      () => 'It never expired.',
+    );
 
-    const fallback = await cache.getOrSet('product:a', () => Promise.reject(new Error('The shop is down.')), { staleIfError: '1h' });
+    const fallback = await cache.getOrSet('product:a', () => Promise.reject(new Error('The shop is down.')), {
+      staleIfError: '1h',
+    });
 
     expect(fallback).toEqual({ id: 'a', price: 5 });
   });
@@ -137,7 +150,11 @@ describe('@CachePut', () => {
     await service.badKey();
 
     expect(service.calls).toHaveLength(2);
-    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CachePut on ProductService\.badKey runs without the cache: Expected the key to be a non-empty string/)]);
+    expect(reports.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^@CachePut on ProductService\.badKey runs without the cache: Expected the key to be a non-empty string/,
+      ),
+    ]);
   });
 
   it('answers with the result when the cache cannot even record that it failed', async () => {

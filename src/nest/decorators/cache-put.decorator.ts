@@ -6,11 +6,24 @@ import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/voc
 import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
-import { callMethod, checkedAt, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import {
+  callMethod,
+  checkedAt,
+  type KeyOf,
+  type MethodSite,
+  type OptionFunction,
+  orReported,
+  placeOf,
+  replaceMethod,
+  siteOf,
+} from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
 
-export interface CachePutOptions<Key extends unknown[] = Parameters<UnknownMethod>, Tags extends unknown[] = Parameters<UnknownMethod>> {
+export interface CachePutOptions<
+  Key extends unknown[] = Parameters<UnknownMethod>,
+  Tags extends unknown[] = Parameters<UnknownMethod>,
+> {
   /** The name of the cache. @default the one without a name */
   cache?: string;
   /** Where the result is stored: a key, or a function of the method's parameters. */
@@ -60,7 +73,10 @@ export function CachePut<
   };
 }
 
-function readPut(site: MethodSite, options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {}) {
+function readPut(
+  site: MethodSite,
+  options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {},
+) {
   checkOptions(options, ['key', 'ttl', 'tags', 'keepStale']);
   const { key, namespace, ttl, tags, keepStale } = options;
   if (ttl !== undefined) parseTtl(ttl, 'ttl');
@@ -72,8 +88,12 @@ function readPut(site: MethodSite, options: Partial<Record<'key' | 'namespace' |
 }
 
 function readKey(key: unknown): KeyOf {
-  if (typeof key === 'function') return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
-  if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
+  if (typeof key === 'function')
+    return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
+  if (typeof key !== 'string')
+    throw new CacheConfigError(
+      `Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`,
+    );
   checkKey(key, 'key');
   return () => key;
 }

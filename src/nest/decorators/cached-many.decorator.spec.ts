@@ -19,7 +19,10 @@ function productService() {
   class ProductService {
     readonly calls: unknown[][] = [];
 
-    @CachedMany({ key: (id: string) => `product:${id}`, tags: (name: string | null, language: string) => [`${language}:${name?.length ?? 0}`] })
+    @CachedMany({
+      key: (id: string) => `product:${id}`,
+      tags: (name: string | null, language: string) => [`${language}:${name?.length ?? 0}`],
+    })
     async asMap(ids: readonly string[], language: string): Promise<Map<string, string | null>> {
       this.calls.push([ids, language]);
       return new Map(ids.flatMap((id) => (nameOf(id) === undefined ? [] : [[id, nameOf(id)!]])));
@@ -43,13 +46,19 @@ function productService() {
       return ids;
     }
 
-    @CachedMany({ key: ({ shop, id }: { shop: string; id: number }) => `${shop}:${id}`, storeIf: (name: string) => name !== 'b' })
+    @CachedMany({
+      key: ({ shop, id }: { shop: string; id: number }) => `${shop}:${id}`,
+      storeIf: (name: string) => name !== 'b',
+    })
     async byObject(ids: { shop: string; id: number }[]): Promise<Map<object, string>> {
       this.calls.push([ids]);
       return new Map(ids.map((id) => [id, id.shop]));
     }
 
-    @CachedMany({ key: (id: string, language: string) => `${language}:${id}`, when: (_ids: string[], language: string) => language !== 'xx' })
+    @CachedMany({
+      key: (id: string, language: string) => `${language}:${id}`,
+      when: (_ids: string[], language: string) => language !== 'xx',
+    })
     async inLanguage(ids: string[], language: string): Promise<Map<string, string>> {
       this.calls.push([ids, language]);
       return new Map(ids.map((id) => [id, `${language} ${id}`]));
@@ -82,7 +91,10 @@ describe('@CachedMany', () => {
 
     const answer = await service.asMap(['c', 'b', 'd', 'a'], 'en');
 
-    expect(service.calls).toEqual([[['a', 'b'], 'en'], [['c', 'd'], 'en']]);
+    expect(service.calls).toEqual([
+      [['a', 'b'], 'en'],
+      [['c', 'd'], 'en'],
+    ]);
     expect([...answer]).toEqual(['c', 'b', 'd', 'a'].map((id) => [id, nameOf(id)]));
   });
 
@@ -112,7 +124,10 @@ describe('@CachedMany', () => {
     const answer = await service.asMap(['none', 'missing'], 'en');
 
     expect([...answer]).toEqual([['none', null]]);
-    expect(service.calls).toEqual([[['none', 'missing'], 'en'], [['missing'], 'en']]);
+    expect(service.calls).toEqual([
+      [['none', 'missing'], 'en'],
+      [['missing'], 'en'],
+    ]);
   });
 
   it('answers with an object where the method does', async () => {
@@ -137,12 +152,18 @@ describe('@CachedMany', () => {
 
   it('takes ids of any kind', async () => {
     const { service } = await startWith(productService());
-    const [one, other] = [{ shop: 'a', id: 1 }, { shop: 'b', id: 1 }];
+    const [one, other] = [
+      { shop: 'a', id: 1 },
+      { shop: 'b', id: 1 },
+    ];
     await service.byObject([{ ...one }, { ...other }]);
 
     const answer = await service.byObject([one, other]);
 
-    expect([...answer]).toEqual([[one, 'a'], [other, 'b']]);
+    expect([...answer]).toEqual([
+      [one, 'a'],
+      [other, 'b'],
+    ]);
     expect(service.calls[1]).toEqual([[other]]);
   });
 
@@ -178,7 +199,10 @@ describe('@CachedMany', () => {
 
   it('asks for one id to learn the shape when all were stored before the method ever answered', async () => {
     const { service, cache } = await startWith(productService());
-    await cache.setMany([['array:a', 'stored a'], ['array:b', 'stored b']]);
+    await cache.setMany([
+      ['array:a', 'stored a'],
+      ['array:b', 'stored b'],
+    ]);
 
     const answers = [await service.asArray(['a', 'b']), await service.asArray(['b'])];
 
@@ -203,7 +227,11 @@ describe('@CachedMany', () => {
 
     expect(answers).toEqual([['b'], ['b']]);
     expect(await cache.has('a')).toBe(false);
-    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CachedMany on ProductService\.onlyFound runs without the cache: the method answered 2 ids with 1 values/)]);
+    expect(reports.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^@CachedMany on ProductService\.onlyFound runs without the cache: the method answered 2 ids with 1 values/,
+      ),
+    ]);
   });
 
   it('asks the method for all ids when some were cached and its answer has not one value for each of the others', async () => {
@@ -279,7 +307,10 @@ describe('@CachedMany', () => {
     const answers = [await service.asMap(['a'], 'en'), await service.asMap(['a', 'b'], 'en')];
 
     expect(answers.map((answer) => [...answer.values()])).toEqual([['name of a!'], ['name of a!', 'name of b!']]);
-    expect(service.calls).toEqual([[['a'], 'en'], [['b'], 'en']]);
+    expect(service.calls).toEqual([
+      [['a'], 'en'],
+      [['b'], 'en'],
+    ]);
   });
 
   it('loads an id once for concurrent calls', async () => {

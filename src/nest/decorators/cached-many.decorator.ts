@@ -8,7 +8,20 @@ import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
 import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
-import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type KeysOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import {
+  callMethod,
+  checkedAt,
+  isKeptByOverride,
+  isWanted,
+  type KeyOf,
+  type KeysOf,
+  type MethodSite,
+  type OptionFunction,
+  orReported,
+  placeOf,
+  replaceMethod,
+  siteOf,
+} from './decorated-method.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
 
@@ -40,9 +53,17 @@ export interface CachedManyOptions<
 
 /** The parameters after the ids. */
 type Rest<M extends Method> = Parameters<M> extends [unknown, ...infer R] ? R : [];
-type IdOf<M extends Method> = Parameters<M> extends [infer Ids, ...unknown[]] ? (Ids extends readonly (infer Id)[] ? Id : never) : never;
+type IdOf<M extends Method> =
+  Parameters<M> extends [infer Ids, ...unknown[]] ? (Ids extends readonly (infer Id)[] ? Id : never) : never;
 type ValueOf<M extends Method> = Exclude<PartOf<ResultOf<M>>, undefined>;
-type PartOf<R> = R extends ReadonlyMap<unknown, infer V> ? V : R extends readonly (infer V)[] ? V : R extends Readonly<Record<PropertyKey, infer V>> ? V : never;
+type PartOf<R> =
+  R extends ReadonlyMap<unknown, infer V>
+    ? V
+    : R extends readonly (infer V)[]
+      ? V
+      : R extends Readonly<Record<PropertyKey, infer V>>
+        ? V
+        : never;
 
 /** `never` for a method whose first parameter is an array, and which answers with one value for each of its items. */
 type NotABatch<M extends Method> = [IdOf<M>] extends [never]
@@ -60,9 +81,13 @@ interface TheResultIsNoMapRecordOrArray<Is> {
 type IdThenRest<M extends Method> = [id: IdOf<M>, ...rest: Rest<M>];
 type ValueThenRest<M extends Method> = [value: ValueOf<M>, ...rest: Rest<M>];
 
-export type CachedManyDecorator<Key extends unknown[], When extends unknown[], Tags extends unknown[], StoreIf extends unknown[], TtlOf extends unknown[]> = <
-  M extends Method,
->(
+export type CachedManyDecorator<
+  Key extends unknown[],
+  When extends unknown[],
+  Tags extends unknown[],
+  StoreIf extends unknown[],
+  TtlOf extends unknown[],
+> = <M extends Method>(
   target: object,
   name: string | symbol,
   descriptor: DescriptorUnless<
@@ -94,55 +119,78 @@ export function CachedMany<
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
     const { key, when, load, bound, returns } = checkedAt(site, () => readMany(site, options));
-    const keysOf: KeysOf = (self, [ids, ...rest]) => checkedIds(ids).map((id) => checkedMadeKey(notAwaited(key.call(self, id, ...rest))));
+    const keysOf: KeysOf = (self, [ids, ...rest]) =>
+      checkedIds(ids).map((id) => checkedMadeKey(notAwaited(key.call(self, id, ...rest))));
     const keyOf: KeyOf = (self, args) => keysOf(self, args)[0] as string;
     let shape = returns;
-    const decorated = replaceMethod(site, descriptor as PropertyDescriptor, { ...placeOf(options), keyOf, keysOf }, async (cache, self, args) => {
-      if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
-      const keys = orReported(cache, site, 'key', () => keysOf(self, args));
-      if (keys === undefined || (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args))) return callMethod(site, self, args);
-      const [ids, ...rest] = args as [readonly unknown[], ...unknown[]];
-      const whole: unknown[] = [];
-      const misfits: CacheConfigError[] = [];
+    const decorated = replaceMethod(
+      site,
+      descriptor as PropertyDescriptor,
+      { ...placeOf(options), keyOf, keysOf },
+      async (cache, self, args) => {
+        if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
+        const keys = orReported(cache, site, 'key', () => keysOf(self, args));
+        if (keys === undefined || (keys[0] !== undefined && isKeptByOverride(decorated, keys[0], self, args)))
+          return callMethod(site, self, args);
+        const [ids, ...rest] = args as [readonly unknown[], ...unknown[]];
+        const whole: unknown[] = [];
+        const misfits: CacheConfigError[] = [];
 
-      // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and load it themselves.
-      const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
-        const answer = await callMethod(site, self, [missing, ...rest]);
-        if (missing.length === ids.length) whole.push(answer);
-        const found = checkedShape(answer, missing.length, returns);
-        if (found instanceof CacheConfigError) {
-          misfits.push(found);
-          return [];
-        }
-        shape = found;
-        return gather(answer, missing);
-      };
-      const values = await cache.getOrSetMany(keys, byKey(keys, ids, ask), forCall(load, bound, self, rest) as GetOrSetOptions<unknown>);
-      // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
-      if (misfits.length === 0 && shape === undefined) await ask(ids.slice(0, 1));
-      const [misfit] = misfits;
-      if (misfit === undefined) return inShape(shape ?? 'map', ids, keys.map((each) => values.get(each)));
-      cache.reportMisuse(ranUncached(misfit, 'key', site), site);
-      return whole.length === 0 ? callMethod(site, self, args) : whole[0];
-    });
+        // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and load it themselves.
+        const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
+          const answer = await callMethod(site, self, [missing, ...rest]);
+          if (missing.length === ids.length) whole.push(answer);
+          const found = checkedShape(answer, missing.length, returns);
+          if (found instanceof CacheConfigError) {
+            misfits.push(found);
+            return [];
+          }
+          shape = found;
+          return gather(answer, missing);
+        };
+        const values = await cache.getOrSetMany(
+          keys,
+          byKey(keys, ids, ask),
+          forCall(load, bound, self, rest) as GetOrSetOptions<unknown>,
+        );
+        // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
+        if (misfits.length === 0 && shape === undefined) await ask(ids.slice(0, 1));
+        const [misfit] = misfits;
+        if (misfit === undefined)
+          return inShape(
+            shape ?? 'map',
+            ids,
+            keys.map((each) => values.get(each)),
+          );
+        cache.reportMisuse(ranUncached(misfit, 'key', site), site);
+        return whole.length === 0 ? callMethod(site, self, args) : whole[0];
+      },
+    );
   };
 }
 
 function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
   const load = readLoadCallOptions(options, ['key', 'when', 'returns'], site);
   const key = readFunction<OptionFunction>(options.key, 'key');
-  if (key === undefined) throw new CacheConfigError('Expected `key` to be a function that answers the key of one id, got nothing.');
+  if (key === undefined)
+    throw new CacheConfigError('Expected `key` to be a function that answers the key of one id, got nothing.');
   const returns = readOneOf(options.returns, ['map', 'record', 'array'], 'returns');
   return { load, bound: functionsAmong(load), key, when: readFunction<OptionFunction>(options.when, 'when'), returns };
 }
 
 function checkedIds(ids: unknown): readonly unknown[] {
   if (Array.isArray(ids)) return ids as unknown[];
-  throw new CacheConfigError(`Expected the first argument to be an array of ids, got \`${show(ids)}\`. Use @Cached for a method that takes one id.`);
+  throw new CacheConfigError(
+    `Expected the first argument to be an array of ids, got \`${show(ids)}\`. Use @Cached for a method that takes one id.`,
+  );
 }
 
 /** The factory for `getOrSetMany`: from keys to ids, and back. */
-function byKey(keys: readonly string[], ids: readonly unknown[], ask: (missing: readonly unknown[]) => Promise<unknown[]>) {
+function byKey(
+  keys: readonly string[],
+  ids: readonly unknown[],
+  ask: (missing: readonly unknown[]) => Promise<unknown[]>,
+) {
   const idOf = new Map(keys.map((key, i) => [key, ids[i]]));
   return async (missing: string[]): Promise<Map<string, unknown>> => {
     const values = await ask(missing.map((key) => idOf.get(key)));
@@ -151,10 +199,20 @@ function byKey(keys: readonly string[], ids: readonly unknown[], ask: (missing: 
 }
 
 /** How a method answers, or why its answer cannot be divided among the ids. */
-function checkedShape(answer: unknown, count: number, returns: AnswerShape | undefined): AnswerShape | CacheConfigError {
+function checkedShape(
+  answer: unknown,
+  count: number,
+  returns: AnswerShape | undefined,
+): AnswerShape | CacheConfigError {
   const shape = shapeOf(answer);
-  if (shape === undefined) return new CacheConfigError(`expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`);
-  if (returns !== undefined && shape !== returns) return new CacheConfigError(`the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`);
+  if (shape === undefined)
+    return new CacheConfigError(
+      `expected the method to answer with a Map, an object or an array of values, got \`${show(answer)}\`.`,
+    );
+  if (returns !== undefined && shape !== returns)
+    return new CacheConfigError(
+      `the method answers with ${shape === 'array' ? 'an array' : `a ${shape}`}, and \`returns\` says ${returns}.`,
+    );
   if (shape === 'array' && (answer as unknown[]).length !== count) {
     return new CacheConfigError(
       `the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,

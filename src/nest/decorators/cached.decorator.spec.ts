@@ -28,7 +28,11 @@ class ProductService extends Counting {
     return this.count(args, this.calls.length);
   }
 
-  @Cached({ key: (id: string) => `product:${id}`, ttl: '5m', tags: (found: Product, id: string) => [`price:${found.price}`, `id:${id}`] })
+  @Cached({
+    key: (id: string) => `product:${id}`,
+    ttl: '5m',
+    tags: (found: Product, id: string) => [`price:${found.price}`, `id:${id}`],
+  })
   async find(id: string): Promise<Product> {
     return this.count([id], { id, price: id.length });
   }
@@ -143,7 +147,10 @@ describe('@Cached', () => {
   it('runs the method once for calls with equal arguments', async () => {
     const { service } = await startWith(ProductService);
 
-    const answers = [await service.byArguments(1, { a: 1, b: 2 }), await service.byArguments(1, { b: 2, a: 1 }, undefined)];
+    const answers = [
+      await service.byArguments(1, { a: 1, b: 2 }),
+      await service.byArguments(1, { b: 2, a: 1 }, undefined),
+    ];
 
     expect(answers).toEqual([0, 0]);
     expect(service.calls).toEqual([[1, { a: 1, b: 2 }]]);
@@ -199,20 +206,48 @@ describe('@Cached', () => {
     expect((await cache.getEntry('all', { namespace: 'catalogue' }))?.tags).toEqual(['products']);
   });
 
-  it.each(['syncThrow', 'fails'] as const)('rejects with what the method threw, and stores nothing: %s', async (method) => {
-    const { service, cache } = await startWith(ProductService);
+  it.each(['syncThrow', 'fails'] as const)(
+    'rejects with what the method threw, and stores nothing: %s',
+    async (method) => {
+      const { service, cache } = await startWith(ProductService);
 
-    await expect(service[method]('a')).rejects.toThrow(new RangeError('a'));
+      await expect(service[method]('a')).rejects.toThrow(new RangeError('a'));
 
-    expect(await cache.has('a')).toBe(false);
-  });
+      expect(await cache.has('a')).toBe(false);
+    },
+  );
 
   it.each([
-    ['`key` throws', (service: ProductService) => service.keyThrows('a'), 'a', /@Cached on ProductService\.keyThrows runs without the cache: its `key` failed: a/],
-    ['`key` answers no key', (service: ProductService) => service.keyIsEmpty('a'), 'a', /ProductService\.keyIsEmpty .*Expected the key to be a non-empty string/],
-    ['no key can be made of the arguments', (service: ProductService) => service.byArguments(() => 1), 1, /ProductService\.byArguments .*Argument 1 is function.*Give the decorator a `key`/],
-    ['`when` throws', (service: ProductService) => service.whenThrows('a'), 'a', /ProductService\.whenThrows .*its `when` failed: a/],
-    ['`when` answers with a promise', (service: ProductService) => service.whenPromises('a'), 'a', /ProductService\.whenPromises runs without the cache: its `when` failed: it answered with a promise\. It has to answer at once\./],
+    [
+      '`key` throws',
+      (service: ProductService) => service.keyThrows('a'),
+      'a',
+      /@Cached on ProductService\.keyThrows runs without the cache: its `key` failed: a/,
+    ],
+    [
+      '`key` answers no key',
+      (service: ProductService) => service.keyIsEmpty('a'),
+      'a',
+      /ProductService\.keyIsEmpty .*Expected the key to be a non-empty string/,
+    ],
+    [
+      'no key can be made of the arguments',
+      (service: ProductService) => service.byArguments(() => 1),
+      1,
+      /ProductService\.byArguments .*Argument 1 is function.*Give the decorator a `key`/,
+    ],
+    [
+      '`when` throws',
+      (service: ProductService) => service.whenThrows('a'),
+      'a',
+      /ProductService\.whenThrows .*its `when` failed: a/,
+    ],
+    [
+      '`when` answers with a promise',
+      (service: ProductService) => service.whenPromises('a'),
+      'a',
+      /ProductService\.whenPromises runs without the cache: its `when` failed: it answered with a promise\. It has to answer at once\./,
+    ],
   ])('runs the method without the cache, and reports it once, when %s', async (_, call, answer, message) => {
     const { service, cache, reports } = await startReported(ProductService);
 
@@ -220,7 +255,9 @@ describe('@Cached', () => {
 
     expect(await call(service)).toBe(answer);
     expect(service.calls).toHaveLength(2);
-    expect(reports).toEqual([expect.objectContaining({ code: 'CACHE_KEY_INVALID', message: expect.stringMatching(message) })]);
+    expect(reports).toEqual([
+      expect.objectContaining({ code: 'CACHE_KEY_INVALID', message: expect.stringMatching(message) }),
+    ]);
     expect((await cache.getStats()).errors).toBe(2);
   });
 
@@ -231,7 +268,9 @@ describe('@Cached', () => {
 
     expect(answers).toEqual([{ run: expect.any(Function) }, { run: expect.any(Function) }]);
     expect(reports).toEqual([expect.objectContaining({ code: 'CACHE_VALUE_UNSERIALIZABLE', path: '$.run' })]);
-    expect(reports[0]?.message).toMatch(/^@Cached on ProductService\.unstorable: the value of `unstorable:a` is returned and not stored: \$\.run is a function/);
+    expect(reports[0]?.message).toMatch(
+      /^@Cached on ProductService\.unstorable: the value of `unstorable:a` is returned and not stored: \$\.run is a function/,
+    );
   });
 
   it('answers with an Observable that no type tells of, and reports it with what to write', async () => {
@@ -240,7 +279,9 @@ describe('@Cached', () => {
     const answer = await service.observable();
 
     expect(answer).toBeInstanceOf(Observable);
-    expect(reports[0]?.message).toMatch(/ProductService\.observable: .* is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/);
+    expect(reports[0]?.message).toMatch(
+      /ProductService\.observable: .* is an Observable, which runs when it is subscribed to; store what it emits: `await firstValueFrom/,
+    );
   });
 
   it('reports once what a function among the options makes of a result', async () => {
@@ -249,13 +290,22 @@ describe('@Cached', () => {
     await service.tagsThrow('a');
     await service.tagsThrow('a');
 
-    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@Cached on ProductService\.tagsThrow: The function `tags` gave nothing that can be used for `a`.*: a$/)]);
+    expect(reports.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^@Cached on ProductService\.tagsThrow: The function `tags` gave nothing that can be used for `a`.*: a$/,
+      ),
+    ]);
   });
 
   it('leaves the cache alone when `when` answers false', async () => {
     const { service, cache } = await startWith(ProductService);
 
-    const answers = [await service.unlessLive('live'), await service.unlessLive('live'), await service.unlessLive('a'), await service.unlessLive('a')];
+    const answers = [
+      await service.unlessLive('live'),
+      await service.unlessLive('live'),
+      await service.unlessLive('a'),
+      await service.unlessLive('a'),
+    ];
 
     expect(answers).toEqual([0, 1, 2, 2]);
     expect((await cache.getStats()).totalEntries).toBe(1);
@@ -419,9 +469,24 @@ describe('@Cached refuses at once', () => {
     ['a bad TTL', { ttl: '5 minutes' }, one, /`ttl` to be a TTL .* got `5 minutes`/],
     ['a bad duration', { staleIfError: -1 }, one, /`staleIfError` to be a duration/],
     ['a bad share', { refreshAhead: 2 }, one, /`refreshAhead`/],
-    ['one key for all arguments', { key: 'product' }, one, /With the one `key` 'product' the result for the first arguments/],
-    ['one key for a parameter with a default (fault 9)', { key: 'product' }, (page = 1) => page, /With the one `key` 'product' the result for the first arguments/],
-    ['one key for a rest of parameters (fault 9)', { key: 'product' }, (...ids: string[]) => ids.length, /With the one `key` 'product' the result for the first arguments/],
+    [
+      'one key for all arguments',
+      { key: 'product' },
+      one,
+      /With the one `key` 'product' the result for the first arguments/,
+    ],
+    [
+      'one key for a parameter with a default (fault 9)',
+      { key: 'product' },
+      (page = 1) => page,
+      /With the one `key` 'product' the result for the first arguments/,
+    ],
+    [
+      'one key for a rest of parameters (fault 9)',
+      { key: 'product' },
+      (...ids: string[]) => ids.length,
+      /With the one `key` 'product' the result for the first arguments/,
+    ],
     ['an empty key', { key: '' }, none, /non-empty string/],
     ['a key that is no string', { key: 1 }, none, /`key` to be a string, or a function/],
     ['an empty cache name', { cache: '' }, none, /`cache` to be the name of a cache/],

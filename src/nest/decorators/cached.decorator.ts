@@ -8,9 +8,28 @@ import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { hasParameters } from '../method-parameters.js';
 import { checkCalled } from '../decorator-call.js';
-import { callMethod, checkedAt, isKeptByOverride, isWanted, type KeyOf, type MethodSite, type OptionFunction, orReported, placeOf, replaceMethod, siteOf } from './decorated-method.js';
+import {
+  callMethod,
+  checkedAt,
+  isKeptByOverride,
+  isWanted,
+  type KeyOf,
+  type MethodSite,
+  type OptionFunction,
+  orReported,
+  placeOf,
+  replaceMethod,
+  siteOf,
+} from './decorated-method.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
-import type { DescriptorUnless, Method, Misfit, OneKeyMisfit, UnknownMethod, ValueThenParameters } from './method-types.js';
+import type {
+  DescriptorUnless,
+  Method,
+  Misfit,
+  OneKeyMisfit,
+  UnknownMethod,
+  ValueThenParameters,
+} from './method-types.js';
 
 export interface CachedOptions<
   OneKey extends string = string,
@@ -74,7 +93,9 @@ export function Cached<
   Tags extends unknown[] = ValueThenParameters<M>,
   StoreIf extends unknown[] = ValueThenParameters<M>,
   TtlOf extends unknown[] = ValueThenParameters<M>,
->(options: CachedOptions<OneKey, Key, When, Tags, StoreIf, TtlOf> = {}): CachedDecorator<OneKey, Key, When, Tags, StoreIf, TtlOf> {
+>(
+  options: CachedOptions<OneKey, Key, When, Tags, StoreIf, TtlOf> = {},
+): CachedDecorator<OneKey, Key, When, Tags, StoreIf, TtlOf> {
   checkCalled('@Cached', options);
   return (target, name, descriptor) => {
     const site = siteOf('@Cached', target, name, descriptor as PropertyDescriptor | undefined);
@@ -85,20 +106,33 @@ export function Cached<
       const key = orReported(cache, site, 'key', () => keyOf(self, args));
       // The override is loading this very key: to ask for it again would be to wait for oneself.
       if (key === undefined || isKeptByOverride(decorated, key, self, args)) return callMethod(site, self, args);
-      return cache.getOrSet(key, () => site.method.apply(self, args), forCall(load, bound, self, args) as GetOrSetOptions<unknown>);
+      return cache.getOrSet(
+        key,
+        () => site.method.apply(self, args),
+        forCall(load, bound, self, args) as GetOrSetOptions<unknown>,
+      );
     });
   };
 }
 
 function readCached(options: { key?: unknown; when?: unknown }, site: MethodSite) {
   const load = readLoadCallOptions(options, ['key', 'when'], site);
-  return { load, bound: functionsAmong(load), keyOf: readKey(options.key, site), when: readFunction<OptionFunction>(options.when, 'when') };
+  return {
+    load,
+    bound: functionsAmong(load),
+    keyOf: readKey(options.key, site),
+    when: readFunction<OptionFunction>(options.when, 'when'),
+  };
 }
 
 function readKey(key: unknown, site: MethodSite): KeyOf {
   if (key === undefined) return keyOfArguments(site);
-  if (typeof key === 'function') return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
-  if (typeof key !== 'string') throw new CacheConfigError(`Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`);
+  if (typeof key === 'function')
+    return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
+  if (typeof key !== 'string')
+    throw new CacheConfigError(
+      `Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`,
+    );
   checkKey(key, 'key');
   if (!hasParameters(site.target, site.name, site.method)) return () => key;
   throw new CacheConfigError(

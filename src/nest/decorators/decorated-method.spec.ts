@@ -97,21 +97,30 @@ describe('a decorated method', () => {
     expect(answers).toEqual([1, 1]);
   });
 
-  it.each(['find', 'put', 'invalidate', 'many'] as const)('rejects on an object made by hand, and says what to do: %s', async (name) => {
-    const service = new ProductService();
+  it.each(['find', 'put', 'invalidate', 'many'] as const)(
+    'rejects on an object made by hand, and says what to do: %s',
+    async (name) => {
+      const service = new ProductService();
 
-    const call = (service[name] as () => Promise<unknown>)();
+      const call = (service[name] as () => Promise<unknown>)();
 
-    await expect(call).rejects.toThrow(CacheConfigError);
-    await expect(call).rejects.toThrow(new RegExp(`on ProductService\\.${name} was called on an object that Nest has not given a cache.*as a provider`));
-    expect(service.calls).toBe(0);
-  });
+      await expect(call).rejects.toThrow(CacheConfigError);
+      await expect(call).rejects.toThrow(
+        new RegExp(
+          `on ProductService\\.${name} was called on an object that Nest has not given a cache.*as a provider`,
+        ),
+      );
+      expect(service.calls).toBe(0);
+    },
+  );
 
   it('rejects without its object, and says what to do', async () => {
     const { service } = await startWith(ProductService);
     const { find } = service;
 
-    await expect(find('a', 'en')).rejects.toThrow(/@Cached on ProductService\.find was called without its object.*service\.find\(\.\.\.\)/);
+    await expect(find('a', 'en')).rejects.toThrow(
+      /@Cached on ProductService\.find was called without its object.*service\.find\(\.\.\.\)/,
+    );
   });
 
   it('keeps the application from starting without a cache, and says whose, which and how to get it', async () => {
@@ -122,11 +131,16 @@ describe('a decorated method', () => {
 
     const app = Test.createTestingModule({ providers: [Sessions] }).compile();
 
-    await expect(app).rejects.toThrow(/@Cached on Sessions\.find needs\. Import `CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)` in the root module/);
+    await expect(app).rejects.toThrow(
+      /@Cached on Sessions\.find needs\. Import `CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)` in the root module/,
+    );
   });
 
   it('is refused on what is no method of instances', () => {
-    const put = (decorator: unknown, ...args: unknown[]) => () => (decorator as (...all: unknown[]) => void)(...args);
+    const put =
+      (decorator: unknown, ...args: unknown[]) =>
+      () =>
+        (decorator as (...all: unknown[]) => void)(...args);
     class Shop {
       get open(): number {
         return Date.now();
@@ -135,11 +149,19 @@ describe('a decorated method', () => {
     }
     const descriptorOf = (name: string) => Object.getOwnPropertyDescriptor(Shop.prototype, name);
 
-    expect(put(Cached(), Shop, 'find', { value: () => 1 })).toThrow('@Cached on Shop.find: a static method has no instance');
-    expect(put(Cached(), Shop.prototype, 'name', undefined)).toThrow('@Cached on Shop.name: only methods can be decorated');
-    expect(put(Cached(), Shop.prototype, 'open', descriptorOf('open'))).toThrow('@Cached on Shop.open: only methods can be decorated');
+    expect(put(Cached(), Shop, 'find', { value: () => 1 })).toThrow(
+      '@Cached on Shop.find: a static method has no instance',
+    );
+    expect(put(Cached(), Shop.prototype, 'name', undefined)).toThrow(
+      '@Cached on Shop.name: only methods can be decorated',
+    );
+    expect(put(Cached(), Shop.prototype, 'open', descriptorOf('open'))).toThrow(
+      '@Cached on Shop.open: only methods can be decorated',
+    );
     expect(put(Cached(), Shop.prototype, 'list', descriptorOf('list'))).toThrow('@Cached on Shop.list: a generator');
-    expect(put(Cached(), () => 1, { kind: 'method', name: 'find' })).toThrow('@Cached needs TypeScript\'s `experimentalDecorators`');
+    expect(put(Cached(), () => 1, { kind: 'method', name: 'find' })).toThrow(
+      "@Cached needs TypeScript's `experimentalDecorators`",
+    );
   });
 
   it.each([
@@ -155,9 +177,12 @@ describe('a decorated method', () => {
     }
     Reflect.defineMetadata('design:returntype', Observable, Shop.prototype, 'find');
 
-    const put = () => (decorator as MethodDecorator)(Shop.prototype, 'find', Object.getOwnPropertyDescriptor(Shop.prototype, 'find')!);
+    const put = () =>
+      (decorator as MethodDecorator)(Shop.prototype, 'find', Object.getOwnPropertyDescriptor(Shop.prototype, 'find')!);
 
-    expect(put).toThrow(`${name} on Shop.find: the method answers with an Observable, which runs when it is subscribed to, and cannot be cached.`);
+    expect(put).toThrow(
+      `${name} on Shop.find: the method answers with an Observable, which runs when it is subscribed to, and cannot be cached.`,
+    );
     expect(put).toThrow('return firstValueFrom(...)');
   });
 
@@ -174,6 +199,8 @@ describe('a decorated method', () => {
     const answer = await service.change();
 
     expect(answer).toBeInstanceOf(Observable);
-    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CacheInvalidate on Shop\.change: the method answers with an Observable/)]);
+    expect(reports.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^@CacheInvalidate on Shop\.change: the method answers with an Observable/),
+    ]);
   });
 });

@@ -90,19 +90,33 @@ const NO_OBSERVABLES =
  * Checks where a decorator stands.
  * @throws CacheConfigError for anything but a method of instances
  */
-export function siteOf(decorator: string, target: unknown, name: string | symbol, descriptor: PropertyDescriptor | undefined): MethodSite {
-  if (typeof name === 'object') throw new CacheConfigError(`${decorator} needs TypeScript's \`experimentalDecorators\`, as Nest does.`);
+export function siteOf(
+  decorator: string,
+  target: unknown,
+  name: string | symbol,
+  descriptor: PropertyDescriptor | undefined,
+): MethodSite {
+  if (typeof name === 'object')
+    throw new CacheConfigError(`${decorator} needs TypeScript's \`experimentalDecorators\`, as Nest does.`);
   const isStatic = typeof target === 'function';
   const className = isStatic ? target.name : (target as object).constructor.name;
-  if ((name as unknown) === undefined) throw new CacheConfigError(`${decorator} on ${className}: only methods can be decorated, not classes.`);
+  if ((name as unknown) === undefined)
+    throw new CacheConfigError(`${decorator} on ${className}: only methods can be decorated, not classes.`);
   const label = `${decorator} on ${className === '' ? '(anonymous class)' : className}.${String(name)}`;
-  if (isStatic) throw new CacheConfigError(`${label}: a static method has no instance to inject a cache into. Make it a method of a provider.`);
+  if (isStatic)
+    throw new CacheConfigError(
+      `${label}: a static method has no instance to inject a cache into. Make it a method of a provider.`,
+    );
   const method = descriptor?.value as MethodSite['method'] | undefined;
-  if (typeof method !== 'function') throw new CacheConfigError(`${label}: only methods can be decorated, not properties and accessors.`);
+  if (typeof method !== 'function')
+    throw new CacheConfigError(`${label}: only methods can be decorated, not properties and accessors.`);
   if (Object.prototype.toString.call(method).includes('Generator')) {
-    throw new CacheConfigError(`${label}: a generator answers with an iterator, which can be read once and not be cached. Return an array.`);
+    throw new CacheConfigError(
+      `${label}: a generator answers with an iterator, which can be read once and not be cached. Return an array.`,
+    );
   }
-  if (Reflect.getMetadata(RETURN_TYPE, target as object, name) === Observable) throw new CacheConfigError(`${label}: ${NO_OBSERVABLES}`);
+  if (Reflect.getMetadata(RETURN_TYPE, target as object, name) === Observable)
+    throw new CacheConfigError(`${label}: ${NO_OBSERVABLES}`);
   return { decorator, target: target as object, name, method, label };
 }
 
@@ -114,7 +128,9 @@ export function checkedAt<T>(site: MethodSite, check: () => T): T {
   try {
     return check();
   } catch (error) {
-    throw new CacheConfigError(`${site.label}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new CacheConfigError(`${site.label}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -123,7 +139,12 @@ export function placeOf(options: { cache?: string; namespace?: string }): Method
 }
 
 /** Puts `call` in the place of the method, and keeps the method's name, length, properties and metadata. */
-export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, traits: MethodTraits, call: DecoratedCall): DecoratedMethod {
+export function replaceMethod(
+  site: MethodSite,
+  descriptor: PropertyDescriptor,
+  traits: MethodTraits,
+  call: DecoratedCall,
+): DecoratedMethod {
   const slot = slotOf(site, traits.cache);
   const decorated: DecoratedMethod = { ...site, ...traits, slot };
   const wrapper = function (this: object | undefined, ...args: unknown[]): Promise<unknown> {
@@ -141,7 +162,12 @@ export function replaceMethod(site: MethodSite, descriptor: PropertyDescriptor, 
   return decorated;
 }
 
-async function callUnbound(decorated: DecoratedMethod, self: unknown, args: unknown[], call: DecoratedCall): Promise<unknown> {
+async function callUnbound(
+  decorated: DecoratedMethod,
+  self: unknown,
+  args: unknown[],
+  call: DecoratedCall,
+): Promise<unknown> {
   if (typeof self !== 'object' || self === null) throw notBound(decorated, self);
   const cache = await findCache(decorated, self);
   if (cache !== undefined) return call(cache, self, args);
@@ -193,14 +219,23 @@ export function orReported<T>(cache: CacheService, site: MethodSite, option: str
 }
 
 /** Whether a method is to be cached for these arguments. */
-export function isWanted(cache: CacheService, site: MethodSite, when: OptionFunction | undefined, self: object, args: unknown[]): boolean {
+export function isWanted(
+  cache: CacheService,
+  site: MethodSite,
+  when: OptionFunction | undefined,
+  self: object,
+  args: unknown[],
+): boolean {
   return when === undefined || orReported(cache, site, 'when', () => Boolean(atOnce(when.apply(self, args)))) === true;
 }
 
 /** The decorated methods of instances whose prototype is `prototype`, inherited and overridden ones included. */
 export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] {
   if (prototype === null) return [];
-  return [...(methodsOf.get(prototype) ?? []), ...decoratedMethodsOf(Object.getPrototypeOf(prototype) as object | null)];
+  return [
+    ...(methodsOf.get(prototype) ?? []),
+    ...decoratedMethodsOf(Object.getPrototypeOf(prototype) as object | null),
+  ];
 }
 
 /**
@@ -209,9 +244,14 @@ export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] 
  */
 export function isKeptByOverride(decorated: DecoratedMethod, key: string, self: object, args: unknown[]): boolean {
   const { target, name, cache, namespace } = decorated;
-  for (let at = Object.getPrototypeOf(self) as object | null; at !== null && at !== target; at = Object.getPrototypeOf(at) as object | null) {
+  for (
+    let at = Object.getPrototypeOf(self) as object | null;
+    at !== null && at !== target;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
     const override = methodsOf.get(at)?.find((method) => method.name === name && method.keyOf !== undefined);
-    if (override !== undefined) return override.cache === cache && override.namespace === namespace && keyOrNone(override, self, args) === key;
+    if (override !== undefined)
+      return override.cache === cache && override.namespace === namespace && keyOrNone(override, self, args) === key;
   }
   return false;
 }
@@ -229,7 +269,8 @@ function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): s
 export function bindCache(instance: object, slot: symbol, given: CacheService): void {
   const cache = complete(given);
   if (Object.hasOwn(instance, slot)) (instance as Slots)[slot] = cache;
-  else if (Object.isExtensible(instance)) Object.defineProperty(instance, slot, { value: cache, writable: true, configurable: true });
+  else if (Object.isExtensible(instance))
+    Object.defineProperty(instance, slot, { value: cache, writable: true, configurable: true });
   else frozenInstances.set(instance, new Map([...(frozenInstances.get(instance) ?? []), [slot, cache]]));
 }
 
@@ -273,7 +314,9 @@ function keepIdentity(wrapper: object, method: object): void {
 
 function notBound({ label, name, cache }: DecoratedMethod, self: unknown): CacheConfigError {
   if (typeof self !== 'object' || self === null) {
-    return new CacheConfigError(`${label} was called without its object (\`this\` is ${show(self)}). Call it as \`service.${String(name)}(...)\`, or bind it first.`);
+    return new CacheConfigError(
+      `${label} was called without its object (\`this\` is ${show(self)}). Call it as \`service.${String(name)}(...)\`, or bind it first.`,
+    );
   }
   return new CacheConfigError(
     `${label} was called on an object that Nest has not given a cache: one made with \`new\`, or used before the application has started. ` +

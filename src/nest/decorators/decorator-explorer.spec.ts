@@ -82,7 +82,15 @@ describe('DecoratorExplorer', () => {
       ['useFactory', { provide: ProductService, useFactory: () => madeByHand() }],
       ['an asynchronous useFactory', { provide: ProductService, useFactory: async () => madeByHand() }],
       ['useValue', { provide: ProductService, useValue: madeByHand() }],
-      ['a frozen useValue', { provide: ProductService, useValue: Object.freeze(Object.assign(Object.create(ProductService.prototype) as ProductService, { calls: 0 })) }],
+      [
+        'a frozen useValue',
+        {
+          provide: ProductService,
+          useValue: Object.freeze(
+            Object.assign(Object.create(ProductService.prototype) as ProductService, { calls: 0 }),
+          ),
+        },
+      ],
     ])('gives what comes of %s the cache of the application (fault 20)', async (_, provider) => {
       const service = await load(provider);
       const loads = jest.spyOn(CacheService.prototype, 'getOrSet');
@@ -144,7 +152,11 @@ describe('DecoratorExplorer', () => {
 
   it('leaves an instance that Nest has made the cache that Nest has given it', async () => {
     const innerCache = { provide: 'inner cache', useExisting: CacheService };
-    @Module({ imports: [CacheKitModule.forRoot({ isGlobal: false })], providers: [ProductService, innerCache], exports: [ProductService] })
+    @Module({
+      imports: [CacheKitModule.forRoot({ isGlobal: false })],
+      providers: [ProductService, innerCache],
+      exports: [ProductService],
+    })
     class Inner {}
     @Module({
       // Without a cache of its own, which would be looked for here.
@@ -165,7 +177,9 @@ describe('DecoratorExplorer', () => {
     const app = start([{ provide: SessionService, useValue: new SessionService() }]);
 
     await expect(app).rejects.toThrow(CacheConfigError);
-    await expect(app).rejects.toThrow(/@Cached on SessionService\.find: there is no cache 'sessions' in RootTestModule\. Import `CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)`/);
+    await expect(app).rejects.toThrow(
+      /@Cached on SessionService\.find: there is no cache 'sessions' in RootTestModule\. Import `CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)`/,
+    );
   });
 
   it('finds caches by name for values, too', async () => {
@@ -184,7 +198,9 @@ describe('DecoratorExplorer', () => {
   it('keeps the application from starting when two classes of one name would use the same keys', async () => {
     const app = start([ProductService, { provide: 'other', useClass: other() }]);
 
-    await expect(app).rejects.toThrow(/@Cached on ProductService\.find: this application has two classes called ProductService with a @Cached find without `key`/);
+    await expect(app).rejects.toThrow(
+      /@Cached on ProductService\.find: this application has two classes called ProductService with a @Cached find without `key`/,
+    );
   });
 
   it('accepts one class under several tokens', async () => {
@@ -207,7 +223,13 @@ describe('DecoratorExplorer', () => {
         { provide: 'again', useClass: ProductService, scope: Scope.REQUEST },
       ]);
 
-      expect(warn.mock.calls).toEqual([[expect.stringMatching(/^One thing .*\n {2}1\. @Cached on ProductService\.find: the provider is made anew for each request/)]]);
+      expect(warn.mock.calls).toEqual([
+        [
+          expect.stringMatching(
+            /^One thing .*\n {2}1\. @Cached on ProductService\.find: the provider is made anew for each request/,
+          ),
+        ],
+      ]);
     });
 
     it('says nothing of methods with a key, nor of transient providers', async () => {

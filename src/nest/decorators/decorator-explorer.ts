@@ -5,7 +5,14 @@ import type { CacheService } from '../../core/cache.service.js';
 import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
-import { addCacheFinder, bindCache, type CacheFinder, type DecoratedMethod, decoratedMethodsOf, howToRegister } from './decorated-method.js';
+import {
+  addCacheFinder,
+  bindCache,
+  type CacheFinder,
+  type DecoratedMethod,
+  decoratedMethodsOf,
+  howToRegister,
+} from './decorated-method.js';
 
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = NestModule extends { providers: Map<unknown, infer W> } ? W : never;
@@ -40,9 +47,12 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
       this.#advise(method);
     }
     for (const { wrapper, methods } of all) if (!wrapper.isDependencyTreeStatic()) this.#adviseOnSharedAnswers(methods);
-    const injected = new Set(all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance));
+    const injected = new Set(
+      all.filter(({ wrapper }) => isConstructedByNest(wrapper)).map(({ wrapper }) => wrapper.instance),
+    );
     for (const decorated of all) {
-      if (!isConstructedByNest(decorated.wrapper) && !injected.has(decorated.wrapper.instance)) await bindInstance(decorated);
+      if (!isConstructedByNest(decorated.wrapper) && !injected.has(decorated.wrapper.instance))
+        await bindInstance(decorated);
     }
   }
 
@@ -61,7 +71,9 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   }
 
   #decorated(): Decorated[] {
-    return [...this.modules.values()].flatMap((module) => wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)));
+    return [...this.modules.values()].flatMap((module) =>
+      wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)),
+    );
   }
 
   #advise({ label, cache, options, decorator }: DecoratedMethod): void {
@@ -136,6 +148,9 @@ async function cacheSeenFrom(module: NestModule, { cache, label }: DecoratedMeth
     const moduleRef = module.providers.get(ModuleRef)?.instance as ModuleRef;
     return (await moduleRef.create(Holder)).cache;
   } catch (error) {
-    throw new CacheConfigError(`${label}: there is no cache '${cache}' in ${module.metatype.name}. ${howToRegister(cache)}.`, { cause: error });
+    throw new CacheConfigError(
+      `${label}: there is no cache '${cache}' in ${module.metatype.name}. ${howToRegister(cache)}.`,
+      { cause: error },
+    );
   }
 }

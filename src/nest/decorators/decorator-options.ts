@@ -12,7 +12,16 @@ export type LoadCallOptions = Readonly<Partial<Record<LoadCallOptionName, unknow
 type LoadCallOptionName = (typeof LOAD_CALL_OPTION_NAMES)[number];
 
 const LOAD_CALL_OPTION_NAMES = ['namespace', 'ttl', 'tags', 'storeIf', 'validate', ...LOAD_OPTION_NAMES] as const;
-const NO_DEFAULTS: LoadPlan = { ...DEFAULT_LOAD_POLICY, namespace: undefined, ttl: 0, tags: [], storeIf: undefined, keepStale: 0, validate: undefined, caller: undefined };
+const NO_DEFAULTS: LoadPlan = {
+  ...DEFAULT_LOAD_POLICY,
+  namespace: undefined,
+  ttl: 0,
+  tags: [],
+  storeIf: undefined,
+  keepStale: 0,
+  validate: undefined,
+  caller: undefined,
+};
 
 /** Checks the names, and what all decorators have in common: `cache` and `namespace`. @throws CacheConfigError */
 export function checkOptions(options: object, names: readonly string[]): void {
@@ -27,7 +36,9 @@ export function checkOptions(options: object, names: readonly string[]): void {
 /** Checks the options of a decorator that loads, and picks those for the service. @param others the names of the rest @throws CacheConfigError */
 export function readLoadCallOptions(options: object, others: readonly string[], caller: Caller): LoadCallOptions {
   checkOptions(options, [...others, ...LOAD_CALL_OPTION_NAMES]);
-  const given = Object.entries(options).filter(([name, value]) => value !== undefined && !['cache', ...others].includes(name));
+  const given = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && !['cache', ...others].includes(name),
+  );
   const picked = Object.fromEntries(given) as LoadCallOptions;
   const plan = readLoadPlan(picked as object, NO_DEFAULTS);
   if (typeof plan.tags !== 'function') checkKeys(plan.tags, 'tag');
@@ -35,7 +46,12 @@ export function readLoadCallOptions(options: object, others: readonly string[], 
 }
 
 /** `options` for one call: `ttl`, `tags` and `storeIf`, where they are functions, are given `rest` after the value. */
-export function forCall(options: LoadCallOptions, bound: readonly LoadCallOptionName[], self: object, rest: readonly unknown[]): LoadCallOptions {
+export function forCall(
+  options: LoadCallOptions,
+  bound: readonly LoadCallOptionName[],
+  self: object,
+  rest: readonly unknown[],
+): LoadCallOptions {
   if (bound.length === 0) return options;
   const own: Record<string, unknown> & CallerOption = { ...options };
   for (const name of bound) {

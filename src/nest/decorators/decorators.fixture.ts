@@ -9,7 +9,10 @@ const started: TestingModule[] = [];
 Logger.overrideLogger(false);
 
 /** An application with the kit and these providers, started. End it with `closeAll`. */
-export async function start(providers: NonNullable<ModuleMetadata['providers']>, options: CacheKitOptions = {}): Promise<TestingModule> {
+export async function start(
+  providers: NonNullable<ModuleMetadata['providers']>,
+  options: CacheKitOptions = {},
+): Promise<TestingModule> {
   const app = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(options)], providers }).compile();
   started.push(app);
   await app.init();
@@ -17,13 +20,18 @@ export async function start(providers: NonNullable<ModuleMetadata['providers']>,
 }
 
 /** One instance of `type` as Nest makes it, and the cache that it was given. */
-export async function startWith<T>(type: Type<T>, options?: CacheKitOptions): Promise<{ service: T; cache: CacheService }> {
+export async function startWith<T>(
+  type: Type<T>,
+  options?: CacheKitOptions,
+): Promise<{ service: T; cache: CacheService }> {
   const app = await start([type], options);
   return { service: app.get(type), cache: app.get(CacheService) };
 }
 
 /** As `startWith`, and what the cache reports. */
-export async function startReported<T>(type: Type<T>): Promise<{ service: T; cache: CacheService; reports: CacheError[] }> {
+export async function startReported<T>(
+  type: Type<T>,
+): Promise<{ service: T; cache: CacheService; reports: CacheError[] }> {
   const reports: CacheError[] = [];
   return { ...(await startWith(type, { onError: (error) => reports.push(error) })), reports };
 }

@@ -37,7 +37,12 @@ class ProductService {
     return ids.map((id) => `${language} ${id}`);
   }
 
-  @CacheInvalidate({ methods: [{ name: 'find', args: (id: number) => [id] }, { of: ProductService, name: 'names', args: (id: number) => [[id, 2], 'en'] }] })
+  @CacheInvalidate({
+    methods: [
+      { name: 'find', args: (id: number) => [id] },
+      { of: ProductService, name: 'names', args: (id: number) => [[id, 2], 'en'] },
+    ],
+  })
   async change(_id: number, _price: number): Promise<void> {}
 
   plain(id: number): number {
@@ -47,10 +52,18 @@ class ProductService {
 
 @Injectable()
 class Discounts {
-  @CacheInvalidate({ methods: [{ of: ProductService, name: 'find', args: (id: number) => [id] }, { of: () => ProductService, name: 'price', args: (id: number) => [id] }] })
+  @CacheInvalidate({
+    methods: [
+      { of: ProductService, name: 'find', args: (id: number) => [id] },
+      { of: () => ProductService, name: 'price', args: (id: number) => [id] },
+    ],
+  })
   async apply(_id: number): Promise<void> {}
 
-  @CacheInvalidate({ keys: ['spelled'], methods: [{ of: ProductService, name: 'inCurrency', args: (id: number) => [id] }] })
+  @CacheInvalidate({
+    keys: ['spelled'],
+    methods: [{ of: ProductService, name: 'inCurrency', args: (id: number) => [id] }],
+  })
   async reset(_id: number): Promise<string> {
     return 'done';
   }
@@ -84,13 +97,48 @@ describe('cachedKey', () => {
   });
 
   it.each([
-    ['a method without a decorator', () => cachedKey(ProductService, 'plain', [1]), CacheConfigError, /ProductService has no method `plain` with @Cached/],
-    ['a name that is no method', () => cachedKey(ProductService, 'fnid' as never, [] as never), CacheConfigError, /no method `fnid`/],
-    ['something that is no class', () => cachedKey((() => undefined) as never, 'find' as never, [] as never), CacheConfigError, /Expected a class with @Cached methods/],
-    ['a `key` that reads `this`', () => cachedKey(ProductService, 'inCurrency', [1]), CacheKeyError, /needs the instance in the place of the class/],
-    ['several ids', () => cachedKey(ProductService, 'names', [[1, 2], 'en']), CacheKeyError, /stores 2 keys .* Call it with one id/],
-    ['arguments that are no array', () => cachedKey(ProductService, 'find', 1 as never), CacheKeyError, /arguments for the key of @Cached on ProductService\.find as an array/],
-    ['arguments without a value', () => cachedKey(ProductService, 'find', [(() => 1) as never]), CacheKeyError, /Argument 1 is function/],
+    [
+      'a method without a decorator',
+      () => cachedKey(ProductService, 'plain', [1]),
+      CacheConfigError,
+      /ProductService has no method `plain` with @Cached/,
+    ],
+    [
+      'a name that is no method',
+      () => cachedKey(ProductService, 'fnid' as never, [] as never),
+      CacheConfigError,
+      /no method `fnid`/,
+    ],
+    [
+      'something that is no class',
+      () => cachedKey((() => undefined) as never, 'find' as never, [] as never),
+      CacheConfigError,
+      /Expected a class with @Cached methods/,
+    ],
+    [
+      'a `key` that reads `this`',
+      () => cachedKey(ProductService, 'inCurrency', [1]),
+      CacheKeyError,
+      /needs the instance in the place of the class/,
+    ],
+    [
+      'several ids',
+      () => cachedKey(ProductService, 'names', [[1, 2], 'en']),
+      CacheKeyError,
+      /stores 2 keys .* Call it with one id/,
+    ],
+    [
+      'arguments that are no array',
+      () => cachedKey(ProductService, 'find', 1 as never),
+      CacheKeyError,
+      /arguments for the key of @Cached on ProductService\.find as an array/,
+    ],
+    [
+      'arguments without a value',
+      () => cachedKey(ProductService, 'find', [(() => 1) as never]),
+      CacheKeyError,
+      /Argument 1 is function/,
+    ],
   ])('refuses %s, and says what to do', (_, call, type, message) => {
     expect(call).toThrow(type);
     expect(call).toThrow(message);
@@ -106,7 +154,13 @@ describe('@CacheInvalidate with `methods`', () => {
 
     await service.change(1, 9);
 
-    const keys = [cachedKey(ProductService, 'find', [1]), cachedKey(ProductService, 'find', [2]), 'en:1', 'en:2', 'en:3'];
+    const keys = [
+      cachedKey(ProductService, 'find', [1]),
+      cachedKey(ProductService, 'find', [2]),
+      'en:1',
+      'en:2',
+      'en:3',
+    ];
     expect([...(await cache.getMany(keys)).keys()]).toEqual(['ProductService.find:[2]', 'en:3']);
   });
 
@@ -143,13 +197,29 @@ describe('@CacheInvalidate with `methods`', () => {
 
     expect(answer).toBe('done');
     expect(await cache.has('spelled')).toBe(false);
-    expect(reports.map(({ message }) => message)).toEqual([expect.stringMatching(/^@CacheInvalidate on Discounts\.reset did not invalidate what its `methods` should name: The `key` of @Cached on ProductService\.inCurrency failed/)]);
+    expect(reports.map(({ message }) => message)).toEqual([
+      expect.stringMatching(
+        /^@CacheInvalidate on Discounts\.reset did not invalidate what its `methods` should name: The `key` of @Cached on ProductService\.inCurrency failed/,
+      ),
+    ]);
   });
 
   it.each([
-    ['a method that is not cached', { of: ProductService, name: 'plain', args: () => [] }, /@CacheInvalidate on Wrong\.run: ProductService has no method `plain` with @Cached/],
-    ['a method of another cache', { name: 'session', args: () => [] }, /@Cached on Wrong\.session stores in the cache 'sessions', and this decorator invalidates in 'default'\. Give it `cache: 'sessions'`/],
-    ['what answers no class', { of: () => undefined as never, name: 'find', args: () => [] }, /Expected a class with @Cached methods/],
+    [
+      'a method that is not cached',
+      { of: ProductService, name: 'plain', args: () => [] },
+      /@CacheInvalidate on Wrong\.run: ProductService has no method `plain` with @Cached/,
+    ],
+    [
+      'a method of another cache',
+      { name: 'session', args: () => [] },
+      /@Cached on Wrong\.session stores in the cache 'sessions', and this decorator invalidates in 'default'\. Give it `cache: 'sessions'`/,
+    ],
+    [
+      'what answers no class',
+      { of: () => undefined as never, name: 'find', args: () => [] },
+      /Expected a class with @Cached methods/,
+    ],
   ])('keeps the application from starting for %s', async (_, target, message) => {
     @Injectable()
     class Wrong {
@@ -168,9 +238,15 @@ describe('@CacheInvalidate with `methods`', () => {
   it.each([
     [[], /Expected `methods` to be an array such as/],
     [{}, /Expected `methods` to be an array such as/],
-    [[{ of: undefined, name: 'find', args: () => [] }], /Expected `methods.of` to be a class, got `undefined`\. Where two files import each other/],
+    [
+      [{ of: undefined, name: 'find', args: () => [] }],
+      /Expected `methods.of` to be a class, got `undefined`\. Where two files import each other/,
+    ],
     [[{ of: ProductService, args: () => [] }], /Expected `methods.name` to be the name of a method/],
-    [[{ of: ProductService, name: 'find' }], /Expected `methods.args` to be a function that answers the arguments of `find`/],
+    [
+      [{ of: ProductService, name: 'find' }],
+      /Expected `methods.args` to be a function that answers the arguments of `find`/,
+    ],
     [[{ of: ProductService, method: 'find' }], /Unknown option `methods.method`/],
   ])('refuses what names no method at once: %j', (methods, message) => {
     expect(decorate(CacheInvalidate({ methods: methods as never }), () => undefined)).toThrow(message);

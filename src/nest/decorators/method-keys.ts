@@ -13,12 +13,18 @@ export type ClassOf<T extends object> = abstract new (...args: never[]) => T;
  * @param of the class; the instance, where the `key` of the method reads `this`
  * @throws CacheConfigError where the method is not decorated, CacheKeyError where no key can be made
  */
-export function cachedKey<T extends object, Name extends MethodName<T>>(of: ClassOf<T> | T, name: Name, args: ArgumentsOf<T[Name]>): string {
+export function cachedKey<T extends object, Name extends MethodName<T>>(
+  of: ClassOf<T> | T,
+  name: Name,
+  args: ArgumentsOf<T[Name]>,
+): string {
   const self = (typeof of === 'function' ? Object.create(prototypeOf(of)) : of) as object;
   const keys = keysAt(self, cachedMethod(self, name), args);
   const [key] = keys;
   if (key !== undefined && keys.length === 1) return key;
-  throw new CacheKeyError(`${nameOf(self)}.${name} stores ${keys.length} keys for these arguments, and cachedKey() gives one. Call it with one id.`);
+  throw new CacheKeyError(
+    `${nameOf(self)}.${name} stores ${keys.length} keys for these arguments, and cachedKey() gives one. Call it with one id.`,
+  );
 }
 
 type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
@@ -26,14 +32,19 @@ type ArgumentsOf<M> = M extends (...args: infer Args) => unknown ? Args : never;
 
 /** The `@Cached` or `@CachedMany` method of that name. @throws CacheConfigError where there is none */
 export function cachedMethod(self: object, name: string): DecoratedMethod {
-  const method = decoratedMethodsOf(Object.getPrototypeOf(self) as object).find((each) => each.name === name && each.keyOf !== undefined);
+  const method = decoratedMethodsOf(Object.getPrototypeOf(self) as object).find(
+    (each) => each.name === name && each.keyOf !== undefined,
+  );
   if (method !== undefined) return method;
-  throw new CacheConfigError(`${nameOf(self)} has no method \`${name}\` with @Cached or @CachedMany, so nothing is stored for it. Check the name, or decorate the method.`);
+  throw new CacheConfigError(
+    `${nameOf(self)} has no method \`${name}\` with @Cached or @CachedMany, so nothing is stored for it. Check the name, or decorate the method.`,
+  );
 }
 
 /** @throws CacheKeyError */
 export function keysAt(self: object, { keyOf, keysOf, label }: DecoratedMethod, args: unknown): string[] {
-  if (!Array.isArray(args)) throw new CacheKeyError(`Expected the arguments for the key of ${label} as an array, got \`${show(args)}\`.`);
+  if (!Array.isArray(args))
+    throw new CacheKeyError(`Expected the arguments for the key of ${label} as an array, got \`${show(args)}\`.`);
   try {
     return keysOf?.(self, args) ?? [keyOf?.(self, args) as string];
   } catch (error) {

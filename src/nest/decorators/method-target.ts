@@ -26,15 +26,23 @@ export interface StoredUnder {
 /** @throws CacheConfigError for what names no method */
 export function checkTargets(targets: unknown): asserts targets is readonly MethodTarget[] {
   if (!Array.isArray(targets) || targets.length === 0) {
-    throw new CacheConfigError(`Expected \`methods\` to be an array such as \`[{ of: ProductService, name: 'find', args: (id) => [id] }]\`, got \`${show(targets)}\`.`);
+    throw new CacheConfigError(
+      `Expected \`methods\` to be an array such as \`[{ of: ProductService, name: 'find', args: (id) => [id] }]\`, got \`${show(targets)}\`.`,
+    );
   }
   for (const target of targets as Partial<MethodTarget>[]) {
     checkNames(target, ['of', 'name', 'args'], 'methods.');
     if (Object.hasOwn(target, 'of') && typeof target.of !== 'function') {
-      throw new CacheConfigError(`Expected \`methods.of\` to be a class, got \`${show(target.of)}\`. Where two files import each other, write \`of: () => ProductService\`.`);
+      throw new CacheConfigError(
+        `Expected \`methods.of\` to be a class, got \`${show(target.of)}\`. Where two files import each other, write \`of: () => ProductService\`.`,
+      );
     }
-    if (typeof target.name !== 'string') throw new CacheConfigError(`Expected \`methods.name\` to be the name of a method, got \`${show(target.name)}\`.`);
-    if (typeof target.args !== 'function') throw new CacheConfigError(`Expected \`methods.args\` to be a function that answers the arguments of \`${target.name}\`, got \`${show(target.args)}\`.`);
+    if (typeof target.name !== 'string')
+      throw new CacheConfigError(`Expected \`methods.name\` to be the name of a method, got \`${show(target.name)}\`.`);
+    if (typeof target.args !== 'function')
+      throw new CacheConfigError(
+        `Expected \`methods.args\` to be a function that answers the arguments of \`${target.name}\`, got \`${show(target.args)}\`.`,
+      );
   }
 }
 
@@ -46,7 +54,9 @@ export function checkTargets(targets: unknown): asserts targets is readonly Meth
 function methodOf(target: MethodTarget, self: object, cache: string): DecoratedMethod {
   const method = cachedMethod(instanceFor(target, self), target.name);
   if (method.cache === cache) return method;
-  throw new CacheConfigError(`${method.label} stores in the cache '${method.cache}', and this decorator invalidates in '${cache}'. Give it \`cache: '${method.cache}'\`, in a decorator of its own.`);
+  throw new CacheConfigError(
+    `${method.label} stores in the cache '${method.cache}', and this decorator invalidates in '${cache}'. Give it \`cache: '${method.cache}'\`, in a decorator of its own.`,
+  );
 }
 
 /**
@@ -54,7 +64,12 @@ function methodOf(target: MethodTarget, self: object, cache: string): DecoratedM
  * @param provided the prototypes of all providers with decorated methods
  * @throws CacheConfigError as for `methodOf`
  */
-export function checkedTarget(target: MethodTarget, site: MethodSite, cache: string, provided: ReadonlySet<object>): Finding[] {
+export function checkedTarget(
+  target: MethodTarget,
+  site: MethodSite,
+  cache: string,
+  provided: ReadonlySet<object>,
+): Finding[] {
   const self = Object.create(site.target) as object;
   const method = methodOf(target, self, cache);
   const instance = instanceFor(target, self);
@@ -73,7 +88,10 @@ export function checkedTarget(target: MethodTarget, site: MethodSite, cache: str
 /** @throws CacheConfigError or CacheKeyError */
 export function storedBy(target: MethodTarget, self: object, args: unknown[], cache: string): StoredUnder {
   const method = methodOf(target, self, cache);
-  return { keys: keysAt(instanceFor(target, self), method, notAwaited((target.args as OptionFunction).apply(self, args))), namespace: method.namespace };
+  return {
+    keys: keysAt(instanceFor(target, self), method, notAwaited((target.args as OptionFunction).apply(self, args))),
+    namespace: method.namespace,
+  };
 }
 
 /** The instance itself where it is of the class, because made keys name the class of the instance. */
@@ -85,7 +103,9 @@ function instanceFor({ of }: MethodTarget, self: object): object {
 }
 
 /** The misfits among targets, see `method-types.ts`. */
-export type MisfitAmong<Targets extends readonly MethodTarget[], M extends Method> = { [I in keyof Targets]: TargetMisfit<Targets[I], M> }[number];
+export type MisfitAmong<Targets extends readonly MethodTarget[], M extends Method> = {
+  [I in keyof Targets]: TargetMisfit<Targets[I], M>;
+}[number];
 
 type TargetMisfit<Target extends MethodTarget, M extends Method> =
   | Misfit<'methods', Parameters<Target['args']>, Parameters<M>>

@@ -71,7 +71,10 @@ describe.each(WAYS)('with %s', (_, prepare) => {
 
   it('an object that Nest has given a cache uses it', async () => {
     prepare();
-    const app = await Test.createTestingModule({ imports: [CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions' })], providers: [ProductService] }).compile();
+    const app = await Test.createTestingModule({
+      imports: [CacheKitModule.forRoot(), CacheKitModule.forRoot({ name: 'sessions' })],
+      providers: [ProductService],
+    }).compile();
     await app.init();
     const service = app.get(ProductService);
 
@@ -99,10 +102,13 @@ class SessionService {
 }
 
 describe('the generated test of a service', () => {
-  const compile = (type: new () => object): Promise<TestingModule> => Test.createTestingModule({ providers: [type] }).compile();
+  const compile = (type: new () => object): Promise<TestingModule> =>
+    Test.createTestingModule({ providers: [type] }).compile();
 
   it('fails without a cache, and is told what to write', async () => {
-    await expect(compile(ProductService)).rejects.toThrow(/`\.\.\.provideTestCache\(\)` of nestjs-cache-kit\/testing to the providers, or set CACHE_KIT_MODE=pass-through/);
+    await expect(compile(ProductService)).rejects.toThrow(
+      /`\.\.\.provideTestCache\(\)` of nestjs-cache-kit\/testing to the providers, or set CACHE_KIT_MODE=pass-through/,
+    );
     await expect(compile(SessionService)).rejects.toThrow(/provideTestCache\(\{ name: 'sessions' \}\)/);
   });
 
@@ -135,7 +141,10 @@ describe('the generated test of a service', () => {
 
   it('passes, and runs a method itself whose cache is not among those of the application', async () => {
     begin();
-    const app = await Test.createTestingModule({ imports: [CacheKitModule.forRoot()], providers: [ProductService] }).compile();
+    const app = await Test.createTestingModule({
+      imports: [CacheKitModule.forRoot()],
+      providers: [ProductService],
+    }).compile();
     await app.init();
 
     await expect(app.get(ProductService).fail()).rejects.toThrow('no such product');
@@ -166,9 +175,13 @@ it('lasts until everybody who began it has ended it', async () => {
 it('refuses a CACHE_KIT_MODE that means nothing', async () => {
   process.env['CACHE_KIT_MODE'] = 'off';
 
-  await expect(new ProductService().find('1')).rejects.toThrow("Expected the environment variable CACHE_KIT_MODE to be 'pass-through', or not to be set, got `off`.");
+  await expect(new ProductService().find('1')).rejects.toThrow(
+    "Expected the environment variable CACHE_KIT_MODE to be 'pass-through', or not to be set, got `off`.",
+  );
 });
 
 it('says what to do in a unit test where it does not pass through', async () => {
-  await expect(new ProductService().find('1')).rejects.toThrow(/made with `new`.*provideTestCache.*CACHE_KIT_MODE=pass-through/);
+  await expect(new ProductService().find('1')).rejects.toThrow(
+    /made with `new`.*provideTestCache.*CACHE_KIT_MODE=pass-through/,
+  );
 });

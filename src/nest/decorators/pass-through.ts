@@ -44,7 +44,9 @@ export function isPassingThrough(): boolean {
   const mode = process.env['CACHE_KIT_MODE'];
   if (mode === undefined || mode === '') return requests.size > 0;
   if (mode === 'pass-through') return true;
-  throw new CacheConfigError(`Expected the environment variable CACHE_KIT_MODE to be 'pass-through', or not to be set, got \`${show(mode)}\`.`);
+  throw new CacheConfigError(
+    `Expected the environment variable CACHE_KIT_MODE to be 'pass-through', or not to be set, got \`${show(mode)}\`.`,
+  );
 }
 
 /** Makes the injection of that property optional while the process passes through. */
@@ -60,7 +62,11 @@ function mark(slot: Slot): void {
   const optional = (Reflect.getMetadata(OPTIONAL_METADATA, type) ?? []) as (string | symbol)[];
   const isMarked = optional.includes(slot.name);
   if (isMarked === isPassingThrough()) return;
-  Reflect.defineMetadata(OPTIONAL_METADATA, isMarked ? optional.filter((name) => name !== slot.name) : [...optional, slot.name], type);
+  Reflect.defineMetadata(
+    OPTIONAL_METADATA,
+    isMarked ? optional.filter((name) => name !== slot.name) : [...optional, slot.name],
+    type,
+  );
 }
 
 /** What to do in a unit test, where a cache is missing. @param cache the name of the cache */

@@ -61,15 +61,18 @@ async function started(): Promise<{ service: Rows; cache: CacheService; errors: 
   return { ...(await startWith(Rows, { onError: (error) => errors.push(error) })), errors };
 }
 
-it.each(Object.entries(CALLS))('%s answers with the value that its function cannot bear, reports it and stores the others (fault 14)', async (_, call) => {
-  const { service, cache, errors } = await started();
+it.each(Object.entries(CALLS))(
+  '%s answers with the value that its function cannot bear, reports it and stores the others (fault 14)',
+  async (_, call) => {
+    const { service, cache, errors } = await started();
 
-  expect([await call(service, 'none'), await call(service, 'some')]).toEqual([null, { id: 'some' }]);
+    expect([await call(service, 'none'), await call(service, 'some')]).toEqual([null, { id: 'some' }]);
 
-  expect(await cache.getEntry('none')).toBeUndefined();
-  expect((await cache.getEntry('some'))?.value).toEqual({ id: 'some' });
-  expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
-});
+    expect(await cache.getEntry('none')).toBeUndefined();
+    expect((await cache.getEntry('some'))?.value).toEqual({ id: 'some' });
+    expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
+  },
+);
 
 /** What JavaScript may answer where TypeScript asks for a text. */
 const late = (async () => {
@@ -144,5 +147,7 @@ it.each<[string, (searches: Searches, query: object) => Promise<unknown>]>([
 
   expect(answers).toEqual([{ page: 1 }, { page: 2 }]);
   expect(errors[0]?.message).toMatch(new RegExp(`^${label}`));
-  expect(errors[0]?.message).toContain('got `search:[object Object]`, which is the same for all objects. Put the fields that matter into it, such as `search:${query.page}`');
+  expect(errors[0]?.message).toContain(
+    'got `search:[object Object]`, which is the same for all objects. Put the fields that matter into it, such as `search:${query.page}`',
+  );
 });

@@ -1,5 +1,13 @@
 import type { Server } from 'node:http';
-import { type BeforeApplicationShutdown, type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor, type OnModuleInit } from '@nestjs/common';
+import {
+  type BeforeApplicationShutdown,
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  Logger,
+  type NestInterceptor,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { HttpAdapterHost, ModuleRef } from '@nestjs/core';
 import type { Observable } from 'rxjs';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
@@ -42,7 +50,9 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     // Nest starts what it has made itself.
     if (!isMadeByNest(moduleRef, new.target)) checkThereIsCache(moduleRef);
     this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
-    this.#refresh = new BackgroundRefresh(() => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined);
+    this.#refresh = new BackgroundRefresh(
+      () => moduleRef.get(HttpAdapterHost, { strict: false }).httpAdapter.getHttpServer() as Server | undefined,
+    );
   }
 
   /** @throws CacheConfigError for an application without a cache */
@@ -67,7 +77,16 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
       showBypass(exchange, policy, access.fwd, access.why);
       return next.handle();
     }
-    return passThrough({ exchange, policy, access, next, traffic: this.#traffic, refresh: this.#refresh, lastRun: this.#traffic.pastStore.last, isRefresh: isRefreshing(exchange) });
+    return passThrough({
+      exchange,
+      policy,
+      access,
+      next,
+      traffic: this.#traffic,
+      refresh: this.#refresh,
+      lastRun: this.#traffic.pastStore.last,
+      isRefresh: isRefreshing(exchange),
+    });
   }
 
   /** A `key` or `scope` that throws leaves nothing to look up; the route must answer all the same. */
@@ -75,7 +94,10 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     try {
       return accessOf(policy, exchange.request);
     } catch (error) {
-      if (!this.#warned.has(policy)) this.#logger.warn(`${policy.identity} is not cached, because its \`key\`, \`scope\` or \`varyBy\` failed: ${String(error)}`);
+      if (!this.#warned.has(policy))
+        this.#logger.warn(
+          `${policy.identity} is not cached, because its \`key\`, \`scope\` or \`varyBy\` failed: ${String(error)}`,
+        );
       this.#warned.add(policy);
       return { fwd: 'bypass', why: 'no-key' };
     }

@@ -6,7 +6,18 @@ import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { CacheInterceptor } from './cache.interceptor.js';
 import { type CacheRouteOptions, isDecorated, routeOptionsOf, writtenOn } from './route/cache-route.decorator.js';
-import { type ApplicationConfig, type Class, configOf, controllersOf, factsOf, fixedHeadersOf, type Handler, handlersOf, isBoundGlobally, isCovered } from './route/handler-facts.js';
+import {
+  type ApplicationConfig,
+  type Class,
+  configOf,
+  controllersOf,
+  factsOf,
+  fixedHeadersOf,
+  type Handler,
+  handlersOf,
+  isBoundGlobally,
+  isCovered,
+} from './route/handler-facts.js';
 import { readRouteDefaults } from './route/http-cache-options.js';
 import { declaresScope, findCache } from './route/route-policy.js';
 import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached } from './route/route-findings.js';
@@ -31,7 +42,9 @@ export class RouteExplorer implements OnModuleInit {
   onModuleInit(): void {
     if (explored.has(this.modules)) return;
     const config = configOf(this.moduleRef);
-    const routes = controllersOf(this.modules).flatMap(({ controller, module }) => this.#routesOf(controller, module, config));
+    const routes = controllersOf(this.modules).flatMap(({ controller, module }) =>
+      this.#routesOf(controller, module, config),
+    );
     for (const route of routes) this.#check(route, config);
     const interception = { interceptor: CacheInterceptor, isGlobal: isBoundGlobally(config, CacheInterceptor) };
     for (const route of routes) this.#advise(route, interception);
@@ -45,7 +58,18 @@ export class RouteExplorer implements OnModuleInit {
       if (options === false || !isRoute(handler)) return [];
       const facts = factsOf(controller, handler, this.modules, config);
       const http = findCache(this.moduleRef, options?.cache ?? 'default')?.http;
-      return [{ controller, handler, module, facts, options, isDecorated: isDecorated(handler), isAsked: options !== undefined, isScopeDeclared: http !== undefined && declaresScope(options, http) }];
+      return [
+        {
+          controller,
+          handler,
+          module,
+          facts,
+          options,
+          isDecorated: isDecorated(handler),
+          isAsked: options !== undefined,
+          isScopeDeclared: http !== undefined && declaresScope(options, http),
+        },
+      ];
     });
   }
 
@@ -55,7 +79,9 @@ export class RouteExplorer implements OnModuleInit {
     const found = findCache(this.moduleRef, name);
     if (found === undefined) {
       if (options === undefined && !isCovered(route, CacheInterceptor)) return;
-      throw new CacheConfigError(`${facts.identity} is to be cached, and there is no cache named \`${name}\`. Import CacheKitModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}).`);
+      throw new CacheConfigError(
+        `${facts.identity} is to be cached, and there is no cache named \`${name}\`. Import CacheKitModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}).`,
+      );
     }
     if (typeof options?.key !== 'string' || !mayBeCached(route)) return;
     const { varyBy } = readRouteDefaults(options, found.http, '@CacheRoute ');
@@ -71,7 +97,8 @@ export class RouteExplorer implements OnModuleInit {
       ...shortDurationsIn(writtenOn(handler), `@CacheRoute on ${facts.identity}: `),
     ];
     for (const finding of [...findingsOf(route, interception), ...durations]) advice.add(finding);
-    if (route.isAsked || isCovered(route, CacheInterceptor)) advice.writesTags({ cache: options?.cache ?? 'default', tags: tagsOf(route), prefix: URL_TAG });
+    if (route.isAsked || isCovered(route, CacheInterceptor))
+      advice.writesTags({ cache: options?.cache ?? 'default', tags: tagsOf(route), prefix: URL_TAG });
   }
 
   #pathOf(module: Class): string {

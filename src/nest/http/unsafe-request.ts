@@ -28,14 +28,22 @@ export function invalidateOnSuccess(exchange: Exchange, caches: Iterable<CacheSe
 function changedUrls(exchange: Exchange): string[] {
   const { request } = exchange;
   const host = hostOf(request);
-  const named = [exchange.header('location'), exchange.header('content-location')].flatMap((value) => tagOnHost(value, host, request) ?? []);
+  const named = [exchange.header('location'), exchange.header('content-location')].flatMap(
+    (value) => tagOnHost(value, host, request) ?? [],
+  );
   return [...new Set([requestTag(host, request.originalUrl), ...named])];
 }
 
 /** Only of the same host: no origin may have a say in what is stored of another. */
-function tagOnHost(reference: HeaderValue | undefined, host: string, { originalUrl, protocol = 'http' }: CacheRequest): string | undefined {
+function tagOnHost(
+  reference: HeaderValue | undefined,
+  host: string,
+  { originalUrl, protocol = 'http' }: CacheRequest,
+): string | undefined {
   const base = `${protocol}://${host}${originalUrl}`;
   if (reference === undefined || !URL.canParse(String(reference), base)) return undefined;
   const url = new URL(String(reference), base);
-  return hostOf({ protocol: url.protocol.slice(0, -1), host: url.host }) === host ? requestTag(host, `${url.pathname}${url.search}`) : undefined;
+  return hostOf({ protocol: url.protocol.slice(0, -1), host: url.host }) === host
+    ? requestTag(host, `${url.pathname}${url.search}`)
+    : undefined;
 }

@@ -36,7 +36,10 @@ export class CacheKitTestingModule {
  */
 export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
   for (const name of ['admin', 'isGlobal']) {
-    if (name in options) throw new CacheConfigError(`Expected \`${name}\` with a module alone. Write \`imports: [CacheKitTestingModule.forRoot({ ${name}: ... })]\` instead of \`provideTestCache\`.`);
+    if (name in options)
+      throw new CacheConfigError(
+        `Expected \`${name}\` with a module alone. Write \`imports: [CacheKitTestingModule.forRoot({ ${name}: ... })]\` instead of \`provideTestCache\`.`,
+      );
   }
   return [...(CacheKitTestingModule.forRoot(options).providers ?? [])];
 }
@@ -49,7 +52,9 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   // A module of the application with the same options would open the server for both: the two are no one cache.
   const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
   const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
-  return isPassing ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } } : resolved;
+  return isPassing
+    ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } }
+    : resolved;
 }
 
 /** A backend with a server refuses instances that memory keeps: a test has to find them before the application does. */
@@ -57,6 +62,13 @@ function asStrictAs(backend: Backend, cache: ResolvedCacheOptions): ResolvedCach
   return backend === 'memory' ? cache : Object.freeze({ ...cache, types: new ValueTypes(cache.types.listed, false) });
 }
 
-function withoutServer({ backend: _backend, redis: _redis, compression: _compression, encryption: _encryption, memory, ...others }: CacheKitOptions): CacheKitOptions {
+function withoutServer({
+  backend: _backend,
+  redis: _redis,
+  compression: _compression,
+  encryption: _encryption,
+  memory,
+  ...others
+}: CacheKitOptions): CacheKitOptions {
   return memory === undefined || others.adapter !== undefined ? others : { ...others, memory };
 }

@@ -26,7 +26,10 @@ async function cacheWithFaults(plan: FaultPlan): Promise<Opened> {
 /** Whether a promise is settled when everything that can settle has. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
-  promise.then(() => (settled = true), () => (settled = true));
+  promise.then(
+    () => (settled = true),
+    () => (settled = true),
+  );
   await new Promise((resolve) => setImmediate(resolve));
   return settled;
 }
@@ -53,7 +56,14 @@ describe('faultyAdapter', () => {
 
   it('wraps an adapter as well as a factory', async () => {
     const { clock } = await cacheWithFaults({});
-    const inner = await memoryAdapter()({ name: 'n', version: undefined, clock, onEvict: () => undefined, onError: () => undefined, onNotice: () => undefined });
+    const inner = await memoryAdapter()({
+      name: 'n',
+      version: undefined,
+      clock,
+      onEvict: () => undefined,
+      onError: () => undefined,
+      onNotice: () => undefined,
+    });
     const adapter = faultyAdapter(inner, { set: { error: down } });
     const cache = await createCache({ adapter, clock, onError: () => undefined });
 
@@ -71,17 +81,29 @@ describe('faultyAdapter', () => {
   });
 
   it('fails in the calls that are counted', async () => {
-    const { cache, adapter } = await cacheWithFaults({ invalidate: { error: down, on: [2, 4] }, set: { error: down, on: 1 } });
+    const { cache, adapter } = await cacheWithFaults({
+      invalidate: { error: down, on: [2, 4] },
+      set: { error: down, on: 1 },
+    });
     const outcomes: string[] = [];
-    for (let i = 0; i < 5; i++) await cache.clear().then(() => outcomes.push('done'), () => outcomes.push('failed'));
+    for (let i = 0; i < 5; i++)
+      await cache.clear().then(
+        () => outcomes.push('done'),
+        () => outcomes.push('failed'),
+      );
 
     expect(outcomes).toEqual(['done', 'failed', 'done', 'failed', 'done']);
     expect([adapter.calls.invalidate, adapter.faults.invalidate]).toEqual([5, 2]);
   });
 
   it('fails where a function says so, which sees the arguments', async () => {
-    const { cache } = await cacheWithFaults({ get: ({ args: [key], number }) => (key === 'bad' && number > 1 ? { error: down } : undefined) });
-    await cache.setMany([['good', 1], ['bad', 2]]);
+    const { cache } = await cacheWithFaults({
+      get: ({ args: [key], number }) => (key === 'bad' && number > 1 ? { error: down } : undefined),
+    });
+    await cache.setMany([
+      ['good', 1],
+      ['bad', 2],
+    ]);
 
     expect([await cache.get('bad'), await cache.get('good'), await cache.get('bad')]).toEqual([2, 1, undefined]);
   });
@@ -152,7 +174,9 @@ describe('faultyAdapter', () => {
   });
 
   it('refuses what is no adapter when the cache is opened', async () => {
-    await expect(createCache({ adapter: faultyAdapter({} as never, {}) })).rejects.toThrow(/Expected `adapter` to be a CacheAdapter/);
+    await expect(createCache({ adapter: faultyAdapter({} as never, {}) })).rejects.toThrow(
+      /Expected `adapter` to be a CacheAdapter/,
+    );
   });
 });
 

@@ -2,7 +2,13 @@ import { checkAdapter } from '../../core/cache-options.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { type Duration, parseDuration } from '../../core/vocabulary/duration.js';
 import { checkNames, readCount, readOneOf } from '../../core/vocabulary/option-checks.js';
-import type { Awaitable, CacheAdapter, CacheAdapterContext, CacheAdapterFactory, LoadGrant } from '../../core/ports/cache-adapter.port.js';
+import type {
+  Awaitable,
+  CacheAdapter,
+  CacheAdapterContext,
+  CacheAdapterFactory,
+  LoadGrant,
+} from '../../core/ports/cache-adapter.port.js';
 import { show } from '../../core/vocabulary/show.js';
 
 /** What can go wrong: the methods of an adapter, and of the loads that it grants. */
@@ -26,7 +32,14 @@ export interface FaultyCall {
 }
 
 /** By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a fault. */
-export type FaultPlan = Readonly<Partial<Record<FaultyMethod, (Fault & { readonly on?: number | readonly number[] }) | ((call: FaultyCall) => Fault | undefined)>>>;
+export type FaultPlan = Readonly<
+  Partial<
+    Record<
+      FaultyMethod,
+      (Fault & { readonly on?: number | readonly number[] }) | ((call: FaultyCall) => Fault | undefined)
+    >
+  >
+>;
 
 /** For the option `adapter`. */
 export interface FaultyAdapter extends CacheAdapterFactory {
@@ -38,7 +51,18 @@ export interface FaultyAdapter extends CacheAdapterFactory {
   plan(plan: FaultPlan): void;
 }
 
-const METHODS = ['get', 'getMany', 'begin', 'commit', 'release', 'set', 'invalidate', 'scan', 'usage', 'close'] as const;
+const METHODS = [
+  'get',
+  'getMany',
+  'begin',
+  'commit',
+  'release',
+  'set',
+  'invalidate',
+  'scan',
+  'usage',
+  'close',
+] as const;
 const FAULTS = ['error', 'hang', 'delay', 'answer'];
 
 /**
@@ -81,7 +105,12 @@ class Faults {
   }
 
   /** Makes the call, or what the plan has for it. */
-  call<T>(method: FaultyMethod, args: readonly unknown[], context: CacheAdapterContext, run: () => Awaitable<T>): Awaitable<T> {
+  call<T>(
+    method: FaultyMethod,
+    args: readonly unknown[],
+    context: CacheAdapterContext,
+    run: () => Awaitable<T>,
+  ): Awaitable<T> {
     const fault = this.#next(method, args);
     if (fault === undefined) return run();
     this.struck[method]++;
@@ -108,7 +137,8 @@ async function inPromise<T>(run: () => Awaitable<T>): Promise<T> {
 }
 
 function withFaults(inner: CacheAdapter, faults: Faults, context: CacheAdapterContext): CacheAdapter {
-  const call = <T>(method: FaultyMethod, args: readonly unknown[], run: () => Awaitable<T>): Awaitable<T> => faults.call(method, args, context, run);
+  const call = <T>(method: FaultyMethod, args: readonly unknown[], run: () => Awaitable<T>): Awaitable<T> =>
+    faults.call(method, args, context, run);
   const grantWithFaults = (grant: LoadGrant): LoadGrant => ({
     tickets: grant.tickets,
     commit: (drafts) => call('commit', [drafts], () => grant.commit(drafts)),
@@ -151,7 +181,9 @@ function checkedFault(fault: unknown, method: FaultyMethod): Fault | undefined {
   if (fault === undefined) return undefined;
   checkNames(fault, [...FAULTS, 'on'], `plan.${method}.`);
   if (FAULTS.filter((name) => name in (fault as object)).length !== 1) {
-    throw new CacheConfigError(`Expected \`plan.${method}\` to have one of \`error\`, \`hang\`, \`delay\` and \`answer\`, got \`${show(fault)}\` with ${show(Object.keys(fault as object).join(', ') || 'nothing')}.`);
+    throw new CacheConfigError(
+      `Expected \`plan.${method}\` to have one of \`error\`, \`hang\`, \`delay\` and \`answer\`, got \`${show(fault)}\` with ${show(Object.keys(fault as object).join(', ') || 'nothing')}.`,
+    );
   }
   const { hang, delay } = fault as { hang?: unknown; delay?: unknown };
   readOneOf(hang as boolean | undefined, [true], `plan.${method}.hang`);

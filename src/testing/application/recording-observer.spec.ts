@@ -21,7 +21,10 @@ describe('recordingObserver', () => {
   it('keeps each fault once, also where it is the `onError` of the cache', async () => {
     const observer = recordingObserver();
     const down = new Error('down');
-    const cache = await createCache({ adapter: faultyAdapter(memoryAdapter(), { get: { error: down } }), onError: observer.onError });
+    const cache = await createCache({
+      adapter: faultyAdapter(memoryAdapter(), { get: { error: down } }),
+      onError: observer.onError,
+    });
     observer.observe(cache);
 
     await cache.get('k');

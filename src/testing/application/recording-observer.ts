@@ -40,7 +40,9 @@ class Recorder implements RecordingObserver {
 
   observe(cache: CacheService): this {
     if (!isObservable((cache as Partial<CacheService> | undefined)?.events)) {
-      throw new CacheConfigError(`Expected a CacheService to observe, got \`${show(cache)}\`. Write \`observe(app.get(CacheService))\`.`);
+      throw new CacheConfigError(
+        `Expected a CacheService to observe, got \`${show(cache)}\`. Write \`observe(app.get(CacheService))\`.`,
+      );
     }
     this.#subscriptions.push(cache.events.subscribe({ next: (event) => this.#record(event) }));
     return this;
@@ -51,7 +53,9 @@ class Recorder implements RecordingObserver {
   }
 
   eventsAbout(key: string): CacheEvent[] {
-    return this.events.filter((event) => ('key' in event && event.key === key) || ('keys' in event && event.keys.includes(key)));
+    return this.events.filter(
+      (event) => ('key' in event && event.key === key) || ('keys' in event && event.keys.includes(key)),
+    );
   }
 
   clear(): void {

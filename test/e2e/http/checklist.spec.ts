@@ -32,7 +32,11 @@ interface Row {
 
 /** The rows of the page's tables. */
 function rowsIn(page: string): Row[] {
-  return [...page.matchAll(/^\| (\d+) \|([^|]*)\|(.*)\|$/gm)].map(([, number, rfc = '', behaviour = '']) => ({ number: Number(number), rfc: rfc.trim(), behaviour: behaviour.trim() }));
+  return [...page.matchAll(/^\| (\d+) \|([^|]*)\|(.*)\|$/gm)].map(([, number, rfc = '', behaviour = '']) => ({
+    number: Number(number),
+    rfc: rfc.trim(),
+    behaviour: behaviour.trim(),
+  }));
 }
 
 const rows = rowsIn(readFileSync(join(root, 'docs/http-checklist.md'), 'utf8'));
@@ -65,7 +69,9 @@ describe('the checklist of a response cache', () => {
     // Not written out, or they would be citations of this spec.
     const hash = '#';
 
-    expect(rowsIn('| 7 | 9110 §1.2 | Does `a`. |\n| number | RFC | behaviour |\n')).toEqual([{ number: 7, rfc: '9110 §1.2', behaviour: 'Does `a`.' }]);
+    expect(rowsIn('| 7 | 9110 §1.2 | Does `a`. |\n| number | RFC | behaviour |\n')).toEqual([
+      { number: 7, rfc: '9110 §1.2', behaviour: 'Does `a`.' },
+    ]);
     expect([...citedIn(`it('${hash}61, ${hash}620: a', f); // see ${hash}7 of it`)]).toEqual([61, 620]);
   });
 });

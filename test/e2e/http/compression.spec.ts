@@ -4,7 +4,15 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { INestApplication } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
-import { type Answer, closeSites, type Platform, type RouteAnswer, routesOn, type RouteSite, type SiteParts } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type Platform,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  type SiteParts,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -24,12 +32,21 @@ const tagged: RouteAnswer = (_, response) => {
   return TEXT;
 };
 
-const textOf = ({ headers, bytes }: Answer): string => (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
+const textOf = ({ headers, bytes }: Answer): string =>
+  (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
 
 /** Who may compress what the cache answers. */
 const COMPRESSORS: [string, Platform, () => Promise<Partial<SiteParts>>][] = [
-  ['the middleware `compression` on express', 'express', async () => Promise.resolve({ prepare: (app: INestApplication) => app.use(compression()) })],
-  ['the middleware `compression` on fastify', 'fastify', async () => Promise.resolve({ prepare: (app: INestApplication) => app.use(compression()) })],
+  [
+    'the middleware `compression` on express',
+    'express',
+    async () => Promise.resolve({ prepare: (app: INestApplication) => app.use(compression()) }),
+  ],
+  [
+    'the middleware `compression` on fastify',
+    'fastify',
+    async () => Promise.resolve({ prepare: (app: INestApplication) => app.use(compression()) }),
+  ],
   [
     'the plug-in `@fastify/compress`',
     'fastify',
@@ -56,27 +73,45 @@ describe.each(COMPRESSORS)('under %s', (_, platform, partsOf) => {
     const hit = await get('/', { ...part, ...gzip });
 
     for (const answer of [miss, hit]) {
-      expect([answer.status, answer.headers['content-encoding'], answer.headers['content-range'], textOf(answer)]).toEqual([200, 'gzip', undefined, TEXT]);
+      expect([
+        answer.status,
+        answer.headers['content-encoding'],
+        answer.headers['content-range'],
+        textOf(answer),
+      ]).toEqual([200, 'gzip', undefined, TEXT]);
     }
     expect(hit.headers['x-cache']).toBe('HIT');
   });
 
-  it.each([[{}], [{ 'accept-encoding': 'identity' }], [{ 'accept-encoding': 'identity;q=1, *;q=0' }], [{ 'accept-encoding': 'gzip;q=0, br;q=0.0' }], [{ 'accept-encoding': '' }]])(
-    'a range is cut where the client accepts nothing compressed: %j',
-    async (headers: Record<string, string>) => {
-      const { get } = await openCompressed(tagged);
-      await get('/');
+  it.each([
+    [{}],
+    [{ 'accept-encoding': 'identity' }],
+    [{ 'accept-encoding': 'identity;q=1, *;q=0' }],
+    [{ 'accept-encoding': 'gzip;q=0, br;q=0.0' }],
+    [{ 'accept-encoding': '' }],
+  ])('a range is cut where the client accepts nothing compressed: %j', async (headers: Record<string, string>) => {
+    const { get } = await openCompressed(tagged);
+    await get('/');
 
-      const answer = await get('/', { ...part, ...headers });
+    const answer = await get('/', { ...part, ...headers });
 
-      expect([answer.status, answer.body, answer.headers['content-encoding'], answer.headers.etag]).toEqual([206, TEXT.slice(0, 4), undefined, '"v1"']);
-    },
-  );
+    expect([answer.status, answer.body, answer.headers['content-encoding'], answer.headers.etag]).toEqual([
+      206,
+      TEXT.slice(0, 4),
+      undefined,
+      '"v1"',
+    ]);
+  });
 
   it('a strong tag is weak on what may be compressed, on misses, hits and 304 (fault 13)', async () => {
     const { get } = await openCompressed(tagged);
 
-    const answers = [await get('/', gzip), await get('/', gzip), await get('/'), await get('/', { ...gzip, 'if-none-match': '"v1"' })];
+    const answers = [
+      await get('/', gzip),
+      await get('/', gzip),
+      await get('/'),
+      await get('/', { ...gzip, 'if-none-match': '"v1"' }),
+    ];
 
     expect(answers.map(({ status, headers }) => [status, headers.etag])).toEqual([
       [200, 'W/"v1"'],
@@ -90,7 +125,11 @@ describe.each(COMPRESSORS)('under %s', (_, platform, partsOf) => {
     const { get } = await openCompressed(tagged);
     const { etag = '' } = (await get('/', gzip)).headers;
 
-    const resumed = [await get('/', { ...part, 'if-range': etag }), await get('/', { ...part, 'if-range': MODIFIED }), await get('/', { ...part, ...gzip, 'if-range': '"v1"' })];
+    const resumed = [
+      await get('/', { ...part, 'if-range': etag }),
+      await get('/', { ...part, 'if-range': MODIFIED }),
+      await get('/', { ...part, ...gzip, 'if-range': '"v1"' }),
+    ];
     const plain = await get('/', { ...part, 'if-range': '"v1"' });
 
     expect(resumed.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -105,7 +144,9 @@ describe.each(COMPRESSORS)('under %s', (_, platform, partsOf) => {
   });
 
   it('no part is made of an answer that is not stored (fault 13)', async () => {
-    const { get } = await openCompressed((request, response) => (response.header('Cache-Control', 'no-store'), tagged(request, response)));
+    const { get } = await openCompressed(
+      (request, response) => (response.header('Cache-Control', 'no-store'), tagged(request, response)),
+    );
 
     const answers = [await get('/', { ...part, ...gzip }), await get('/', { ...part, ...gzip })];
 

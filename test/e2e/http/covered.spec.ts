@@ -52,7 +52,11 @@ class OfController {
 
 describe.each<[Platform]>([['express'], ['fastify']])('an interceptor of the whole application on %s', (platform) => {
   const open = (cache: CacheKitOptions = {}) =>
-    routesOn(platform).open({ controllers: [Covered, OfController], providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }], cache });
+    routesOn(platform).open({
+      controllers: [Covered, OfController],
+      providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }],
+      cache,
+    });
 
   it.each([
     ['/covered/undeclared', ['BYPASS', 'BYPASS'], undefined],

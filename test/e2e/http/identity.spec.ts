@@ -1,8 +1,32 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, createParamDecorator, type ExecutionContext, ForbiddenException, Get, type INestApplication, type NestInterceptor, Param, type PipeTransform, Req, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  createParamDecorator,
+  type ExecutionContext,
+  ForbiddenException,
+  Get,
+  type INestApplication,
+  type NestInterceptor,
+  Param,
+  type PipeTransform,
+  Req,
+  UseInterceptors,
+} from '@nestjs/common';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, Runs, settled, type SiteParts, travelIn } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type Platform,
+  type PlatformRequest,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  Runs,
+  settled,
+  type SiteParts,
+  travelIn,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -41,8 +65,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
   });
 
   it('stores nothing for a user whom a pipe has found (fault 12)', async () => {
-    const finder: PipeTransform = { transform: (request: PlatformRequest) => Object.assign(request, { user: { id: request.headers['x-token'] } }) };
-    const Asking = createParamDecorator((_: unknown, context: ExecutionContext) => context.switchToHttp().getRequest<PlatformRequest>());
+    const finder: PipeTransform = {
+      transform: (request: PlatformRequest) => Object.assign(request, { user: { id: request.headers['x-token'] } }),
+    };
+    const Asking = createParamDecorator((_: unknown, context: ExecutionContext) =>
+      context.switchToHttp().getRequest<PlatformRequest>(),
+    );
     @Controller()
     @UseInterceptors(CacheInterceptor)
     class Piped {
@@ -55,11 +83,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob)];
 
-    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob'], ['BYPASS', 'BYPASS']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['alice', 'bob'],
+      ['BYPASS', 'BYPASS'],
+    ]);
   });
 
   it('bypasses a user whom a middleware of Nest has put on the raw request (fault 12)', async () => {
-    const { controller } = routeWith([CacheInterceptor], (request) => nameOf({ ...request, user: (request as { raw?: PlatformRequest }).raw?.user ?? request.user }));
+    const { controller } = routeWith([CacheInterceptor], (request) =>
+      nameOf({ ...request, user: (request as { raw?: PlatformRequest }).raw?.user ?? request.user }),
+    );
     const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
       request.user = { id: request.headers['x-token'] };
       next();
@@ -68,11 +101,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 
-    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob', 'alice'], ['BYPASS', 'BYPASS', 'BYPASS']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['alice', 'bob', 'alice'],
+      ['BYPASS', 'BYPASS', 'BYPASS'],
+    ]);
   });
 
   it('keeps a scope for a user whom a middleware of Nest has put on the raw request (fault 12)', async () => {
-    const { controller } = routeWith([CacheInterceptor], ({ headers }) => headers['x-token'], CacheRoute({ scope: 'user' }));
+    const { controller } = routeWith(
+      [CacheInterceptor],
+      ({ headers }) => headers['x-token'],
+      CacheRoute({ scope: 'user' }),
+    );
     const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
       request.user = { id: request.headers['x-token'] };
       next();
@@ -81,11 +121,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 
-    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob', 'alice'], ['MISS', 'MISS', 'HIT']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['alice', 'bob', 'alice'],
+      ['MISS', 'MISS', 'HIT'],
+    ]);
   });
 
   it('stores what the handler calls public, whoever was found inside', async () => {
-    const { get } = await openInside((_, response) => (response.header('Cache-Control', 'public, max-age=60'), 'for all'));
+    const { get } = await openInside(
+      (_, response) => (response.header('Cache-Control', 'public, max-age=60'), 'for all'),
+    );
 
     const answers = [await get('/', alice), await get('/', bob)];
 
@@ -102,7 +147,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob)];
 
-    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob'], ['BYPASS', 'BYPASS']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['alice', 'bob'],
+      ['BYPASS', 'BYPASS'],
+    ]);
   });
 
   it('gives those who have waited neither the answer nor the error of a user who was found inside (fault 12)', async () => {
@@ -154,22 +202,41 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 describe.each<[Platform]>([['express'], ['fastify']])('by what a request says who asks on %s', (platform) => {
   const { openController, openRoute, routeOf } = routesOn(platform);
 
-  it.each([['authorization'], ['cookie'], ['x-api-key'], ['api-key'], ['apikey'], ['x-auth-token'], ['x-access-token'], ['proxy-authorization']])('bypasses a request with %s', async (name) => {
+  it.each([
+    ['authorization'],
+    ['cookie'],
+    ['x-api-key'],
+    ['api-key'],
+    ['apikey'],
+    ['x-auth-token'],
+    ['x-access-token'],
+    ['proxy-authorization'],
+  ])('bypasses a request with %s', async (name) => {
     const { get } = await openRoute(({ headers }) => headers[name] ?? 'nobody');
 
     const answers = [await get('/', { [name]: 'a' }), await get('/', { [name]: 'b' }), await get('/')];
 
-    expect([bodies(answers), states(answers)]).toEqual([['a', 'b', 'nobody'], ['BYPASS', 'BYPASS', 'MISS']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['a', 'b', 'nobody'],
+      ['BYPASS', 'BYPASS', 'MISS'],
+    ]);
   });
 
   /** A route behind a middleware of Nest that puts a property on the request, the raw one under Fastify. */
-  async function openWith(make: (token: string | undefined) => object, cache: SiteParts['cache'] = {}, ...decorators: MethodDecorator[]): Promise<RouteSite> {
+  async function openWith(
+    make: (token: string | undefined) => object,
+    cache: SiteParts['cache'] = {},
+    ...decorators: MethodDecorator[]
+  ): Promise<RouteSite> {
     const { controller, runs } = routeOf(({ headers }) => headers['x-token'] ?? 'nobody', ...decorators);
     const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
       Object.assign(request, make(request.headers['x-token']));
       next();
     };
-    return { ...(await openController(controller, { cache, prepare: (app: INestApplication) => app.use(middleware) })), runs };
+    return {
+      ...(await openController(controller, { cache, prepare: (app: INestApplication) => app.use(middleware) })),
+      runs,
+    };
   }
 
   it.each<[string, (token: string) => object]>([
@@ -185,11 +252,20 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
 
     const answers = [await get('/', alice), await get('/', bob), await get('/'), await get('/')];
 
-    expect([bodies(answers), states(answers)]).toEqual([['alice', 'bob', 'nobody', 'nobody'], ['BYPASS', 'BYPASS', 'MISS', 'HIT']]);
+    expect([bodies(answers), states(answers)]).toEqual([
+      ['alice', 'bob', 'nobody', 'nobody'],
+      ['BYPASS', 'BYPASS', 'MISS', 'HIT'],
+    ]);
   });
 
   it('takes values that stand for nobody for nobody', async () => {
-    const { twice } = await openWith(() => ({ user: null, auth: '', account: undefined, tenant: false, session: null }));
+    const { twice } = await openWith(() => ({
+      user: null,
+      auth: '',
+      account: undefined,
+      tenant: false,
+      session: null,
+    }));
 
     expect(states(await twice('/'))).toEqual(['MISS', 'HIT']);
   });
@@ -198,7 +274,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
     const cache = { http: { identity: { headers: ['X-Session'], properties: ['session.member'] } } };
     const { get } = await openWith((member) => ({ session: { member } }), cache);
 
-    const answers = [await get('/', alice), await get('/', bob), await get('/', { 'x-session': 'a' }), await get('/', { cookie: 'a=1' }), await get('/')];
+    const answers = [
+      await get('/', alice),
+      await get('/', bob),
+      await get('/', { 'x-session': 'a' }),
+      await get('/', { cookie: 'a=1' }),
+      await get('/'),
+    ];
 
     expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'BYPASS', 'BYPASS', 'MISS']);
   });
@@ -207,7 +289,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
     const broken = (): object => {
       throw new Error('broken');
     };
-    const { get } = await openRoute((request) => (Object.defineProperty(request, 'tenant', { get: broken, configurable: true }), 'x'));
+    const { get } = await openRoute(
+      (request) => (Object.defineProperty(request, 'tenant', { get: broken, configurable: true }), 'x'),
+    );
 
     const answers = [await get('/'), await get('/')];
 

@@ -1,4 +1,18 @@
-import { Controller, Delete, Get, HttpException, type INestApplication, Inject, Param, Post, Put, Redirect, Req, Res, UseInterceptors } from '@nestjs/common';
+import {
+  Controller,
+  Delete,
+  Get,
+  HttpException,
+  type INestApplication,
+  Inject,
+  Param,
+  Post,
+  Put,
+  Redirect,
+  Req,
+  Res,
+  UseInterceptors,
+} from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheKitModule } from '../../../src/cache-kit.module.js';
@@ -6,7 +20,16 @@ import { CacheService } from '../../../src/core/cache.service.js';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
 import { urlTag } from '../../../src/nest/http/response/response-tags.js';
-import { type Answer, closeSites, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, type Site, travelIn } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type PassthroughResponse,
+  type Platform,
+  type PlatformRequest,
+  routesOn,
+  type Site,
+  travelIn,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -20,7 +43,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
     /** Answers GET with what it is asked for, and other methods as their headers say. */
     function origin(): Promise<Site> {
       return openOrigin(({ headers, originalUrl }, response) => {
-        for (const name of ['location', 'content-location']) if (headers[`x-${name}`] !== undefined) response.header(name, headers[`x-${name}`] as string);
+        for (const name of ['location', 'content-location'])
+          if (headers[`x-${name}`] !== undefined) response.header(name, headers[`x-${name}`] as string);
         const status = Number(headers['x-status'] ?? 200);
         if (status >= 400) throw new HttpException('no', status);
         response.status(status);
@@ -66,11 +90,22 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
 
     it('#6: leaves other URLs and hosts alone', async () => {
       const { get, ask } = await origin();
-      for (const [path, host] of [['/a?b=1', 'a.test'], ['/b', 'a.test'], ['/a', 'b.test']] as const) await get(path, { host });
+      for (const [path, host] of [
+        ['/a?b=1', 'a.test'],
+        ['/b', 'a.test'],
+        ['/a', 'b.test'],
+      ] as const)
+        await get(path, { host });
 
       await ask('/a', { method: 'POST', headers: { host: 'a.test' } });
 
-      expect([await get('/a?b=1', { host: 'a.test' }), await get('/b', { host: 'a.test' }), await get('/a', { host: 'b.test' })].map(stateOf)).toEqual(['HIT', 'HIT', 'HIT']);
+      expect(
+        [
+          await get('/a?b=1', { host: 'a.test' }),
+          await get('/b', { host: 'a.test' }),
+          await get('/a', { host: 'b.test' }),
+        ].map(stateOf),
+      ).toEqual(['HIT', 'HIT', 'HIT']);
     });
 
     it('#6: finds what is stored for a loopback address by whatever port', async () => {
@@ -80,7 +115,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
 
       await ask('/a', { method: 'POST', headers: { host: 'localhost:4000', 'x-location': 'http://localhost:5000/b' } });
 
-      expect([await get('/a', { host: 'localhost:3000' }), await get('/b', { host: 'localhost:3000' })].map(stateOf)).toEqual(['MISS', 'MISS']);
+      expect(
+        [await get('/a', { host: 'localhost:3000' }), await get('/b', { host: 'localhost:3000' })].map(stateOf),
+      ).toEqual(['MISS', 'MISS']);
     });
 
     it.each([
@@ -99,7 +136,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
     });
 
     it.each<[string, (app: INestApplication) => unknown, string]>([
-      ['removes it where the interceptor is bound for the whole application', (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))), 'MISS'],
+      [
+        'removes it where the interceptor is bound for the whole application',
+        (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))),
+        'MISS',
+      ],
       ['is not seen without the interceptor', () => undefined, 'HIT'],
     ])('#6: in a controller of its own %s (fault 22)', async (_, prepare, state) => {
       @Controller('items')
@@ -171,7 +212,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
       await ask('/orders/all', { method: 'POST' });
 
       expect(sent.body).toBe('done');
-      expect([await get('/orders/mine', { 'x-user': 'a' }), await get('/orders/mine', { 'x-user': 'b' }), await get('/orders/all')].map(stateOf)).toEqual(['MISS', 'MISS', 'MISS']);
+      expect(
+        [
+          await get('/orders/mine', { 'x-user': 'a' }),
+          await get('/orders/mine', { 'x-user': 'b' }),
+          await get('/orders/all'),
+        ].map(stateOf),
+      ).toEqual(['MISS', 'MISS', 'MISS']);
     });
 
     it('#6: works for routes without @CacheRoute when the cache is for those with it alone', async () => {
@@ -204,7 +251,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
     class Items {
       @Get(':id')
       @CacheRoute(options)
-      one(@Param('id') id: string, @Res({ passthrough: true }) response: PassthroughResponse, @Req() request: PlatformRequest): object {
+      one(
+        @Param('id') id: string,
+        @Res({ passthrough: true }) response: PassthroughResponse,
+        @Req() request: PlatformRequest,
+      ): object {
         const { 'x-surrogate': surrogate, 'x-tag': tag } = request.headers;
         if (surrogate !== undefined) response.header('Surrogate-Key', surrogate);
         if (tag !== undefined) response.header('Cache-Tag', tag);
@@ -215,7 +266,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
   }
 
   it('#112: by tags that are made from the parameters and from the result', async () => {
-    const { get, cache } = await items({ tags: (request, result) => [`item:${request.params.id ?? ''}`, `shop:${(result as { shop: string }).shop}`] });
+    const { get, cache } = await items({
+      tags: (request, result) => [`item:${request.params.id ?? ''}`, `shop:${(result as { shop: string }).shop}`],
+    });
     await get('/items/1');
     await get('/items/2');
 
@@ -241,28 +294,43 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
 
     const answers = [await get('/items/1', { 'x-surrogate': 'x' }), await get('/items/1')];
 
-    for (const { headers } of answers) expect(headers).toMatchObject({ 'surrogate-key': 'all a%2Cb x', 'cache-tag': 'all,a%2Cb,x' });
+    for (const { headers } of answers)
+      expect(headers).toMatchObject({ 'surrogate-key': 'all a%2Cb x', 'cache-tag': 'all,a%2Cb,x' });
   });
 
   it('#113: never stores without its tags an answer whose tags cannot be made', async () => {
-    const failing = await items({ tags: () => { throw new Error('no tags'); } });
+    const failing = await items({
+      tags: () => {
+        throw new Error('no tags');
+      },
+    });
     const long = await items({ tags: () => ['x'.repeat(2_000)] });
 
     for (const { get } of [failing, long]) {
       const answers = [await get('/items/1'), await get('/items/1')];
-      expect(answers.map(({ status, headers }) => [status, headers['x-cache']])).toEqual([[200, 'BYPASS'], [200, 'BYPASS']]);
+      expect(answers.map(({ status, headers }) => [status, headers['x-cache']])).toEqual([
+        [200, 'BYPASS'],
+        [200, 'BYPASS'],
+      ]);
     }
   });
 
   it('#114: purges a URL, with its variants, both schemes and HEAD', async () => {
-    const { get, ask, cache } = await openOrigin((request, response) => (response.header('Vary', 'X-Tier'), request.originalUrl), {});
+    const { get, ask, cache } = await openOrigin(
+      (request, response) => (response.header('Vary', 'X-Tier'), request.originalUrl),
+      {},
+    );
     await get('/a?b=1&a=2', { host: 'shop.test', 'x-tier': '1' });
     await get('/a?b=1&a=2', { host: 'shop.test', 'x-tier': '2' });
     await get('/b', { host: 'shop.test' });
 
     await cache.invalidateTags([urlTag('https://shop.test/a?a=2&b=1')]);
 
-    const after = [await ask('/a?a=2&b=1', { method: 'HEAD', headers: { host: 'shop.test', 'x-tier': '1' } }), await get('/a?a=2&b=1', { host: 'shop.test', 'x-tier': '2' }), await get('/b', { host: 'shop.test' })];
+    const after = [
+      await ask('/a?a=2&b=1', { method: 'HEAD', headers: { host: 'shop.test', 'x-tier': '1' } }),
+      await get('/a?a=2&b=1', { host: 'shop.test', 'x-tier': '2' }),
+      await get('/b', { host: 'shop.test' }),
+    ];
     expect(after.map(stateOf)).toEqual(['MISS', 'MISS', 'HIT']);
   });
 
@@ -290,7 +358,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
   });
 
   it('#116: keeps no tag of an answer that is gone', async () => {
-    const { get, cache } = await items({ tags: (request) => [`item:${request.params.id ?? ''}`] }, { memory: { maxEntries: 10 } });
+    const { get, cache } = await items(
+      { tags: (request) => [`item:${request.params.id ?? ''}`] },
+      { memory: { maxEntries: 10 } },
+    );
     for (let i = 0; i < 50; i++) await get(`/items/${i}`);
 
     const purged = await Promise.all(Array.from({ length: 50 }, (_, i) => cache.invalidateTags([`item:${i}`])));

@@ -1,5 +1,19 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { Controller, type DynamicModule, Get, Inject, Module, Param, Req, type Type, UseInterceptors, Version, VERSION_NEUTRAL, type VersioningOptions, VersioningType } from '@nestjs/common';
+import {
+  Controller,
+  type DynamicModule,
+  Get,
+  Inject,
+  Module,
+  Param,
+  Req,
+  type Type,
+  UseInterceptors,
+  Version,
+  VERSION_NEUTRAL,
+  type VersioningOptions,
+  VersioningType,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
@@ -12,9 +26,13 @@ const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers
 const bodies = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);
 
 /** One after the other: what each is answered with, and whether the cache has done it. */
-async function answersTo(site: Site, requests: readonly (string | [path: string, headers: Record<string, string>])[]): Promise<{ bodies: string[]; states: unknown[] }> {
+async function answersTo(
+  site: Site,
+  requests: readonly (string | [path: string, headers: Record<string, string>])[],
+): Promise<{ bodies: string[]; states: unknown[] }> {
   const answers: Answer[] = [];
-  for (const request of requests) answers.push(typeof request === 'string' ? await site.get(request) : await site.get(...request));
+  for (const request of requests)
+    answers.push(typeof request === 'string' ? await site.get(request) : await site.get(...request));
   return { bodies: bodies(answers), states: states(answers) };
 }
 
@@ -39,7 +57,8 @@ function itemsController(path: string, answer: string): Type {
   return Items;
 }
 
-const routed = (...parts: { module: Type }[]): DynamicModule => RouterModule.register(parts.map(({ module }, i) => ({ path: String(i), module })));
+const routed = (...parts: { module: Type }[]): DynamicModule =>
+  RouterModule.register(parts.map(({ module }, i) => ({ path: String(i), module })));
 
 describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s', (platform) => {
   const { open, openController } = routesOn(platform);
@@ -72,7 +91,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
       const [shop, admin] = [shopModule('shop', controller), shopModule('admin', controller)];
       const site = await open({ controllers: [], providers, imports: [shop.named, admin.named, routed(shop, admin)] });
 
-      const answers = await answersTo(site, ['/0/items', '/1/items', '/0/items/7', '/1/items/7', '/0/items', '/1/items']);
+      const answers = await answersTo(site, [
+        '/0/items',
+        '/1/items',
+        '/0/items/7',
+        '/1/items/7',
+        '/0/items',
+        '/1/items',
+      ]);
 
       expect(answers.bodies).toEqual(['shop', 'admin', '7 of shop', '7 of admin', 'shop', 'admin']);
       expect(answers.states).toEqual(['MISS', 'MISS', 'MISS', 'MISS', 'HIT', 'HIT']);
@@ -112,7 +138,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
         @Version(versions as string[])
         @CacheRoute(key === undefined ? {} : { key: () => key })
         all(@Req() request: PlatformRequest): string {
-          return /v\d/.exec(request.originalUrl)?.[0] ?? /\d/.exec(request.headers['x-v'] ?? request.headers.accept ?? '')?.[0] ?? 'none';
+          return (
+            /v\d/.exec(request.originalUrl)?.[0] ??
+            /\d/.exec(request.headers['x-v'] ?? request.headers.accept ?? '')?.[0] ??
+            'none'
+          );
         }
       }
       return Items;
@@ -124,16 +154,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
       ['an extractor', { type: VersioningType.CUSTOM, extractor }, header],
     ])('keeps versions chosen by %s apart, with a key and without (fault 9)', async (_, versioning, headersOf) => {
       for (const key of [undefined, 'all']) {
-        const site = await openController(versioned(['1', '2'], key), { prepare: (app) => app.enableVersioning(versioning) });
+        const site = await openController(versioned(['1', '2'], key), {
+          prepare: (app) => app.enableVersioning(versioning),
+        });
 
-        const answers = await answersTo(site, ['1', '2', '1', '2'].map((version) => ['/items', headersOf(version)]));
+        const answers = await answersTo(
+          site,
+          ['1', '2', '1', '2'].map((version) => ['/items', headersOf(version)]),
+        );
 
         expect(answers).toEqual({ bodies: ['1', '2', '1', '2'], states: ['MISS', 'MISS', 'HIT', 'HIT'] });
       }
     });
 
     it('keeps versions in the path apart, with a key (fault 9)', async () => {
-      const site = await openController(versioned(['1', '2'], 'all'), { prepare: (app) => app.enableVersioning({ type: VersioningType.URI }) });
+      const site = await openController(versioned(['1', '2'], 'all'), {
+        prepare: (app) => app.enableVersioning({ type: VersioningType.URI }),
+      });
 
       const answers = await answersTo(site, ['/v1/items', '/v2/items', '/v1/items', '/v2/items']);
 
@@ -149,15 +186,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
           return request.headers['x-v'] ?? 'none';
         }
       }
-      const site = await openController(Items, { prepare: (app) => app.enableVersioning({ ...byHeader, defaultVersion: ['1', '2'] }) });
+      const site = await openController(Items, {
+        prepare: (app) => app.enableVersioning({ ...byHeader, defaultVersion: ['1', '2'] }),
+      });
 
-      const answers = await answersTo(site, [['/items', header('1')], ['/items', header('2')], ['/items', header('1')]]);
+      const answers = await answersTo(site, [
+        ['/items', header('1')],
+        ['/items', header('2')],
+        ['/items', header('1')],
+      ]);
 
       expect(answers).toEqual({ bodies: ['1', '2', '1'], states: ['MISS', 'MISS', 'HIT'] });
     });
 
     it('keeps a request without version apart where the handler takes both (fault 9)', async () => {
-      const site = await openController(versioned(['1', VERSION_NEUTRAL]), { prepare: (app) => app.enableVersioning(byHeader) });
+      const site = await openController(versioned(['1', VERSION_NEUTRAL]), {
+        prepare: (app) => app.enableVersioning(byHeader),
+      });
 
       const answers = await answersTo(site, [['/items', header('1')], '/items', ['/items', header('1')], '/items']);
 

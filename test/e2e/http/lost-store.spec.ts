@@ -23,7 +23,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('a store that is away on %
     store.state = 'lost';
     const errors: unknown[] = [];
     const { controller, runs } = routeOf(() => 'made', CacheRoute({ ttl: '1m' }));
-    const { ask } = await openController(controller, { cache: { adapter: store.adapter, stats, onError: (error) => errors.push(error) } });
+    const { ask } = await openController(controller, {
+      cache: { adapter: store.adapter, stats, onError: (error) => errors.push(error) },
+    });
 
     const answers = [];
     for (let i = 0; i < REQUESTS; i++) answers.push(await ask('/', { signal: AbortSignal.timeout(5_000) }));
@@ -43,7 +45,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('a store that is away on %
       return 'made';
     };
     const { controller } = routeOf(answer, CacheRoute({ ttl: '1m', staleIfError: '1h' }));
-    const { ask, cache } = await openController(controller, { cache: { adapter: store.adapter, onError: () => undefined } });
+    const { ask, cache } = await openController(controller, {
+      cache: { adapter: store.adapter, onError: () => undefined },
+    });
     await ask('/', { signal: AbortSignal.timeout(5_000) });
     travelIn(cache)(61_000);
     fails = true;
@@ -59,7 +63,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('a store that is away on %
     const store = new HeldStore();
     store.state = 'lost';
     const { controller } = routeOf(() => 'made');
-    const cache: CacheKitOptions = { adapter: store.adapter, http: { ttl: '1m', headers: { cacheStatus: 'debug' } }, onError: () => undefined };
+    const cache: CacheKitOptions = {
+      adapter: store.adapter,
+      http: { ttl: '1m', headers: { cacheStatus: 'debug' } },
+      onError: () => undefined,
+    };
     const { get } = await openController(controller, { cache });
 
     const { headers } = await get('/');

@@ -5,7 +5,17 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { concat, defer, of, tap } from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, type SiteParts, travelIn } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type Platform,
+  type PlatformRequest,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  type SiteParts,
+  travelIn,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -23,7 +33,12 @@ interface Seen {
 
 function lookAt(request: PlatformRequest): Seen {
   const { headers } = request;
-  return { ip: (request as { ip?: string }).ip, forwarded: headers['x-forwarded-for'], condition: headers['if-none-match'], range: headers.range };
+  return {
+    ip: (request as { ip?: string }).ip,
+    forwarded: headers['x-forwarded-for'],
+    condition: headers['if-none-match'],
+    range: headers.range,
+  };
 }
 
 const AS_IT_IS: Seen = { ip: '203.0.113.9', forwarded: '203.0.113.9', condition: '"theirs"', range: 'bytes=0-1' };
@@ -31,12 +46,20 @@ const AS_IT_IS: Seen = { ip: '203.0.113.9', forwarded: '203.0.113.9', condition:
 describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s', (platform) => {
   const { openController, routeOf, routeWith } = routesOn(platform);
   const trusting = (): Partial<SiteParts> =>
-    platform === 'fastify' ? { adapter: new FastifyAdapter({ trustProxy: true }) } : { prepare: (app: INestApplication) => (app as NestExpressApplication).set('trust proxy', true) };
+    platform === 'fastify'
+      ? { adapter: new FastifyAdapter({ trustProxy: true }) }
+      : { prepare: (app: INestApplication) => (app as NestExpressApplication).set('trust proxy', true) };
 
   /** A route behind a trusted proxy whose handler tells what it has seen. */
-  async function openSeeing(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite & { seen: Seen[] }> {
+  async function openSeeing(
+    answer: RouteAnswer,
+    ...decorators: MethodDecorator[]
+  ): Promise<RouteSite & { seen: Seen[] }> {
     const seen: Seen[] = [];
-    const { controller, runs } = routeOf((request, response) => (seen.push(lookAt(request)), answer(request, response)), ...decorators);
+    const { controller, runs } = routeOf(
+      (request, response) => (seen.push(lookAt(request)), answer(request, response)),
+      ...decorators,
+    );
     return { ...(await openController(controller, trusting())), runs, seen };
   }
 
@@ -58,7 +81,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
     await get('/', own);
     await get('/', own);
 
-    expect(seen).toEqual([{ ...AS_IT_IS, ip: '127.0.0.1', forwarded: undefined, condition: undefined, range: undefined }, AS_IT_IS]);
+    expect(seen).toEqual([
+      { ...AS_IT_IS, ip: '127.0.0.1', forwarded: undefined, condition: undefined, range: undefined },
+      AS_IT_IS,
+    ]);
   });
 
   it.each([
@@ -81,7 +107,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
   });
 
   it('is masked for somebody as soon as an answer has said that it is for others (fault 10)', async () => {
-    const { get, seen } = await openSeeing((_, response) => (response.header('Cache-Control', 'public, max-age=60'), 'for all'));
+    const { get, seen } = await openSeeing(
+      (_, response) => (response.header('Cache-Control', 'public, max-age=60'), 'for all'),
+    );
     const asked = { 'x-forwarded-for': '203.0.113.9', authorization };
 
     const answers = [await get('/', asked), await get('/', asked), await get('/', asked), await get('/')];
@@ -91,7 +119,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
   });
 
   it('never gets into what others are given', async () => {
-    const { get } = await openSeeing(({ headers }, response) => (response.header('Cache-Control', 'public, max-age=60'), headers['x-original-url'] ?? 'none'));
+    const { get } = await openSeeing(
+      ({ headers }, response) => (
+        response.header('Cache-Control', 'public, max-age=60'),
+        headers['x-original-url'] ?? 'none'
+      ),
+    );
     const attack = { 'x-original-url': '/evil', authorization };
 
     const bodies = [await get('/', attack), await get('/', attack), await get('/')].map(({ body }) => body);
@@ -101,19 +134,30 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
 
   it('is masked again when an answer that was never stored may be (fault 10)', async () => {
     let isStorable = false;
-    const { get } = await openSeeing((_, response) => (response.header('Cache-Control', isStorable ? 'max-age=60' : 'no-store'), 'x'));
+    const { get } = await openSeeing(
+      (_, response) => (response.header('Cache-Control', isStorable ? 'max-age=60' : 'no-store'), 'x'),
+    );
     const asked = { 'x-forwarded-for': '203.0.113.9', 'if-none-match': 'W/"1-Ef86q5Zq0D1wQq0D1wQq0D1wQq0"' };
 
     const before = [await get('/', asked), await get('/', asked)];
     isStorable = true;
     const after = [await get('/', asked), await get('/', asked), await get('/', asked)];
 
-    expect([states(before), states(after)]).toEqual([['BYPASS', 'BYPASS'], ['BYPASS', 'MISS', 'HIT']]);
+    expect([states(before), states(after)]).toEqual([
+      ['BYPASS', 'BYPASS'],
+      ['BYPASS', 'MISS', 'HIT'],
+    ]);
   });
 
   it('does not keep the store from learning when the platform answers 304 by itself', async () => {
     let isStorable = false;
-    const { get } = await openSeeing((_, response) => (response.header('ETag', '"v1"'), response.header('Cache-Control', isStorable ? 'max-age=60' : 'no-store'), 'x'));
+    const { get } = await openSeeing(
+      (_, response) => (
+        response.header('ETag', '"v1"'),
+        response.header('Cache-Control', isStorable ? 'max-age=60' : 'no-store'),
+        'x'
+      ),
+    );
     const asked = { 'if-none-match': '"v1"' };
     await get('/', asked);
     const bypassed = await get('/', asked);
@@ -127,7 +171,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
 
   it('takes nothing away by what it answers to a request as it is (fault 10)', async () => {
     let status = 200;
-    const { get, cache } = await openSeeing((_, response) => (response.status(status), 'x'), CacheRoute({ ttl: '1s', staleIfError: '1h' }));
+    const { get, cache } = await openSeeing(
+      (_, response) => (response.status(status), 'x'),
+      CacheRoute({ ttl: '1s', staleIfError: '1h' }),
+    );
     const travel = travelIn(cache);
     await get('/');
     travel(2_000);
@@ -147,7 +194,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
         next.handle().pipe(
           tap(() => {
             const request = context.switchToHttp().getRequest<PlatformRequest>();
-            Object.assign(later, { url: request.originalUrl, query: JSON.stringify(request.query), seen: lookAt(request) });
+            Object.assign(later, {
+              url: request.originalUrl,
+              query: JSON.stringify(request.query),
+              seen: lookAt(request),
+            });
           }),
         ),
     };
@@ -155,7 +206,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
     it.each<[string, (request: PlatformRequest) => unknown]>([
       ['a value', () => 'x'],
       ['a promise', async () => Promise.resolve('x')],
-      ['an Observable', () => concat(of('w'), defer(() => of('x')))],
+      [
+        'an Observable',
+        () =>
+          concat(
+            of('w'),
+            defer(() => of('x')),
+          ),
+      ],
     ])('see the request as it is on the way back of %s (fault 10)', async (_, answer) => {
       const { controller } = routeWith([looking, CacheInterceptor], answer, CacheRoute({ query: { allow: ['a'] } }));
       const { get } = await openController(controller, trusting());
@@ -163,12 +221,21 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
       const miss = await get('/?a=1&b=2', { ...own, 'if-none-match': 'W/"none"' });
 
       expect(miss.headers['x-cache']).toBe('MISS');
-      expect(later).toEqual({ url: '/?a=1&b=2', query: '{"a":"1","b":"2"}', seen: { ...AS_IT_IS, condition: 'W/"none"' } });
+      expect(later).toEqual({
+        url: '/?a=1&b=2',
+        query: '{"a":"1","b":"2"}',
+        seen: { ...AS_IT_IS, condition: 'W/"none"' },
+      });
     });
 
     it('leave the request masked for a handler that goes on (fault 10)', async () => {
       const seen: unknown[] = [];
-      const { controller } = routeWith([looking, CacheInterceptor], ({ headers }) => concat(of('w'), defer(() => of((seen.push(headers['x-forwarded-for']), 'x')))));
+      const { controller } = routeWith([looking, CacheInterceptor], ({ headers }) =>
+        concat(
+          of('w'),
+          defer(() => of((seen.push(headers['x-forwarded-for']), 'x'))),
+        ),
+      );
       const { get } = await openController(controller);
 
       await get('/', own);
@@ -177,12 +244,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
     });
 
     it('do not make the platform judge the conditions of the client (fault 10)', async () => {
-      const { controller } = routeWith([looking, CacheInterceptor], (_, response) => (response.header('ETag', '"theirs"'), 'whole'));
+      const { controller } = routeWith(
+        [looking, CacheInterceptor],
+        (_, response) => (response.header('ETag', '"theirs"'), 'whole'),
+      );
       const { get } = await openController(controller);
 
       const answers = [await get('/', { 'if-none-match': '"theirs"' }), await get('/')];
 
-      expect(answers.map(({ status, body }) => [status, body])).toEqual([[304, ''], [200, 'whole']]);
+      expect(answers.map(({ status, body }) => [status, body])).toEqual([
+        [304, ''],
+        [200, 'whole'],
+      ]);
       expect(states(answers)).toEqual(['MISS', 'HIT']);
     });
   });

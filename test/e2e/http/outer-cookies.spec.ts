@@ -11,7 +11,9 @@ type Cookies = PassthroughResponse & { setCookie?(name: string, value: string): 
 type Operator = (response: Cookies) => MonoTypeOperatorFunction<unknown>;
 
 const responseOf = (context: ExecutionContext): Cookies => context.switchToHttp().getResponse<Cookies>();
-const interceptor = (operator: Operator): NestInterceptor => ({ intercept: (context, next) => next.handle().pipe(operator(responseOf(context))) });
+const interceptor = (operator: Operator): NestInterceptor => ({
+  intercept: (context, next) => next.handle().pipe(operator(responseOf(context))),
+});
 const told = ({ headers }: Answer): unknown[] => [headers['x-cache'], headers['set-cookie']];
 
 describe.each<[Platform]>([['express'], ['fastify']])('cookies on %s', (platform) => {
@@ -25,23 +27,34 @@ describe.each<[Platform]>([['express'], ['fastify']])('cookies on %s', (platform
 
     const [first, second] = await twice('/');
 
-    expect([first, second].map(told)).toEqual([['MISS', ['request=1']], ['HIT', ['request=2']]]);
+    expect([first, second].map(told)).toEqual([
+      ['MISS', ['request=1']],
+      ['HIT', ['request=2']],
+    ]);
     expect(runs.count).toBe(1);
   });
 
   it.each<[string, Operator]>([
     ['with the value', (response) => tap(() => response.header('Set-Cookie', 'inside=1'))],
-    ['when the handler is complete', (response) => tap({ complete: () => void response.header('Set-Cookie', 'inside=1') })],
-  ])('of an interceptor inside, %s, keep the answer from being stored, whatever is set outside (fault 22)', async (_, operator) => {
-    const outside = interceptor((response) => tap(() => (response.append ?? response.header).call(response, 'Set-Cookie', 'outside=1')));
-    const { controller, runs } = routeWith([outside, CacheInterceptor, interceptor(operator)], () => 'made');
-    const { twice } = await openController(controller);
+    [
+      'when the handler is complete',
+      (response) => tap({ complete: () => void response.header('Set-Cookie', 'inside=1') }),
+    ],
+  ])(
+    'of an interceptor inside, %s, keep the answer from being stored, whatever is set outside (fault 22)',
+    async (_, operator) => {
+      const outside = interceptor((response) =>
+        tap(() => (response.append ?? response.header).call(response, 'Set-Cookie', 'outside=1')),
+      );
+      const { controller, runs } = routeWith([outside, CacheInterceptor, interceptor(operator)], () => 'made');
+      const { twice } = await openController(controller);
 
-    const states = (await twice('/')).map(({ headers }) => headers['x-cache']);
+      const states = (await twice('/')).map(({ headers }) => headers['x-cache']);
 
-    expect(states).toEqual(['BYPASS', 'BYPASS']);
-    expect(runs.count).toBe(2);
-  });
+      expect(states).toEqual(['BYPASS', 'BYPASS']);
+      expect(runs.count).toBe(2);
+    },
+  );
 });
 
 describe('cookies that @fastify/cookie sets when the answer is sent', () => {
@@ -52,9 +65,16 @@ describe('cookies that @fastify/cookie sets when the answer is sent', () => {
     ['inside', 'BYPASS'],
   ])('by an interceptor %s make the second answer a %s (fault 22)', async (side, state) => {
     const cookie = interceptor((response) => tap(() => response.setCookie?.('id', '1')));
-    const { controller } = routeWith(side === 'outside' ? [cookie, CacheInterceptor] : [CacheInterceptor, cookie], () => 'made');
+    const { controller } = routeWith(
+      side === 'outside' ? [cookie, CacheInterceptor] : [CacheInterceptor, cookie],
+      () => 'made',
+    );
     const { twice } = await openController(controller, {
-      prepare: (app) => (app as NestFastifyApplication).getHttpAdapter().getInstance().decorateReply('setCookie', () => undefined),
+      prepare: (app) =>
+        (app as NestFastifyApplication)
+          .getHttpAdapter()
+          .getInstance()
+          .decorateReply('setCookie', () => undefined),
     });
 
     expect((await twice('/'))[1].headers['x-cache']).toBe(state);

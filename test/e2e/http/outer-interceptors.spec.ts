@@ -1,10 +1,35 @@
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type ArgumentsHost, Catch, type ExceptionFilter, type NestInterceptor, ServiceUnavailableException, UseFilters } from '@nestjs/common';
-import { first, firstValueFrom, from, map, mergeMap, type MonoTypeOperatorFunction, of, type OperatorFunction, tap } from 'rxjs';
+import {
+  type ArgumentsHost,
+  Catch,
+  type ExceptionFilter,
+  type NestInterceptor,
+  ServiceUnavailableException,
+  UseFilters,
+} from '@nestjs/common';
+import {
+  first,
+  firstValueFrom,
+  from,
+  map,
+  mergeMap,
+  type MonoTypeOperatorFunction,
+  of,
+  type OperatorFunction,
+  tap,
+} from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { closeSites, type PassthroughResponse, type Platform, type RouteAnswer, routesOn, type RouteSite, travelIn } from '../http.fixture.js';
+import {
+  closeSites,
+  type PassthroughResponse,
+  type Platform,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  travelIn,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -31,7 +56,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
   const { openController, routeWith } = routesOn(platform);
 
   /** A route with an interceptor outside whose operator is chosen for each request. */
-  async function openOutside(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite & { outside: { operator: OperatorFunction<unknown, unknown> } }> {
+  async function openOutside(
+    answer: RouteAnswer,
+    ...decorators: MethodDecorator[]
+  ): Promise<RouteSite & { outside: { operator: OperatorFunction<unknown, unknown> } }> {
     const outside: { operator: OperatorFunction<unknown, unknown> } = { operator: tap() };
     const outer: NestInterceptor = { intercept: (_, next) => next.handle().pipe((values) => outside.operator(values)) };
     const { controller, runs } = routeWith([outer, CacheInterceptor], answer, ...decorators);
@@ -47,7 +75,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
     outside.operator = tap();
     const hit = await get('/');
 
-    expect([refused.status, JSON.parse(refused.body), refused.headers['x-cache']]).toEqual([503, expect.objectContaining({ message: 'outside' }), 'BYPASS']);
+    expect([refused.status, JSON.parse(refused.body), refused.headers['x-cache']]).toEqual([
+      503,
+      expect.objectContaining({ message: 'outside' }),
+      'BYPASS',
+    ]);
     expect([hit.status, hit.body, hit.headers['x-cache']]).toEqual([200, '{"n":1}', 'HIT']);
   });
 
@@ -71,11 +103,22 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
     outside.operator = refusal;
     const refused = await get('/');
 
-    expect([refused.status, refused.body, refused.headers['x-cache']]).toEqual([200, '{"failure":"outside"}', 'BYPASS']);
+    expect([refused.status, refused.body, refused.headers['x-cache']]).toEqual([
+      200,
+      '{"failure":"outside"}',
+      'BYPASS',
+    ]);
   });
 
   it.each<[string, OperatorFunction<unknown, unknown>]>([
-    ['take the first value', (values) => values.pipe(first(), map((value) => ({ data: value })))],
+    [
+      'take the first value',
+      (values) =>
+        values.pipe(
+          first(),
+          map((value) => ({ data: value })),
+        ),
+    ],
     ['wait for the value', (values) => from(firstValueFrom(values)).pipe(mergeMap((value) => of({ data: value })))],
   ])('may %s of a hit, and make something of it', async (_, operator) => {
     const { get, outside } = await openOutside(() => ({ n: 1 }));
@@ -90,14 +133,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
   it('may set the status of a hit that it has anyway', async () => {
     const statuses: number[] = [];
     const outer: NestInterceptor = {
-      intercept: (context, next) => next.handle().pipe(tap(() => void context.switchToHttp().getResponse<PassthroughResponse>().status(200)), map((value: unknown) => (statuses.push(200), { data: value }))),
+      intercept: (context, next) =>
+        next.handle().pipe(
+          tap(() => void context.switchToHttp().getResponse<PassthroughResponse>().status(200)),
+          map((value: unknown) => (statuses.push(200), { data: value })),
+        ),
     };
     const { controller } = routeWith([outer, CacheInterceptor], () => ({ n: 1 }));
     const { twice } = await openController(controller);
 
     const [miss, hit] = await twice('/');
 
-    expect([miss.body, hit.body, hit.headers['x-cache'], statuses]).toEqual(['{"data":{"n":1}}', '{"data":{"n":1}}', 'HIT', [200, 200]]);
+    expect([miss.body, hit.body, hit.headers['x-cache'], statuses]).toEqual([
+      '{"data":{"n":1}}',
+      '{"data":{"n":1}}',
+      'HIT',
+      [200, 200],
+    ]);
   });
 
   it('may print and clone the value of a hit (fault 11)', async () => {
@@ -113,7 +165,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
 
   it.each(REFUSALS)('refuse an expired answer in the place of an error, %s (fault 11)', async (_, refusal) => {
     let isFailing = false;
-    const { get, outside, cache } = await openOutside(() => (isFailing ? unavailable() : { n: 1 }), CacheRoute({ ttl: '1s', staleIfError: '1h' }));
+    const { get, outside, cache } = await openOutside(
+      () => (isFailing ? unavailable() : { n: 1 }),
+      CacheRoute({ ttl: '1s', staleIfError: '1h' }),
+    );
     const travel = travelIn(cache);
     await get('/');
     travel(2_000);
@@ -123,20 +178,34 @@ describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the 
     outside.operator = refusal;
     const refused = await get('/');
 
-    expect([stale.status, stale.body, refused.status, JSON.parse(refused.body)]).toEqual([200, '{"n":1}', 503, expect.objectContaining({ message: 'outside' })]);
+    expect([stale.status, stale.body, refused.status, JSON.parse(refused.body)]).toEqual([
+      200,
+      '{"n":1}',
+      503,
+      expect.objectContaining({ message: 'outside' }),
+    ]);
   });
 
-  it.each(REFUSALS)('refuse a miss %s, and no expired answer takes the place of the refusal (fault 11)', async (_, refusal) => {
-    const { get, outside, cache } = await openOutside(() => ({ n: 1 }), CacheRoute({ ttl: '1s', staleIfError: '1h' }));
-    const travel = travelIn(cache);
-    await get('/');
-    travel(2_000);
+  it.each(REFUSALS)(
+    'refuse a miss %s, and no expired answer takes the place of the refusal (fault 11)',
+    async (_, refusal) => {
+      const { get, outside, cache } = await openOutside(
+        () => ({ n: 1 }),
+        CacheRoute({ ttl: '1s', staleIfError: '1h' }),
+      );
+      const travel = travelIn(cache);
+      await get('/');
+      travel(2_000);
 
-    outside.operator = refusal;
-    const refused = await get('/');
+      outside.operator = refusal;
+      const refused = await get('/');
 
-    expect([refused.status, JSON.parse(refused.body)]).toEqual([503, expect.objectContaining({ message: 'outside' })]);
-  });
+      expect([refused.status, JSON.parse(refused.body)]).toEqual([
+        503,
+        expect.objectContaining({ message: 'outside' }),
+      ]);
+    },
+  );
 
   it('see the value of an expired answer that takes the place of an error', async () => {
     const seen: unknown[] = [];

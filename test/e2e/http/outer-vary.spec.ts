@@ -3,7 +3,16 @@ import { type CanActivate, type ExecutionContext, type INestApplication, type Ne
 import { tap } from 'rxjs';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type PassthroughResponse,
+  type Platform,
+  type PlatformRequest,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -14,27 +23,50 @@ const greet = ({ headers }: PlatformRequest): string => `hello in ${headers['acc
 const fr = { 'accept-language': 'fr' };
 const en = { 'accept-language': 'en' };
 
-const responseOf = (context: ExecutionContext): PassthroughResponse => context.switchToHttp().getResponse<PassthroughResponse>();
+const responseOf = (context: ExecutionContext): PassthroughResponse =>
+  context.switchToHttp().getResponse<PassthroughResponse>();
 
 describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cache on %s', (platform) => {
   const { openController, routeWith } = routesOn(platform);
 
   type Setter = 'a middleware' | 'a guard' | 'an interceptor before the handler' | 'an interceptor after the handler';
-  const SETTERS: [Setter][] = [['a middleware'], ['a guard'], ['an interceptor before the handler'], ['an interceptor after the handler']];
+  const SETTERS: [Setter][] = [
+    ['a middleware'],
+    ['a guard'],
+    ['an interceptor before the handler'],
+    ['an interceptor after the handler'],
+  ];
 
   /** A route for which somebody outside the cache sets `Vary`. */
-  async function openWith(setter: Setter, vary: string, answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite> {
+  async function openWith(
+    setter: Setter,
+    vary: string,
+    answer: RouteAnswer,
+    ...decorators: MethodDecorator[]
+  ): Promise<RouteSite> {
     const set = (context: ExecutionContext): void => void responseOf(context).header('Vary', vary);
     const guard: CanActivate = { canActivate: (context) => (set(context), true) };
     const early: NestInterceptor = { intercept: (context, next) => (set(context), next.handle()) };
     const late: NestInterceptor = { intercept: (context, next) => next.handle().pipe(tap(() => set(context))) };
-    const middleware = (_: unknown, response: { setHeader(name: string, value: string): void }, next: () => void): void => {
+    const middleware = (
+      _: unknown,
+      response: { setHeader(name: string, value: string): void },
+      next: () => void,
+    ): void => {
       response.setHeader('Vary', vary);
       next();
     };
-    const outer = { 'a middleware': [], 'a guard': [], 'an interceptor before the handler': [early], 'an interceptor after the handler': [late] }[setter];
+    const outer = {
+      'a middleware': [],
+      'a guard': [],
+      'an interceptor before the handler': [early],
+      'an interceptor after the handler': [late],
+    }[setter];
     const { controller, runs } = routeWith([...outer, CacheInterceptor], answer, ...decorators);
-    const site = await openController(controller, { prepare: (app: INestApplication) => (setter === 'a middleware' ? app.use(middleware) : setter === 'a guard' && app.useGlobalGuards(guard)) });
+    const site = await openController(controller, {
+      prepare: (app: INestApplication) =>
+        setter === 'a middleware' ? app.use(middleware) : setter === 'a guard' && app.useGlobalGuards(guard),
+    });
     return { ...site, runs };
   }
 
@@ -56,8 +88,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
   });
 
   it.each(SETTERS)('leaves CORS and compression to %s', async (setter) => {
-    const { get, runs } = await openWith(setter, 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Accept-Encoding', greet);
-    const other = { origin: 'https://a.test', 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-a', 'accept-encoding': 'gzip' };
+    const { get, runs } = await openWith(
+      setter,
+      'Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Accept-Encoding',
+      greet,
+    );
+    const other = {
+      origin: 'https://a.test',
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': 'x-a',
+      'accept-encoding': 'gzip',
+    };
 
     const answers = [await get('/'), await get('/', other)];
 

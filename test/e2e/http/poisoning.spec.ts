@@ -1,6 +1,16 @@
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { type CanActivate, Controller, type ExecutionContext, Get, type INestApplication, Param, Req, UseGuards, UseInterceptors } from '@nestjs/common';
+import {
+  type CanActivate,
+  Controller,
+  type ExecutionContext,
+  Get,
+  type INestApplication,
+  Param,
+  Req,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
@@ -34,9 +44,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
   });
 
   it('#56: shows the handler what is in the key', async () => {
-    const { get } = await openRoute(({ headers }) => ({ reflected: headers['x-forwarded-host'] ?? null }), CacheRoute({ varyBy: ['x-forwarded-host'] }));
+    const { get } = await openRoute(
+      ({ headers }) => ({ reflected: headers['x-forwarded-host'] ?? null }),
+      CacheRoute({ varyBy: ['x-forwarded-host'] }),
+    );
 
-    const answers = [await get('/', { 'x-forwarded-host': 'a' }), await get('/', { 'x-forwarded-host': 'b' }), await get('/')];
+    const answers = [
+      await get('/', { 'x-forwarded-host': 'a' }),
+      await get('/', { 'x-forwarded-host': 'b' }),
+      await get('/'),
+    ];
 
     expect(answers.map(({ body }) => body)).toEqual(['{"reflected":"a"}', '{"reflected":"b"}', '{"reflected":null}']);
   });
@@ -44,11 +61,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
   it('#56: leaves guards and interceptors outside the request as it is, and the handler after an error', async () => {
     let seen: PlatformRequest | undefined;
     const guarded: unknown[] = [];
-    const guard: CanActivate = { canActivate: (context: ExecutionContext) => guarded.push(context.switchToHttp().getRequest<PlatformRequest>().headers['x-forwarded-for']) > 0 };
-    const { get } = await openRoute((request) => {
-      seen = request;
-      throw new Error('fails');
-    }, UseGuards(guard), CacheRoute({ scope: 'public' }));
+    const guard: CanActivate = {
+      canActivate: (context: ExecutionContext) =>
+        guarded.push(context.switchToHttp().getRequest<PlatformRequest>().headers['x-forwarded-for']) > 0,
+    };
+    const { get } = await openRoute(
+      (request) => {
+        seen = request;
+        throw new Error('fails');
+      },
+      UseGuards(guard),
+      CacheRoute({ scope: 'public' }),
+    );
 
     await get('/', { 'x-forwarded-for': '10.0.0.1' });
 
@@ -68,7 +92,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
     const site = await openSite(platform, {
       controllers: [Trusting],
       ...(platform === 'fastify' ? { adapter: new FastifyAdapter({ trustProxy: true }) } : {}),
-      prepare: (app: INestApplication) => platform === 'express' && (app as NestExpressApplication).set('trust proxy', true),
+      prepare: (app: INestApplication) =>
+        platform === 'express' && (app as NestExpressApplication).set('trust proxy', true),
     });
 
     for (const host of ['a.test', 'b.test', 'a.test']) {
@@ -91,7 +116,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
     const { get } = await openController(Hosted, { cache: { http: { hosts: ['Shop.test', 'localhost:3000'] } } });
 
     const states = [];
-    for (const host of ['shop.test', 'shop.test', 'evil.test', 'evil.test', 'localhost:49152', 'localhost:49153']) states.push((await get('/', { host })).headers['x-cache']);
+    for (const host of ['shop.test', 'shop.test', 'evil.test', 'evil.test', 'localhost:49152', 'localhost:49153'])
+      states.push((await get('/', { host })).headers['x-cache']);
 
     expect(states).toEqual(['MISS', 'HIT', 'BYPASS', 'BYPASS', 'MISS', 'HIT']);
   });
@@ -130,7 +156,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
     const oversized = await raw(port, `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
     const control = await raw(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Bad: a\x01b\r\n\r\n');
 
-    expect([oversized, control]).toEqual([expect.stringMatching(/^HTTP\/1\.1 431 /), expect.stringMatching(/^HTTP\/1\.1 400 /)]);
+    expect([oversized, control]).toEqual([
+      expect.stringMatching(/^HTTP\/1\.1 431 /),
+      expect.stringMatching(/^HTTP\/1\.1 400 /),
+    ]);
     expect((await cache.getStats()).totalEntries).toBe(0);
     expect((await get('/')).headers['x-cache']).toBe('MISS');
   });
@@ -144,7 +173,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
         return true;
       },
     };
-    const answer = ({ user }: PlatformRequest): string => `${(user as { id: string }).id}@${(user as { tenantId: string }).tenantId}`;
+    const answer = ({ user }: PlatformRequest): string =>
+      `${(user as { id: string }).id}@${(user as { tenantId: string }).tenantId}`;
     const own = await openRoute(answer, UseGuards(guard), CacheRoute({ scope: 'user' }));
     const shared = await openRoute(answer, UseGuards(guard), CacheRoute({ scope: 'tenant' }));
     const askers = ['alice@a', 'alice@b', 'bob@a'];
@@ -161,7 +191,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
   });
 
   it('#47: hold no name of their owner in the key', async () => {
-    const { get, cache } = await openRoute(() => 'x', CacheRoute({ scope: (request) => request.headers.authorization }));
+    const { get, cache } = await openRoute(
+      () => 'x',
+      CacheRoute({ scope: (request) => request.headers.authorization }),
+    );
     await get('/', { authorization: 'Bearer s3cret' });
 
     const { entries } = await cache.list();

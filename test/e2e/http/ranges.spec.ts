@@ -31,7 +31,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('ranges on %s', (platform)
     const part = await get('/', { range });
 
     expect([part.status, part.body]).toEqual([206, body]);
-    expect(part.headers).toMatchObject({ 'content-range': contentRange, 'content-length': String(body.length), 'content-type': headers['content-type'], etag: headers.etag, 'x-cache': 'HIT' });
+    expect(part.headers).toMatchObject({
+      'content-range': contentRange,
+      'content-length': String(body.length),
+      'content-type': headers['content-type'],
+      etag: headers.etag,
+      'x-cache': 'HIT',
+    });
     expect(runs.count).toBe(1);
   });
 
@@ -47,14 +53,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('ranges on %s', (platform)
     expect([refused.status, refused.body, refused.headers['content-range']]).toEqual([416, '', contentRange]);
   });
 
-  it.each([['bytes=0-1,3-4'], ['items=0-1'], ['bytes=a-b'], ['bytes=4-2']])('#71: answers %s with the whole', async (range) => {
-    const { get } = await ten();
-    await get('/');
+  it.each([['bytes=0-1,3-4'], ['items=0-1'], ['bytes=a-b'], ['bytes=4-2']])(
+    '#71: answers %s with the whole',
+    async (range) => {
+      const { get } = await ten();
+      await get('/');
 
-    const whole = await get('/', { range });
+      const whole = await get('/', { range });
 
-    expect([whole.status, whole.body, whole.headers['content-range']]).toEqual([200, '0123456789', undefined]);
-  });
+      expect([whole.status, whole.body, whole.headers['content-range']]).toEqual([200, '0123456789', undefined]);
+    },
+  );
 
   it.each([
     ['a strong tag that holds', '"v1"', 206],
@@ -71,7 +80,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('ranges on %s', (platform)
 
   it('#65: has the handler give the whole, and cuts the range from it', async () => {
     const seen: unknown[] = [];
-    const { get } = await openRoute((request) => (seen.push(request.headers.range, request.headers['if-range']), '0123456789'));
+    const { get } = await openRoute(
+      (request) => (seen.push(request.headers.range, request.headers['if-range']), '0123456789'),
+    );
 
     const part = await get('/', { range: 'bytes=0-1', 'if-range': '"x"' });
     const again = await get('/', { range: 'bytes=0-1' });
@@ -90,7 +101,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('ranges on %s', (platform)
   });
 
   it('#72: passes a 206 of the handler, and does not store it', async () => {
-    const { twice } = await openRoute((_, response) => (response.status(206), response.header('Content-Range', 'bytes 0-1/10'), response.header('Cache-Control', 'max-age=60'), '01'));
+    const { twice } = await openRoute(
+      (_, response) => (
+        response.status(206),
+        response.header('Content-Range', 'bytes 0-1/10'),
+        response.header('Cache-Control', 'max-age=60'),
+        '01'
+      ),
+    );
 
     const [first, second] = await twice('/');
 
@@ -99,7 +117,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('ranges on %s', (platform)
 
   it('#82: leaves the range to a handler whose answers are never stored', async () => {
     const seen: unknown[] = [];
-    const { get } = await openRoute((request) => (seen.push(request.headers.range), new StreamableFile(Readable.from([Buffer.from('0123')]))));
+    const { get } = await openRoute(
+      (request) => (seen.push(request.headers.range), new StreamableFile(Readable.from([Buffer.from('0123')]))),
+    );
     await get('/');
 
     await get('/', { range: 'bytes=0-1' });

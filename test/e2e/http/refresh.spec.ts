@@ -1,9 +1,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type CanActivate, type ExecutionContext, InternalServerErrorException, ServiceUnavailableException, UseGuards } from '@nestjs/common';
+import {
+  type CanActivate,
+  type ExecutionContext,
+  InternalServerErrorException,
+  ServiceUnavailableException,
+  UseGuards,
+} from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { closeSites, type PassthroughResponse, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, settled, type Site, travelIn, until } from '../http.fixture.js';
+import {
+  closeSites,
+  type PassthroughResponse,
+  type Platform,
+  type PlatformRequest,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  settled,
+  type Site,
+  travelIn,
+  until,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -15,7 +33,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   type StaleSite = RouteSite & { travel: (ms: number) => void };
 
   /** A route that is fresh for a minute; what it answers after the first time is in `script`. */
-  async function scripted(options: CacheRouteOptions, script: Script, ...decorators: MethodDecorator[]): Promise<StaleSite> {
+  async function scripted(
+    options: CacheRouteOptions,
+    script: Script,
+    ...decorators: MethodDecorator[]
+  ): Promise<StaleSite> {
     const answer: RouteAnswer = async (request, response) => {
       const run = site.runs.count;
       if (run > 1) await site.runs.gate();
@@ -26,7 +48,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   }
 
   /** A site whose every request passes a middleware. */
-  async function behind(middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void): Promise<Site & { travel: (ms: number) => void }> {
+  async function behind(
+    middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void,
+  ): Promise<Site & { travel: (ms: number) => void }> {
     const { controller } = routeOf(() => 'x', CacheRoute({ ttl: '1m', staleWhileRevalidate: '1h' }));
     const site = await openController(controller, { prepare: (app) => app.use(middleware) });
     return { ...site, travel: travelIn(site.cache) };
@@ -44,7 +68,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     await settled();
     const fresh = await site.get('/');
 
-    expect(stale.map(({ body, headers }) => [body, headers['x-cache'], headers.age])).toEqual(Array.from({ length: 3 }, () => ['{"run":1}', 'STALE', '61']));
+    expect(stale.map(({ body, headers }) => [body, headers['x-cache'], headers.age])).toEqual(
+      Array.from({ length: 3 }, () => ['{"run":1}', 'STALE', '61']),
+    );
     expect([fresh.body, fresh.headers['x-cache'], fresh.headers.age]).toEqual(['{"run":2}', 'HIT', '0']);
     expect(site.runs.count).toBe(2);
   });
@@ -60,8 +86,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   });
 
   it('#98: obeys the window that the answer declares, and must-revalidate', async () => {
-    const declared = await scripted({}, (_, response, run) => (response.header('Cache-Control', 'max-age=60, stale-while-revalidate=60'), { run }));
-    const strict = await scripted({ staleWhileRevalidate: '1m' }, (_, response, run) => (response.header('Cache-Control', 'max-age=60, must-revalidate'), { run }));
+    const declared = await scripted(
+      {},
+      (_, response, run) => (response.header('Cache-Control', 'max-age=60, stale-while-revalidate=60'), { run }),
+    );
+    const strict = await scripted(
+      { staleWhileRevalidate: '1m' },
+      (_, response, run) => (response.header('Cache-Control', 'max-age=60, must-revalidate'), { run }),
+    );
     for (const site of [declared, strict]) {
       await site.get('/');
       site.travel(61_000);
@@ -73,12 +105,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
 
   it('#99: never writes on the finished response, and asks without the credentials of the client', async () => {
     const seen: PlatformRequest['headers'][] = [];
-    const site = await scripted({ staleWhileRevalidate: '1m', scope: 'public', varyBy: ['x-tier'] }, (request, response) => {
-      seen.push({ ...request.headers });
-      response.header('X-Seen', String(seen.length));
-      return 'x';
-    });
-    const headers = { authorization: 'Bearer a', cookie: 'a=1', 'x-api-key': 'k', 'if-none-match': '"z"', range: 'bytes=0-0', 'x-tier': 'gold', host: 'shop.test' };
+    const site = await scripted(
+      { staleWhileRevalidate: '1m', scope: 'public', varyBy: ['x-tier'] },
+      (request, response) => {
+        seen.push({ ...request.headers });
+        response.header('X-Seen', String(seen.length));
+        return 'x';
+      },
+    );
+    const headers = {
+      authorization: 'Bearer a',
+      cookie: 'a=1',
+      'x-api-key': 'k',
+      'if-none-match': '"z"',
+      range: 'bytes=0-0',
+      'x-tier': 'gold',
+      host: 'shop.test',
+    };
     await site.get('/', headers);
     site.travel(61_000);
 
@@ -87,7 +130,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
 
     expect(stale.headers['x-seen']).toBe('1');
     expect(seen[1]).toMatchObject({ host: 'shop.test', 'x-tier': 'gold' });
-    for (const name of ['authorization', 'cookie', 'x-api-key', 'if-none-match', 'range']) expect(seen[1]?.[name]).toBeUndefined();
+    for (const name of ['authorization', 'cookie', 'x-api-key', 'if-none-match', 'range'])
+      expect(seen[1]?.[name]).toBeUndefined();
     expect((await site.get('/', headers)).headers).toMatchObject({ 'x-cache': 'HIT', 'x-seen': '2' });
   });
 
@@ -99,7 +143,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
         return request.headers.authorization !== undefined;
       },
     };
-    const site = await scripted({ staleWhileRevalidate: '1m', scope: 'user' }, (request, _, run) => ({ ...(request.user as object), run }), UseGuards(user));
+    const site = await scripted(
+      { staleWhileRevalidate: '1m', scope: 'user' },
+      (request, _, run) => ({ ...(request.user as object), run }),
+      UseGuards(user),
+    );
     const alice = { authorization: 'alice' };
     await site.get('/', alice);
     site.travel(61_000);
@@ -112,9 +160,23 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   });
 
   it.each<[string, (request: IncomingMessage, response: ServerResponse) => unknown]>([
-    ['tunes the connection', ({ socket }) => socket.setNoDelay(true).setKeepAlive(true, 1_000).setTimeout(60_000).unref().ref()],
-    ['asks for addresses', ({ socket }) => [(socket.address() as AddressInfo).address.length, socket.remotePort?.toFixed(), socket.localAddress?.length, socket.readyState]],
-    ['sets time-outs on request and response', (request, response) => (request.setTimeout(60_000), response.setTimeout(60_000))],
+    [
+      'tunes the connection',
+      ({ socket }) => socket.setNoDelay(true).setKeepAlive(true, 1_000).setTimeout(60_000).unref().ref(),
+    ],
+    [
+      'asks for addresses',
+      ({ socket }) => [
+        (socket.address() as AddressInfo).address.length,
+        socket.remotePort?.toFixed(),
+        socket.localAddress?.length,
+        socket.readyState,
+      ],
+    ],
+    [
+      'sets time-outs on request and response',
+      (request, response) => (request.setTimeout(60_000), response.setTimeout(60_000)),
+    ],
     ['counts bytes', ({ socket }) => [socket.bytesRead.toFixed(), socket.bytesWritten.toFixed()]],
   ])('#99: refreshes a route behind middleware that %s (fault 19)', async (_, use) => {
     const errors: unknown[] = [];
@@ -138,7 +200,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     expect((await site.get('/')).headers).toMatchObject({ 'x-cache': 'HIT', age: '0' });
   });
 
-  it('#99: makes a request with everything that a client\'s has (fault 19)', async () => {
+  it("#99: makes a request with everything that a client's has (fault 19)", async () => {
     const seen: Map<string, string>[] = [];
     const site = await behind((request, response, next) => {
       seen.push(membersOf({ request, response, socket: request.socket }));
@@ -216,8 +278,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   });
 
   it.each([
-    ['throws', () => { throw new ServiceUnavailableException(); }],
-    ['throws anything', () => { throw new Error('down'); }],
+    [
+      'throws',
+      () => {
+        throw new ServiceUnavailableException();
+      },
+    ],
+    [
+      'throws anything',
+      () => {
+        throw new Error('down');
+      },
+    ],
     ['answers 503', (_: unknown, response: PassthroughResponse) => (response.status(503), 'down')],
     ['answers 500', (_: unknown, response: PassthroughResponse) => (response.status(500), 'down')],
   ])('#101: serves the stale answer when the handler %s', async (_, fail) => {
@@ -245,18 +317,21 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     expect((await site.get('/')).status).toBe(400);
   });
 
-  it.each([['must-revalidate'], ['proxy-revalidate'], ['s-maxage=60'], ['no-cache']])('#101: never serves what says %s in the place of an error', async (directive) => {
-    const site = await scripted({ staleIfError: '1h' }, (_, response, run) => {
-      if (run > 1) throw new ServiceUnavailableException();
-      response.header('Cache-Control', `max-age=60, ${directive}`);
-      response.header('ETag', '"a"');
-      return 'x';
-    });
-    await site.get('/');
-    site.travel(61_000);
+  it.each([['must-revalidate'], ['proxy-revalidate'], ['s-maxage=60'], ['no-cache']])(
+    '#101: never serves what says %s in the place of an error',
+    async (directive) => {
+      const site = await scripted({ staleIfError: '1h' }, (_, response, run) => {
+        if (run > 1) throw new ServiceUnavailableException();
+        response.header('Cache-Control', `max-age=60, ${directive}`);
+        response.header('ETag', '"a"');
+        return 'x';
+      });
+      await site.get('/');
+      site.travel(61_000);
 
-    expect((await site.get('/')).status).toBe(503);
-  });
+      expect((await site.get('/')).status).toBe(503);
+    },
+  );
 
   it('#101: never serves what was invalidated in the place of an error', async () => {
     const site = await scripted({ staleIfError: '1h', tags: ['all'] }, (_, __, run) => {
@@ -288,7 +363,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     await until(() => site.runs.count > 1);
     site.runs.release();
 
-    expect((await Promise.all(asked)).map(({ status, headers }) => [status, headers['x-cache']])).toEqual(Array.from({ length: 3 }, () => [200, 'STALE']));
+    expect((await Promise.all(asked)).map(({ status, headers }) => [status, headers['x-cache']])).toEqual(
+      Array.from({ length: 3 }, () => [200, 'STALE']),
+    );
   });
 
   it('#104: waits for running refreshes at shutdown, and starts no more', async () => {
@@ -312,7 +389,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
 
 /** The kind of each public member. */
 function membersOf(parts: Readonly<Record<string, object>>): Map<string, string> {
-  const members = Object.entries(parts).flatMap(([part, target]) => [...namesOf(target)].map((name): [string, string] => [`${part}.${name}`, typeof (target as Record<string, unknown>)[name]]));
+  const members = Object.entries(parts).flatMap(([part, target]) =>
+    [...namesOf(target)].map((name): [string, string] => [
+      `${part}.${name}`,
+      typeof (target as Record<string, unknown>)[name],
+    ]),
+  );
   return new Map(members.filter(([name]) => !OF_THE_PARSER.includes(name)));
 }
 
@@ -321,7 +403,11 @@ const OF_THE_PARSER = ['socket.parser', 'socket.timeout', 'socket.readableFlowin
 
 function namesOf(target: object): Set<string> {
   const names = new Set<string>();
-  for (let from: object | null = target; from !== null && from !== Object.prototype; from = Object.getPrototypeOf(from) as object | null) {
+  for (
+    let from: object | null = target;
+    from !== null && from !== Object.prototype;
+    from = Object.getPrototypeOf(from) as object | null
+  ) {
     for (const name of Object.getOwnPropertyNames(from)) if (!name.startsWith('_')) names.add(name);
   }
   return names;

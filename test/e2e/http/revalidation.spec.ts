@@ -1,7 +1,16 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpException, PreconditionFailedException, ServiceUnavailableException } from '@nestjs/common';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type Platform, type PlatformRequest, type RouteAnswer, routesOn, type RouteSite, travelIn } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type Platform,
+  type PlatformRequest,
+  type RouteAnswer,
+  routesOn,
+  type RouteSite,
+  travelIn,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -12,7 +21,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
   const { openRoute, openOrigin } = routesOn(platform);
 
   /** An origin whose answers are fresh for a minute, and have a tag that it knows again. */
-  async function validating(extra: Readonly<Record<string, string>> = {}, ...decorators: MethodDecorator[]): Promise<RouteSite & { seen: PlatformRequest['headers'][]; travel: (ms: number) => void; version: { tag: string } }> {
+  async function validating(
+    extra: Readonly<Record<string, string>> = {},
+    ...decorators: MethodDecorator[]
+  ): Promise<
+    RouteSite & { seen: PlatformRequest['headers'][]; travel: (ms: number) => void; version: { tag: string } }
+  > {
     const seen: PlatformRequest['headers'][] = [];
     const version = { tag: '"v1"' };
     const site = await openRoute(
@@ -40,7 +54,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     const after = await get('/');
 
     expect(states([first, validated, after])).toEqual(['MISS', 'REVALIDATED', 'HIT']);
-    expect([validated.status, validated.body, validated.headers['content-type']]).toEqual([200, 'body of "v1"', first.headers['content-type']]);
+    expect([validated.status, validated.body, validated.headers['content-type']]).toEqual([
+      200,
+      'body of "v1"',
+      first.headers['content-type'],
+    ]);
     expect(seen.map((headers) => [headers['if-none-match'], headers['if-modified-since']])).toEqual([
       [undefined, undefined],
       ['"v1"', 'Sun, 06 Nov 1994 08:49:37 GMT'],
@@ -79,7 +97,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
   it('#67: never asks by a tag that was made of the bytes', async () => {
     const seen: unknown[] = [];
-    const { get, cache } = await openRoute((request) => (seen.push(request.headers['if-none-match']), 'x'), CacheRoute({ ttl: '1m', staleIfError: '1h' }));
+    const { get, cache } = await openRoute(
+      (request) => (seen.push(request.headers['if-none-match']), 'x'),
+      CacheRoute({ ttl: '1m', staleIfError: '1h' }),
+    );
     const travel = travelIn(cache);
     await get('/');
     travel(61_000);
@@ -98,16 +119,24 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     const replaced = await get('/');
     const after = await get('/');
 
-    expect([replaced.body, replaced.headers['x-cache'], after.body, after.headers['x-cache']]).toEqual(['body of "v2"', 'MISS', 'body of "v2"', 'HIT']);
+    expect([replaced.body, replaced.headers['x-cache'], after.body, after.headers['x-cache']]).toEqual([
+      'body of "v2"',
+      'MISS',
+      'body of "v2"',
+      'HIT',
+    ]);
   });
 
   it.each([[404], [410]])('#68: forgets what is answered %d', async (status) => {
     const script = { isGone: false };
-    const { get, cache } = await openRoute((_, response) => {
-      if (script.isGone) throw new HttpException('gone', status);
-      response.header('ETag', '"v1"');
-      return 'x';
-    }, CacheRoute({ ttl: '1m', staleIfError: '1h' }));
+    const { get, cache } = await openRoute(
+      (_, response) => {
+        if (script.isGone) throw new HttpException('gone', status);
+        response.header('ETag', '"v1"');
+        return 'x';
+      },
+      CacheRoute({ ttl: '1m', staleIfError: '1h' }),
+    );
     const travel = travelIn(cache);
     await get('/');
     travel(61_000);
@@ -121,11 +150,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
   it('#68: forwards a 5xx where nothing stale may be served', async () => {
     const script = { isDown: false };
-    const { get, cache } = await openRoute((_, response) => {
-      if (script.isDown) throw new ServiceUnavailableException();
-      response.header('ETag', '"v1"');
-      return 'x';
-    }, CacheRoute({ ttl: '1m' }));
+    const { get, cache } = await openRoute(
+      (_, response) => {
+        if (script.isDown) throw new ServiceUnavailableException();
+        response.header('ETag', '"v1"');
+        return 'x';
+      },
+      CacheRoute({ ttl: '1m' }),
+    );
     const travel = travelIn(cache);
     await get('/');
     travel(61_000);
@@ -184,7 +216,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     });
     await get('/');
 
-    const answers = [await get('/', { ...condition, 'if-none-match': '"b"' }), await ask('/', { method: 'HEAD', headers: condition }), await get('/')];
+    const answers = [
+      await get('/', { ...condition, 'if-none-match': '"b"' }),
+      await ask('/', { method: 'HEAD', headers: condition }),
+      await get('/'),
+    ];
 
     expect(answers.map(({ status }) => status)).toEqual([412, 412, 200]);
     expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'HIT']);
@@ -192,7 +228,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
   it('#64: stores nothing of a request with If-Match, and shows it to the handler as it is (fault 18)', async () => {
     const seen: unknown[] = [];
-    const { get, cache } = await openRoute((request) => (seen.push(request.headers['if-match'], request.headers['if-none-match']), 'x'));
+    const { get, cache } = await openRoute(
+      (request) => (seen.push(request.headers['if-match'], request.headers['if-none-match']), 'x'),
+    );
 
     await get('/', { 'if-match': '"a"', 'if-none-match': '"b"' });
 
@@ -214,7 +252,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
   describe('with directives of the request that are honoured', () => {
     const fresh: RouteAnswer = (_, response) => (response.header('Cache-Control', 'max-age=60'), 'x');
-    const open = (answer: RouteAnswer = fresh): Promise<RouteSite> => openOrigin(answer, { http: { ttl: 0, honourRequestDirectives: true } });
+    const open = (answer: RouteAnswer = fresh): Promise<RouteSite> =>
+      openOrigin(answer, { http: { ttl: 0, honourRequestDirectives: true } });
 
     it.each([
       ['no-cache', { 'cache-control': 'no-cache' }, 0, 'MISS'],
@@ -233,19 +272,26 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
       expect((await get('/', headers)).headers['x-cache']).toBe(state);
     });
 
-    it.each([[{ 'Cache-Control': 'max-age=60' }], [{ 'Cache-Control': 'max-age=60', ETag: '"a"' }]])('#8: serves a stale answer with %j to who accepts one (fault 18)', async (headers) => {
-      const { get, cache } = await open((_, response) => {
-        for (const [name, value] of Object.entries(headers)) response.header(name, value);
-        return 'x';
-      });
-      const travel = travelIn(cache);
-      await get('/');
-      travel(70_000);
+    it.each([[{ 'Cache-Control': 'max-age=60' }], [{ 'Cache-Control': 'max-age=60', ETag: '"a"' }]])(
+      '#8: serves a stale answer with %j to who accepts one (fault 18)',
+      async (headers) => {
+        const { get, cache } = await open((_, response) => {
+          for (const [name, value] of Object.entries(headers)) response.header(name, value);
+          return 'x';
+        });
+        const travel = travelIn(cache);
+        await get('/');
+        travel(70_000);
 
-      const answers = [await get('/', { 'cache-control': 'max-stale=20' }), await get('/', { 'cache-control': 'max-stale' }), await get('/', { 'cache-control': 'max-stale=5' })];
+        const answers = [
+          await get('/', { 'cache-control': 'max-stale=20' }),
+          await get('/', { 'cache-control': 'max-stale' }),
+          await get('/', { 'cache-control': 'max-stale=5' }),
+        ];
 
-      expect(states(answers)).toEqual(['STALE', 'STALE', 'MISS']);
-    });
+        expect(states(answers)).toEqual(['STALE', 'STALE', 'MISS']);
+      },
+    );
 
     it('#8: serves a stale answer that has no validator to who accepts one by the TTL of the route (fault 18)', async () => {
       const { get, cache } = await openOrigin(() => 'x', { http: { ttl: '1m', honourRequestDirectives: true } });
@@ -259,7 +305,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     });
 
     it('#8: never serves a stale answer that forbids it', async () => {
-      const { get, cache } = await open((_, response) => (response.header('Cache-Control', 'max-age=60, must-revalidate'), response.header('ETag', '"a"'), 'x'));
+      const { get, cache } = await open(
+        (_, response) => (
+          response.header('Cache-Control', 'max-age=60, must-revalidate'),
+          response.header('ETag', '"a"'),
+          'x'
+        ),
+      );
       const travel = travelIn(cache);
       await get('/');
       travel(70_000);
@@ -268,7 +320,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     });
 
     it('#8: serves no stale answer to who names an age and no staleness (RFC 9111 section 5.2.1.1)', async () => {
-      const { get, cache } = await open((_, response) => (response.header('Cache-Control', 'max-age=60, stale-while-revalidate=60'), 'x'));
+      const { get, cache } = await open(
+        (_, response) => (response.header('Cache-Control', 'max-age=60, stale-while-revalidate=60'), 'x'),
+      );
       const travel = travelIn(cache);
       await get('/');
       travel(70_000);
@@ -277,7 +331,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     });
 
     it('#8: marks what it serves stale', async () => {
-      const { get, cache } = await open((_, response) => (response.header('Cache-Control', 'max-age=60'), response.header('ETag', '"a"'), 'x'));
+      const { get, cache } = await open(
+        (_, response) => (response.header('Cache-Control', 'max-age=60'), response.header('ETag', '"a"'), 'x'),
+      );
       const travel = travelIn(cache);
       await get('/');
       travel(70_000);

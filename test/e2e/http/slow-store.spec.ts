@@ -3,7 +3,16 @@ import type { INestApplication } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import { HeldStore } from '../../support/held-store.js';
-import { closeSites, type Platform, type RouteAnswer, type RouteSite, Runs, routesOn, settled, until } from '../http.fixture.js';
+import {
+  closeSites,
+  type Platform,
+  type RouteAnswer,
+  type RouteSite,
+  Runs,
+  routesOn,
+  settled,
+  until,
+} from '../http.fixture.js';
 
 /*
  * A store that answers later than a request waits for it. Its answers come when the test says so, and the time of a
@@ -38,10 +47,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     expect(runs.count).toBe(1);
   });
 
-  async function open(answer: RouteAnswer, prepare: (app: INestApplication) => unknown = () => undefined): Promise<SlowSite> {
+  async function open(
+    answer: RouteAnswer,
+    prepare: (app: INestApplication) => unknown = () => undefined,
+  ): Promise<SlowSite> {
     const store = new HeldStore();
     const { controller, runs } = routeOf(answer);
-    const cache: CacheKitOptions = { adapter: store.adapter, http: { ttl: '1m', headers: { cacheStatus: 'debug' } }, onError: () => undefined };
+    const cache: CacheKitOptions = {
+      adapter: store.adapter,
+      http: { ttl: '1m', headers: { cacheStatus: 'debug' } },
+      onError: () => undefined,
+    };
     const site = await openController(controller, { cache, prepare });
     const schedule = site.cache.clock.schedule.bind(site.cache.clock);
     const endsOf = new Map([LOOKUP_MS, WAIT_MS].map((delayMs) => [delayMs, new Set<() => void>()]));
@@ -133,10 +149,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     const responses: ServerResponse[] = [];
     const { get, store } = await open(
       () => 'made',
-      (app) => app.use((_: unknown, response: ServerResponse, next: () => void) => {
-        responses.push(response);
-        next();
-      }),
+      (app) =>
+        app.use((_: unknown, response: ServerResponse, next: () => void) => {
+          responses.push(response);
+          next();
+        }),
     );
     await get('/');
     store.state = 'held';
@@ -169,7 +186,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
     expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(['200 made 1']));
     expect(answers.filter(({ headers }) => headers['x-cache'] === 'BYPASS')).toHaveLength(1);
     expect(answers.filter(({ headers }) => headers['x-cache'] === 'HIT')).toHaveLength(49);
-    expect(answers.every(({ headers }) => !String(headers['cache-status']).includes('stored') && headers['x-cache-ttl'] === undefined)).toBe(true);
+    expect(
+      answers.every(
+        ({ headers }) => !String(headers['cache-status']).includes('stored') && headers['x-cache-ttl'] === undefined,
+      ),
+    ).toBe(true);
   });
 
   it('runs the handler once for each variant that requests select past it (fault 7)', async () => {

@@ -1,5 +1,24 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { All, Controller, createParamDecorator, Get, Headers, HostParam, type INestApplication, Logger, Module, type ModuleMetadata, Param, Post, Query, Req, Res, type Type, UseGuards, UseInterceptors } from '@nestjs/common';
+import {
+  All,
+  Controller,
+  createParamDecorator,
+  Get,
+  Headers,
+  HostParam,
+  type INestApplication,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  Param,
+  Post,
+  Query,
+  Req,
+  Res,
+  type Type,
+  UseGuards,
+  UseInterceptors,
+} from '@nestjs/common';
 import { APP_INTERCEPTOR, ModuleRef, RouterModule } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -23,7 +42,12 @@ const Custom = createParamDecorator(() => 'x');
 type Route = MethodDecorator;
 
 /** A class with one handler, as TypeScript would make it from the source. */
-function controllerOf(path: string | string[], decorators: Route[], handler: { get(...args: never[]): unknown }, parameters: ParameterDecorator[] = []): Type {
+function controllerOf(
+  path: string | string[],
+  decorators: Route[],
+  handler: { get(...args: never[]): unknown },
+  parameters: ParameterDecorator[] = [],
+): Type {
   class Items {}
   Object.defineProperty(Items.prototype, 'get', { value: handler.get, writable: true, configurable: true });
   parameters.forEach((decorate, i) => decorate(Items.prototype, 'get', i));
@@ -44,7 +68,8 @@ const one = () => ({ get: (id: string) => id });
 
 describe.each<[Platform]>([['express'], ['fastify']])('the start of an application on %s', (platform) => {
   const { open } = routesOn(platform);
-  const start = async (controller: Type, parts: Partial<SiteParts> = {}): Promise<string> => (await (await open({ controllers: [controller], ...parts })).get('/items')).body;
+  const start = async (controller: Type, parts: Partial<SiteParts> = {}): Promise<string> =>
+    (await (await open({ controllers: [controller], ...parts })).get('/items')).body;
   const rest = platform === 'express' ? '*rest' : '*';
 
   describe('refuses a text `key`', () => {
@@ -52,18 +77,29 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       ['a parameter in the path', controllerOf('items', [text(), Get(':id')], none())],
       ['a parameter in the path of the controller', controllerOf(':shop/items', [text(), Get()], none())],
       ['a parameter in one of several paths', controllerOf('items', [text(), Get(['all', 'one/:id'])], none())],
-      ['a parameter in one of several paths of the controller', controllerOf(['items', 'of/:shop'], [text(), Get()], none())],
+      [
+        'a parameter in one of several paths of the controller',
+        controllerOf(['items', 'of/:shop'], [text(), Get()], none()),
+      ],
       ['a wildcard', controllerOf('items', [text(), Get(rest)], none())],
       ['@Param', controllerOf('items', [text(), Get()], one(), [Param('id')])],
       ['@Query', controllerOf('items', [text(), Get()], one(), [Query('page')])],
       ['@Req', controllerOf('items', [text(), Get()], one(), [Req()])],
-      ['@Headers of which none is in the key', controllerOf('items', [text({ varyBy: ['accept'] }), Get()], one(), [Headers('x-shop')])],
+      [
+        '@Headers of which none is in the key',
+        controllerOf('items', [text({ varyBy: ['accept'] }), Get()], one(), [Headers('x-shop')]),
+      ],
       ['a decorator of the application', controllerOf('items', [text(), Get()], one(), [Custom()])],
       ['a parameter with a default', controllerOf('items', [text(), Get()], { get: (page = '1') => page })],
       ['a rest of parameters', controllerOf('items', [text(), All()], { get: (...all: unknown[]) => all.length })],
-      ['a parameter behind @Cached', controllerOf('items', [text(), Get(), Cached({ ttl: '1m' }) as Route], { get: (page = '1') => page })],
+      [
+        'a parameter behind @Cached',
+        controllerOf('items', [text(), Get(), Cached({ ttl: '1m' }) as Route], { get: (page = '1') => page }),
+      ],
     ])('on a route with %s (fault 9)', async (_, controller) => {
-      await expect(start(controller)).rejects.toThrow(/@CacheRoute on \w*\.Items\.get: with the one `key` 'item' .* has parameters/);
+      await expect(start(controller)).rejects.toThrow(
+        /@CacheRoute on \w*\.Items\.get: with the one `key` 'item' .* has parameters/,
+      );
     });
 
     it('of a controller, on a route with parameters (fault 9)', async () => {
@@ -79,7 +115,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       Module({ controllers: [controller] })(Shop);
 
       const underPrefix = start(controller, { prepare: (app) => app.setGlobalPrefix(':shop') });
-      const underModule = open({ controllers: [], imports: [Shop, RouterModule.register([{ path: ':shop', module: Shop }])] });
+      const underModule = open({
+        controllers: [],
+        imports: [Shop, RouterModule.register([{ path: ':shop', module: Shop }])],
+      });
 
       await expect(underPrefix).rejects.toThrow(/its path has parameters \(:shop\)/);
       await expect(underModule).rejects.toThrow(/its path has parameters \(\/:shop\)/);
@@ -90,8 +129,14 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
     it.each<[string, Type]>([
       ['without parameters', controllerOf('items', [text(), Get()], none())],
       ['with several plain paths', controllerOf('items', [text(), Get(['', 'all'])], none())],
-      ['with a response in passthrough mode', controllerOf('items', [text(), Get()], none(), [Res({ passthrough: true })])],
-      ['with a header that `varyBy` names', controllerOf('items', [text({ varyBy: ['x-shop'] }), Get()], none(), [Headers('X-Shop')])],
+      [
+        'with a response in passthrough mode',
+        controllerOf('items', [text(), Get()], none(), [Res({ passthrough: true })]),
+      ],
+      [
+        'with a header that `varyBy` names',
+        controllerOf('items', [text({ varyBy: ['x-shop'] }), Get()], none(), [Headers('X-Shop')]),
+      ],
       ['with the host', controllerOf('items', [text(), Get()], none(), [HostParam('shop')])],
       ['that @Cached wraps', controllerOf('items', [text(), Get(), Cached({ ttl: '1m' }) as Route], none())],
     ])('on a route %s (fault 9)', async (_, controller) => {
@@ -129,7 +174,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
     const found = (error: unknown): string => `${(error as Error).name}: ${(error as Error).message}`;
 
     async function startBare(metadata: ModuleMetadata, prepare: (app: INestApplication) => void): Promise<string> {
-      const app = (await Test.createTestingModule(metadata).compile()).createNestApplication(platform === 'express' ? new ExpressAdapter() : (new FastifyAdapter() as never), { logger: false });
+      const app = (await Test.createTestingModule(metadata).compile()).createNestApplication(
+        platform === 'express' ? new ExpressAdapter() : (new FastifyAdapter() as never),
+        { logger: false },
+      );
       try {
         prepare(app);
         await app.init();
@@ -146,7 +194,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       ['bound to the application', { providers: [{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }] }, nothing],
       ['made by hand', {}, (app) => void app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef)))],
     ])('fails where it is %s (fault 20)', async (_, metadata, prepare) => {
-      expect(await startBare(metadata, prepare)).toMatch(/^CacheConfigError: CacheInterceptor is bound, and the application has no cache\. Import CacheKitModule\.forRoot\(\)/);
+      expect(await startBare(metadata, prepare)).toMatch(
+        /^CacheConfigError: CacheInterceptor is bound, and the application has no cache\. Import CacheKitModule\.forRoot\(\)/,
+      );
     });
 
     it('fails where a route has no cache of its name, and starts where only the application is covered (fault 20)', async () => {
@@ -166,8 +216,15 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       expect(await (await fetch(`${port}/items`)).text()).toBe('x');
     });
 
-    async function openNamed(controller: Type, cache: CacheKitOptions, providers: NonNullable<ModuleMetadata['providers']> = []): Promise<string> {
-      const { app, url } = await startApp({ imports: [CacheKitModule.forRoot(cache)], controllers: [controller], providers }, platform);
+    async function openNamed(
+      controller: Type,
+      cache: CacheKitOptions,
+      providers: NonNullable<ModuleMetadata['providers']> = [],
+    ): Promise<string> {
+      const { app, url } = await startApp(
+        { imports: [CacheKitModule.forRoot(cache)], controllers: [controller], providers },
+        platform,
+      );
       apps.push(app);
       return url;
     }
@@ -175,7 +232,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
     it('made by hand without Nest, says how to bind it (fault 20)', () => {
       const Interceptor = CacheInterceptor as unknown as new () => CacheInterceptor;
 
-      expect(() => new Interceptor()).toThrow(/CacheInterceptor finds its caches through Nest, and was made by hand\. Bind the class: `@UseInterceptors\(CacheInterceptor\)`/);
+      expect(() => new Interceptor()).toThrow(
+        /CacheInterceptor finds its caches through Nest, and was made by hand\. Bind the class: `@UseInterceptors\(CacheInterceptor\)`/,
+      );
     });
 
     it('made by hand, works where there is a cache (fault 20)', async () => {
@@ -186,7 +245,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
           return 'x';
         }
       }
-      const site = await open({ controllers: [Plain], cache: { http: { ttl: '1m' } }, prepare: (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))) });
+      const site = await open({
+        controllers: [Plain],
+        cache: { http: { ttl: '1m' } },
+        prepare: (app) => app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef))),
+      });
 
       const answers = await site.twice('/items');
 
@@ -197,11 +260,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
   it('lists guarded routes that do not say whose their answers are, and what to write', async () => {
     const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     const guard = UseGuards({ canActivate: () => true });
-    const controllers = [[guard], [guard, CacheRoute({ scope: 'user' })], [guard, NoCache()]].map((decorators, i) => controllerOf(`r${i}`, [...decorators, Get()], none()));
+    const controllers = [[guard], [guard, CacheRoute({ scope: 'user' })], [guard, NoCache()]].map((decorators, i) =>
+      controllerOf(`r${i}`, [...decorators, Get()], none()),
+    );
 
     await open({ controllers });
 
-    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([expect.stringMatching(/Items\.get is never cached: it has a guard, .+ Say @CacheRoute\({ scope: 'user' }\) or 'tenant' .+, 'public' .+, or @NoCache\(\)\.$/)]);
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
+      expect.stringMatching(
+        /Items\.get is never cached: it has a guard, .+ Say @CacheRoute\({ scope: 'user' }\) or 'tenant' .+, 'public' .+, or @NoCache\(\)\.$/,
+      ),
+    ]);
     jest.restoreAllMocks();
   });
 
@@ -215,7 +284,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
 
     await open({ controllers: [], imports: modules });
 
-    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([expect.stringMatching(/^2 things .*\n.* First\.Items\.get .*\n.* Second\.Items\.get .*$/)]);
+    expect(warn.mock.calls.map(([message]) => String(message))).toEqual([
+      expect.stringMatching(/^2 things .*\n.* First\.Items\.get .*\n.* Second\.Items\.get .*$/),
+    ]);
     jest.restoreAllMocks();
   });
 });

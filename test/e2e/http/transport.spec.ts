@@ -7,7 +7,16 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, lasting, openSite, type Platform, routesOn, travelIn, until } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  lasting,
+  openSite,
+  type Platform,
+  routesOn,
+  travelIn,
+  until,
+} from '../http.fixture.js';
 
 jest.setTimeout(60_000);
 afterEach(closeSites);
@@ -45,7 +54,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
   });
 
   it('#105: sends a stream over the limit whole, and stores nothing of it', async () => {
-    const { get, cache } = await openRoute(() => new StreamableFile(Readable.from([Buffer.alloc(100_000), Buffer.alloc(100_000)])), CacheRoute({ maxBodyBytes: 1_000 }));
+    const { get, cache } = await openRoute(
+      () => new StreamableFile(Readable.from([Buffer.alloc(100_000), Buffer.alloc(100_000)])),
+      CacheRoute({ maxBodyBytes: 1_000 }),
+    );
 
     const answer = await get('/');
 
@@ -66,27 +78,45 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
   });
 
   it('#38: keys by everything that makes an answer what it is', async () => {
-    const { get, cache } = await openRoute(() => 'x', CacheRoute({ varyBy: ['accept'], scope: () => 'me', namespace: 'pages' }));
+    const { get, cache } = await openRoute(
+      () => 'x',
+      CacheRoute({ varyBy: ['accept'], scope: () => 'me', namespace: 'pages' }),
+    );
     await get('/?b=2&a=1', { host: 'shop.test', accept: 'text/html' });
 
     const { entries } = await cache.list({ namespace: 'pages' });
 
-    expect(entries.map(({ key }) => key)).toEqual([expect.stringMatching(/^GET http:\/\/shop\.test \w+\.OneController\.one \/\?a=1&b=2 accept=text%2Fhtml scope:[\w-]{43}$/)]);
+    expect(entries.map(({ key }) => key)).toEqual([
+      expect.stringMatching(
+        /^GET http:\/\/shop\.test \w+\.OneController\.one \/\?a=1&b=2 accept=text%2Fhtml scope:[\w-]{43}$/,
+      ),
+    ]);
   });
 
   it('#111: sends no stored header that would end its line', async () => {
     const { get, cache } = await openRoute(() => 'handler', CacheRoute({ ttl: '1m' }));
     await get('/');
     const { entries } = await cache.list();
-    await cache.set(entries[0]?.key ?? '', { ...(entries[0]?.value as object), headers: [['x-a', 'b\r\nset-cookie: c=1']] });
+    await cache.set(entries[0]?.key ?? '', {
+      ...(entries[0]?.value as object),
+      headers: [['x-a', 'b\r\nset-cookie: c=1']],
+    });
 
     const answer = await get('/');
 
-    expect([answer.status, answer.body, answer.headers['x-a'], answer.headers['set-cookie']]).toEqual([200, 'handler', undefined, undefined]);
+    expect([answer.status, answer.body, answer.headers['x-a'], answer.headers['set-cookie']]).toEqual([
+      200,
+      'handler',
+      undefined,
+      undefined,
+    ]);
   });
 
   it('#106: stays within its bounds whatever queries are asked, and frees what has expired', async () => {
-    const { get, cache } = await openOrigin(() => 'x'.repeat(1_000), { memory: { maxEntries: 50, maxBytes: 60_000 }, http: { ttl: '1m' } });
+    const { get, cache } = await openOrigin(() => 'x'.repeat(1_000), {
+      memory: { maxEntries: 50, maxBytes: 60_000 },
+      http: { ttl: '1m' },
+    });
     const travel = travelIn(cache);
 
     for (let i = 0; i < 300; i++) await get(`/?${i}`);
@@ -126,7 +156,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
 
     expect(states(answers)).toEqual(['MISS', 'HIT']);
     const expected = platform === 'express' ? 'application/vnd.api+json; charset=utf-8' : 'application/vnd.api+json';
-    expect(answers.map(({ headers, body }) => [headers['content-type'], body])).toEqual(Array(2).fill([expected, '{"a":1}']));
+    expect(answers.map(({ headers, body }) => [headers['content-type'], body])).toEqual(
+      Array(2).fill([expected, '{"a":1}']),
+    );
   });
 
   it('#107: stores what the handler has encoded where it says so, for each encoding', async () => {
@@ -156,29 +188,58 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     });
     const gzip = { 'accept-encoding': 'gzip' };
 
-    const answers = [await get('/', gzip), await get('/'), await get('/', gzip), await get('/', { 'accept-encoding': 'br' }), await get('/')];
+    const answers = [
+      await get('/', gzip),
+      await get('/'),
+      await get('/', gzip),
+      await get('/', { 'accept-encoding': 'br' }),
+      await get('/'),
+    ];
 
     expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT']);
-    expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual(['gzip', undefined, 'gzip', undefined, undefined]);
+    expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual([
+      'gzip',
+      undefined,
+      'gzip',
+      undefined,
+      undefined,
+    ]);
     expect([answers[0]?.headers.vary, answers[2]?.headers.vary]).toEqual(['accept-encoding', 'accept-encoding']);
     expect(answers[2]?.bytes).toEqual(answers[0]?.bytes);
   });
 
   it('#107, #108: gives a compressed and a plain answer the right length and one weak tag', async () => {
     const { controller } = routeOf(() => 'plain text');
-    const site = await openController(controller, platform === 'express' ? { prepare: (app) => app.use(compressing) } : { prepare: (app) => (app.getHttpAdapter().getInstance() as { addHook(name: string, hook: unknown): unknown }).addHook('onSend', zipOnSend) });
+    const site = await openController(
+      controller,
+      platform === 'express'
+        ? { prepare: (app) => app.use(compressing) }
+        : {
+            prepare: (app) =>
+              (app.getHttpAdapter().getInstance() as { addHook(name: string, hook: unknown): unknown }).addHook(
+                'onSend',
+                zipOnSend,
+              ),
+          },
+    );
     const gzip = { 'accept-encoding': 'gzip' };
 
     const answers = [await site.get('/', gzip), await site.get('/'), await site.get('/', gzip)];
 
     expect(states(answers)).toEqual(['MISS', 'HIT', 'HIT']);
     expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual(['gzip', undefined, 'gzip']);
-    for (const { headers, bytes } of answers) expect([headers.etag?.startsWith('W/'), headers['content-length'] ?? String(bytes.length)]).toEqual([true, String(bytes.length)]);
+    for (const { headers, bytes } of answers)
+      expect([headers.etag?.startsWith('W/'), headers['content-length'] ?? String(bytes.length)]).toEqual([
+        true,
+        String(bytes.length),
+      ]);
     expect(new Set(answers.map(({ headers }) => headers.etag)).size).toBe(1);
   });
 
   it('#108: passes no-transform on', async () => {
-    const { twice } = await openRoute((_, response) => (response.header('Cache-Control', 'max-age=60, no-transform'), 'x'));
+    const { twice } = await openRoute(
+      (_, response) => (response.header('Cache-Control', 'max-age=60, no-transform'), 'x'),
+    );
 
     const [, hit] = await twice('/');
 
@@ -186,7 +247,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
   });
 
   it('#25: passes immutable on, and takes no freshness from it', async () => {
-    const { twice } = await openRoute((_, response) => (response.header('Cache-Control', 'immutable'), 'x'), CacheRoute({ ttl: 0 }));
+    const { twice } = await openRoute(
+      (_, response) => (response.header('Cache-Control', 'immutable'), 'x'),
+      CacheRoute({ ttl: 0 }),
+    );
 
     expect(states(await twice('/'))).toEqual(['BYPASS', 'BYPASS']);
   });
@@ -206,16 +270,36 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     ];
     agent.destroy();
 
-    expect(answers.map(({ status, body }) => [status, body])).toEqual([[200, 'body of /a'], [200, ''], [304, ''], [206, 'body'], [416, ''], [200, 'body of /b']]);
+    expect(answers.map(({ status, body }) => [status, body])).toEqual([
+      [200, 'body of /a'],
+      [200, ''],
+      [304, ''],
+      [206, 'body'],
+      [416, ''],
+      [200, 'body of /b'],
+    ]);
   });
 
   it('#13, #88: stores thrown and set statuses that the route has a TTL for, and throws them again', async () => {
-    const thrown = await openRoute(() => { throw new NotFoundException('nothing here'); }, CacheRoute({ statusTtl: { 404: '10s' } }));
-    const set = await openRoute((_, response) => (response.status(410), { gone: true }), CacheRoute({ statusTtl: { 410: '10s' } }));
+    const thrown = await openRoute(
+      () => {
+        throw new NotFoundException('nothing here');
+      },
+      CacheRoute({ statusTtl: { 404: '10s' } }),
+    );
+    const set = await openRoute(
+      (_, response) => (response.status(410), { gone: true }),
+      CacheRoute({ statusTtl: { 410: '10s' } }),
+    );
 
     for (const { twice, runs } of [thrown, set]) {
       const [miss, hit] = await twice('/');
-      expect([miss.headers['x-cache'], hit.headers['x-cache'], hit.headers['x-cache-ttl'], runs.count]).toEqual(['MISS', 'HIT', '10', 1]);
+      expect([miss.headers['x-cache'], hit.headers['x-cache'], hit.headers['x-cache-ttl'], runs.count]).toEqual([
+        'MISS',
+        'HIT',
+        '10',
+        1,
+      ]);
       expect(lasting(hit)).toEqual(lasting(miss));
     }
   });
@@ -242,12 +326,16 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
   });
 
   it('#32: merges Vary with what middleware has set on each request', async () => {
-    const { controller } = routeOf((_, response) => (response.header('X-A', 'b'), 'x'), CacheRoute({ varyBy: ['accept'] }));
+    const { controller } = routeOf(
+      (_, response) => (response.header('X-A', 'b'), 'x'),
+      CacheRoute({ varyBy: ['accept'] }),
+    );
     const site = await openController(controller, {
-      prepare: (app) => app.use((_: unknown, response: ServerResponse, next: () => void) => {
-        response.setHeader('Vary', 'Origin');
-        next();
-      }),
+      prepare: (app) =>
+        app.use((_: unknown, response: ServerResponse, next: () => void) => {
+          response.setHeader('Vary', 'Origin');
+          next();
+        }),
     });
 
     const [miss, hit] = await site.twice('/');
@@ -266,7 +354,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     const [miss, hit] = await twice('/');
 
     expect([miss.headers['x-hop'], miss.headers['proxy-authenticate']]).toEqual(['a', 'Basic']);
-    expect([hit.headers['x-hop'], hit.headers['proxy-authenticate'], hit.headers['x-cache']]).toEqual([undefined, undefined, 'HIT']);
+    expect([hit.headers['x-hop'], hit.headers['proxy-authenticate'], hit.headers['x-cache']]).toEqual([
+      undefined,
+      undefined,
+      'HIT',
+    ]);
   });
 });
 
@@ -281,14 +373,22 @@ describe('HTTP/2 on fastify', () => {
         return 'x';
       }
     }
-    const site = await openSite('fastify', { controllers: [Plain], adapter: new FastifyAdapter({ http2: true } as never) });
+    const site = await openSite('fastify', {
+      controllers: [Plain],
+      adapter: new FastifyAdapter({ http2: true } as never),
+    });
     const { port } = site;
 
     const answers = [await askHttp2(port), await askHttp2(port)];
     const { entries } = await site.cache.list();
 
-    expect(answers.map((headers) => [headers[':status'], headers['x-cache'], headers.connection])).toEqual([[200, 'MISS', undefined], [200, 'HIT', undefined]]);
-    expect(entries.map(({ key }) => key)).toEqual([expect.stringMatching(new RegExp(`^GET http://127\\.0\\.0\\.1 \\S+ / - -$`))]);
+    expect(answers.map((headers) => [headers[':status'], headers['x-cache'], headers.connection])).toEqual([
+      [200, 'MISS', undefined],
+      [200, 'HIT', undefined],
+    ]);
+    expect(entries.map(({ key }) => key)).toEqual([
+      expect.stringMatching(new RegExp(`^GET http://127\\.0\\.0\\.1 \\S+ / - -$`)),
+    ]);
     expect(JSON.stringify(entries)).not.toContain('":authority"');
   });
 });
@@ -327,7 +427,11 @@ interface HookedReply {
 }
 
 /** The same as a hook of Fastify. */
-async function zipOnSend(request: { headers: Record<string, string> }, reply: HookedReply, payload: string | Buffer): Promise<unknown> {
+async function zipOnSend(
+  request: { headers: Record<string, string> },
+  reply: HookedReply,
+  payload: string | Buffer,
+): Promise<unknown> {
   reply.header('Vary', 'Accept-Encoding');
   if (request.headers['accept-encoding'] !== 'gzip') return payload;
   reply.header('Content-Encoding', 'gzip');

@@ -17,12 +17,18 @@ describe.each<[Platform]>([['express'], ['fastify']])('the tags of a route on %s
 
   it.each(UNUSABLE)('that %s leave the answer as it is, and are reported (fault 14)', async (_, tags, reason) => {
     const errors: CacheError[] = [];
-    const { controller, runs } = routeOf(() => ({ id: 1 }), CacheRoute({ ttl: '1m', ...(tags === undefined ? {} : { tags }) }));
+    const { controller, runs } = routeOf(
+      () => ({ id: 1 }),
+      CacheRoute({ ttl: '1m', ...(tags === undefined ? {} : { tags }) }),
+    );
     const { ask } = await openController(controller, { cache: { onError: (error) => errors.push(error) } });
 
     const answers = [await ask('/', {}), await ask('/', {})];
 
-    expect(answers.map(({ status, body }) => [status, body])).toEqual([[200, '{"id":1}'], [200, '{"id":1}']]);
+    expect(answers.map(({ status, body }) => [status, body])).toEqual([
+      [200, '{"id":1}'],
+      [200, '{"id":1}'],
+    ]);
     expect(runs.count).toBe(2);
     expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID', 'CACHE_CONFIG_INVALID']);
     expect(errors[0]?.message).toContain(reason);

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type PassthroughResponse, type Platform, type PlatformRequest, routesOn, travelIn, until } from '../http.fixture.js';
+import {
+  type Answer,
+  closeSites,
+  type PassthroughResponse,
+  type Platform,
+  type PlatformRequest,
+  routesOn,
+  travelIn,
+  until,
+} from '../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
@@ -33,7 +42,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
   it('#51: tells a missing header from an empty one, and reads lists alike', async () => {
     const { get } = await openRoute(greet);
 
-    const answers = [await get('/'), await get('/', { 'accept-language': '' }), await get('/', { 'accept-language': 'fr,  en' }), await get('/', { 'accept-language': 'fr,en' })];
+    const answers = [
+      await get('/'),
+      await get('/', { 'accept-language': '' }),
+      await get('/', { 'accept-language': 'fr,  en' }),
+      await get('/', { 'accept-language': 'fr,en' }),
+    ];
 
     expect(states(answers)).toEqual(['MISS', 'MISS', 'MISS', 'HIT']);
   });
@@ -44,7 +58,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
       return `${request.headers['accept-language'] ?? ''} ${request.headers['x-tier'] ?? ''}`;
     });
 
-    const answers = [await get('/', fr), await get('/', { ...fr, 'x-tier': 'a' }), await get('/', { 'x-tier': 'a', ...fr }), await get('/', { 'x-tier': 'b', ...fr })];
+    const answers = [
+      await get('/', fr),
+      await get('/', { ...fr, 'x-tier': 'a' }),
+      await get('/', { 'x-tier': 'a', ...fr }),
+      await get('/', { 'x-tier': 'b', ...fr }),
+    ];
 
     expect(bodies(answers)).toEqual(['fr ', 'fr a', 'fr a', 'fr b']);
     expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS']);
@@ -65,7 +84,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
   });
 
   it('#54: takes Vary: Cookie for private, unless the route has a scope', async () => {
-    const answer = (_: PlatformRequest, response: PassthroughResponse): string => (response.header('Vary', 'Cookie'), 'x');
+    const answer = (_: PlatformRequest, response: PassthroughResponse): string => (
+      response.header('Vary', 'Cookie'),
+      'x'
+    );
     const open = await openRoute(answer);
     const scoped = await openRoute(answer, CacheRoute({ scope: () => 'me' }));
 
@@ -84,9 +106,17 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
   it('#53: maps the values of a header to few, and shows the handler what they are mapped to', async () => {
     const language = (value: string | undefined): string => (value?.startsWith('fr') === true ? 'fr' : 'en');
-    const { get, runs } = await openRoute(({ headers }) => headers['accept-language'], CacheRoute({ varyBy: { 'Accept-Language': language } }));
+    const { get, runs } = await openRoute(
+      ({ headers }) => headers['accept-language'],
+      CacheRoute({ varyBy: { 'Accept-Language': language } }),
+    );
 
-    const answers = [await get('/', { 'accept-language': 'fr-CA' }), await get('/', { 'accept-language': 'fr;q=0.9' }), await get('/', { 'accept-language': 'de' }), await get('/')];
+    const answers = [
+      await get('/', { 'accept-language': 'fr-CA' }),
+      await get('/', { 'accept-language': 'fr;q=0.9' }),
+      await get('/', { 'accept-language': 'de' }),
+      await get('/'),
+    ];
 
     expect(bodies(answers)).toEqual(['fr', 'fr', 'en', 'en']);
     expect(runs.count).toBe(2);
@@ -100,7 +130,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
     // The marker is an entry too.
     expect(totalEntries).toBe(51);
-    expect(states([await get('/', { 'accept-language': 'l59' }), await get('/', { 'accept-language': 'l9' })])).toEqual(['HIT', 'MISS']);
+    expect(states([await get('/', { 'accept-language': 'l59' }), await get('/', { 'accept-language': 'l9' })])).toEqual(
+      ['HIT', 'MISS'],
+    );
   });
 
   it('#92: gives a waiter of another variant its own', async () => {
@@ -115,7 +147,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
     expect(controllerRuns.count).toBe(2);
   });
 
-  async function slowGreeting(): Promise<{ site: Awaited<ReturnType<typeof openRoute>>; controllerRuns: Awaited<ReturnType<typeof openRoute>>['runs'] }> {
+  async function slowGreeting(): Promise<{
+    site: Awaited<ReturnType<typeof openRoute>>;
+    controllerRuns: Awaited<ReturnType<typeof openRoute>>['runs'];
+  }> {
     const site = await openRoute(async (request, response) => {
       await site.runs.gate();
       return greet(request, response);

@@ -1,7 +1,17 @@
 import { Controller, Get, Injectable, UseInterceptors } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Cached, CacheInterceptor, CacheRoute, CacheService } from '../../../src/index.js';
-import { CacheKitTestingModule, fakeClock, type FakeClock, faultyAdapter, type FaultPlan, type FaultyAdapter, memoryAdapter, recordingObserver, type RecordingObserver } from '../../../src/testing/index.js';
+import {
+  CacheKitTestingModule,
+  fakeClock,
+  type FakeClock,
+  faultyAdapter,
+  type FaultPlan,
+  type FaultyAdapter,
+  memoryAdapter,
+  recordingObserver,
+  type RecordingObserver,
+} from '../../../src/testing/index.js';
 import { closeSites, openSite, type Platform, type Site } from '../http.fixture.js';
 
 @Injectable()
@@ -38,7 +48,12 @@ async function openShop(platform: Platform, plan: FaultPlan): Promise<Shop> {
   const clock = fakeClock();
   const observer = recordingObserver();
   const cache = CacheKitTestingModule.forRoot({ adapter: store, clock, onError: observer.onError });
-  const site = await openSite(platform, { controllers: [PricesController], providers: [Prices], imports: [cache], cache: { name: 'unused' } });
+  const site = await openSite(platform, {
+    controllers: [PricesController],
+    providers: [Prices],
+    imports: [cache],
+    cache: { name: 'unused' },
+  });
   observer.observe(site.app.get(CacheService));
   return { site, store, clock, observer };
 }
@@ -55,7 +70,12 @@ describe.each<Platform>(['express', 'fastify'])('an application on %s', (platfor
     store.plan({});
     const [third, fourth] = await site.twice('/prices');
 
-    expect([first, second, third, fourth].map(({ body }) => body)).toEqual(['{"price":1}', '{"price":2}', '{"price":3}', '{"price":3}']);
+    expect([first, second, third, fourth].map(({ body }) => body)).toEqual([
+      '{"price":1}',
+      '{"price":2}',
+      '{"price":3}',
+      '{"price":3}',
+    ]);
     expect(fourth.headers['x-cache']).toBe('HIT');
     expect(new Set(errors)).toEqual(new Set(['CACHE_BACKEND_UNAVAILABLE']));
     expect(observer.eventsOf('error').length).toBeGreaterThan(0);
@@ -84,4 +104,3 @@ it('closes by its clock while a load hangs', async () => {
   await closed;
   await refused;
 });
-

@@ -39,7 +39,12 @@ class Products {
     return name;
   }
 
-  @CacheInvalidate({ keys: (id: string) => [`product:${id}`], tags: ['products'], namespaces: ['n'], patterns: ['p:*'] })
+  @CacheInvalidate({
+    keys: (id: string) => [`product:${id}`],
+    tags: ['products'],
+    namespaces: ['n'],
+    patterns: ['p:*'],
+  })
   async remove(id: string): Promise<string> {
     return id;
   }
@@ -63,7 +68,10 @@ class ProductsController {
 }
 
 @Module({
-  imports: [CacheKitModule.forRoot({ backend: 'redis', redis: { url: 'redis://127.0.0.1:1' }, admin: { guards: [] } }), CacheKitModule.forFeature({ namespace: 'orders' })],
+  imports: [
+    CacheKitModule.forRoot({ backend: 'redis', redis: { url: 'redis://127.0.0.1:1' }, admin: { guards: [] } }),
+    CacheKitModule.forFeature({ namespace: 'orders' }),
+  ],
   providers: [Products],
   controllers: [ProductsController],
 })
@@ -73,7 +81,10 @@ const started: { close(): Promise<void> }[] = [];
 let said: string[];
 
 async function appWith(mock: object): Promise<{ module: TestingModule; products: Products; orders: NamespacedCache }> {
-  const module = await Test.createTestingModule({ imports: [AppModule] }).overrideProvider(CacheService).useValue(mock).compile();
+  const module = await Test.createTestingModule({ imports: [AppModule] })
+    .overrideProvider(CacheService)
+    .useValue(mock)
+    .compile();
   started.push(module);
   await module.init();
   const orders = module.get<NamespacedCache>(getCacheNamespaceToken('orders'), { strict: false });
@@ -101,14 +112,28 @@ describe('an object in the place of the CacheService', () => {
   it.each([
     ['has nothing', () => ({})],
     ['has `get` and `set` alone', () => ({ get: jest.fn(), set: jest.fn() })],
-    ['is frozen', () => Object.freeze({ get: jest.fn(), getOrSet: jest.fn(), getOrSetMany: jest.fn(), invalidateTags: jest.fn() })],
-    ['answers undefined from every method', () => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : () => undefined) })],
-    ['is made of the prototype of the service', () => Object.assign(Object.create(CacheService.prototype) as object, { get: jest.fn() })],
+    [
+      'is frozen',
+      () => Object.freeze({ get: jest.fn(), getOrSet: jest.fn(), getOrSetMany: jest.fn(), invalidateTags: jest.fn() }),
+    ],
+    [
+      'answers undefined from every method',
+      () => new Proxy({}, { get: (_, name) => (name === 'then' ? undefined : () => undefined) }),
+    ],
+    [
+      'is made of the prototype of the service',
+      () => Object.assign(Object.create(CacheService.prototype) as object, { get: jest.fn() }),
+    ],
   ])('that %s lets decorated methods run', async (_, mock) => {
     const { products } = await appWith(mock());
 
     expect([await products.find('1'), await products.find('1'), products.loads]).toEqual(['product 1', 'product 1', 2]);
-    expect(await products.findMany(['1', '2'])).toEqual(new Map([['1', 'product 1'], ['2', 'product 2']]));
+    expect(await products.findMany(['1', '2'])).toEqual(
+      new Map([
+        ['1', 'product 1'],
+        ['2', 'product 2'],
+      ]),
+    );
     expect(await products.put('1', 'pen')).toBe('pen');
     expect(await products.remove('1')).toBe('1');
   });
@@ -134,7 +159,10 @@ describe('an object in the place of the CacheService', () => {
   });
 
   it('may answer with null, and with what its function gives', async () => {
-    const { products } = await appWith({ getOrSet: async () => null, writeThrough: (_: string, write: () => unknown) => write() });
+    const { products } = await appWith({
+      getOrSet: async () => null,
+      writeThrough: (_: string, write: () => unknown) => write(),
+    });
 
     expect([await products.find('1'), await products.put('1', 'pen'), products.loads]).toEqual([null, 'pen', 0]);
   });
@@ -142,7 +170,9 @@ describe('an object in the place of the CacheService', () => {
   it('is refused in words where it answers many with something else than a Map', async () => {
     const { products } = await appWith({ getOrSetMany: () => ({ a: 1 }) });
 
-    await expect(products.findMany(['1'])).rejects.toThrow(/to answer `getOrSetMany` with a Map by key, got `an object \(Object\)`/);
+    await expect(products.findMany(['1'])).rejects.toThrow(
+      /to answer `getOrSetMany` with a Map by key, got `an object \(Object\)`/,
+    );
   });
 
   it('answers for a namespace', async () => {
@@ -153,15 +183,22 @@ describe('an object in the place of the CacheService', () => {
     expect(await orders.clear()).toBe(0);
   });
 
-  it.each([() => ({}), () => ({ load: jest.fn(), find: jest.fn(), invalidateTags: jest.fn() })])('leaves routes as if there were no cache', async (mock) => {
-    const { module } = await appWith(mock());
-    const url = await urlOf(module);
+  it.each([() => ({}), () => ({ load: jest.fn(), find: jest.fn(), invalidateTags: jest.fn() })])(
+    'leaves routes as if there were no cache',
+    async (mock) => {
+      const { module } = await appWith(mock());
+      const url = await urlOf(module);
 
-    const answers = [await fetch(`${url}/products`), await fetch(`${url}/products`), await fetch(`${url}/products`, { method: 'POST' })];
+      const answers = [
+        await fetch(`${url}/products`),
+        await fetch(`${url}/products`),
+        await fetch(`${url}/products`, { method: 'POST' }),
+      ];
 
-    expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([{ run: 1 }, { run: 2 }, { run: 3 }]);
-    expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual([null, null, null]);
-  });
+      expect(await Promise.all(answers.map((answer) => answer.json()))).toEqual([{ run: 1 }, { run: 2 }, { run: 3 }]);
+      expect(answers.map(({ headers }) => headers.get('x-cache'))).toEqual([null, null, null]);
+    },
+  );
 
   it('leaves the admin routes working', async () => {
     const { module } = await appWith({ get: jest.fn() });
@@ -170,7 +207,10 @@ describe('an object in the place of the CacheService', () => {
     const stats = await fetch(`${url}/admin/cache/stats`);
     const cleared = await fetch(`${url}/admin/cache/clear`, { method: 'POST' });
 
-    expect([stats.status, await stats.json()]).toEqual([200, expect.objectContaining({ backend: 'pass-through', totalEntries: 0 })]);
+    expect([stats.status, await stats.json()]).toEqual([
+      200,
+      expect.objectContaining({ backend: 'pass-through', totalEntries: 0 }),
+    ]);
     expect(await cleared.json()).toEqual({ invalidated: 0 });
   });
 
@@ -185,7 +225,9 @@ describe('an object in the place of the CacheService', () => {
   });
 
   it.each([5, 'cache'])('is refused in words where it is %p', async (mock) => {
-    await expect(appWith(mock as never)).rejects.toThrow(/Expected an object in the place of the CacheService, got `.*`: write `provideTestCache\(\)`/);
+    await expect(appWith(mock as never)).rejects.toThrow(
+      /Expected an object in the place of the CacheService, got `.*`: write `provideTestCache\(\)`/,
+    );
   });
 });
 

@@ -17,7 +17,12 @@ import {
   InjectCacheNamespace,
   type NamespacedCache,
 } from '../../../src/index.js';
-import { CacheKitTestingModule, type CacheKitTestingOptions, fakeClock, provideTestCache } from '../../../src/testing/index.js';
+import {
+  CacheKitTestingModule,
+  type CacheKitTestingOptions,
+  fakeClock,
+  provideTestCache,
+} from '../../../src/testing/index.js';
 import { closeSites, openSite, type Platform } from '../http.fixture.js';
 
 const REPOSITORY = Symbol('repository');
@@ -87,18 +92,27 @@ describe('CacheKitTestingModule', () => {
     }
     @Module({ imports: [CacheKitModule.forFeature({ namespace: 'orders' })], providers: [Orders] })
     class OrdersModule {}
-    const app = await compile({ imports: [CacheKitTestingModule.forRoot(), CacheKitTestingModule.forRoot({ name: 'sessions' }), OrdersModule] });
+    const app = await compile({
+      imports: [CacheKitTestingModule.forRoot(), CacheKitTestingModule.forRoot({ name: 'sessions' }), OrdersModule],
+    });
     const { cache, sessions, orders } = app.get(Orders, { strict: false });
 
     await sessions.set('k', 'session');
     await orders.set('k', 'order');
 
-    expect([await cache.get('k'), await sessions.get('k'), await cache.get('k', { namespace: 'orders' })]).toEqual([undefined, 'session', 'order']);
+    expect([await cache.get('k'), await sessions.get('k'), await cache.get('k', { namespace: 'orders' })]).toEqual([
+      undefined,
+      'session',
+      'order',
+    ]);
   });
 
   it('takes the options of the application, and leaves out its servers', async () => {
     const clock = fakeClock();
-    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, clock })], providers: [Products, repository] });
+    const app = await compile({
+      imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, clock })],
+      providers: [Products, repository],
+    });
     const products = app.get(Products);
     await products.find('1');
 
@@ -112,21 +126,28 @@ describe('CacheKitTestingModule', () => {
     expect((await products.cache.getStats()).backend).toBe('memory');
   });
 
-  it.each(['redis', 'hybrid'] as const)('refuses instances of classes that are not listed, as the backend %s does', async (backend) => {
-    class Listed {
-      id = 1;
-    }
-    class Unlisted {
-      id = 1;
-    }
-    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, backend, types: [Listed] })] });
-    const cache = app.get(CacheService);
+  it.each(['redis', 'hybrid'] as const)(
+    'refuses instances of classes that are not listed, as the backend %s does',
+    async (backend) => {
+      class Listed {
+        id = 1;
+      }
+      class Unlisted {
+        id = 1;
+      }
+      const app = await compile({
+        imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, backend, types: [Listed] })],
+      });
+      const cache = app.get(CacheService);
 
-    await cache.set('listed', new Listed());
+      await cache.set('listed', new Listed());
 
-    expect(await cache.get('listed')).toStrictEqual(new Listed());
-    await expect(cache.set('unlisted', new Unlisted())).rejects.toThrow('CacheKitModule.forRoot({ types: [Unlisted] })');
-  });
+      expect(await cache.get('listed')).toStrictEqual(new Listed());
+      await expect(cache.set('unlisted', new Unlisted())).rejects.toThrow(
+        'CacheKitModule.forRoot({ types: [Unlisted] })',
+      );
+    },
+  );
 
   it('keeps instances of all classes where the backend of the application does', async () => {
     class Unlisted {
@@ -140,7 +161,11 @@ describe('CacheKitTestingModule', () => {
   });
 
   it('takes an adapter in the place of the backend of the application', async () => {
-    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, adapter: { ...passThroughAdapter, kind: 'mine' } })] });
+    const app = await compile({
+      imports: [
+        CacheKitTestingModule.forRoot({ ...ofTheApplication, adapter: { ...passThroughAdapter, kind: 'mine' } }),
+      ],
+    });
 
     expect((await app.get(CacheService).getStats()).backend).toBe('mine');
   });
@@ -149,7 +174,10 @@ describe('CacheKitTestingModule', () => {
     const cacheModule = CacheKitModule.forRoot(ofTheApplication);
     @Module({ imports: [cacheModule], providers: [Products, repository] })
     class AppModule {}
-    const module = await Test.createTestingModule({ imports: [AppModule] }).overrideModule(cacheModule).useModule(CacheKitTestingModule.forRoot(ofTheApplication)).compile();
+    const module = await Test.createTestingModule({ imports: [AppModule] })
+      .overrideModule(cacheModule)
+      .useModule(CacheKitTestingModule.forRoot(ofTheApplication))
+      .compile();
     modules.push(await module.init());
 
     expect((await module.get(CacheService, { strict: false }).getStats()).backend).toBe('memory');
@@ -157,15 +185,20 @@ describe('CacheKitTestingModule', () => {
   });
 
   it('is one cache with others of its name, unless the mode differs', async () => {
-    const both = (...options: CacheKitTestingOptions[]): Promise<TestingModule> => compile({ imports: options.map((each) => CacheKitTestingModule.forRoot(each)) });
+    const both = (...options: CacheKitTestingOptions[]): Promise<TestingModule> =>
+      compile({ imports: options.map((each) => CacheKitTestingModule.forRoot(each)) });
 
     await both({ defaultTtl: '1m' }, { defaultTtl: '1m' });
 
-    await expect(both({}, { mode: 'pass-through' })).rejects.toThrow(/for one cache, 'default', and their `mode` differs/);
+    await expect(both({}, { mode: 'pass-through' })).rejects.toThrow(
+      /for one cache, 'default', and their `mode` differs/,
+    );
   });
 
   it('is no cache with a module of the application whose server it would not keep out', async () => {
-    const starting = compile({ imports: [CacheKitModule.forRoot(ofTheApplication), CacheKitTestingModule.forRoot(ofTheApplication)] });
+    const starting = compile({
+      imports: [CacheKitModule.forRoot(ofTheApplication), CacheKitTestingModule.forRoot(ofTheApplication)],
+    });
 
     await expect(starting).rejects.toThrow(/for one cache, 'default', and their `mode` differs/);
   });
@@ -197,7 +230,9 @@ describe('provideTestCache', () => {
   });
 
   it('works where the module is compiled and never started', async () => {
-    const module = await Test.createTestingModule({ providers: [Products, repository, ...provideTestCache()] }).compile();
+    const module = await Test.createTestingModule({
+      providers: [Products, repository, ...provideTestCache()],
+    }).compile();
     const products = module.get(Products);
 
     await Promise.all([products.find('1'), products.find('1')]);
@@ -207,7 +242,9 @@ describe('provideTestCache', () => {
 
   it('leaves nothing that keeps the process alive where it is never closed', async () => {
     const before = process.getActiveResourcesInfo().sort();
-    const module = await Test.createTestingModule({ providers: [Products, repository, ...provideTestCache()] }).compile();
+    const module = await Test.createTestingModule({
+      providers: [Products, repository, ...provideTestCache()],
+    }).compile();
     await module.init();
     await module.get(Products).find('1');
     await new Promise((resolve) => setImmediate(resolve));
@@ -224,20 +261,29 @@ describe('provideTestCache', () => {
         return ++this.loads;
       }
     }
-    const app = await compile({ providers: [{ provide: Sessions, useFactory: () => new Sessions() }, ...provideTestCache({ name: 'sessions' })] });
+    const app = await compile({
+      providers: [{ provide: Sessions, useFactory: () => new Sessions() }, ...provideTestCache({ name: 'sessions' })],
+    });
 
     expect([await app.get(Sessions).find(), await app.get(Sessions).find()]).toEqual([1, 1]);
   });
 
   it('is what a namespace can be made of', async () => {
-    const orders = { provide: getCacheNamespaceToken('orders'), inject: [CacheService], useFactory: (cache: CacheService) => cache.namespace('orders') };
+    const orders = {
+      provide: getCacheNamespaceToken('orders'),
+      inject: [CacheService],
+      useFactory: (cache: CacheService) => cache.namespace('orders'),
+    };
     const app = await compile({ providers: [...provideTestCache(), orders] });
 
     expect(app.get<NamespacedCache>(orders.provide).name).toBe('orders');
   });
 
   it.each([
-    [{ admin: { guards: [] } }, /Expected `admin` with a module alone. Write `imports: \[CacheKitTestingModule\.forRoot\(\{ admin: \.\.\. \}\)\]`/],
+    [
+      { admin: { guards: [] } },
+      /Expected `admin` with a module alone. Write `imports: \[CacheKitTestingModule\.forRoot\(\{ admin: \.\.\. \}\)\]`/,
+    ],
     [{ isGlobal: false }, /Expected `isGlobal` with a module alone/],
     [{ ttl: 5 }, /Unknown option `ttl`. Write `defaultTtl` instead/],
   ])('refuses %j', (options, message) => {
@@ -249,7 +295,10 @@ describe('the mode `pass-through`', () => {
   const passing: CacheKitTestingOptions = { mode: 'pass-through' };
 
   it('stores nothing, runs every load, and finds nothing to invalidate', async () => {
-    const app = await compile({ imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, ...passing })], providers: [Products, repository] });
+    const app = await compile({
+      imports: [CacheKitTestingModule.forRoot({ ...ofTheApplication, ...passing })],
+      providers: [Products, repository],
+    });
     const products = app.get(Products);
     const { cache } = products;
     await cache.set('k', 'v');
@@ -260,7 +309,11 @@ describe('the mode `pass-through`', () => {
     expect(await products.findMany(['1'])).toEqual(new Map([['1', 'book']]));
     expect(await products.put('2', 'pen')).toBe('pen');
     await products.change();
-    expect([await cache.invalidateTags(['products']), await cache.clear(), await cache.delete('k')]).toEqual([0, 0, false]);
+    expect([await cache.invalidateTags(['products']), await cache.clear(), await cache.delete('k')]).toEqual([
+      0,
+      0,
+      false,
+    ]);
     expect(await cache.getStats()).toMatchObject({ backend: 'pass-through', totalEntries: 0, totalHits: 0 });
   });
 
@@ -301,7 +354,8 @@ describe('the mode `pass-through`', () => {
     const added = await site.ask('/prices', { method: 'POST' });
 
     expect([first.body, second.body, added.body]).toEqual(['{"run":1}', '{"run":2}', '{"run":3}']);
-    for (const header of ['x-cache', 'x-cache-ttl', 'cache-status', 'cache-control', 'age']) expect(first.headers).not.toHaveProperty(header);
+    for (const header of ['x-cache', 'x-cache-ttl', 'cache-status', 'cache-control', 'age'])
+      expect(first.headers).not.toHaveProperty(header);
   });
 });
 

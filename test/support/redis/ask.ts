@@ -9,7 +9,9 @@ export function ask(port: number, command: string): Promise<string> {
     const socket = connect({ host: '127.0.0.1', port });
     let received = '';
     // One character a byte: a reply says how many bytes follow.
-    socket.setEncoding('latin1').setTimeout(1_000, () => socket.destroy(new Error(`No answer to ${command} on port ${port}.`)));
+    socket
+      .setEncoding('latin1')
+      .setTimeout(1_000, () => socket.destroy(new Error(`No answer to ${command} on port ${port}.`)));
     socket.on('data', (chunk) => {
       received += String(chunk);
       const reply = replyIn(received);
@@ -19,7 +21,9 @@ export function ask(port: number, command: string): Promise<string> {
       else resolve(reply);
     });
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error(`The connection to port ${port} was closed before the answer to ${command}.`)));
+    socket.on('close', () =>
+      reject(new Error(`The connection to port ${port} was closed before the answer to ${command}.`)),
+    );
     socket.write(`${command}\r\n`);
   });
 }

@@ -7,7 +7,11 @@ const MASTERS = 3;
 const NODES = 2 * MASTERS;
 const SLOTS = 16_384;
 const READY_WITHIN_MS = 30_000;
-const ALL_AGREE = [/cluster_state:ok/, new RegExp(`cluster_slots_ok:${SLOTS}`), new RegExp(`cluster_known_nodes:${NODES}`)];
+const ALL_AGREE = [
+  /cluster_state:ok/,
+  new RegExp(`cluster_slots_ok:${SLOTS}`),
+  new RegExp(`cluster_known_nodes:${NODES}`),
+];
 
 /** Three masters that share the slots, and a replica of each. A node is given up after two seconds. */
 export class RedisCluster {
@@ -35,7 +39,8 @@ export class RedisCluster {
 
   /** Ends when every node knows all of them and their roles, and every replica has its master's data. */
   async ready(): Promise<void> {
-    const complaint = (): string => `The cluster was not complete:\n${this.nodes.map(({ output }) => output).join('\n')}`;
+    const complaint = (): string =>
+      `The cluster was not complete:\n${this.nodes.map(({ output }) => output).join('\n')}`;
     await until(() => allOf(this.nodes, isReady), READY_WITHIN_MS, complaint);
   }
 
@@ -62,7 +67,14 @@ export async function startCluster(): Promise<RedisCluster> {
 }
 
 function nodeArgs(port: number): string[] {
-  const clusterArgs = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-announce-ip', '127.0.0.1'];
+  const clusterArgs = [
+    '--cluster-enabled',
+    'yes',
+    '--cluster-node-timeout',
+    '2000',
+    '--cluster-announce-ip',
+    '127.0.0.1',
+  ];
   return [...commonArgs(port), ...clusterArgs];
 }
 
@@ -70,7 +82,11 @@ async function join(nodes: readonly RedisServer[]): Promise<void> {
   const masters = nodes.slice(0, MASTERS);
   // Epochs of their own spare the nodes from settling who has which.
   await Promise.all(nodes.map(({ port }, index) => ask(port, `CLUSTER SET-CONFIG-EPOCH ${index + 1}`)));
-  await Promise.all(masters.map(({ port }, index) => ask(port, `CLUSTER ADDSLOTSRANGE ${firstSlot(index)} ${firstSlot(index + 1) - 1}`)));
+  await Promise.all(
+    masters.map(({ port }, index) =>
+      ask(port, `CLUSTER ADDSLOTSRANGE ${firstSlot(index)} ${firstSlot(index + 1) - 1}`),
+    ),
+  );
   // Everyone meets everyone: gossip alone takes seconds.
   await Promise.all(nodes.flatMap((node) => nodes.filter((peer) => peer !== node).map((peer) => meet(node, peer))));
   await Promise.all(masters.map((master, index) => replicate(nodes[MASTERS + index] as RedisServer, master)));
@@ -87,15 +103,21 @@ function meet(node: RedisServer, peer: RedisServer): Promise<string> {
 /** Retries until the replica has heard of its master. */
 async function replicate(replica: RedisServer, master: RedisServer): Promise<void> {
   const masterId = await ask(master.port, 'CLUSTER MYID');
-  const isAccepted = async (): Promise<boolean> => (await askOrNothing(replica.port, `CLUSTER REPLICATE ${masterId}`)) === 'OK';
-  await until(isAccepted, READY_WITHIN_MS, () => `The node on port ${replica.port} did not become a replica:\n${replica.output}`);
+  const isAccepted = async (): Promise<boolean> =>
+    (await askOrNothing(replica.port, `CLUSTER REPLICATE ${masterId}`)) === 'OK';
+  await until(
+    isAccepted,
+    READY_WITHIN_MS,
+    () => `The node on port ${replica.port} did not become a replica:\n${replica.output}`,
+  );
 }
 
 async function isReady({ port }: RedisServer): Promise<boolean> {
   const info = await askOrNothing(port, 'CLUSTER INFO');
   if (!ALL_AGREE.every((fact) => fact.test(info))) return false;
   const view = await askOrNothing(port, 'CLUSTER NODES');
-  if (view.match(/\b(master|slave) /g)?.length !== NODES || view.match(/\bslave /g)?.length !== NODES - MASTERS) return false;
+  if (view.match(/\b(master|slave) /g)?.length !== NODES || view.match(/\bslave /g)?.length !== NODES - MASTERS)
+    return false;
   return isAttached(await askOrNothing(port, 'INFO replication'));
 }
 

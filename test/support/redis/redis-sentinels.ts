@@ -28,14 +28,17 @@ export class RedisSentinelTrio {
   async currentMaster(): Promise<RedisServer | undefined> {
     const views = await Promise.all(this.sentinels.map(({ port }) => askOrNothing(port, 'INFO sentinel')));
     const servers = [this.master, ...this.replicas];
-    const votesFor = ({ port }: RedisServer): number => views.filter((view) => view.includes(`address=127.0.0.1:${port},`)).length;
+    const votesFor = ({ port }: RedisServer): number =>
+      views.filter((view) => view.includes(`address=127.0.0.1:${port},`)).length;
     return servers.find((server) => votesFor(server) >= QUORUM);
   }
 
   /** Ends when the sentinels know each other, the master and every replica. */
   async ready(): Promise<void> {
-    const knowsAll = async ({ port }: RedisServer): Promise<boolean> => ALL_KNOWN.test(await askOrNothing(port, 'INFO sentinel'));
-    const complaint = (): string => `The sentinels were not complete:\n${this.sentinels.map(({ output }) => output).join('\n')}`;
+    const knowsAll = async ({ port }: RedisServer): Promise<boolean> =>
+      ALL_KNOWN.test(await askOrNothing(port, 'INFO sentinel'));
+    const complaint = (): string =>
+      `The sentinels were not complete:\n${this.sentinels.map(({ output }) => output).join('\n')}`;
     await until(() => allOf(this.sentinels, knowsAll), READY_WITHIN_MS, complaint);
   }
 
@@ -70,7 +73,8 @@ function replicaArgs(master: RedisServer): ServerArgs {
 }
 
 async function attached(replica: RedisServer): Promise<void> {
-  const isUp = async (): Promise<boolean> => (await askOrNothing(replica.port, 'INFO replication')).includes('master_link_status:up\r\n');
+  const isUp = async (): Promise<boolean> =>
+    (await askOrNothing(replica.port, 'INFO replication')).includes('master_link_status:up\r\n');
   await until(isUp, READY_WITHIN_MS, () => `The replica on port ${replica.port} found no master:\n${replica.output}`);
 }
 

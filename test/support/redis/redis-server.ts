@@ -101,7 +101,8 @@ export async function startServer(args: ServerArgs, fixedPort?: number): Promise
       return server;
     } catch (error) {
       await server.stop();
-      const isWorthARetry = fixedPort === undefined && attempt < ATTEMPTS && error instanceof Error && PORT_TAKEN.test(error.message);
+      const isWorthARetry =
+        fixedPort === undefined && attempt < ATTEMPTS && error instanceof Error && PORT_TAKEN.test(error.message);
       if (!isWorthARetry) throw error;
     }
   }

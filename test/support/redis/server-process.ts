@@ -10,7 +10,9 @@ const BINARIES = ['redis-server', 'valkey-server'];
 export function findServer(path = process.env['PATH']): string {
   const found = BINARIES.find((name) => spawnSync(name, ['--version'], { env: { PATH: path } }).status === 0);
   if (found === undefined) {
-    throw new Error('Expected redis-server or valkey-server on the PATH: run `node scripts/ensure-redis.mjs`, which installs one or says how.');
+    throw new Error(
+      'Expected redis-server or valkey-server on the PATH: run `node scripts/ensure-redis.mjs`, which installs one or says how.',
+    );
   }
   return found;
 }
@@ -64,7 +66,10 @@ export class ServerProcess {
 function guardOf(pid: number, directory: string): ChildProcess {
   const script = 'read -r _; kill -KILL "$1"; rm -rf "$2"';
   // Detached, since Ctrl+C goes to the whole group.
-  const guard = spawn('sh', ['-c', script, 'sh', String(pid), directory], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+  const guard = spawn('sh', ['-c', script, 'sh', String(pid), directory], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
   guard.unref();
   (guard.stdin as Socket).unref();
   return guard;

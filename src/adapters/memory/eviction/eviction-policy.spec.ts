@@ -57,7 +57,13 @@ describe('Lru', () => {
     const cache = new PolicyCache(new Lru(), 5);
     for (const key of 'abcdebda') cache.use(key);
 
-    expect([cache.evict(), cache.evict(), cache.evict(), cache.evict(), cache.evict()]).toEqual(['c', 'e', 'b', 'd', 'a']);
+    expect([cache.evict(), cache.evict(), cache.evict(), cache.evict(), cache.evict()]).toEqual([
+      'c',
+      'e',
+      'b',
+      'd',
+      'a',
+    ]);
   });
 });
 

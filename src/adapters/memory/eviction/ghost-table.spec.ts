@@ -15,7 +15,9 @@ describe('GhostTable', () => {
     const ghosts = new GhostTable(1_000);
     for (let i = 0; i < 1_000; i++) ghosts.remember(hashKey(`k${i}`, undefined));
 
-    const mistaken = Array.from({ length: 10_000 }, (_, i) => ghosts.take(hashKey(`other ${i}`, undefined))).filter((age) => age !== Infinity);
+    const mistaken = Array.from({ length: 10_000 }, (_, i) => ghosts.take(hashKey(`other ${i}`, undefined))).filter(
+      (age) => age !== Infinity,
+    );
 
     expect(mistaken.length).toBeLessThan(2);
     expect(new GhostTable(10).take(0)).toBe(Infinity);
@@ -25,7 +27,9 @@ describe('GhostTable', () => {
     const ghosts = new GhostTable(1_000);
     for (let i = 0; i < 5_000; i++) ghosts.remember(hashKey(`k${i}`, 'n'));
 
-    const known = Array.from({ length: 1_000 }, (_, i) => ghosts.take(hashKey(`k${4_999 - i}`, 'n'))).filter((age) => age !== Infinity);
+    const known = Array.from({ length: 1_000 }, (_, i) => ghosts.take(hashKey(`k${4_999 - i}`, 'n'))).filter(
+      (age) => age !== Infinity,
+    );
 
     expect(known.length).toBeGreaterThan(900);
   });
@@ -33,7 +37,13 @@ describe('GhostTable', () => {
 
 describe('hashKey', () => {
   it('tells a key from the same key in a namespace, and from its parts swapped', () => {
-    const hashes = [hashKey('a', undefined), hashKey('a', 'b'), hashKey('b', 'a'), hashKey('ab', undefined), hashKey('ab', '')];
+    const hashes = [
+      hashKey('a', undefined),
+      hashKey('a', 'b'),
+      hashKey('b', 'a'),
+      hashKey('ab', undefined),
+      hashKey('ab', ''),
+    ];
 
     expect(new Set(hashes).size).toBe(hashes.length);
   });

@@ -52,7 +52,13 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
   readonly staleMs: number;
   readonly sizeBytes: number;
 
-  constructor(draft: EntryDraft | EntryCopy, namespace: string | undefined, snapshot: ValueSnapshot, moment: Moment, time: StoreTime) {
+  constructor(
+    draft: EntryDraft | EntryCopy,
+    namespace: string | undefined,
+    snapshot: ValueSnapshot,
+    moment: Moment,
+    time: StoreTime,
+  ) {
     this.key = draft.key;
     this.namespace = namespace;
     this.tags = draft.tags.length === 0 ? NO_TAGS : [...new Set(draft.tags)];

@@ -40,7 +40,13 @@ describe('SlotTable', () => {
   it('sums up what is live, with the extremes of the times of creation', () => {
     const slots = new SlotTable();
     expect(slots.summary(0)).toEqual({ live: 0, condemned: 0, oldestMs: null, newestMs: null });
-    for (const [createdAtMs, ttlMs] of [[50, 10], [40, Infinity], [70, 20], [60, Infinity]] as const) slots.add(nodeOf('k', { createdAtMs, ttlMs }));
+    for (const [createdAtMs, ttlMs] of [
+      [50, 10],
+      [40, Infinity],
+      [70, 20],
+      [60, Infinity],
+    ] as const)
+      slots.add(nodeOf('k', { createdAtMs, ttlMs }));
 
     expect(slots.summary(1_005)).toEqual({ live: 4, condemned: 0, oldestMs: 40, newestMs: 70 });
     slots.condemn(1);

@@ -33,7 +33,10 @@ export class Announcer {
       const replies = await route.send(commands);
       return this.silence.isAllowed() ? replies : this.#tell(commands, replies, route);
     }
-    const announcements = announcementsOf(commands.flatMap((command) => changedName(command) ?? []), route);
+    const announcements = announcementsOf(
+      commands.flatMap((command) => changedName(command) ?? []),
+      route,
+    );
     const replies = await route.send([...commands, ...announcements]);
     return this.#judge(commands, replies.slice(0, commands.length), replies.slice(commands.length));
   }
@@ -44,14 +47,27 @@ export class Announcer {
     return announcements.length === 0 ? replies : this.#judge(commands, replies, await route.send(announcements));
   }
 
-  async #judge(commands: readonly Command[], replies: readonly Reply[], told: readonly Reply[]): Promise<readonly Reply[]> {
+  async #judge(
+    commands: readonly Command[],
+    replies: readonly Reply[],
+    told: readonly Reply[],
+  ): Promise<readonly Reply[]> {
     const failure = told.find((reply) => reply instanceof Error);
-    if (failure === undefined || (failure.message.startsWith('NOPERM') && (await this.silence.demand(failure)))) return replies;
-    return commands.map((command, i) => (changedName(command) === undefined || replies[i] instanceof Error ? (replies[i] as Reply) : failure));
+    if (failure === undefined || (failure.message.startsWith('NOPERM') && (await this.silence.demand(failure))))
+      return replies;
+    return commands.map((command, i) =>
+      changedName(command) === undefined || replies[i] instanceof Error ? (replies[i] as Reply) : failure,
+    );
   }
 }
 
 function announcementsOf(names: readonly string[], route: Route): Command[] {
   if (names.length === 0) return [];
-  return route.channels().map((channel) => ({ name: route.isSharded ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf(names)] }));
+  return route
+    .channels()
+    .map((channel) => ({
+      name: route.isSharded ? 'SPUBLISH' : 'PUBLISH',
+      keys: [channel],
+      args: [announcementOf(names)],
+    }));
 }

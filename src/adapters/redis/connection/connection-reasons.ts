@@ -20,7 +20,9 @@ type Known = readonly [kind: string, pattern: RegExp, level: Reason['level'], wo
 
 function tlsHint({ isSecure, hasWorked }: Place): string {
   if (hasWorked) return '';
-  return isSecure ? ' Where that port does not speak TLS, write redis:// instead of rediss://.' : ' Where that port speaks TLS, write rediss:// instead of redis://.';
+  return isSecure
+    ? ' Where that port does not speak TLS, write redis:// instead of rediss://.'
+    : ' Where that port speaks TLS, write rediss:// instead of redis://.';
 }
 
 /** What is left of the reason where several servers were tried. */
@@ -37,31 +39,135 @@ function closed(message: string, place: Place): string {
 
 /** The first that fits an error's code and message. */
 const KNOWN: readonly Known[] = [
-  ['password', /^WRONGPASS|ERR invalid password/, 'error', 'refuses the password (WRONGPASS). Check user and password in `redis.url` or `redis.options`.'],
-  ['no-password', /NOAUTH/, 'error', 'asks for a password (NOAUTH), and got none. Write it in the URL, as in redis://:password@host, or in `redis.options.password`.'],
-  ['rights', /NOPERM|can't run this command/, 'error', (message) => `refuses what a cache does (${message.slice(0, 200)}). Give its user the rights in docs/redis.md, "What a deployment needs".`],
-  ['no-cluster', /cluster support disabled/, 'error', 'is no cluster (ERR This instance has cluster support disabled). Write `redis.url` with one address instead of `redis.cluster`.'],
-  ['slots', /CLUSTERDOWN/, 'error', (message) => `has no server for some keys (${message}). Look at \`redis-cli cluster info\`.`],
-  ['moved', /^MOVED /, 'error', 'is a node of a cluster (MOVED). Write `redis.cluster: { nodes: [...] }` instead of `redis.url`.'],
-  ['read-only', /READONLY/, 'error', 'is a replica, which cannot be written (READONLY). Give the address of the master, or `redis.sentinel`.'],
-  ['no-master', /MASTERDOWN/, 'warn', 'is a replica without a master (MASTERDOWN). Give the address of the master, or `redis.sentinel`.'],
-  ['database', /DB index is out of range|SELECT is not allowed/, 'error', (message) => `has no database of that number (${message}), and entries go to database 0. Correct it in the URL or in \`redis.options.db\`.`],
+  [
+    'password',
+    /^WRONGPASS|ERR invalid password/,
+    'error',
+    'refuses the password (WRONGPASS). Check user and password in `redis.url` or `redis.options`.',
+  ],
+  [
+    'no-password',
+    /NOAUTH/,
+    'error',
+    'asks for a password (NOAUTH), and got none. Write it in the URL, as in redis://:password@host, or in `redis.options.password`.',
+  ],
+  [
+    'rights',
+    /NOPERM|can't run this command/,
+    'error',
+    (message) =>
+      `refuses what a cache does (${message.slice(0, 200)}). Give its user the rights in docs/redis.md, "What a deployment needs".`,
+  ],
+  [
+    'no-cluster',
+    /cluster support disabled/,
+    'error',
+    'is no cluster (ERR This instance has cluster support disabled). Write `redis.url` with one address instead of `redis.cluster`.',
+  ],
+  [
+    'slots',
+    /CLUSTERDOWN/,
+    'error',
+    (message) => `has no server for some keys (${message}). Look at \`redis-cli cluster info\`.`,
+  ],
+  [
+    'moved',
+    /^MOVED /,
+    'error',
+    'is a node of a cluster (MOVED). Write `redis.cluster: { nodes: [...] }` instead of `redis.url`.',
+  ],
+  [
+    'read-only',
+    /READONLY/,
+    'error',
+    'is a replica, which cannot be written (READONLY). Give the address of the master, or `redis.sentinel`.',
+  ],
+  [
+    'no-master',
+    /MASTERDOWN/,
+    'warn',
+    'is a replica without a master (MASTERDOWN). Give the address of the master, or `redis.sentinel`.',
+  ],
+  [
+    'database',
+    /DB index is out of range|SELECT is not allowed/,
+    'error',
+    (message) =>
+      `has no database of that number (${message}), and entries go to database 0. Correct it in the URL or in \`redis.options.db\`.`,
+  ],
   ['loading', /^LOADING/, 'warn', 'is loading its data (LOADING).'],
-  ['full', /max number of clients/, 'warn', 'takes no more connections (ERR max number of clients reached). Raise `maxclients`, or look for clients that are never closed.'],
-  ['unknown-master', /No such master with that name/, 'error', 'is not known to them (ERR No such master with that name). Check the name in `redis.sentinel.name` or `redis.url`.'],
-  ['no-sentinel', /unknown command .?sentinel/i, 'error', 'cannot be asked for, because these are no sentinels. Sentinels listen on port 26379 by default.'],
+  [
+    'full',
+    /max number of clients/,
+    'warn',
+    'takes no more connections (ERR max number of clients reached). Raise `maxclients`, or look for clients that are never closed.',
+  ],
+  [
+    'unknown-master',
+    /No such master with that name/,
+    'error',
+    'is not known to them (ERR No such master with that name). Check the name in `redis.sentinel.name` or `redis.url`.',
+  ],
+  [
+    'no-sentinel',
+    /unknown command .?sentinel/i,
+    'error',
+    'cannot be asked for, because these are no sentinels. Sentinels listen on port 26379 by default.',
+  ],
   ['name', /ENOTFOUND/, 'error', (message) => `cannot be found (${message}). Check the name of the host.`],
-  ['dns', /EAI_AGAIN/, 'warn', (message) => `cannot be found at the moment (${message}). The name server does not answer.`],
-  ['socket', /connect ENOENT|EACCES/, 'error', (message) => `cannot be reached (${message}). Check the path of the socket, and its rights.`],
-  ['refused', /ECONNREFUSED/, 'warn', (message) => `cannot be reached (${message}). Nothing listens there: check that it runs, and its port.`],
+  [
+    'dns',
+    /EAI_AGAIN/,
+    'warn',
+    (message) => `cannot be found at the moment (${message}). The name server does not answer.`,
+  ],
+  [
+    'socket',
+    /connect ENOENT|EACCES/,
+    'error',
+    (message) => `cannot be reached (${message}). Check the path of the socket, and its rights.`,
+  ],
+  [
+    'refused',
+    /ECONNREFUSED/,
+    'warn',
+    (message) => `cannot be reached (${message}). Nothing listens there: check that it runs, and its port.`,
+  ],
   ['network', /EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL/, 'warn', (message) => `cannot be reached (${message}).`],
-  ['other-certificate', /ERR_TLS_CERT_ALTNAME_INVALID/, 'error', (message) => `has a certificate of another name (${message}). Write the name of the certificate in the address, or in \`redis.options.tls.servername\`.`],
+  [
+    'other-certificate',
+    /ERR_TLS_CERT_ALTNAME_INVALID/,
+    'error',
+    (message) =>
+      `has a certificate of another name (${message}). Write the name of the certificate in the address, or in \`redis.options.tls.servername\`.`,
+  ],
   ['old-certificate', /CERT_HAS_EXPIRED/, 'error', 'has a certificate that has expired.'],
-  ['certificate', /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/, 'error', (message) => `has a certificate that is not trusted (${message}). Give the certificate of its authority in \`redis.options.tls.ca\`.`],
-  ['no-tls', /ERR_SSL|EPROTO|wrong version number|packet length too long/, 'error', (message) => `does not speak TLS there (${message}). Write redis:// instead of rediss://, or take its TLS port.`],
-  ['protocol', /Unknown RESP type|Protocol error/, 'error', 'does not speak the protocol of Redis there. Check the port.'],
+  [
+    'certificate',
+    /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/,
+    'error',
+    (message) =>
+      `has a certificate that is not trusted (${message}). Give the certificate of its authority in \`redis.options.tls.ca\`.`,
+  ],
+  [
+    'no-tls',
+    /ERR_SSL|EPROTO|wrong version number|packet length too long/,
+    'error',
+    (message) => `does not speak TLS there (${message}). Write redis:// instead of rediss://, or take its TLS port.`,
+  ],
+  [
+    'protocol',
+    /Unknown RESP type|Protocol error/,
+    'error',
+    'does not speak the protocol of Redis there. Check the port.',
+  ],
   ['silent', /ETIMEDOUT|no answer/, 'warn', (message, place) => `does not answer (${message}).${tlsHint(place)}`],
-  ['closed', /ECONNRESET|EPIPE|Connection is closed|Stream isn't writeable|socket disconnected|None of startup nodes/, 'warn', closed],
+  [
+    'closed',
+    /ECONNRESET|EPIPE|Connection is closed|Stream isn't writeable|socket disconnected|None of startup nodes/,
+    'warn',
+    closed,
+  ],
 ];
 
 /** @param error without secrets; absent where a connection that stood was closed, and nobody said why */

@@ -21,7 +21,8 @@ function open({ complaint }: { complaint?: Error } = {}) {
 }
 
 /** The beginnings of the lines. */
-const short = (lines: readonly string[]): string[] => lines.map((line) => line.replace('Redis at redis://a:1/0 ', '').replace(/ \(.*/, ''));
+const short = (lines: readonly string[]): string[] =>
+  lines.map((line) => line.replace('Redis at redis://a:1/0 ', '').replace(/ \(.*/, ''));
 
 describe('ConnectionWords', () => {
   it('says at once that a connection stands, with what the server tells of itself', () => {

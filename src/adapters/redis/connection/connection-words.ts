@@ -63,7 +63,8 @@ export class ConnectionWords {
     this.#proof?.cancel();
     const isNew = this.#state !== 'away';
     this.#state = 'away';
-    if (error !== undefined || this.#reason === undefined) this.#reason = reasonOf(error, { ...this.options.place, hasWorked: this.#wasUp });
+    if (error !== undefined || this.#reason === undefined)
+      this.#reason = reasonOf(error, { ...this.options.place, hasWorked: this.#wasUp });
     if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
   }
 
@@ -111,7 +112,10 @@ export class ConnectionWords {
     } else {
       const facts = describe();
       const after = reason === undefined ? '' : ` after ${spoken(this.options.clock.nowMs() - this.#awaySinceMs)}`;
-      this.#write(`${subject} is ${this.#wasUp ? 'back' : 'connected'}${after}${facts === undefined ? '' : ` (${facts})`}.`, 'log');
+      this.#write(
+        `${subject} is ${this.#wasUp ? 'back' : 'connected'}${after}${facts === undefined ? '' : ` (${facts})`}.`,
+        'log',
+      );
     }
     this.#wasUp = true;
     this.#said = 'up';
@@ -128,7 +132,9 @@ export class ConnectionWords {
 
   #isNews({ kind }: Reason): boolean {
     if (this.#said !== 'away') return true;
-    return kind !== this.#lastKind && this.options.clock.nowMs() - (this.#given.get(kind) ?? -Infinity) >= REPEATED_AFTER_MS;
+    return (
+      kind !== this.#lastKind && this.options.clock.nowMs() - (this.#given.get(kind) ?? -Infinity) >= REPEATED_AFTER_MS
+    );
   }
 
   #write(sentence: string, level: NoticeLevel): void {

@@ -36,7 +36,7 @@ class Turns implements Clock {
 
   /** Lets `ms` go by in turns of `turnMs`, in which there is work to do, or nothing. */
   pass(ms: number, how: { readonly turnMs: number; readonly isBusy: boolean }): void {
-    for (const endMs = this.#nowMs + ms; this.#nowMs < endMs; ) {
+    for (const endMs = this.#nowMs + ms; this.#nowMs < endMs;) {
       this.#nowMs += how.turnMs;
       if (how.isBusy) this.#busyMs += how.turnMs;
       for (const [id, { dueMs, run }] of [...this.#tasks]) {

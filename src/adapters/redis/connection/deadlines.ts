@@ -54,7 +54,10 @@ export class Deadlines {
     this.#nextMs = nextMs;
     const expectedMs = nextMs + LONG_TURN_MS;
     // An answer may be here and not be read yet: one more turn tells.
-    this.#timer = this.clock.schedule(Math.max(0, delayMs), () => (this.#timer = this.clock.schedule(1, () => this.#look(this.clock.nowMs() <= expectedMs))));
+    this.#timer = this.clock.schedule(
+      Math.max(0, delayMs),
+      () => (this.#timer = this.clock.schedule(1, () => this.#look(this.clock.nowMs() <= expectedMs))),
+    );
   }
 
   #look(hasTurned: boolean): void {

@@ -25,7 +25,11 @@ class SlowWire {
 it('leaves no timer behind when several probes were under way', async () => {
   const clock = new FakeClock();
   const wire = new SlowWire();
-  const link = new RedisLink(wire as unknown as RedisWire, clock, { timeKey: 'k', limitMs: 250, onUp: () => undefined });
+  const link = new RedisLink(wire as unknown as RedisWire, clock, {
+    timeKey: 'k',
+    limitMs: 250,
+    onUp: () => undefined,
+  });
   link.connectionUp();
   link.connectionUp();
 

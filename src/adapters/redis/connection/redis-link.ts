@@ -97,7 +97,12 @@ export class RedisLink {
   }
 
   /** The strings under the keys, by `onAnswer`, or why not, by `onError`; one of them is called, later. */
-  getAll(keys: readonly string[], limitMs: number, onAnswer: (values: readonly (Buffer | null)[]) => void, onError: (error: unknown) => void): void {
+  getAll(
+    keys: readonly string[],
+    limitMs: number,
+    onAnswer: (values: readonly (Buffer | null)[]) => void,
+    onError: (error: unknown) => void,
+  ): void {
     this.#send(limitMs, () => this.wire.getAll(keys), onAnswer, onError);
   }
 
@@ -140,7 +145,13 @@ export class RedisLink {
     return new Promise((resolve, reject) => this.#send(limitMs, send, resolve, reject, onLate));
   }
 
-  #send<T>(limitMs: number, send: () => Promise<T>, onAnswer: (answer: T) => void, onError: (error: unknown) => void, onLate?: () => void): void {
+  #send<T>(
+    limitMs: number,
+    send: () => Promise<T>,
+    onAnswer: (answer: T) => void,
+    onError: (error: unknown) => void,
+    onLate?: () => void,
+  ): void {
     if (this.#state !== 'up') return process.nextTick(onError, this.#away());
     if (limitMs <= 0) return process.nextTick(onError, new Error('No time was left to ask Redis.'));
     const deadline = this.#deadlines.start(limitMs, () => {
@@ -239,7 +250,10 @@ export class RedisLink {
 
   #away(): Error {
     const cause = this.wire.lastError();
-    const away = new Error(`Redis is ${this.#state === 'probing' ? 'not answering' : 'not connected'}.`, cause === undefined ? undefined : { cause });
+    const away = new Error(
+      `Redis is ${this.#state === 'probing' ? 'not answering' : 'not connected'}.`,
+      cause === undefined ? undefined : { cause },
+    );
     return this.options.onAway === undefined ? away : asAnnounced(away);
   }
 }

@@ -59,7 +59,12 @@ export interface RedisWire {
   masters(): readonly string[];
 
   /** One step through the names of one server. */
-  scan(master: string, cursor: string, match: string, count: number): Promise<{ readonly cursor: string; readonly keys: readonly string[] }>;
+  scan(
+    master: string,
+    cursor: string,
+    match: string,
+    count: number,
+  ): Promise<{ readonly cursor: string; readonly keys: readonly string[] }>;
 
   /** Whether messages of the wake channel are being received at this moment. */
   isListening(): boolean;

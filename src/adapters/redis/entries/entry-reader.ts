@@ -67,10 +67,16 @@ export class EntryReader {
   ) {}
 
   /** Hands the entries, fresh or stale, or `undefined`, in the order of the keys to `take`. Rejects when the server does not answer. */
-  read<T>(keys: readonly string[], namespace: string | undefined, limitMs: number, take: (entries: (RedisEntry | undefined)[]) => T): Promise<T> {
+  read<T>(
+    keys: readonly string[],
+    namespace: string | undefined,
+    limitMs: number,
+    take: (entries: (RedisEntry | undefined)[]) => T,
+  ): Promise<T> {
     const wanted = keys.map((key) => this.#wanted(key, namespace));
     return new Promise((resolve, reject) => {
-      const answer = (entries: Awaitable<(RedisEntry | undefined)[]>): void => resolve(entries instanceof Promise ? entries.then(take) : take(entries));
+      const answer = (entries: Awaitable<(RedisEntry | undefined)[]>): void =>
+        resolve(entries instanceof Promise ? entries.then(take) : take(entries));
       this.#turn.add({ wanted, limitMs, answer, reject });
     });
   }
@@ -91,7 +97,15 @@ export class EntryReader {
     const name = this.keys.entry(key, namespace);
     const note = this.#notes.get(name);
     if (note === undefined ? tags.length > 0 : !sameTags(note.tags, tags)) {
-      this.#notes.put(name, { revision: '', header: undefined, hits: 0, lastReadAtMs: 0, ...note, tags, isUseless: false });
+      this.#notes.put(name, {
+        revision: '',
+        header: undefined,
+        hits: 0,
+        lastReadAtMs: 0,
+        ...note,
+        tags,
+        isUseless: false,
+      });
     }
   }
 
@@ -99,13 +113,26 @@ export class EntryReader {
   async generationsOf(groups: Iterable<Group>, limitMs: number, known: Generations = new Map()): Promise<Generations> {
     const missing = [...new Set(groups)].filter((group) => !known.has(group));
     if (missing.length === 0) return known;
-    const texts = await new Promise<readonly (Buffer | null)[]>((resolve, reject) => this.link.getAll(missing.map((group) => group.key), limitMs, resolve, reject));
+    const texts = await new Promise<readonly (Buffer | null)[]>((resolve, reject) =>
+      this.link.getAll(
+        missing.map((group) => group.key),
+        limitMs,
+        resolve,
+        reject,
+      ),
+    );
     missing.forEach((group, i) => known.set(group, seen(group, texts[i] ?? null)));
     return known;
   }
 
   /** The entry that `bytes` are, if it is valid. Asks for the generations that it names and `known` lacks. */
-  async judge(key: string, namespace: string | undefined, bytes: Buffer, known: Generations, limitMs: number): Promise<RedisEntry | undefined> {
+  async judge(
+    key: string,
+    namespace: string | undefined,
+    bytes: Buffer,
+    known: Generations,
+    limitMs: number,
+  ): Promise<RedisEntry | undefined> {
     const wanted = this.#wanted(key, namespace);
     // What only looks like an entry to the scripts, because it was cut, must not keep loads from replacing it.
     const envelope = isEntry(bytes) ? await this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
@@ -114,13 +141,26 @@ export class EntryReader {
       return undefined;
     }
     const groups = this.keys.groupsOf(key, namespace, envelope.header.tags);
-    return this.#entry(wanted, envelope, bytes, softenedAt(marksOf(bytes), groups, await this.generationsOf(groups, limitMs, known)));
+    return this.#entry(
+      wanted,
+      envelope,
+      bytes,
+      softenedAt(marksOf(bytes), groups, await this.generationsOf(groups, limitMs, known)),
+    );
   }
 
   /** What a read would find an entry to be, told by its head. */
-  async statesOf(heads: readonly (EntryHead | undefined)[], limitMs: number, known: Generations = new Map()): Promise<EntryState[]> {
+  async statesOf(
+    heads: readonly (EntryHead | undefined)[],
+    limitMs: number,
+    known: Generations = new Map(),
+  ): Promise<EntryState[]> {
     const groupsOf = ({ key, namespace, tags }: EntryHead): Group[] => this.keys.groupsOf(key, namespace, tags);
-    await this.generationsOf(heads.flatMap((head) => (head === undefined ? [] : groupsOf(head))), limitMs, known);
+    await this.generationsOf(
+      heads.flatMap((head) => (head === undefined ? [] : groupsOf(head))),
+      limitMs,
+      known,
+    );
     const nowMs = this.link.time.nowMs();
     return heads.map((head) => {
       const softenedMs = head && softenedAt(head.marks, groupsOf(head), known);
@@ -132,7 +172,12 @@ export class EntryReader {
   }
 
   /** An entry that this process has just stored. */
-  stored(envelope: OpenEnvelope, revision: string, keptUntilMs: { fresh: number; stale: number }, sizeBytes: number): RedisEntry {
+  stored(
+    envelope: OpenEnvelope,
+    revision: string,
+    keptUntilMs: { fresh: number; stale: number },
+    sizeBytes: number,
+  ): RedisEntry {
     const { header } = envelope;
     const note = this.#note(this.keys.entry(header.key, header.namespace), revision, header);
     note.isUseless = false;
@@ -145,7 +190,13 @@ export class EntryReader {
     const note = this.#notes.get(name);
     const tags = note?.tags;
     const isUntagged = tags === undefined || tags.length === 0;
-    return { key, namespace, name, note, groups: isUntagged && scope.groups !== undefined ? scope.groups : this.keys.groupsOf(key, namespace, tags ?? []) };
+    return {
+      key,
+      namespace,
+      name,
+      note,
+      groups: isUntagged && scope.groups !== undefined ? scope.groups : this.keys.groupsOf(key, namespace, tags ?? []),
+    };
   }
 
   #askAll(requests: readonly Request[]): void {
@@ -181,7 +232,8 @@ export class EntryReader {
       limitMs,
       (answers) => {
         const first = names.length - groups.length;
-        for (let i = 0; i < groups.length; i++) (groups[i] as Group).answer = seen(groups[i] as Group, answers[first + i] as Buffer | null);
+        for (let i = 0; i < groups.length; i++)
+          (groups[i] as Group).answer = seen(groups[i] as Group, answers[first + i] as Buffer | null);
         let next = 0;
         for (const request of together) {
           const start = next;
@@ -195,7 +247,12 @@ export class EntryReader {
     );
   }
 
-  #entries(wanted: readonly Wanted[], answers: readonly (Buffer | null)[], start: number, asked: Asked): Awaitable<(RedisEntry | undefined)[]> {
+  #entries(
+    wanted: readonly Wanted[],
+    answers: readonly (Buffer | null)[],
+    start: number,
+    asked: Asked,
+  ): Awaitable<(RedisEntry | undefined)[]> {
     const entries: (RedisEntry | undefined)[] = [];
     let late: Promise<void>[] | undefined;
     for (let i = 0; i < wanted.length; i++) {
@@ -226,7 +283,12 @@ export class EntryReader {
   }
 
   /** @param softenedMs as `softenedAt` tells it */
-  #entry({ name }: Wanted, envelope: OpenEnvelope, bytes: Buffer, softenedMs: number | undefined): RedisEntry | undefined {
+  #entry(
+    { name }: Wanted,
+    envelope: OpenEnvelope,
+    bytes: Buffer,
+    softenedMs: number | undefined,
+  ): RedisEntry | undefined {
     const { freshUntilMs, staleMs, isSoftened } = timesOf(bytes);
     const nowMs = this.clock.coarseNowMs();
     const endMs = this.link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
@@ -246,7 +308,16 @@ export class EntryReader {
 
   #note(name: string, revision: string, header: EntryHeader | undefined): EntryNote {
     const note = this.#notes.get(name);
-    return note?.revision === revision ? note : this.#notes.put(name, { revision, tags: header?.tags ?? [], header, isUseless: false, hits: 0, lastReadAtMs: 0 });
+    return note?.revision === revision
+      ? note
+      : this.#notes.put(name, {
+          revision,
+          tags: header?.tags ?? [],
+          header,
+          isUseless: false,
+          hits: 0,
+          lastReadAtMs: 0,
+        });
   }
 }
 

@@ -45,12 +45,14 @@ export class EntryScan {
     const isWanted = this.#filter(query);
     const wanted: Place[] = [];
     for (let i = 0; i < found.length; i += 2) {
-      if (isWanted(found[i] as string)) wanted.push({ part: place.part, member: found[i] as string, time: found[i + 1] as string });
+      if (isWanted(found[i] as string))
+        wanted.push({ part: place.part, member: found[i] as string, time: found[i + 1] as string });
     }
     const page = wanted.slice(0, query.limit - entries.length);
     entries.push(...(await this.#read(page)));
     if (page.length < wanted.length) return page.at(-1);
-    if (found.length === 2 * NAMES_PER_STEP) return { ...place, member: found.at(-2) as string, time: found.at(-1) as string };
+    if (found.length === 2 * NAMES_PER_STEP)
+      return { ...place, member: found.at(-2) as string, time: found.at(-1) as string };
     return place.part + 1 < keys.everything.length ? { part: place.part + 1, member: '', time: '' } : undefined;
   }
 
@@ -58,7 +60,8 @@ export class EntryScan {
     const { keys } = this.parts;
     const scope = namespace === undefined ? '' : keys.member('', namespace);
     const isMatch = pattern === undefined ? undefined : compileGlob(pattern);
-    return (member) => member.startsWith(scope) && (isMatch === undefined || isMatch(keys.parse(keys.entryPrefix + member).key));
+    return (member) =>
+      member.startsWith(scope) && (isMatch === undefined || isMatch(keys.parse(keys.entryPrefix + member).key));
   }
 
   async #read(places: readonly Place[]): Promise<RedisEntry[]> {

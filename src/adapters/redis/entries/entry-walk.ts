@@ -45,7 +45,9 @@ export class EntryWalk {
       const seen = new Set<string>();
       for await (const scored of this.#scored(next.index)) {
         const nowMs = this.link.time.nowMs();
-        const live = scored.flatMap(([member, untilMs]) => (Number(untilMs) > nowMs && !seen.has(member) ? [member] : []));
+        const live = scored.flatMap(([member, untilMs]) =>
+          Number(untilMs) > nowMs && !seen.has(member) ? [member] : [],
+        );
         for (const member of live) seen.add(member);
         count += await this.#inNone(live, before);
       }
@@ -82,14 +84,23 @@ export class EntryWalk {
   }
 
   /** One step through each of several indexes, of about so many members, in one round trip. */
-  async pages(places: readonly { readonly index: string; readonly cursor: string }[], count: number): Promise<IndexPage[]> {
-    const replies = await this.link.run(places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)), this.limitMs);
+  async pages(
+    places: readonly { readonly index: string; readonly cursor: string }[],
+    count: number,
+  ): Promise<IndexPage[]> {
+    const replies = await this.link.run(
+      places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)),
+      this.limitMs,
+    );
     return replies.map(pageIn);
   }
 
   /** How many members indexes have; 0 for one that cannot be read. */
   async sizes(indexes: readonly string[]): Promise<number[]> {
-    const replies = await this.link.run(indexes.map((index) => plain('ZCARD', index)), this.limitMs);
+    const replies = await this.link.run(
+      indexes.map((index) => plain('ZCARD', index)),
+      this.limitMs,
+    );
     return replies.map((reply) => (typeof reply === 'number' ? reply : 0));
   }
 
@@ -104,7 +115,10 @@ export class EntryWalk {
 
   async #inNone(members: readonly string[], indexes: readonly CountedIndex[]): Promise<number> {
     if (members.length === 0) return 0;
-    const replies = await this.link.run(indexes.map(({ index }) => plain('ZMSCORE', index, ...members)), this.limitMs);
+    const replies = await this.link.run(
+      indexes.map(({ index }) => plain('ZMSCORE', index, ...members)),
+      this.limitMs,
+    );
     for (const reply of replies) if (reply instanceof Error) throw reply;
     return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
   }

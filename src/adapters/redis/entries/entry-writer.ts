@@ -72,7 +72,11 @@ export class EntryWriter {
   }
 
   /** The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it. @throws CacheSerializationError */
-  async prepareLoaded(drafts: readonly EntryDraft[], namespace: string | undefined, onRefused: (error: unknown) => void): Promise<Prepared[]> {
+  async prepareLoaded(
+    drafts: readonly EntryDraft[],
+    namespace: string | undefined,
+    onRefused: (error: unknown) => void,
+  ): Promise<Prepared[]> {
     try {
       return await this.prepare(drafts, namespace);
     } catch (refused) {
@@ -97,8 +101,15 @@ export class EntryWriter {
    * Stores entries and enters them in their groups, one round trip. What a load brings (`tokenOf`) is stored where its
    * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
    */
-  async store(prepared: readonly Prepared[], marks: Marks, limitMs: number, tokenOf?: (each: Prepared) => string): Promise<Stored[]> {
-    const enters = [...membersOf(prepared)].flatMap(([group, members]) => this.#enterCommands(group, members, marks, tokenOf !== undefined));
+  async store(
+    prepared: readonly Prepared[],
+    marks: Marks,
+    limitMs: number,
+    tokenOf?: (each: Prepared) => string,
+  ): Promise<Stored[]> {
+    const enters = [...membersOf(prepared)].flatMap(([group, members]) =>
+      this.#enterCommands(group, members, marks, tokenOf !== undefined),
+    );
     const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
     const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
     this.#onStored(prepared);
@@ -127,7 +138,10 @@ export class EntryWriter {
       const reply = replies[i] as Reply;
       const head = Buffer.isBuffer(reply) ? readHead(reply) : undefined;
       const kept = head === undefined ? [] : this.keys.groupsOf(key, namespace, head.tags);
-      return this.#leaveCommands(member, groups.filter((group) => !kept.includes(group)));
+      return this.#leaveCommands(
+        member,
+        groups.filter((group) => !kept.includes(group)),
+      );
     });
     this.link.post(leave);
   }
@@ -163,15 +177,27 @@ export class EntryWriter {
   async #prepareOne(draft: EntryDraft, namespace: string | undefined): Promise<Prepared> {
     const { key, value, ttlMs, staleMs, loadMs } = draft;
     const tags = draft.tags.length === 0 ? draft.tags : [...new Set(draft.tags)];
-    const envelope = { key, namespace, tags, createdAtMs: draft.createdAtMs ?? this.clock.wallMs(), ttlMs, staleMs, loadMs, value };
+    const envelope = {
+      key,
+      namespace,
+      tags,
+      createdAtMs: draft.createdAtMs ?? this.clock.wallMs(),
+      ttlMs,
+      staleMs,
+      loadMs,
+      value,
+    };
     const encoding = this.codec.encode(envelope);
     const bytes = encoding instanceof Promise ? await encoding : encoding;
     const member = this.keys.member(key, namespace);
     const groups = this.keys.groupsOf(key, namespace, tags);
     if (bytes.length > MAX_ENTRY_BYTES) {
-      throw new CacheConfigError(`Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`);
+      throw new CacheConfigError(
+        `Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`,
+      );
     }
-    if (tags.length > MAX_TAGS) throw new CacheConfigError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${tags.length}.`);
+    if (tags.length > MAX_TAGS)
+      throw new CacheConfigError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${tags.length}.`);
     return { draft, member, name: this.keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
   }
 
@@ -185,13 +211,24 @@ export class EntryWriter {
     return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
   }
 
-  #enterCommands(group: Group, members: readonly Prepared[], marks: Marks, isLoad: boolean): { group: Group; command: Command }[] {
+  #enterCommands(
+    group: Group,
+    members: readonly Prepared[],
+    marks: Marks,
+    isLoad: boolean,
+  ): { group: Group; command: Command }[] {
     const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
     const { text } = marks.of.get(group) as Generation;
     const nowMs = this.link.time.nowMs();
     const commands = [];
     for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
-      const some = members.slice(i, i + MEMBERS_PER_SCRIPT).flatMap(({ member, draft, envelope }) => [member, memberTime(nowMs, draft.ttlMs + draft.staleMs), envelope.createdAtMs]);
+      const some = members
+        .slice(i, i + MEMBERS_PER_SCRIPT)
+        .flatMap(({ member, draft, envelope }) => [
+          member,
+          memberTime(nowMs, draft.ttlMs + draft.staleMs),
+          envelope.createdAtMs,
+        ]);
       // Sent once, here: what comes later may come after its end.
       const substitute = marks.unsent.delete(group) ? text : newGeneration().text;
       commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', substitute, keepMs, ...some) });
@@ -200,7 +237,11 @@ export class EntryWriter {
   }
 
   /** The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns what it is now. */
-  #refusals(enters: readonly { group: Group }[], replies: readonly Reply[], marks: Map<Group, Generation>): Map<Group, 'outdated' | Error> {
+  #refusals(
+    enters: readonly { group: Group }[],
+    replies: readonly Reply[],
+    marks: Map<Group, Generation>,
+  ): Map<Group, 'outdated' | Error> {
     const refusals = new Map<Group, 'outdated' | Error>();
     enters.forEach(({ group }, i) => {
       const reply = replies[i] as Reply;

@@ -3,8 +3,15 @@ import type { RedisLink } from '../connection/redis-link.js';
 import { plain, type Reply } from '../connection/redis-wire.js';
 
 /** The heads of entries, in the order of their names; `undefined` where there is none. The values stay where they are. */
-export async function readHeads(link: RedisLink, names: readonly string[], limitMs: number): Promise<(EntryHead | undefined)[]> {
-  const replies = await link.run(names.map((name) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1)), limitMs);
+export async function readHeads(
+  link: RedisLink,
+  names: readonly string[],
+  limitMs: number,
+): Promise<(EntryHead | undefined)[]> {
+  const replies = await link.run(
+    names.map((name) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1)),
+    limitMs,
+  );
   return Promise.all(replies.map((reply, i) => headIn(link, names[i] as string, reply, limitMs)));
 }
 

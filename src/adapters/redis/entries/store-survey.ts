@@ -38,7 +38,12 @@ export class StoreSurvey {
 }
 
 function sumOf(replies: readonly Reply[]): Survey {
-  const parts = replies.filter((reply) => Array.isArray(reply)) as [number, number, Buffer | string | number, Buffer | string | number][];
+  const parts = replies.filter((reply) => Array.isArray(reply)) as [
+    number,
+    number,
+    Buffer | string | number,
+    Buffer | string | number,
+  ][];
   const times = parts.flatMap(([, , oldest, newest]) => [oldest, newest].map(String).filter((time) => time !== ''));
   const createdMs = times.map(Number);
   return {

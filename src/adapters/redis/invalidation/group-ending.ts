@@ -45,7 +45,15 @@ export class GroupEnding {
   /** @param first what `forgetEpochs` has answered */
   async end(groups: readonly Group[], isDryRun: boolean, first: readonly Command[] = []): Promise<Ending> {
     const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
-    const commands = ends.map(({ group, trash }) => yielding(call(END, [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])], isDryRun ? 1 : 0)));
+    const commands = ends.map(({ group, trash }) =>
+      yielding(
+        call(
+          END,
+          [group.key, group.index, trash, ...(group.created === undefined ? [] : [group.created])],
+          isDryRun ? 1 : 0,
+        ),
+      ),
+    );
     const isAtWork = this.sweeper.isAtWork();
     const look = plain('EXISTS', this.parts.keys.trash);
     // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
@@ -54,7 +62,9 @@ export class GroupEnding {
     const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + 1 + register.length);
-    const ended = ends.map(({ group, trash }, i) => endedBy(replies[i] as Reply, group, isDryRun ? group.index : trash));
+    const ended = ends.map(({ group, trash }, i) =>
+      endedBy(replies[i] as Reply, group, isDryRun ? group.index : trash),
+    );
     if (ended.some(isOnItsWay)) await this.#endOnTheWay(ended, ends, isDryRun);
     if (!isDryRun) for (const group of groups) group.known = undefined;
     return { ended, isSweeping: isAtWork || answers[first.length] === 1 };
@@ -64,14 +74,28 @@ export class GroupEnding {
    * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets another id,
    * so that it stays where the index is and entries can be stored; the index cannot be set aside and is gone through where it is.
    */
-  async #endOnTheWay(ended: (Ended | Error)[], ends: readonly { group: Group; trash: string }[], isDryRun: boolean): Promise<void> {
+  async #endOnTheWay(
+    ended: (Ended | Error)[],
+    ends: readonly { group: Group; trash: string }[],
+    isDryRun: boolean,
+  ): Promise<void> {
     const places = ended.flatMap((each, i) => (isOnItsWay(each) ? [i] : []));
     const moving = places.map((i) => ends[i] as { group: Group; trash: string });
     const afterMs = `(${Math.floor(this.parts.link.time.nowMs())}`;
-    const steps = moving.flatMap(({ group: { key, index } }) => [isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()), plain('ZCOUNT', index, afterMs, '+inf')]);
+    const steps = moving.flatMap(({ group: { key, index } }) => [
+      isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()),
+      plain('ZCOUNT', index, afterMs, '+inf'),
+    ]);
     const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...moving.map(({ group }) => group.index))];
     const replies = (await this.parts.link.run([...register, ...steps], this.parts.limitMs)).slice(register.length);
-    places.forEach((place, i) => (ended[place] = endedInSteps(replies[2 * i] as Reply, replies[2 * i + 1] as Reply, (moving[i] as { group: Group }).group)));
+    places.forEach(
+      (place, i) =>
+        (ended[place] = endedInSteps(
+          replies[2 * i] as Reply,
+          replies[2 * i + 1] as Reply,
+          (moving[i] as { group: Group }).group,
+        )),
+    );
     if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
   }
 

@@ -43,7 +43,10 @@ export class Invalidator {
   run(target: Target, how: How): Promise<number> {
     switch (target.kind) {
       case 'keys':
-        return this.#byName([...new Set(target.keys)].map((key) => this.parts.keys.entry(key, target.namespace)), how);
+        return this.#byName(
+          [...new Set(target.keys)].map((key) => this.parts.keys.entry(key, target.namespace)),
+          how,
+        );
       case 'tags':
         return this.#tags([...new Set(target.tags)], target.mode, how);
       case 'namespace':
@@ -57,7 +60,8 @@ export class Invalidator {
 
   async #byName(names: readonly string[], how: How): Promise<number> {
     let count = 0;
-    for (let i = 0; i < names.length; i += NAMES_AT_ONCE) count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), how);
+    for (let i = 0; i < names.length; i += NAMES_AT_ONCE)
+      count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), how);
     return count;
   }
 
@@ -66,11 +70,20 @@ export class Invalidator {
     const script = soft ? SOFTEN : REMOVE;
     const groups = this.#expectedGroups(names);
     const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.parts.keys.wake));
-    const replies = await this.parts.link.run([...commands, ...groups.map(({ key }) => plain('GET', key))], this.parts.limitMs);
-    const heads = replies.slice(0, names.length).map((reply) => (soft ? (replyOf(reply) as Buffer[])[1] : replyOf(reply)) as Buffer);
+    const replies = await this.parts.link.run(
+      [...commands, ...groups.map(({ key }) => plain('GET', key))],
+      this.parts.limitMs,
+    );
+    const heads = replies
+      .slice(0, names.length)
+      .map((reply) => (soft ? (replyOf(reply) as Buffer[])[1] : replyOf(reply)) as Buffer);
     const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
     const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
-    const count = await this.#count(heads.map((head) => (head.length === 0 ? undefined : readHead(head))), soft, known);
+    const count = await this.#count(
+      heads.map((head) => (head.length === 0 ? undefined : readHead(head))),
+      soft,
+      known,
+    );
     if (!soft) this.parts.writer.forget(heads);
     return count;
   }
@@ -95,7 +108,9 @@ export class Invalidator {
     const groups = tags.map((tag) => this.parts.keys.tag(tag));
     await this.sweeper.settled();
     const first = how.dryRun ? [] : await this.ending.forgetEpochs(tags);
-    return mode === 'all' && groups.length > 1 ? this.#conjunction(tags, groups, how, first) : this.#groups(groups, how, first);
+    return mode === 'all' && groups.length > 1
+      ? this.#conjunction(tags, groups, how, first)
+      : this.#groups(groups, how, first);
   }
 
   async #groups(groups: readonly Group[], { soft, dryRun }: How, first: readonly Command[] = []): Promise<number> {
@@ -111,36 +126,55 @@ export class Invalidator {
 
   async #countEnded(ended: readonly Ended[], isSweeping: boolean): Promise<number> {
     const atMost = ended.reduce((sum, { live }) => sum + live, 0);
-    if (isSweeping && atMost <= COUNTED_BY_HEADS) return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
+    if (isSweeping && atMost <= COUNTED_BY_HEADS)
+      return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
     // Parts of everything have no member in common.
     return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.parts.walk.union(ended);
   }
 
   async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
     const before = await this.parts.reader.generationsOf(groups, this.parts.limitMs);
-    const forgotten = isDryRun ? [] : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
+    const forgotten = isDryRun
+      ? []
+      : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
     checkForgotten(forgotten.slice(0, first.length));
     forgotten.slice(first.length).forEach(replyOf);
     return this.#countMembers(groups, true, before);
   }
 
   /** How many of the entries that the indexes name are live, each counted once. @param before the generations that they are to be judged by */
-  async #countMembers(indexes: readonly { readonly index: string }[], isSoft: boolean, before: Generations): Promise<number> {
+  async #countMembers(
+    indexes: readonly { readonly index: string }[],
+    isSoft: boolean,
+    before: Generations,
+  ): Promise<number> {
     const counted = new Set<string>();
     let count = 0;
     for (const { index } of indexes) {
       for await (const members of this.parts.walk.members(index)) {
         const unseen = members.filter((member) => !counted.has(member));
         unseen.forEach((member) => counted.add(member));
-        const heads = await readHeads(this.parts.link, unseen.map((member) => this.parts.keys.entryPrefix + member), this.parts.limitMs);
+        const heads = await readHeads(
+          this.parts.link,
+          unseen.map((member) => this.parts.keys.entryPrefix + member),
+          this.parts.limitMs,
+        );
         count += await this.#count(heads, isSoft, new Map(before));
       }
     }
     return count;
   }
 
-  async #conjunction(tags: readonly string[], groups: readonly Group[], how: How, first: readonly Command[]): Promise<number> {
-    const answers = await this.parts.link.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))], this.parts.limitMs);
+  async #conjunction(
+    tags: readonly string[],
+    groups: readonly Group[],
+    how: How,
+    first: readonly Command[],
+  ): Promise<number> {
+    const answers = await this.parts.link.run(
+      [...first, ...groups.map(({ index }) => plain('ZCARD', index))],
+      this.parts.limitMs,
+    );
     checkForgotten(answers.slice(0, first.length));
     const sizes = answers.slice(first.length).map(replyOf) as number[];
     const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
@@ -152,7 +186,10 @@ export class Invalidator {
     const scope = this.parts.keys.entry('', namespace);
     let count = 0;
     for await (const names of this.parts.walk.names(scope, pattern)) {
-      count += await this.#byName(names.filter((name) => isMatch(name.slice(scope.length))), how);
+      count += await this.#byName(
+        names.filter((name) => isMatch(name.slice(scope.length))),
+        how,
+      );
     }
     return count;
   }

@@ -59,7 +59,8 @@ function outboxWith() {
   const clock = new FakeClock();
   const courier = new TestCourier();
   const outbox = new Outbox(clock, courier);
-  const isHidden = (name: string, namespace?: string, tags: readonly string[] = []): boolean => outbox.pending()?.(name, namespace, tags) === true;
+  const isHidden = (name: string, namespace?: string, tags: readonly string[] = []): boolean =>
+    outbox.pending()?.(name, namespace, tags) === true;
   return { clock, courier, outbox, isHidden };
 }
 
@@ -82,12 +83,24 @@ describe('what waits to be sent', () => {
 
     outbox.add(target, false);
 
-    expect([hit, missed].map((names) => names.map(isEntryHidden))).toEqual([hit.map(() => true), missed.map(() => false)]);
+    expect([hit, missed].map((names) => names.map(isEntryHidden))).toEqual([
+      hit.map(() => true),
+      missed.map(() => false),
+    ]);
   });
 
   it('shows all again when it was acknowledged', async () => {
     const { outbox, isHidden } = outboxWith();
-    const targets = [key('k'), key('k', 'n'), tag('t'), allOf('t', 'u'), pattern('*'), pattern('*', 'n'), { kind: 'namespace', namespace: 'n' }, { kind: 'all' }] as const;
+    const targets = [
+      key('k'),
+      key('k', 'n'),
+      tag('t'),
+      allOf('t', 'u'),
+      pattern('*'),
+      pattern('*', 'n'),
+      { kind: 'namespace', namespace: 'n' },
+      { kind: 'all' },
+    ] as const;
     for (const target of targets) outbox.add(target, false);
 
     await outbox.flush();
@@ -109,7 +122,8 @@ describe('what waits to be sent', () => {
   it('costs a read as much where 100,000 keys and tags wait as where ten do (fault 25)', () => {
     const workOf = (count: number): Record<string, number> => {
       const { outbox } = outboxWith();
-      for (let i = 0; i < count; i++) outbox.add(i % 2 === 0 ? key(`key-${i}`, i % 3 === 0 ? 'n' : undefined) : tag(`tag-${i}`), false);
+      for (let i = 0; i < count; i++)
+        outbox.add(i % 2 === 0 ? key(`key-${i}`, i % 3 === 0 ? 'n' : undefined) : tag(`tag-${i}`), false);
       const counted = countCollectionCalls(() => outbox.pending()?.('another', 'n', ['one', 'two', 'three']));
       expect(counted.result).toBe(false);
       return counted.calls;
@@ -222,7 +236,10 @@ describe('sending', () => {
       await clock.advance(50);
     }
 
-    expect(courier.sent).toEqual([['k0', 'k1', 'k2', 'k3'], ['k4', 'k5', 'k6', 'k7']]);
+    expect(courier.sent).toEqual([
+      ['k0', 'k1', 'k2', 'k3'],
+      ['k4', 'k5', 'k6', 'k7'],
+    ]);
   });
 
   it('sends once more what was invalidated again while it was on its way', async () => {
@@ -281,7 +298,8 @@ describe('what was acknowledged', () => {
 
   it('is everything where it was more than 100,000 keys', async () => {
     const { courier, outbox } = outboxWith();
-    for (let i = 0; i < 101; i++) outbox.acknowledged({ kind: 'keys', keys: times(1_000, (n) => `${i}-${n}`), namespace: undefined }, false);
+    for (let i = 0; i < 101; i++)
+      outbox.acknowledged({ kind: 'keys', keys: times(1_000, (n) => `${i}-${n}`), namespace: undefined }, false);
 
     outbox.repeatRecent();
     await outbox.flush();

@@ -119,7 +119,8 @@ export class Outbox {
     const since = this.#acknowledged;
     return (key, namespace, tags) => {
       if (this.#index.hits(key, namespace, tags)) return true;
-      for (let link = since.next; link !== undefined; link = link.next) if (link.targets.hits(key, namespace, tags)) return true;
+      for (let link = since.next; link !== undefined; link = link.next)
+        if (link.targets.hits(key, namespace, tags)) return true;
       return false;
     };
   }
@@ -234,7 +235,11 @@ export class Outbox {
   }
 
   #forget(nowMs: number): void {
-    for (let first = this.#recent[this.#firstRecent]; first !== undefined && nowMs - first.atMs >= REMEMBERED_MS; first = this.#recent[this.#firstRecent]) {
+    for (
+      let first = this.#recent[this.#firstRecent];
+      first !== undefined && nowMs - first.atMs >= REMEMBERED_MS;
+      first = this.#recent[this.#firstRecent]
+    ) {
       this.#recentSize -= sizeOf(first.target);
       this.#firstRecent++;
     }
@@ -291,5 +296,7 @@ function scopeOf(namespace: string | undefined): string {
 function broadOf(target: Target): Target {
   if (target.kind === 'tags') return { kind: 'tags', tags: target.tags.slice(0, 1), mode: 'any' };
   if (target.kind !== 'pattern') return target;
-  return target.namespace === undefined ? { kind: 'pattern', pattern: '*', namespace: undefined } : { kind: 'namespace', namespace: target.namespace };
+  return target.namespace === undefined
+    ? { kind: 'pattern', pattern: '*', namespace: undefined }
+    : { kind: 'namespace', namespace: target.namespace };
 }

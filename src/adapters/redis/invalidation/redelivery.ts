@@ -45,7 +45,10 @@ export class Redelivery implements Courier {
   async #sendKeys(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
     const { keys, link, limitMs, writer } = this.parts;
     const commands = invalidations.map(({ target, isSoft }) => {
-      const { keys: [key = ''], namespace } = target as Target & { kind: 'keys' };
+      const {
+        keys: [key = ''],
+        namespace,
+      } = target as Target & { kind: 'keys' };
       const name = keys.entry(key, namespace);
       return isSoft ? call(SOFTEN, [name], keys.wake) : call(REMOVE, [name], '', keys.wake);
     });
@@ -56,11 +59,19 @@ export class Redelivery implements Courier {
 
   async #sendGroups(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
     const { link, limitMs } = this.parts;
-    const epochs = await this.ending.forgetEpochs(invalidations.flatMap(({ target }) => (target.kind === 'tags' ? target.tags : [])));
+    const epochs = await this.ending.forgetEpochs(
+      invalidations.flatMap(({ target }) => (target.kind === 'tags' ? target.tags : [])),
+    );
     checkForgotten(epochs.length === 0 ? [] : await link.run(epochs, limitMs));
     const hard = invalidations.filter(({ isSoft }) => !isSoft);
     const soft = invalidations.filter(({ isSoft }) => isSoft);
-    const softened = soft.length === 0 ? [] : await link.run(this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])), limitMs);
+    const softened =
+      soft.length === 0
+        ? []
+        : await link.run(
+            this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])),
+            limitMs,
+          );
     if (hard.length === 0) return failedOf(soft, softened);
     const ending = await this.ending.end(this.#groupsOf(hard), false);
     this.ending.sweep(ending);

@@ -19,17 +19,27 @@ export class TagConjunction {
   /** How many live entries it took out of view. @param rarest the group of one of `tags` */
   async run(tags: readonly string[], rarest: Group, how: How): Promise<number> {
     const id = randomId();
-    const before: Generations = how.dryRun ? await this.parts.reader.generationsOf([rarest], this.parts.limitMs) : await this.#replace(rarest, id);
+    const before: Generations = how.dryRun
+      ? await this.parts.reader.generationsOf([rarest], this.parts.limitMs)
+      : await this.#replace(rarest, id);
     let count = 0;
     for await (const members of this.parts.walk.members(rarest.index)) {
       const names = members.map((member) => this.parts.keys.entryPrefix + member);
       const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
       const isHit = heads.map((head) => tags.every((tag) => head?.tags.includes(tag)));
-      const states = await this.parts.reader.statesOf(heads.map((head, i) => (isHit[i] === true ? head : undefined)), this.parts.limitMs, new Map(before));
+      const states = await this.parts.reader.statesOf(
+        heads.map((head, i) => (isHit[i] === true ? head : undefined)),
+        this.parts.limitMs,
+        new Map(before),
+      );
       count += states.filter((state) => state === 'fresh' || (state === 'stale' && !how.soft)).length;
       if (how.dryRun) continue;
       const oldId = before.get(rarest)?.mark.slice(0, ID_LENGTH) ?? '';
-      const commands = heads.flatMap((head, i) => (head === undefined ? [] : this.#commands(names[i] as string, head, isHit[i] === true ? how : undefined, { rarest, oldId, id })));
+      const commands = heads.flatMap((head, i) =>
+        head === undefined
+          ? []
+          : this.#commands(names[i] as string, head, isHit[i] === true ? how : undefined, { rarest, oldId, id }),
+      );
       this.parts.writer.forget(await this.#ask(commands));
     }
     return count;
@@ -42,7 +52,12 @@ export class TagConjunction {
   }
 
   /** What becomes of one entry. @param how absent where it is not one of those that are meant */
-  #commands(name: string, head: EntryHead, how: How | undefined, ids: { rarest: Group; oldId: string; id: string }): Command[] {
+  #commands(
+    name: string,
+    head: EntryHead,
+    how: How | undefined,
+    ids: { rarest: Group; oldId: string; id: string },
+  ): Command[] {
     if (how?.soft === false) return [call(REMOVE, [name], head.revision, this.parts.keys.wake)];
     const place = this.parts.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
     const remark = place < 0 ? [] : [call(REMARK, [name], head.revision, markPlace(place), ids.oldId, ids.id)];

@@ -30,10 +30,17 @@ export class TargetIndex {
         return;
       case 'tags':
         if (target.mode === 'any') this.#tags.add(target.tags[0] as string);
-        else placeIn(this.#conjunctions, target.tags[0] as string, () => new Map<string, readonly string[]>()).set(JSON.stringify(target.tags), target.tags);
+        else
+          placeIn(this.#conjunctions, target.tags[0] as string, () => new Map<string, readonly string[]>()).set(
+            JSON.stringify(target.tags),
+            target.tags,
+          );
         return;
       case 'pattern':
-        placeIn(this.#patterns, target.namespace, () => new Map<string, (key: string) => boolean>()).set(target.pattern, compileGlob(target.pattern));
+        placeIn(this.#patterns, target.namespace, () => new Map<string, (key: string) => boolean>()).set(
+          target.pattern,
+          compileGlob(target.pattern),
+        );
     }
   }
 
@@ -60,7 +67,9 @@ export class TargetIndex {
   /** How many targets must be looked at one by one where an entry may be hit by this one. */
   neighbours(target: Target): number {
     if (target.kind === 'pattern') return this.#patterns.get(target.namespace)?.size ?? 0;
-    return target.kind === 'tags' && target.mode === 'all' ? (this.#conjunctions.get(target.tags[0] as string)?.size ?? 0) : 0;
+    return target.kind === 'tags' && target.mode === 'all'
+      ? (this.#conjunctions.get(target.tags[0] as string)?.size ?? 0)
+      : 0;
   }
 
   /** @param tags unknown while the entry has not been read */
@@ -84,7 +93,11 @@ function placeIn<K, V>(places: Map<K, V>, key: K, make: () => V): V {
   return place;
 }
 
-function deleteIn<K>(sets: Map<K, { delete(name: string): boolean; readonly size: number }>, key: K, name: string): void {
+function deleteIn<K>(
+  sets: Map<K, { delete(name: string): boolean; readonly size: number }>,
+  key: K,
+  name: string,
+): void {
   const set = sets.get(key);
   if (set?.delete(name) === true && set.size === 0) sets.delete(key);
 }

@@ -110,7 +110,10 @@ export class TrashSweeper {
       const { leave } = await this.#free(members);
       await this.parts.link.run([plain('ZREM', name, ...members), ...leave], this.parts.limitMs);
     }
-    this.parts.link.post([plain('SREM', this.parts.keys.trash, name), ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name))]);
+    this.parts.link.post([
+      plain('SREM', this.parts.keys.trash, name),
+      ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name)),
+    ]);
   }
 
   /**
@@ -123,7 +126,10 @@ export class TrashSweeper {
     for await (const members of walk.members(index)) {
       if (this.#isClosed) return;
       const { gone, leave } = await this.#free(members, [group]);
-      const strike = gone.length === 0 ? [] : [index, ...(group.created === undefined ? [] : [group.created])].map((key) => plain('ZREM', key, ...gone));
+      const strike =
+        gone.length === 0
+          ? []
+          : [index, ...(group.created === undefined ? [] : [group.created])].map((key) => plain('ZREM', key, ...gone));
       await link.run([...strike, ...leave], limitMs);
     }
     const replies = await link.run(writer.retireCommands(group).map(yielding), limitMs);
@@ -137,12 +143,17 @@ export class TrashSweeper {
   }
 
   /** @returns the members under whose names there is nothing any more, and what takes the removed entries out of their groups but `kept` */
-  async #free(members: readonly string[], kept: readonly Group[] = []): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
+  async #free(
+    members: readonly string[],
+    kept: readonly Group[] = [],
+  ): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
     const names = members.map((member) => this.parts.keys.entryPrefix + member);
     const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
     const states = await this.parts.reader.statesOf(heads, this.parts.limitMs);
     const places = names.flatMap((_, i) => (heads[i] !== undefined && states[i] === 'invalid' ? [i] : []));
-    const removals = places.map((i) => call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.parts.keys.wake));
+    const removals = places.map((i) =>
+      call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.parts.keys.wake),
+    );
     const removed = removals.length === 0 ? [] : await this.parts.link.run(removals, this.parts.limitMs);
     const isRemoved = new Set(places.filter((_, i) => Buffer.isBuffer(removed[i]) && removed[i].length > 0));
     const gone = members.filter((_, i) => heads[i] === undefined || isRemoved.has(i));

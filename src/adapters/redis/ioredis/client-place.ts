@@ -13,16 +13,28 @@ interface Address {
 /** Where a client looks for its server, without user and password. */
 export function placeOf(client: Redis | Cluster): Omit<Place, 'hasWorked'> & { readonly subject: string } {
   if (client.isCluster) {
-    const { startupNodes = [], options } = client as unknown as { startupNodes?: readonly (Address | string | number)[]; options: { redisOptions?: RedisOptions } };
-    return { kind: 'cluster', isSecure: hasTls(options.redisOptions), subject: `The Redis Cluster at ${listed(startupNodes)}` };
+    const { startupNodes = [], options } = client as unknown as {
+      startupNodes?: readonly (Address | string | number)[];
+      options: { redisOptions?: RedisOptions };
+    };
+    return {
+      kind: 'cluster',
+      isSecure: hasTls(options.redisOptions),
+      subject: `The Redis Cluster at ${listed(startupNodes)}`,
+    };
   }
   const { options } = client as Redis;
   const isSecure = hasTls(options);
   if (options.sentinels?.length) {
-    return { kind: 'sentinel', isSecure, subject: `The master \`${options.name ?? ''}\` of the sentinels at ${listed(options.sentinels)}` };
+    return {
+      kind: 'sentinel',
+      isSecure,
+      subject: `The master \`${options.name ?? ''}\` of the sentinels at ${listed(options.sentinels)}`,
+    };
   }
   const db = options.db ?? 0;
-  if (typeof options.path === 'string') return { kind: 'single', isSecure, subject: `Redis at ${options.path}${db === 0 ? '' : `, database ${db}`}` };
+  if (typeof options.path === 'string')
+    return { kind: 'single', isSecure, subject: `Redis at ${options.path}${db === 0 ? '' : `, database ${db}`}` };
   return { kind: 'single', isSecure, subject: `Redis at ${isSecure ? 'rediss' : 'redis'}://${shown(options)}/${db}` };
 }
 

@@ -113,12 +113,21 @@ export class CoherenceSink implements Sink {
       return;
     }
     const id = await client.client('ID');
-    await client.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', String(id), 'BCAST', ...feed.prefixes.flatMap((prefix) => ['PREFIX', prefix]));
+    await client.call(
+      'CLIENT',
+      'TRACKING',
+      'ON',
+      'REDIRECT',
+      String(id),
+      'BCAST',
+      ...feed.prefixes.flatMap((prefix) => ['PREFIX', prefix]),
+    );
     await client.subscribe(INVALIDATIONS);
   }
 
   #hear(message: unknown): void {
-    if (this.feed.kind === 'bus') return this.listener.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
+    if (this.feed.kind === 'bus')
+      return this.listener.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
     // No list of keys: the whole database was emptied.
     return this.listener.onNames(Array.isArray(message) ? message.map(String) : undefined);
   }

@@ -29,7 +29,12 @@ function copyOf(error: unknown, depth: number): Error {
   if (depth === DEEPEST) return copy;
   for (const other of OTHERS) {
     const value = given[other];
-    if (Array.isArray(value)) hide(copy, other, value.map((each) => copyOf(each, depth + 1)));
+    if (Array.isArray(value))
+      hide(
+        copy,
+        other,
+        value.map((each) => copyOf(each, depth + 1)),
+      );
     else if (isError(value)) hide(copy, other, copyOf(value, depth + 1));
   }
   return copy;

@@ -49,7 +49,16 @@ export async function clientFor(connection: RedisConnection, label: string): Pro
     case 'single':
       return new Redis(connection.url, { retryStrategy, ...own });
     case 'sentinel':
-      return withQuietSentinels(new Redis({ retryStrategy, sentinelRetryStrategy: retryStrategy, failoverDetector: true, name: connection.name, sentinels: [...connection.sentinels], ...own }));
+      return withQuietSentinels(
+        new Redis({
+          retryStrategy,
+          sentinelRetryStrategy: retryStrategy,
+          failoverDetector: true,
+          name: connection.name,
+          sentinels: [...connection.sentinels],
+          ...own,
+        }),
+      );
     case 'cluster':
       return new Cluster([...connection.nodes], clusterOptions(own, connection.clusterOptions));
   }
@@ -60,7 +69,10 @@ async function loadIoredis(): Promise<Pick<typeof import('ioredis'), 'Cluster' |
   try {
     return await import('ioredis');
   } catch (cause) {
-    throw new CacheConfigError('The backends `redis` and `hybrid` need the package `ioredis`, version 5.4 or later. Install it with `npm install ioredis`.', { cause });
+    throw new CacheConfigError(
+      'The backends `redis` and `hybrid` need the package `ioredis`, version 5.4 or later. Install it with `npm install ioredis`.',
+      { cause },
+    );
   }
 }
 

@@ -53,7 +53,10 @@ function sendAll(client: Redis, batches: readonly Batch[]): void {
 }
 
 async function answerAll(client: Redis, together: readonly Batch[]): Promise<void> {
-  const replies = await inOnePipeline(client, together.flatMap(({ commands }) => commands));
+  const replies = await inOnePipeline(
+    client,
+    together.flatMap(({ commands }) => commands),
+  );
   let next = 0;
   for (const each of together) each.resolve(replies.slice(next, (next += each.commands.length)));
 }
@@ -73,7 +76,9 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
   try {
     const results = (await pipeline.exec()) ?? [];
     const isReadable = !tellsNumbersAsText(client);
-    return results.map(([error, reply]) => error !== null ? errorWithoutSecrets(error) : (isReadable ? (reply as Reply) : numbered(reply)));
+    return results.map(([error, reply]) =>
+      error !== null ? errorWithoutSecrets(error) : isReadable ? (reply as Reply) : numbered(reply),
+    );
   } catch (error) {
     const failure = errorWithoutSecrets(error);
     return commands.map(() => failure);
@@ -93,7 +98,9 @@ export async function alone(client: Client, command: Sent): Promise<Reply> {
 
 /** A command whose reply comes as bytes. */
 export function sendTo(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
-  return client.options.enableAutoPipelining === true ? sendAsPipeline(client, name, args) : client.callBuffer(name, ...args);
+  return client.options.enableAutoPipelining === true
+    ? sendAsPipeline(client, name, args)
+    : client.callBuffer(name, ...args);
 }
 
 /**
@@ -101,7 +108,10 @@ export function sendTo(client: Client, name: string, args: readonly Argument[]):
  * A `Command` cannot be made here: a client that was handed in may be of another copy or major of ioredis.
  */
 async function sendAsPipeline(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
-  const results = await client.pipeline().callBuffer(name, ...args).exec();
+  const results = await client
+    .pipeline()
+    .callBuffer(name, ...args)
+    .exec();
   const [error, reply] = results?.[0] ?? [];
   if (error) throw error;
   return reply;
@@ -120,5 +130,8 @@ function numbered(reply: unknown): Reply {
 
 function words({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
   if (script === undefined) return [name, ...keys, ...args];
-  return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [string, ...Argument[]];
+  return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [
+    string,
+    ...Argument[],
+  ];
 }

@@ -110,13 +110,21 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   /** What is wrong although there is a connection. */
   complaint(): Error | undefined {
-    if (this.#map === undefined && this.#server?.isOfCluster === true) return new Error('MOVED the server belongs to a cluster');
+    if (this.#map === undefined && this.#server?.isOfCluster === true)
+      return new Error('MOVED the server belongs to a cluster');
     return this.#wrongDatabase;
   }
 
   /** Why nothing was heard of a server for `limitMs`. */
   silence(limitMs: number): Error {
-    return this.#lastError ?? new Error(this.#client.status === 'connect' ? 'connected, and no answer: it may be loading its data' : `no answer within ${limitMs} ms`);
+    return (
+      this.#lastError ??
+      new Error(
+        this.#client.status === 'connect'
+          ? 'connected, and no answer: it may be loading its data'
+          : `no answer within ${limitMs} ms`,
+      )
+    );
   }
 
   lastError(): Error | undefined {
@@ -138,7 +146,9 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   async #run(commands: readonly Command[]): Promise<readonly Reply[]> {
     const replies = await this.#send(commands);
-    const again = replies.flatMap((reply, i) => (reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : []));
+    const again = replies.flatMap((reply, i) =>
+      reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : [],
+    );
     if (again.length === 0) return replies;
     // The server has lost its scripts, or never had them: they are sent as text, in the same order.
     const answered = [...replies];
@@ -165,7 +175,12 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return [...this.#masterClients().keys()].sort();
   }
 
-  async scan(master: string, cursor: string, match: string, count: number): Promise<{ cursor: string; keys: string[] }> {
+  async scan(
+    master: string,
+    cursor: string,
+    match: string,
+    count: number,
+  ): Promise<{ cursor: string; keys: string[] }> {
     const node = this.#masterClients().get(master);
     if (node === undefined) throw new Error(`The master ${master} has left the cluster.`);
     const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count).catch(rethrown);
@@ -202,7 +217,13 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async mayAnnounce(): Promise<boolean | undefined> {
     const channels = this.#channels();
     if (channels.length === 0) return undefined;
-    const replies = await this.run(channels.map((channel) => ({ name: this.isCluster ? 'SPUBLISH' : 'PUBLISH', keys: [channel], args: [announcementOf([])] })));
+    const replies = await this.run(
+      channels.map((channel) => ({
+        name: this.isCluster ? 'SPUBLISH' : 'PUBLISH',
+        keys: [channel],
+        args: [announcementOf([])],
+      })),
+    );
     const failure = replies.find((reply) => reply instanceof Error);
     return failure === undefined ? true : failure.message.startsWith('NOPERM') ? false : undefined;
   }
@@ -247,7 +268,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
     let wasUp = this.isUp();
     if (wasUp && !isCluster(this.#client)) void this.#noteServer(this.#client);
     this.#on(this.#client, 'ready', () => {
-      this.#wrongDatabase = this.#lastError !== undefined && NO_DATABASE.test(this.#lastError.message) ? this.#lastError : undefined;
+      this.#wrongDatabase =
+        this.#lastError !== undefined && NO_DATABASE.test(this.#lastError.message) ? this.#lastError : undefined;
       this.#lastError = undefined;
       if (isCluster(this.#client)) this.#listener?.onUp();
       else void this.#connected(this.#client, wasUp);
@@ -268,7 +290,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
   #revive(client: Client): void {
     let timer: Timer | undefined;
     this.#on(client, 'end', () => {
-      timer = this.#options.clock.schedule(REVIVED_AFTER_MS, () => void client.connect().catch((error: unknown) => this.#note(error)));
+      timer = this.#options.clock.schedule(
+        REVIVED_AFTER_MS,
+        () => void client.connect().catch((error: unknown) => this.#note(error)),
+      );
     });
     this.#unlisten.push(() => timer?.cancel());
   }
@@ -342,7 +367,12 @@ export class IoredisWire implements RedisWire, ListeningWire {
         const strayed = own.filter((command, i) => isToFollow(command, answers[i]));
         const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
         let next = 0;
-        answers.forEach((answer, i) => (replies[indices[i] as number] = isToFollow(own[i] as Sent, answer) ? (late[next++] as Reply) : (answer as Reply)));
+        answers.forEach(
+          (answer, i) =>
+            (replies[indices[i] as number] = isToFollow(own[i] as Sent, answer)
+              ? (late[next++] as Reply)
+              : (answer as Reply)),
+        );
       }),
     );
     return replies;
@@ -355,12 +385,19 @@ export class IoredisWire implements RedisWire, ListeningWire {
       this.#places?.onStrayed();
       return replies;
     };
-    return this.#announcer === undefined ? send(commands) : this.#announcer.run(commands, { channels: () => this.#channels(), isSharded: true, isOrdered: false, send });
+    return this.#announcer === undefined
+      ? send(commands)
+      : this.#announcer.run(commands, { channels: () => this.#channels(), isSharded: true, isOrdered: false, send });
   }
 
   #toNode(node: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
     if (this.#announcer === undefined) return pipelined(node, commands);
-    return this.#announcer.run(commands, { channels: () => this.#channelOn(node), isSharded: this.isCluster, isOrdered: true, send: (sent) => pipelined(node, sent) });
+    return this.#announcer.run(commands, {
+      channels: () => this.#channelOn(node),
+      isSharded: this.isCluster,
+      isOrdered: true,
+      send: (sent) => pipelined(node, sent),
+    });
   }
 
   #channelOn(node: Redis): readonly string[] {
@@ -370,11 +407,16 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   /** One on each master. */
   #channels(): readonly string[] {
-    return this.#map === undefined ? [this.#bus] : this.#map.owners().flatMap((master) => this.nameOn(master, this.#bus) ?? []);
+    return this.#map === undefined
+      ? [this.#bus]
+      : this.#map.owners().flatMap((master) => this.nameOn(master, this.#bus) ?? []);
   }
 
   async #getFromNodes(cluster: Cluster, keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    const replies = await this.#runOnNodes(cluster, keys.map((key) => ({ name: 'GET', keys: [key], args: [] })));
+    const replies = await this.#runOnNodes(
+      cluster,
+      keys.map((key) => ({ name: 'GET', keys: [key], args: [] })),
+    );
     return replies.map((reply) => {
       // A key of another type holds no entry.
       if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;

@@ -8,7 +8,9 @@ export const DISCONNECT_LIMIT_MS = 100;
 export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
   const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false, enableAutoPipelining: false };
   const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
-  return client.isCluster ? (client as Cluster).duplicate([], { ...own, redisOptions }) : withQuietSentinels((client as Redis).duplicate({ ...own, ...redisOptions }));
+  return client.isCluster
+    ? (client as Cluster).duplicate([], { ...own, redisOptions })
+    : withQuietSentinels((client as Redis).duplicate({ ...own, ...redisOptions }));
 }
 
 /** For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at once. */

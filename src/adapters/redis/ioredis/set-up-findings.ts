@@ -4,7 +4,12 @@ import type { ServerFacts } from './server-facts.js';
 /** What a server is not set up for. @param subject `Redis at redis://localhost:6379/0` */
 export function setUpFindings({ id, maxMemoryBytes = 0, evictionPolicy }: ServerFacts, subject: string): Finding[] {
   if (id === undefined) {
-    return [{ problem: `${subject} does not let its user ask INFO, so a restart cannot be told from a short break: every new connection counts as one.`, fix: 'Give the user the right `+info`.' }];
+    return [
+      {
+        problem: `${subject} does not let its user ask INFO, so a restart cannot be told from a short break: every new connection counts as one.`,
+        fix: 'Give the user the right `+info`.',
+      },
+    ];
   }
   if (maxMemoryBytes === 0 || evictionPolicy !== 'noeviction') return [];
   return [

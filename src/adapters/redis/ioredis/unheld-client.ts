@@ -30,14 +30,16 @@ export function unheld<T extends Client>(client: T): T {
 function unholdNodes(cluster: Client): void {
   watch(cluster, 'slotsTimer', unref);
   const { subscriber } = cluster as unknown as ClusterParts;
-  if (subscriber !== undefined) watch(subscriber, 'subscriber', (client) => (client ? unheld(client as Redis) : undefined));
+  if (subscriber !== undefined)
+    watch(subscriber, 'subscriber', (client) => (client ? unheld(client as Redis) : undefined));
   for (const node of isCluster(cluster) ? cluster.nodes() : []) unheld(node);
   cluster.on('+node', (node: Redis) => void unheld(node));
 }
 
 function unholdSentinels(connector: Connector): void {
   const connect = connector.connectToSentinel;
-  if (connect !== undefined) connector.connectToSentinel = (...parameters) => unheld(connect.apply(connector, parameters));
+  if (connect !== undefined)
+    connector.connectToSentinel = (...parameters) => unheld(connect.apply(connector, parameters));
 }
 
 function unref(handle: unknown): void {

@@ -30,8 +30,14 @@ export class JointStore {
    * @param generations at least those of all groups that the entries are in
    * @param tokenOf what must still stand where the entry is stored
    */
-  store(prepared: readonly Prepared[], generations: Generations, tokenOf: (each: Prepared) => string): Promise<readonly Stored[]> {
-    const marks = new Map(prepared.flatMap(({ groups }) => groups.map((group) => [group, generations.get(group) as Generation] as const)));
+  store(
+    prepared: readonly Prepared[],
+    generations: Generations,
+    tokenOf: (each: Prepared) => string,
+  ): Promise<readonly Stored[]> {
+    const marks = new Map(
+      prepared.flatMap(({ groups }) => groups.map((group) => [group, generations.get(group) as Generation] as const)),
+    );
     return new Promise((resolve, reject) => this.#turn.add({ prepared, marks, tokenOf, resolve, reject }));
   }
 
@@ -40,7 +46,10 @@ export class JointStore {
     let marks = new Map<Group, Generation>();
     let entries = 0;
     for (const delivery of deliveries) {
-      if (together.length > 0 && (entries + delivery.prepared.length > ENTRIES_AT_ONCE || !agree(marks, delivery.marks))) {
+      if (
+        together.length > 0 &&
+        (entries + delivery.prepared.length > ENTRIES_AT_ONCE || !agree(marks, delivery.marks))
+      ) {
         this.#send(together, marks);
         together = [];
         marks = new Map();
@@ -54,17 +63,21 @@ export class JointStore {
   }
 
   #send(together: readonly Delivery[], marks: Map<Group, Generation>): void {
-    const tokens = new Map(together.flatMap(({ prepared, tokenOf }) => prepared.map((each) => [each, tokenOf(each)] as const)));
-    const all = together.flatMap(({ prepared }) => prepared);
-    this.writer.store(all, { of: marks, unsent: new Set() }, this.limitMs, (each) => tokens.get(each) as string).then(
-      (stored) => {
-        let next = 0;
-        for (const each of together) each.resolve(stored.slice(next, (next += each.prepared.length)));
-      },
-      (error: unknown) => {
-        for (const each of together) each.reject(error);
-      },
+    const tokens = new Map(
+      together.flatMap(({ prepared, tokenOf }) => prepared.map((each) => [each, tokenOf(each)] as const)),
     );
+    const all = together.flatMap(({ prepared }) => prepared);
+    this.writer
+      .store(all, { of: marks, unsent: new Set() }, this.limitMs, (each) => tokens.get(each) as string)
+      .then(
+        (stored) => {
+          let next = 0;
+          for (const each of together) each.resolve(stored.slice(next, (next += each.prepared.length)));
+        },
+        (error: unknown) => {
+          for (const each of together) each.reject(error);
+        },
+      );
   }
 }
 

@@ -46,7 +46,9 @@ export class LeaseKeeper {
 
   #renew(): void {
     const held = [...this.#held];
-    const renewals = held.flatMap(({ leases }) => leases.map(({ name, token }) => call(RENEW, [name], token, LEASE_MS)));
+    const renewals = held.flatMap(({ leases }) =>
+      leases.map(({ name, token }) => call(RENEW, [name], token, LEASE_MS)),
+    );
     const remembered = ++this.#renewals % OUTLIVE_EVERY === 0 ? new Set(held.flatMap((each) => each.remembered)) : [];
     this.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
     this.#timer = this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());

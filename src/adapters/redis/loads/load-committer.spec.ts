@@ -32,7 +32,11 @@ it.each([
 
 /** Ends a refresh whose result the store has answered for, and tells what follows. */
 async function followingOf(end: Stored) {
-  const seen: { replaced: readonly string[]; discarded: number; errors: unknown[] } = { replaced: [], discarded: 0, errors: [] };
+  const seen: { replaced: readonly string[]; discarded: number; errors: unknown[] } = {
+    replaced: [],
+    discarded: 0,
+    errors: [],
+  };
   const group = {};
   const parts = {
     limitMs: 250,
@@ -45,8 +49,18 @@ async function followingOf(end: Stored) {
     },
     onError: (error: unknown) => seen.errors.push(error),
   };
-  const grant = { purpose: 'refresh', namespace: undefined, tokens: new Map([['k', 'token']]), spentMs: 0, opening: { generations: new Map([[group, { text: 'g', mark: 'g' }]]), epochs: undefined } };
-  const prepared = { draft: { key: 'k', ttlMs: 1_000 }, groups: [group], envelope: { key: 'k', namespace: undefined, tags: [] } };
+  const grant = {
+    purpose: 'refresh',
+    namespace: undefined,
+    tokens: new Map([['k', 'token']]),
+    spentMs: 0,
+    opening: { generations: new Map([[group, { text: 'g', mark: 'g' }]]), epochs: undefined },
+  };
+  const prepared = {
+    draft: { key: 'k', ttlMs: 1_000 },
+    groups: [group],
+    envelope: { key: 'k', namespace: undefined, tags: [] },
+  };
   const committer = new LoadCommitter(parts as unknown as RedisParts, (keys) => (seen.replaced = keys));
   await committer.commit(grant as unknown as RedisGrant, [prepared as unknown as Prepared]);
   return seen;
@@ -56,9 +70,15 @@ const FAULT = new Error('the server said no');
 
 it.each<[Stored, Awaited<ReturnType<typeof followingOf>>]>([
   [{ state: 'stored' }, { replaced: ['k'], discarded: 0, errors: [] }],
-  [{ state: 'unlisted', reason: FAULT }, { replaced: ['k'], discarded: 0, errors: [FAULT] }],
+  [
+    { state: 'unlisted', reason: FAULT },
+    { replaced: ['k'], discarded: 0, errors: [FAULT] },
+  ],
   [{ state: 'refused' }, { replaced: [], discarded: 1, errors: [] }],
-  [{ state: 'failed', reason: FAULT }, { replaced: [], discarded: 1, errors: [FAULT] }],
+  [
+    { state: 'failed', reason: FAULT },
+    { replaced: [], discarded: 1, errors: [FAULT] },
+  ],
 ])('goes on by how the storing of what replaces an entry has ended: %j', async (end, following) => {
   expect(await followingOf(end)).toEqual(following);
 });

@@ -32,7 +32,12 @@ export class LoadCommitter {
    */
   commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
-    return this.parts.link.orInstead(this.parts.limitMs - grant.spentMs, this.#commit(grant, prepared), nothing, (error) => this.parts.onError(error));
+    return this.parts.link.orInstead(
+      this.parts.limitMs - grant.spentMs,
+      this.#commit(grant, prepared),
+      nothing,
+      (error) => this.parts.onError(error),
+    );
   }
 
   /** Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too: others would wait for these loads. */
@@ -55,27 +60,34 @@ export class LoadCommitter {
     const refused = storable.filter((_, i) => !isKept(ends[i]));
     this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
     // What a load of something missing has stored may be lost with a server: it is loaded again.
-    const replaced = grant.purpose === 'load' ? [] : storable.filter((_, i) => isKept(ends[i])).map(({ draft }) => draft.key);
+    const replaced =
+      grant.purpose === 'load' ? [] : storable.filter((_, i) => isKept(ends[i])).map(({ draft }) => draft.key);
     if (replaced.length > 0) this.onReplaced(replaced, grant.namespace);
     const isStored = new Set(storable.filter(({ draft }, i) => ends[i]?.state === 'stored' && draft.ttlMs > 0));
-    return Promise.all(prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)));
+    return Promise.all(
+      prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)),
+    );
   }
 
   /** Finds the generations of tags that nobody expected when the load began, where it is sure that they were the same then. */
   async #lookUp({ opening: { generations, epochs } }: RedisGrant, prepared: readonly Prepared[]): Promise<void> {
     const unknown = new Map<Group, string>();
     for (const { envelope } of prepared) {
-      for (const tag of envelope.tags) if (!generations.has(this.parts.keys.tag(tag))) unknown.set(this.parts.keys.tag(tag), tag);
+      for (const tag of envelope.tags)
+        if (!generations.has(this.parts.keys.tag(tag))) unknown.set(this.parts.keys.tag(tag), tag);
     }
     if (unknown.size === 0 || epochs === undefined) return;
     const groups = [...unknown.keys()];
     const parts = [...unknown.values()].map(epochPartOf);
     const make = groups.flatMap((group) => [begun(group), plain('GET', group.key)]);
     const look = plain('HMGET', this.parts.keys.epochs, ...parts);
-    const replies = this.parts.isCluster ? [...(await this.#ask(make)), ...(await this.#ask([look]))] : await this.#ask([...make, look]);
+    const replies = this.parts.isCluster
+      ? [...(await this.#ask(make)), ...(await this.#ask([look]))]
+      : await this.#ask([...make, look]);
     const now = replies.at(-1) as readonly Reply[];
     groups.forEach((group, i) => {
-      if (String(now[i]) === epochs[parts[i] as number]) (generations).set(group, seen(group, replies[2 * i + 1] as Buffer | null));
+      if (String(now[i]) === epochs[parts[i] as number])
+        generations.set(group, seen(group, replies[2 * i + 1] as Buffer | null));
     });
   }
 

@@ -13,7 +13,12 @@ import { EPOCH_PARTS } from '../protocol/tag-epochs.js';
 
 /** What came of asking for the lease of one key. */
 export type Lease =
-  | { readonly state: 'granted'; readonly token: string; readonly isOwn: boolean; readonly current: RedisEntry | undefined }
+  | {
+      readonly state: 'granted';
+      readonly token: string;
+      readonly isOwn: boolean;
+      readonly current: RedisEntry | undefined;
+    }
   | { readonly state: 'found'; readonly entry: RedisEntry }
   | { readonly state: 'held'; readonly leftMs: number };
 
@@ -58,14 +63,22 @@ export class LoadOpener {
   ) {}
 
   /** @param remainingMs the limit of all that this may take, asked for before each round trip */
-  async open(keys: readonly string[], namespace: string | undefined, request: LoadRequest, remainingMs: () => number): Promise<Opening> {
+  async open(
+    keys: readonly string[],
+    namespace: string | undefined,
+    request: LoadRequest,
+    remainingMs: () => number,
+  ): Promise<Opening> {
     if (keys.length === 0) return { leases: [], generations: new Map(), epochs: undefined };
     const token = randomId();
     try {
       return await this.#open(keys, { namespace, request, token, generations: new Map() }, remainingMs);
     } catch (error) {
       // Some may have been given all the same; nobody must wait for them.
-      this.#giveBack(keys.map((key) => this.keys.entry(key, namespace)), token);
+      this.#giveBack(
+        keys.map((key) => this.keys.entry(key, namespace)),
+        token,
+      );
       throw error;
     }
   }
@@ -76,16 +89,32 @@ export class LoadOpener {
 
   async #open(keys: readonly string[], load: Load, remainingMs: () => number): Promise<Opening> {
     const { namespace, request, token } = load;
-    const asked = keys.map((key) => ({ key, name: this.keys.entry(key, namespace), useless: this.reader.uselessRevision(key, namespace) }));
+    const asked = keys.map((key) => ({
+      key,
+      name: this.keys.entry(key, namespace),
+      useless: this.reader.uselessRevision(key, namespace),
+    }));
     const groups = this.#groupsOf(keys, namespace, request);
     const ids = request.computesTags ? [call(EPOCHS, [this.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)] : [];
     const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
     // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
     const reads = groups.map(({ key }) => plain('GET', key));
-    return this.#answered(asked, groups, [...acquires, ...ids, ...this.#beginnings(groups), ...reads], load, remainingMs);
+    return this.#answered(
+      asked,
+      groups,
+      [...acquires, ...ids, ...this.#beginnings(groups), ...reads],
+      load,
+      remainingMs,
+    );
   }
 
-  async #answered(asked: readonly Asked[], groups: readonly Group[], commands: readonly Command[], load: Load, remainingMs: () => number): Promise<Opening> {
+  async #answered(
+    asked: readonly Asked[],
+    groups: readonly Group[],
+    commands: readonly Command[],
+    load: Load,
+    remainingMs: () => number,
+  ): Promise<Opening> {
     const { generations } = load;
     const replies = await this.#run(commands, asked, load.token, remainingMs());
     const firstRead = commands.length - groups.length;
@@ -111,8 +140,18 @@ export class LoadOpener {
    * Asks for leases, among other things. One that is given after the limit belongs to nobody, and was not there yet when all were
    * given back: a command that a cluster sends from server to server may be run behind one that was sent later.
    */
-  #run(commands: readonly Command[], asked: readonly Asked[], token: string, limitMs: number): Promise<readonly Reply[]> {
-    return this.link.run(commands, limitMs, () => this.#giveBack(asked.map(({ name }) => name), token));
+  #run(
+    commands: readonly Command[],
+    asked: readonly Asked[],
+    token: string,
+    limitMs: number,
+  ): Promise<readonly Reply[]> {
+    return this.link.run(commands, limitMs, () =>
+      this.#giveBack(
+        asked.map(({ name }) => name),
+        token,
+      ),
+    );
   }
 
   /** The groups that a result is expected to be in: those of the key, of known tags, and of those it had the last time. */
@@ -126,18 +165,35 @@ export class LoadOpener {
   }
 
   #acquire({ name, useless }: Asked, { purpose, exclusive }: LoadRequest, token: string, limitMs: number): Command {
-    return call(ACQUIRE, [name], token, LEASE_MS, purpose, exclusive ? 1 : 0, useless, this.link.latestMs(limitMs + OWN_LAG_MS));
+    return call(
+      ACQUIRE,
+      [name],
+      token,
+      LEASE_MS,
+      purpose,
+      exclusive ? 1 : 0,
+      useless,
+      this.link.latestMs(limitMs + OWN_LAG_MS),
+    );
   }
 
   #leases(asked: readonly Asked[], replies: readonly Reply[], load: Load, remainingMs: () => number): Promise<Lease[]> {
-    return Promise.all(asked.map(async (each, i) => (await this.#leaseOf(each, replies[i] as Reply, load, remainingMs)) ?? GIVEN_UP));
+    return Promise.all(
+      asked.map(async (each, i) => (await this.#leaseOf(each, replies[i] as Reply, load, remainingMs)) ?? GIVEN_UP),
+    );
   }
 
   /** Asks again where somebody has stored what is of no use to us, or was held up on the way. `undefined` after some tries. */
   async #leaseOf(each: Asked, first: Reply, load: Load, remainingMs: () => number): Promise<Lease | undefined> {
     let reply = first;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (tries > 0) [reply] = (await this.#run([this.#acquire(each, load.request, load.token, remainingMs())], [each], load.token, remainingMs())) as [Reply];
+      if (tries > 0)
+        [reply] = (await this.#run(
+          [this.#acquire(each, load.request, load.token, remainingMs())],
+          [each],
+          load.token,
+          remainingMs(),
+        )) as [Reply];
       if (reply instanceof Error) throw reply;
       const lease = await this.#leaseIn(reply as Answer, each, load, remainingMs);
       if (lease !== undefined) return lease;
@@ -146,15 +202,32 @@ export class LoadOpener {
     return undefined;
   }
 
-  async #leaseIn([state, detail, bytes]: Answer, { key }: Asked, { namespace, generations }: Load, remainingMs: () => number): Promise<Lease | undefined> {
+  async #leaseIn(
+    [state, detail, bytes]: Answer,
+    { key }: Asked,
+    { namespace, generations }: Load,
+    remainingMs: () => number,
+  ): Promise<Lease | undefined> {
     const name = state.toString('latin1');
     if (name === 'held') return { state: 'held', leftMs: detail as number };
     if (name === 'late') {
       this.link.resync();
       return undefined;
     }
-    const entry = await this.reader.judge(key, namespace, name === 'value' ? (detail as Buffer) : (bytes ?? EMPTY), generations, remainingMs());
-    if (name !== 'value') return { state: 'granted', token: (detail as Buffer).toString('latin1'), isOwn: name === 'granted', current: entry };
+    const entry = await this.reader.judge(
+      key,
+      namespace,
+      name === 'value' ? (detail as Buffer) : (bytes ?? EMPTY),
+      generations,
+      remainingMs(),
+    );
+    if (name !== 'value')
+      return {
+        state: 'granted',
+        token: (detail as Buffer).toString('latin1'),
+        isOwn: name === 'granted',
+        current: entry,
+      };
     return entry !== undefined && this.now() < entry.freshUntilMs ? { state: 'found', entry } : undefined;
   }
 
@@ -166,7 +239,12 @@ export class LoadOpener {
   async #ensure(generations: Generations, foreign: ReadonlySet<Group>, remainingMs: () => number): Promise<void> {
     const missing = [...generations].flatMap(([group, generation]) => (generation === undefined ? [group] : []));
     const unmade = missing.filter((group) => !this.#onTheirWay.has(group));
-    if (unmade.length > 0) this.#make(unmade, unmade.filter((group) => foreign.has(group)), remainingMs());
+    if (unmade.length > 0)
+      this.#make(
+        unmade,
+        unmade.filter((group) => foreign.has(group)),
+        remainingMs(),
+      );
     await Promise.all(
       missing.map(async (group) => {
         const reply = await this.#onTheirWay.get(group);
@@ -178,7 +256,10 @@ export class LoadOpener {
 
   #make(groups: readonly Group[], foreign: readonly Group[], limitMs: number): void {
     const removals = foreign.map(({ key }) => plain('UNLINK', key));
-    const made = this.link.run([...removals, ...groups.flatMap((group) => [begun(group), plain('GET', group.key)])], limitMs);
+    const made = this.link.run(
+      [...removals, ...groups.flatMap((group) => [begun(group), plain('GET', group.key)])],
+      limitMs,
+    );
     groups.forEach((group, i) => {
       const reply = made.then((replies) => replies[removals.length + 2 * i + 1] as Reply);
       this.#onTheirWay.set(group, reply);

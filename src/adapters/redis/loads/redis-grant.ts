@@ -1,4 +1,10 @@
-import type { EntryDraft, LoadGrant, LoadRequest, LoadTicket, StoredEntry } from '../../../core/ports/cache-adapter.port.js';
+import type {
+  EntryDraft,
+  LoadGrant,
+  LoadRequest,
+  LoadTicket,
+  StoredEntry,
+} from '../../../core/ports/cache-adapter.port.js';
 import type { Held } from './lease-keeper.js';
 import type { Opening } from './load-opener.js';
 

@@ -44,7 +44,9 @@ export class WakeRoom {
       close,
       ended: (leaseLeftMs) =>
         new Promise<void>((settle) => {
-          const timer = this.clock.schedule(Math.min(leaseLeftMs + AFTER_LEASE_MS, this.#patienceMs(name)), () => wake());
+          const timer = this.clock.schedule(Math.min(leaseLeftMs + AFTER_LEASE_MS, this.#patienceMs(name)), () =>
+            wake(),
+          );
           resolve = () => {
             timer.cancel();
             close();

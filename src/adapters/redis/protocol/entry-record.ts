@@ -1,4 +1,10 @@
-import { type EntryHeader, headerBeginning, headerEnd, PRELUDE_BYTES, readEntryHeader } from '../../../core/values/codec-header.js';
+import {
+  type EntryHeader,
+  headerBeginning,
+  headerEnd,
+  PRELUDE_BYTES,
+  readEntryHeader,
+} from '../../../core/values/codec-header.js';
 import { MARK_LENGTH } from './generation.js';
 
 /*
@@ -50,7 +56,12 @@ export interface EntryHead extends EntryTimes {
 }
 
 /** The bytes that are stored for an entry. */
-export function entryRecord(revision: string, times: Omit<EntryTimes, 'isSoftened'>, marks: readonly string[], envelope: Buffer): Buffer {
+export function entryRecord(
+  revision: string,
+  times: Omit<EntryTimes, 'isSoftened'>,
+  marks: readonly string[],
+  envelope: Buffer,
+): Buffer {
   const headBytes = MARKS_START + marks.length * MARK_LENGTH + headerEnd(envelope);
   const fixed = `${NO_LEASE}${revision}${digits(times.freshUntilMs)}${digits(times.staleMs)}${String(headBytes).padStart(7, '0')}${String(marks.length).padStart(3, '0')}`;
   const front = Buffer.from(fixed + marks.join(''), 'latin1');
@@ -59,7 +70,11 @@ export function entryRecord(revision: string, times: Omit<EntryTimes, 'isSoftene
 
 /** Whether the bytes are an entry, as opposed to a placeholder or something foreign. */
 export function isEntry(bytes: Buffer): boolean {
-  return bytes.length > MARKS_START && (bytes[0] === KIND.entry || bytes[0] === KIND.softened) && bytes.length > envelopeStart(bytes);
+  return (
+    bytes.length > MARKS_START &&
+    (bytes[0] === KIND.entry || bytes[0] === KIND.softened) &&
+    bytes.length > envelopeStart(bytes)
+  );
 }
 
 export function envelopeStart(bytes: Buffer): number {
@@ -76,7 +91,11 @@ export function marksOf(bytes: Buffer): string {
 }
 
 export function timesOf(bytes: Buffer): EntryTimes {
-  return { freshUntilMs: timeAt(bytes, TIMES_START.fresh), staleMs: timeAt(bytes, TIMES_START.stale), isSoftened: bytes[0] === KIND.softened };
+  return {
+    freshUntilMs: timeAt(bytes, TIMES_START.fresh),
+    staleMs: timeAt(bytes, TIMES_START.stale),
+    isSoftened: bytes[0] === KIND.softened,
+  };
 }
 
 /** Where in an entry its mark for the group of this place stands. */

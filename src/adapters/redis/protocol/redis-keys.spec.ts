@@ -5,17 +5,50 @@ import { readRedis, RESERVED_PARTS } from '../../../core/redis-options.js';
 import { type KeySpace, RedisKeys } from './redis-keys.js';
 
 /** What all names are made of, so that they meet wherever they can. */
-const PARTS = ['a', 'b', 'e', 'g', 'i', 'x', 'trash', 'bus', ':', '%', '%3A', '%65', '@', '{', '}', '{a}', '{tag:a}', 'tag', 'ns', 'all', '0', '\n', 'é'];
+const PARTS = [
+  'a',
+  'b',
+  'e',
+  'g',
+  'i',
+  'x',
+  'trash',
+  'bus',
+  ':',
+  '%',
+  '%3A',
+  '%65',
+  '@',
+  '{',
+  '}',
+  '{a}',
+  '{tag:a}',
+  'tag',
+  'ns',
+  'all',
+  '0',
+  '\n',
+  'é',
+];
 
 const text = fc.array(fc.constantFrom(...PARTS), { minLength: 1, maxLength: 4 }).map((parts) => parts.join(''));
 const prefix = fc
   .array(fc.constantFrom('a', 'b', 'e', 'g', 'x', ':', ':', ':a', ':e', '%', '@a'), { minLength: 1, maxLength: 6 })
   .map((parts) => parts.join(''))
   .filter(isAllowed);
-const space: fc.Arbitrary<KeySpace> = fc.record({ keyPrefix: prefix, name: text, version: fc.option(text, { nil: undefined }), parts: fc.constantFrom(1, 2) });
+const space: fc.Arbitrary<KeySpace> = fc.record({
+  keyPrefix: prefix,
+  name: text,
+  version: fc.option(text, { nil: undefined }),
+  parts: fc.constantFrom(1, 2),
+});
 
 /** Each kind of name that is written, by what it is of. */
-const NAMES: readonly (readonly [kind: string, arity: number, make: (keys: RedisKeys, one: string, other: string) => string])[] = [
+const NAMES: readonly (readonly [
+  kind: string,
+  arity: number,
+  make: (keys: RedisKeys, one: string, other: string) => string,
+])[] = [
   ['entry', 1, (keys, key) => keys.entry(key, undefined)],
   ['entry of a namespace', 2, (keys, key, namespace) => keys.entry(key, namespace)],
   ['generation of a tag', 1, (keys, tag) => keys.tag(tag).key],
@@ -60,13 +93,23 @@ function readingsOf(name: string): Omit<KeySpace, 'parts'>[] {
   return segments.slice(1, -1).flatMap((segment, i) => {
     const keyPrefix = segments.slice(0, i + 1).join(':');
     if (!isAllowed(keyPrefix) || !RESERVED_PARTS.has(segments[i + 2]!)) return [];
-    const readings = segment.split('@').map((_, at, all) => ({ keyPrefix, name: unescaped(all.slice(0, at + 1)), version: at + 1 < all.length ? unescaped(all.slice(at + 1)) : undefined }));
-    return readings.filter((reading) => reading.name !== '' && new RedisKeys({ ...reading, parts: 1 }).root === `${keyPrefix}:${segment}`);
+    const readings = segment
+      .split('@')
+      .map((_, at, all) => ({
+        keyPrefix,
+        name: unescaped(all.slice(0, at + 1)),
+        version: at + 1 < all.length ? unescaped(all.slice(at + 1)) : undefined,
+      }));
+    return readings.filter(
+      (reading) => reading.name !== '' && new RedisKeys({ ...reading, parts: 1 }).root === `${keyPrefix}:${segment}`,
+    );
   });
 }
 
 function unescaped(parts: readonly string[]): string {
-  return parts.join('@').replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return parts
+    .join('@')
+    .replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 }
 
 describe('the names of keys', () => {
@@ -99,8 +142,13 @@ describe('the names of keys', () => {
 
   it('say behind the root nothing but what a prefix must not hold', () => {
     const keys = new RedisKeys({ keyPrefix: 'p', name: 'n', version: undefined, parts: 1 });
-    const names = [...Object.values(keys).filter((value) => typeof value === 'string'), ...NAMES.map(([, , make]) => make(keys, 'a', 'b'))];
-    const parts = names.filter((name) => name !== keys.root).map((name) => name.slice(keys.root.length + 1).split(':')[0]);
+    const names = [
+      ...Object.values(keys).filter((value) => typeof value === 'string'),
+      ...NAMES.map(([, , make]) => make(keys, 'a', 'b')),
+    ];
+    const parts = names
+      .filter((name) => name !== keys.root)
+      .map((name) => name.slice(keys.root.length + 1).split(':')[0]);
 
     expect(new Set(parts)).toEqual(RESERVED_PARTS);
   });

@@ -103,7 +103,9 @@ export class RedisKeys {
     this.bus = `${this.root}:bus`;
     this.beat = `${this.root}:beat`;
     this.roll = ['mark', 'bus', 'mute', 'none'].map((name) => `${this.beat}:{roll}:${name}`);
-    this.everything = Array.from({ length: parts }, (_, part) => this.#group(`{all:${part}}`, `${this.root}:c:{all:${part}}`));
+    this.everything = Array.from({ length: parts }, (_, part) =>
+      this.#group(`{all:${part}}`, `${this.root}:c:{all:${part}}`),
+    );
     this.#noScope = { prefix: `${this.entryPrefix}:`, groups: parts === 1 ? this.everything : undefined };
   }
 
@@ -127,7 +129,10 @@ export class RedisKeys {
     const member = name.slice(this.entryPrefix.length);
     const colon = member.indexOf(':');
     const scope = member.slice(0, colon);
-    return { key: member.slice(colon + 1), namespace: scope === '' ? undefined : scope === '%' ? '' : unescapeName(scope) };
+    return {
+      key: member.slice(colon + 1),
+      namespace: scope === '' ? undefined : scope === '%' ? '' : unescapeName(scope),
+    };
   }
 
   /** Which entries may be others than before when the key of that name was changed; `undefined` where none can. */
@@ -153,12 +158,16 @@ export class RedisKeys {
   }
 
   namespace(namespace: string): Group {
-    return this.#namespaces.get(namespace) ?? this.#namespaces.put(namespace, this.#group(`{ns:${escapeName(namespace)}}`));
+    return (
+      this.#namespaces.get(namespace) ?? this.#namespaces.put(namespace, this.#group(`{ns:${escapeName(namespace)}}`))
+    );
   }
 
   /** The groups of an entry, in the order in which it names their generations. */
   groupsOf(key: string, namespace: string | undefined, tags: readonly string[]): Group[] {
-    const groups = [this.everything.length === 1 ? (this.everything[0] as Group) : this.partOf(this.member(key, namespace))];
+    const groups = [
+      this.everything.length === 1 ? (this.everything[0] as Group) : this.partOf(this.member(key, namespace)),
+    ];
     if (namespace !== undefined) groups.push(this.namespace(namespace));
     for (const tag of tags) groups.push(this.tag(tag));
     return groups;
@@ -171,7 +180,9 @@ export class RedisKeys {
 
   /** The group whose index, set aside or not, has this name among the trash. */
   groupOfTrash(trash: string): Group {
-    return this.isIndex(trash) ? this.groupOfIndex(trash) : this.#groupIn(trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1));
+    return this.isIndex(trash)
+      ? this.groupOfIndex(trash)
+      : this.#groupIn(trash.slice(trash.indexOf(':', `${this.root}:x:`.length) + 1));
   }
 
   /** The group of an index. */
@@ -193,7 +204,15 @@ export class RedisKeys {
 
   #group(slot: string, created?: string): Group {
     const { root } = this;
-    return { key: `${root}:g:${slot}`, index: `${root}:i:${slot}`, created, known: undefined, askedIn: 0, answer: undefined, trash: (id) => `${root}:x:${id}:${slot}` };
+    return {
+      key: `${root}:g:${slot}`,
+      index: `${root}:i:${slot}`,
+      created,
+      known: undefined,
+      askedIn: 0,
+      answer: undefined,
+      trash: (id) => `${root}:x:${id}:${slot}`,
+    };
   }
 }
 

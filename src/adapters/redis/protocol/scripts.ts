@@ -373,7 +373,10 @@ return ids
 );
 
 /** Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly always, see ENTER. */
-export const OUTLIVE = script('outlive', `if redis.call('PTTL', KEYS[1]) < ARGV[1] / 2 then outlive(KEYS[1], tonumber(ARGV[1])) end return 1`);
+export const OUTLIVE = script(
+  'outlive',
+  `if redis.call('PTTL', KEYS[1]) < ARGV[1] / 2 then outlive(KEYS[1], tonumber(ARGV[1])) end return 1`,
+);
 
 /**
  * What the processes of a cache tell each other, see roll-call.ts. KEYS mark, bus, mute, a key that is never stored; ARGV id

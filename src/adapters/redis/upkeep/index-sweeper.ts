@@ -64,7 +64,9 @@ export class IndexSweeper {
   /** Strikes all expired members from all indexes. @returns how many entries that were */
   async forgetExpired(isDryRun: boolean): Promise<number> {
     const { everything, indexPrefix } = this.parts.keys;
-    const counts = await Promise.all(everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#strikeAll(part))));
+    const counts = await Promise.all(
+      everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#strikeAll(part))),
+    );
     if (!isDryRun) for await (const names of this.parts.walk.names(indexPrefix, '')) await this.#strike(names);
     return counts.reduce((sum, count) => sum + count, 0);
   }
@@ -94,7 +96,9 @@ export class IndexSweeper {
     const groups = indexes.map((index) => this.parts.keys.groupOfIndex(index));
     for (let i = 0; i < groups.length; i += TOGETHER.indexes) {
       const some = groups.slice(i, i + TOGETHER.indexes);
-      const struck = await this.#ask(some.map((group) => call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, TOGETHER.members)));
+      const struck = await this.#ask(
+        some.map((group) => call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, TOGETHER.members)),
+      );
       await pause?.();
       for (const full of some.filter((_, j) => struck[j] === TOGETHER.members)) await this.#strikeAll(full, pause);
     }
@@ -102,7 +106,7 @@ export class IndexSweeper {
 
   async #strikeAll(group: Group, pause?: Pause): Promise<number> {
     let sum = 0;
-    for (let isMore = true; isMore; ) {
+    for (let isMore = true; isMore;) {
       const [struck = 0] = await this.#ask([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_AT_ONCE)]);
       sum += struck;
       isMore = struck === STRUCK_AT_ONCE;
@@ -112,7 +116,9 @@ export class IndexSweeper {
   }
 
   async #countExpired({ index }: Group): Promise<number> {
-    const [count = 0] = await this.#ask([plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs())))]);
+    const [count = 0] = await this.#ask([
+      plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs()))),
+    ]);
     return count;
   }
 

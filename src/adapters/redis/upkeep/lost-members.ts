@@ -86,7 +86,9 @@ export class LostMembers {
     const places = [...new Set([part, ...this.#lately])].map(({ index }) => ({ index, cursor: '0' }));
     const pages = await this.parts.walk.pages(places, LOOK.members);
     const lost = await this.#lostOf(pages);
-    return lost.some(({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length));
+    return lost.some(
+      ({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length),
+    );
   }
 
   /** Goes through the indexes that are written to first, and again when that is due while it searches for the others. */
@@ -126,11 +128,20 @@ export class LostMembers {
   /** @returns where to go on */
   async #step(places: readonly Place[]): Promise<Place[]> {
     const { walk, link } = this.parts;
-    const pages = await walk.pages(places.map(({ group: { index }, cursor }) => ({ index, cursor })), TOGETHER);
+    const pages = await walk.pages(
+      places.map(({ group: { index }, cursor }) => ({ index, cursor })),
+      TOGETHER,
+    );
     const lost = await this.#lostOf(pages);
-    const strikes = places.flatMap(({ group }, i) => chunks(lost[i] as ScoredMember[]).map((some) => call(STRIKE_LOST, indexKeys(group), EMPTY_GROUP_MS, ...some.flat())));
+    const strikes = places.flatMap(({ group }, i) =>
+      chunks(lost[i] as ScoredMember[]).map((some) =>
+        call(STRIKE_LOST, indexKeys(group), EMPTY_GROUP_MS, ...some.flat()),
+      ),
+    );
     if (strikes.length > 0) link.post(strikes);
-    return places.map(({ group }, i) => ({ group, cursor: (pages[i] as IndexPage).cursor })).filter(({ cursor }) => cursor !== '0');
+    return places
+      .map(({ group }, i) => ({ group, cursor: (pages[i] as IndexPage).cursor }))
+      .filter(({ cursor }) => cursor !== '0');
   }
 
   /** For each page, its members without an entry. */
@@ -139,7 +150,9 @@ export class LostMembers {
     const asked = [...new Set(pages.flatMap(({ scored }) => scored.map(([member]) => member)))];
     const names = asked.map((member) => keys.entryPrefix + member);
     // Entries of a cluster are in slots of their own, and a script takes keys of one slot.
-    const commands = isCluster ? names.map((name) => plain('EXISTS', name)) : chunks(names).map((some) => call(PRESENT, some));
+    const commands = isCluster
+      ? names.map((name) => plain('EXISTS', name))
+      : chunks(names).map((some) => call(PRESENT, some));
     const replies = commands.length === 0 ? [] : await link.run(commands, limitMs);
     const present = replies.flatMap((reply, i) => digitsIn(reply, commands[i] as Command));
     const lost = new Set(asked.filter((_, i) => present[i] === '0'));
@@ -170,5 +183,7 @@ function batches(groups: readonly Group[], sizes: readonly number[]): Group[][] 
 }
 
 function chunks<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / PER_SCRIPT) }, (_, i) => items.slice(i * PER_SCRIPT, (i + 1) * PER_SCRIPT));
+  return Array.from({ length: Math.ceil(items.length / PER_SCRIPT) }, (_, i) =>
+    items.slice(i * PER_SCRIPT, (i + 1) * PER_SCRIPT),
+  );
 }

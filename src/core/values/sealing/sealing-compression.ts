@@ -60,7 +60,9 @@ export function compress(value: Buffer, { algorithm: name }: ResolvedCompression
   const isInPlace = value.length <= MAX_IN_PLACE.compress;
   try {
     const packed = run(algorithm.encoder, value, { options: algorithm.level, isInPlace });
-    return packed instanceof Promise ? packed.then((bytes) => prefixed(bytes, value, algorithm), nothing) : prefixed(packed, value, algorithm);
+    return packed instanceof Promise
+      ? packed.then((bytes) => prefixed(bytes, value, algorithm), nothing)
+      : prefixed(packed, value, algorithm);
   } catch {
     return undefined;
   }
@@ -76,14 +78,21 @@ export function decompress(packed: Buffer): Awaitable<Buffer | undefined> {
   const chunkSize = Math.min(Math.max(length + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
   const options = { maxOutputLength: length, chunkSize };
   try {
-    const value = run(algorithm.decoder, packed.subarray(PREFIX_BYTES), { options, isInPlace: length <= MAX_IN_PLACE.decompress });
+    const value = run(algorithm.decoder, packed.subarray(PREFIX_BYTES), {
+      options,
+      isInPlace: length <= MAX_IN_PLACE.decompress,
+    });
     return value instanceof Promise ? value.then((bytes) => ofLength(bytes, length), nothing) : ofLength(value, length);
   } catch {
     return undefined;
   }
 }
 
-function run({ inPlace, offLoop }: Coder, bytes: Buffer, { options, isInPlace }: { options: object; isInPlace: boolean }): Awaitable<Buffer> {
+function run(
+  { inPlace, offLoop }: Coder,
+  bytes: Buffer,
+  { options, isInPlace }: { options: object; isInPlace: boolean },
+): Awaitable<Buffer> {
   if (isInPlace) return inPlace(bytes, options);
   return new Promise((resolve, reject) => {
     offLoop(bytes, options, (error, result) => (error === null ? resolve(result) : reject(error)));
@@ -116,8 +125,15 @@ interface ZstdOfNode {
   readonly zstdDecompress: Coder['offLoop'];
 }
 
-function zstdOf({ constants, zstdCompressSync, zstdCompress, zstdDecompressSync, zstdDecompress }: Partial<ZstdOfNode>): Algorithm | undefined {
-  if (constants === undefined || !zstdCompressSync || !zstdCompress || !zstdDecompressSync || !zstdDecompress) return undefined;
+function zstdOf({
+  constants,
+  zstdCompressSync,
+  zstdCompress,
+  zstdDecompressSync,
+  zstdDecompress,
+}: Partial<ZstdOfNode>): Algorithm | undefined {
+  if (constants === undefined || !zstdCompressSync || !zstdCompress || !zstdDecompressSync || !zstdDecompress)
+    return undefined;
   return {
     id: 3,
     level: { params: { [constants.ZSTD_c_compressionLevel]: 1 } },

@@ -47,7 +47,9 @@ export function createSealer({ keys }: ResolvedEncryption): Sealer {
       entry.write(id, start + ID_LENGTH_BYTES, 'latin1');
       randomFillSync(entry, start + ivOffset, IV_BYTES);
       const textStart = start + textOffset;
-      const cipher = createCipheriv(CIPHER, key, entry.subarray(start + ivOffset, textStart), { authTagLength: TAG_BYTES });
+      const cipher = createCipheriv(CIPHER, key, entry.subarray(start + ivOffset, textStart), {
+        authTagLength: TAG_BYTES,
+      });
       cipher.setAAD(entry.subarray(0, textStart));
       entry.set(cipher.update(value), textStart);
       cipher.final();
@@ -60,7 +62,9 @@ export function createSealer({ keys }: ResolvedEncryption): Sealer {
       if (textStart > tagStart) return undefined;
       const known = keyOfId.get(entry.toString('latin1', start + ID_LENGTH_BYTES, ivStart));
       if (known === undefined) return undefined;
-      const decipher = createDecipheriv(CIPHER, known, entry.subarray(ivStart, textStart), { authTagLength: TAG_BYTES });
+      const decipher = createDecipheriv(CIPHER, known, entry.subarray(ivStart, textStart), {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(entry.subarray(0, textStart)).setAuthTag(entry.subarray(tagStart, end));
       const value = decipher.update(entry.subarray(textStart, tagStart));
       return isAuthentic(decipher) ? value : undefined;

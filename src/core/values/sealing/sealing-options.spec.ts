@@ -32,7 +32,10 @@ describe('readCompression', () => {
     const read = () => readCompression({ algorithm: 'zstd' });
 
     if (hasZstd) expect(read()).toEqual({ algorithm: 'zstd', thresholdBytes: 1024 });
-    else expect(refusal(read).message).toMatch(/^This Node \(v.*\) has no `zstd`.*Use 'gzip' or 'br', or run every process on Node 22\.15 or later\.$/);
+    else
+      expect(refusal(read).message).toMatch(
+        /^This Node \(v.*\) has no `zstd`.*Use 'gzip' or 'br', or run every process on Node 22\.15 or later\.$/,
+      );
   });
 });
 
@@ -42,7 +45,12 @@ describe('readEncryption', () => {
   });
 
   it('derives keys and forgets the secrets', () => {
-    const resolved = readEncryption({ keys: [{ id: 'k2', secret: SECRET }, { id: 'k1', secret: `${SECRET} 1` }] });
+    const resolved = readEncryption({
+      keys: [
+        { id: 'k2', secret: SECRET },
+        { id: 'k1', secret: `${SECRET} 1` },
+      ],
+    });
 
     expect(resolved?.keys.map(({ id }) => id)).toEqual(['k2', 'k1']);
     expect(resolved?.keys.map(({ key }) => key.symmetricKeySize)).toEqual([32, 32]);
@@ -62,20 +70,44 @@ describe('readEncryption', () => {
     [{}, 'Expected `encryption.keys` to be an array of at least one { id, secret }, got undefined.'],
     [{ key: SECRET }, 'Unknown option `encryption.key`. Did you mean `keys`?'],
     [{ keys: SECRET }, 'Expected `encryption.keys` to be an array of at least one { id, secret }, got a string of 28.'],
-    [{ keys: { k1: SECRET } }, 'Expected `encryption.keys` to be an array of at least one { id, secret }, got an object.'],
+    [
+      { keys: { k1: SECRET } },
+      'Expected `encryption.keys` to be an array of at least one { id, secret }, got an object.',
+    ],
     [{ keys: [] }, 'Expected `encryption.keys` to be an array of at least one { id, secret }, got an empty array.'],
     [{ keys: [SECRET] }, 'Expected `encryption.keys[0]` to be an object of `id` and `secret`, got a string of 28.'],
-    [{ keys: [, { id: 'k1', secret: SECRET }] }, 'Expected `encryption.keys[0]` to be an object of `id` and `secret`, got undefined.'], // eslint-disable-line no-sparse-arrays
+    [
+      { keys: [, { id: 'k1', secret: SECRET }] },
+      'Expected `encryption.keys[0]` to be an object of `id` and `secret`, got undefined.',
+    ], // eslint-disable-line no-sparse-arrays
     [{ keys: [{ id: 'k1', key: SECRET }] }, 'Unknown option `encryption.keys[0].key`. Known here: id, secret.'],
-    [{ keys: [{ id: '', secret: SECRET }] }, 'Expected `encryption.keys[0].id` to be 1 to 64 letters, digits, `.`, `_` or `-`, got a string of 0.'],
-    [{ keys: [{ id: SECRET, secret: 'k1' }] }, 'Expected `encryption.keys[0].id` to be 1 to 64 letters, digits, `.`, `_` or `-`, got a string of 28.'],
+    [
+      { keys: [{ id: '', secret: SECRET }] },
+      'Expected `encryption.keys[0].id` to be 1 to 64 letters, digits, `.`, `_` or `-`, got a string of 0.',
+    ],
+    [
+      { keys: [{ id: SECRET, secret: 'k1' }] },
+      'Expected `encryption.keys[0].id` to be 1 to 64 letters, digits, `.`, `_` or `-`, got a string of 28.',
+    ],
     [{ keys: [{ id: 'x'.repeat(65), secret: SECRET }] }, 'got a string of 65.'],
     [{ keys: [{ id: 1, secret: SECRET }] }, 'got a number.'],
-    [{ keys: [{ id: 'k1', secret: SECRET.slice(0, 15) }] }, 'Expected `encryption.keys[0].secret` to be a string of at least 16 random characters, got a string of 15.'],
-    [{ keys: [{ id: 'k1', secret: Buffer.from(SECRET) }] }, 'Expected `encryption.keys[0].secret` to be a string of at least 16 random characters, got an object.'],
+    [
+      { keys: [{ id: 'k1', secret: SECRET.slice(0, 15) }] },
+      'Expected `encryption.keys[0].secret` to be a string of at least 16 random characters, got a string of 15.',
+    ],
+    [
+      { keys: [{ id: 'k1', secret: Buffer.from(SECRET) }] },
+      'Expected `encryption.keys[0].secret` to be a string of at least 16 random characters, got an object.',
+    ],
     [{ keys: [{ id: 'k1', secret: SECRET }, { id: 'k2' }] }, 'Expected `encryption.keys[1].secret`'],
     [
-      { keys: [{ id: 'k1', secret: SECRET }, { id: 'k2', secret: SECRET }, { id: 'k1', secret: `${SECRET} 2` }] },
+      {
+        keys: [
+          { id: 'k1', secret: SECRET },
+          { id: 'k2', secret: SECRET },
+          { id: 'k1', secret: `${SECRET} 2` },
+        ],
+      },
       'Expected every id of `encryption.keys` to be another, got that of [0] again at [2].',
     ],
   ])('refuses %j', (value, message) => {

@@ -44,7 +44,10 @@ export function readCompression(value: unknown): ResolvedCompression | undefined
       `This Node (${process.version}) has no \`${name}\` for \`compression.algorithm\`. Use 'gzip' or 'br', or run every process on Node 22.15 or later.`,
     );
   }
-  return Object.freeze({ algorithm: name, thresholdBytes: readCount(threshold, 'compression.threshold', DEFAULTS.threshold) });
+  return Object.freeze({
+    algorithm: name,
+    thresholdBytes: readCount(threshold, 'compression.threshold', DEFAULTS.threshold),
+  });
 }
 
 /** Derives the keys, which takes a moment: once, at start-up. @throws CacheConfigError that shows no secret, wherever one was put by mistake */
@@ -53,7 +56,9 @@ export function readEncryption(value: unknown): ResolvedEncryption | undefined {
   checkShape(value, 'encryption', ['keys']);
   const { keys } = value as Partial<Record<keyof EncryptionOptions, unknown>>;
   if (!Array.isArray(keys) || keys.length === 0) {
-    throw new CacheConfigError(`Expected \`encryption.keys\` to be an array of at least one { id, secret }, got ${shapeOf(keys)}.`);
+    throw new CacheConfigError(
+      `Expected \`encryption.keys\` to be an array of at least one { id, secret }, got ${shapeOf(keys)}.`,
+    );
   }
   const [first, ...others] = Array.from(keys, readKey) as [SealingKey, ...SealingKey[]];
   checkDistinct([first, ...others]);
@@ -65,7 +70,9 @@ function readKey(value: unknown, index: number): SealingKey {
   checkShape(value, where, ['id', 'secret']);
   const { id, secret } = value as Partial<Record<keyof EncryptionKey, unknown>>;
   if (typeof id !== 'string' || !KEY_ID.test(id)) {
-    throw new CacheConfigError(`Expected \`${where}.id\` to be 1 to 64 letters, digits, \`.\`, \`_\` or \`-\`, got ${shapeOf(id)}.`);
+    throw new CacheConfigError(
+      `Expected \`${where}.id\` to be 1 to 64 letters, digits, \`.\`, \`_\` or \`-\`, got ${shapeOf(id)}.`,
+    );
   }
   if (typeof secret !== 'string' || secret.length < MIN_SECRET_LENGTH) {
     throw new CacheConfigError(
@@ -80,13 +87,17 @@ function checkDistinct(keys: readonly SealingKey[]): void {
   const index = ids.findIndex((id, at) => ids.indexOf(id) < at);
   if (index < 0) return;
   const first = ids.indexOf(ids[index] as string);
-  throw new CacheConfigError(`Expected every id of \`encryption.keys\` to be another, got that of [${first}] again at [${index}]. Name a new key anew.`);
+  throw new CacheConfigError(
+    `Expected every id of \`encryption.keys\` to be another, got that of [${first}] again at [${index}]. Name a new key anew.`,
+  );
 }
 
 /** `checkNames`, for where a value of the wrong shape may be a secret. */
 function checkShape(value: unknown, where: string, names: readonly string[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new CacheConfigError(`Expected \`${where}\` to be an object of ${names.map((name) => `\`${name}\``).join(' and ')}, got ${shapeOf(value)}.`);
+    throw new CacheConfigError(
+      `Expected \`${where}\` to be an object of ${names.map((name) => `\`${name}\``).join(' and ')}, got ${shapeOf(value)}.`,
+    );
   }
   checkNames(value, names, `${where}.`);
 }

@@ -11,9 +11,14 @@ import { fingerprint, storable, VALUE_KINDS } from '../value-kinds.fixture.js';
 
 const K1 = { id: 'k1', secret: 'the first secret of all' };
 const K2 = { id: 'k2', secret: 'the secret after that one' };
-const ALGORITHMS: readonly CompressionAlgorithm[] = ['gzip', 'br', ...('zstdCompressSync' in zlib ? ['zstd' as const] : [])];
+const ALGORITHMS: readonly CompressionAlgorithm[] = [
+  'gzip',
+  'br',
+  ...('zstdCompressSync' in zlib ? ['zstd' as const] : []),
+];
 const HEADER = '["k",null,[],0,0,0,0]';
-const rows = (count: number) => Array.from({ length: count }, (_, id) => ({ id, name: `name ${id % 7}`, isActive: id % 3 === 0 }));
+const rows = (count: number) =>
+  Array.from({ length: count }, (_, id) => ({ id, name: `name ${id % 7}`, isActive: id % 3 === 0 }));
 
 const plain = codec({});
 const sealed = codec({ keys: [K1] });
@@ -77,8 +82,10 @@ describe.each(COMBINATIONS)('with %s', (_name, both) => {
   it('is a miss cut off anywhere, whatever the checksum', async () => {
     const bytes = await both.encode({ ...entry, value: rows(3) });
 
-    for (let length = 0; length < bytes.length; length++) expect(await both.open(bytes.subarray(0, length))).toBeUndefined();
-    for (let length = 0; length < bytes.length - 4; length++) expect(await both.open(signed(bytes.subarray(0, length)))).toBeUndefined();
+    for (let length = 0; length < bytes.length; length++)
+      expect(await both.open(bytes.subarray(0, length))).toBeUndefined();
+    for (let length = 0; length < bytes.length - 4; length++)
+      expect(await both.open(signed(bytes.subarray(0, length)))).toBeUndefined();
   });
 
   it('random bytes are a miss and never an exception', async () => {
@@ -152,7 +159,9 @@ describe.each(SEALED)('sealed by %s', (name, both) => {
     const [one, two] = await Promise.all([both.encode({ ...entry, value }), both.encode({ ...entry, value })]);
 
     expect(one.includes('4000')).toBe(false);
-    expect(one.subarray(headerEnd(one) + 3, headerEnd(one) + 15)).not.toEqual(two.subarray(headerEnd(two) + 3, headerEnd(two) + 15));
+    expect(one.subarray(headerEnd(one) + 3, headerEnd(one) + 15)).not.toEqual(
+      two.subarray(headerEnd(two) + 3, headerEnd(two) + 15),
+    );
     expect(one.subarray(headerEnd(one) + 15)).not.toEqual(two.subarray(headerEnd(two) + 15));
   });
 
@@ -206,14 +215,17 @@ describe('compression', () => {
     expect(bytes.equals(encodeEntry({ ...entry, value }))).toBe(true);
   });
 
-  it.each(ALGORITHMS)('answers at once for small values, and by %s off the event loop for large ones', async (algorithm) => {
-    const { encode, open } = codec({ algorithm });
+  it.each(ALGORITHMS)(
+    'answers at once for small values, and by %s off the event loop for large ones',
+    async (algorithm) => {
+      const { encode, open } = codec({ algorithm });
 
-    expect(encode({ ...entry, value: rows(100) })).toBeInstanceOf(Buffer);
-    const large = encode({ ...entry, value: rows(3000) });
-    expect(large).toBeInstanceOf(Promise);
-    expect(open(await large)).toBeInstanceOf(Promise);
-  });
+      expect(encode({ ...entry, value: rows(100) })).toBeInstanceOf(Buffer);
+      const large = encode({ ...entry, value: rows(3000) });
+      expect(large).toBeInstanceOf(Promise);
+      expect(open(await large)).toBeInstanceOf(Promise);
+    },
+  );
 
   it('is laid out as documented', async () => {
     const bytes = await codec({ algorithm: 'br', threshold: 1 }).encode({ ...entry, value: 'x'.repeat(300) });
@@ -223,15 +235,26 @@ describe('compression', () => {
     expect(zlib.brotliDecompressSync(bytes.subarray(start + 5, -4)).toString()).toBe(`\x01${'x'.repeat(300)}`);
   });
 
-  it.each([...ALGORITHMS, 'unheard of' as const])('by %s is a miss where the length is not the true one', async (algorithm) => {
-    const value = Buffer.from(`\x01${'x'.repeat(99)}`);
+  it.each([...ALGORITHMS, 'unheard of' as const])(
+    'by %s is a miss where the length is not the true one',
+    async (algorithm) => {
+      const value = Buffer.from(`\x01${'x'.repeat(99)}`);
 
-    for (const length of [0, 1, 99, 101, 70_000, 2 ** 26 + 1, 2 ** 32 - 1]) expect(await plain.open(compressed(algorithm, value, length))).toBeUndefined();
-    expect((await plain.open(compressed(algorithm, value)))?.value()).toBe(algorithm === 'unheard of' ? undefined : 'x'.repeat(99));
-  });
+      for (const length of [0, 1, 99, 101, 70_000, 2 ** 26 + 1, 2 ** 32 - 1])
+        expect(await plain.open(compressed(algorithm, value, length))).toBeUndefined();
+      expect((await plain.open(compressed(algorithm, value)))?.value()).toBe(
+        algorithm === 'unheard of' ? undefined : 'x'.repeat(99),
+      );
+    },
+  );
 
   it.each(ALGORITHMS)('by %s is a miss where the bytes inside are forged', async (algorithm) => {
-    for (const value of [Buffer.from('\x02{'), Buffer.from('\x09true'), extended('{"$":["ref",0]}'), Buffer.alloc(70_000, 2)]) {
+    for (const value of [
+      Buffer.from('\x02{'),
+      Buffer.from('\x09true'),
+      extended('{"$":["ref",0]}'),
+      Buffer.alloc(70_000, 2),
+    ]) {
       expect(await plain.open(compressed(algorithm, value))).toBeUndefined();
     }
   });
@@ -264,7 +287,15 @@ describe('encryption', () => {
   });
 });
 
-function codec({ algorithm, keys, threshold = 64 }: { algorithm?: CompressionAlgorithm; keys?: { id: string; secret: string }[]; threshold?: number }): EntryCodec {
+function codec({
+  algorithm,
+  keys,
+  threshold = 64,
+}: {
+  algorithm?: CompressionAlgorithm;
+  keys?: { id: string; secret: string }[];
+  threshold?: number;
+}): EntryCodec {
   const isCompressing = algorithm !== undefined || threshold !== 64;
   return createEntryCodec({
     compression: isCompressing ? readCompression({ threshold, algorithm }) : undefined,

@@ -80,7 +80,8 @@ export interface Exchange {
 /** A picture of the headers: a platform may add a line to the very list that it has given out. */
 export function copyHeaders(headers: HeaderMap): HeaderMap {
   const copy: Record<string, HeaderValue | undefined> = { ...headers };
-  for (const [name, value] of Object.entries(copy)) if (Array.isArray(value)) copy[name] = [...(value as readonly string[])];
+  for (const [name, value] of Object.entries(copy))
+    if (Array.isArray(value)) copy[name] = [...(value as readonly string[])];
   return copy;
 }
 

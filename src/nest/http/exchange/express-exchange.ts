@@ -1,5 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, TEXT_ENCODING, writable } from './exchange.js';
+import {
+  type CacheRequest,
+  copyHeaders,
+  EMPTY_BODY,
+  type Exchange,
+  hasOwnOutput,
+  type HeaderMap,
+  type HeaderValue,
+  override,
+  type Reply,
+  type Substitute,
+  TEXT_ENCODING,
+  writable,
+} from './exchange.js';
 
 /** The part of Express's response that is used. */
 export interface ExpressResponse extends ServerResponse {
@@ -79,7 +92,8 @@ export class ExpressExchange implements Exchange {
         (...sent) => {
           stop();
           const reply = onReply(bytesOf(sent[0], sent[1]));
-          const send = (form: Reply): unknown => (form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent)));
+          const send = (form: Reply): unknown =>
+            form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent));
           if (!(reply instanceof Promise)) return send(reply);
           // Nobody awaits this: what fails here must end one answer, and not the process.
           reply.then(send).catch(() => this.response.destroy());
@@ -176,7 +190,8 @@ function before(tell: () => void): (method: Method) => Method {
 }
 
 function bytesOf(chunk: unknown, encoding: unknown): Buffer {
-  if (typeof chunk === 'string') return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  if (typeof chunk === 'string')
+    return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
   if (Buffer.isBuffer(chunk)) return chunk;
   return chunk instanceof Uint8Array ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength) : EMPTY_BODY;
 }

@@ -1,5 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type CacheRequest, copyHeaders, EMPTY_BODY, type Exchange, hasOwnOutput, type HeaderMap, type HeaderValue, override, type Reply, type Substitute, TEXT_ENCODING, writable } from './exchange.js';
+import {
+  type CacheRequest,
+  copyHeaders,
+  EMPTY_BODY,
+  type Exchange,
+  hasOwnOutput,
+  type HeaderMap,
+  type HeaderValue,
+  override,
+  type Reply,
+  type Substitute,
+  TEXT_ENCODING,
+  writable,
+} from './exchange.js';
 
 /** The part of Fastify's request that is used beyond what it has in common with Express's. */
 export interface FastifyRequest extends CacheRequest {
@@ -196,7 +209,9 @@ export class FastifyExchange implements Exchange {
 
   /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */
   #keepOutLength(): void {
-    override<FastifyReply>(this.reply, { header: (header) => (name, value) => (name === 'content-length' ? this.reply : header(name, value)) });
+    override<FastifyReply>(this.reply, {
+      header: (header) => (name, value) => (name === 'content-length' ? this.reply : header(name, value)),
+    });
   }
 
   /** The payload as `Reply.send` would make it, or `undefined` for what it does not turn into bytes itself. */
@@ -206,7 +221,8 @@ export class FastifyExchange implements Exchange {
     const header = this.reply.getHeader('content-type');
     const type = header === undefined ? undefined : String(header);
     if (ArrayBuffer.isView(payload)) return { body: viewOf(payload), contentType: type ?? 'application/octet-stream' };
-    if (typeof payload === 'string') return { body: Buffer.from(payload), contentType: withCharset(type ?? 'text/plain; charset=utf-8') };
+    if (typeof payload === 'string')
+      return { body: Buffer.from(payload), contentType: withCharset(type ?? 'text/plain; charset=utf-8') };
     return this.#renderJson(payload, type ?? 'application/json');
   }
 
@@ -223,19 +239,28 @@ export class FastifyExchange implements Exchange {
 
   /** `@fastify/cookie` keeps cookies to itself until its `onSend` hook. */
   #watchCookies(): () => void {
-    const watched = (method: CookieMethod): CookieMethod => (...args) => {
-      this.#setsCookie = true;
-      return method(...args);
-    };
+    const watched =
+      (method: CookieMethod): CookieMethod =>
+      (...args) => {
+        this.#setsCookie = true;
+        return method(...args);
+      };
     const names = COOKIE_METHODS.filter((name) => typeof this.reply[name] === 'function');
-    return override<CookieMethods>(this.reply as CookieMethods, Object.fromEntries(names.map((name) => [name, watched])));
+    return override<CookieMethods>(
+      this.reply as CookieMethods,
+      Object.fromEntries(names.map((name) => [name, watched])),
+    );
   }
 }
 
 function isStream(payload: unknown): boolean {
   if (typeof payload !== 'object' || payload === null) return false;
   const { pipe, getReader } = payload as { pipe?: unknown; getReader?: unknown };
-  return typeof pipe === 'function' || typeof getReader === 'function' || Object.prototype.toString.call(payload) === '[object Response]';
+  return (
+    typeof pipe === 'function' ||
+    typeof getReader === 'function' ||
+    Object.prototype.toString.call(payload) === '[object Response]'
+  );
 }
 
 function viewOf(bytes: ArrayBufferView): Buffer {
@@ -250,6 +275,9 @@ function withCharset(type: string): string {
 /** Whether the route of a request has such a hook, which Fastify tells nobody. */
 function hasHook(request: object, name: 'preSerialization' | 'onSend'): boolean {
   const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
-  const context = symbol === undefined ? undefined : (request as Record<symbol, Partial<Record<typeof name, unknown>> | undefined>)[symbol];
+  const context =
+    symbol === undefined
+      ? undefined
+      : (request as Record<symbol, Partial<Record<typeof name, unknown>> | undefined>)[symbol];
   return (context?.[name] ?? null) !== null;
 }

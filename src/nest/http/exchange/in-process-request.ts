@@ -14,11 +14,27 @@ export interface InProcessRequest {
  * @param onRequest is given the request before the server sees it
  * @returns the status; rejects when the response is given up
  */
-export function requestInProcess(server: Server, { url, headers, client }: InProcessRequest, onRequest: (request: object) => void): { readonly answered: Promise<number>; readonly abort: () => void } {
+export function requestInProcess(
+  server: Server,
+  { url, headers, client }: InProcessRequest,
+  onRequest: (request: object) => void,
+): { readonly answered: Promise<number>; readonly abort: () => void } {
   const socket = Object.assign(new InProcessSocket(client), { server });
   const request = new IncomingMessage(socket);
-  const rawHeaders = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [name, String(value)]));
-  Object.assign(request, { method: 'GET', url, headers: { ...headers }, rawHeaders, httpVersion: '1.1', httpVersionMajor: 1, httpVersionMinor: 1, complete: true, upgrade: false });
+  const rawHeaders = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [name, String(value)],
+  );
+  Object.assign(request, {
+    method: 'GET',
+    url,
+    headers: { ...headers },
+    rawHeaders,
+    httpVersion: '1.1',
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+    complete: true,
+    upgrade: false,
+  });
   const response = new ServerResponse(request);
   response.assignSocket(socket);
   const answered = new Promise<number>((resolve, reject) => {

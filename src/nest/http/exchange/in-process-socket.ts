@@ -1,9 +1,18 @@
 import { type AddressInfo, Socket } from 'node:net';
 
 /** What a socket says of the connection that it belongs to. */
-const ADDRESS_NAMES = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'localFamily'] as const;
+const ADDRESS_NAMES = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'localFamily',
+] as const;
 
-export type ClientSocket = Readonly<Partial<Pick<Socket, (typeof ADDRESS_NAMES)[number]>>> & { readonly encrypted?: boolean };
+export type ClientSocket = Readonly<Partial<Pick<Socket, (typeof ADDRESS_NAMES)[number]>>> & {
+  readonly encrypted?: boolean;
+};
 
 /**
  * A socket without a connection, which takes whatever is written to it. It is a real one, because middleware asks of a
@@ -14,8 +23,14 @@ export class InProcessSocket extends Socket {
   constructor(client: ClientSocket) {
     super();
     const encrypted = client.encrypted === true ? WITHOUT_CERTIFICATE : {};
-    const own = { ...encrypted, ...Object.fromEntries(ADDRESS_NAMES.map((name) => [name, client[name]])), pending: false, bufferSize: 0 };
-    for (const [name, value] of Object.entries(own)) Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
+    const own = {
+      ...encrypted,
+      ...Object.fromEntries(ADDRESS_NAMES.map((name) => [name, client[name]])),
+      pending: false,
+      bufferSize: 0,
+    };
+    for (const [name, value] of Object.entries(own))
+      Object.defineProperty(this, name, { value, configurable: true, enumerable: true, writable: true });
   }
 
   override address(): AddressInfo | Record<string, never> {

@@ -10,5 +10,7 @@ export function openExchange(context: ExecutionContext): Exchange | undefined {
   const response = http.getResponse<Partial<ExpressResponse & FastifyReply> | undefined>();
   if (request === undefined || typeof response?.send !== 'function') return undefined;
   if (response.raw !== undefined && 'raw' in request) return new FastifyExchange(request, response as FastifyReply);
-  return typeof response.setHeader === 'function' ? new ExpressExchange(request, response as ExpressResponse) : undefined;
+  return typeof response.setHeader === 'function'
+    ? new ExpressExchange(request, response as ExpressResponse)
+    : undefined;
 }

@@ -21,7 +21,10 @@ export function requestedRange({ range, 'if-range': ifRange }: IncomingHttpHeade
   const match = range === undefined ? null : SINGLE_RANGE.exec(range);
   if (match === null || (ifRange !== undefined && !holds(String(ifRange), target))) return undefined;
   const [, first, last, suffix] = match;
-  if (suffix !== undefined) return Number(suffix) === 0 || target.size === 0 ? 'none' : { start: Math.max(0, target.size - Number(suffix)), end: target.size };
+  if (suffix !== undefined)
+    return Number(suffix) === 0 || target.size === 0
+      ? 'none'
+      : { start: Math.max(0, target.size - Number(suffix)), end: target.size };
   const start = Number(first);
   if (last !== '' && Number(last) < start) return undefined;
   if (start >= target.size) return 'none';

@@ -4,9 +4,27 @@ import { declaredLifetimeMs, initialAgeMs } from './freshness.js';
 
 describe('parseCacheControl', () => {
   it.each<[string | string[], [string, string | true][]]>([
-    ['Public, MAX-AGE=5', [['public', true], ['max-age', '5']]],
-    [['no-store', 'private'], [['no-store', true], ['private', true]]],
-    ['private="set-cookie, x", max-age=1', [['private', 'set-cookie, x'], ['max-age', '1']]],
+    [
+      'Public, MAX-AGE=5',
+      [
+        ['public', true],
+        ['max-age', '5'],
+      ],
+    ],
+    [
+      ['no-store', 'private'],
+      [
+        ['no-store', true],
+        ['private', true],
+      ],
+    ],
+    [
+      'private="set-cookie, x", max-age=1',
+      [
+        ['private', 'set-cookie, x'],
+        ['max-age', '1'],
+      ],
+    ],
     ['ext="no-store, \\" private"', [['ext', 'no-store, " private']]],
     ['max-age=60, max-age=10', [['max-age', '10']]],
     ['', []],
@@ -43,7 +61,15 @@ describe('declaredLifetimeMs', () => {
 describe('responseDirectives', () => {
   it.each<[string, string, [string, string | true][]]>([
     ['before Cache-Control', 'max-age=5', [['max-age', '5']]],
-    ['with parameters and inner lists', 'max-age=5;x="y", a=(b "c");q=1, no-store', [['max-age', '5'], ['a', '(b "c")'], ['no-store', true]]],
+    [
+      'with parameters and inner lists',
+      'max-age=5;x="y", a=(b "c");q=1, no-store',
+      [
+        ['max-age', '5'],
+        ['a', '(b "c")'],
+        ['no-store', true],
+      ],
+    ],
     ['with a directive that is switched off', 'max-age=5, no-store=?0', [['max-age', '5']]],
     ['not, when it is empty', '', [['max-age', '1']]],
     ['not, when it is no dictionary', '&&&', [['max-age', '1']]],
@@ -52,11 +78,17 @@ describe('responseDirectives', () => {
     ['not, when seconds are a fraction', 'max-age=5.5', [['max-age', '1']]],
     ['not, when a member is missing', 'max-age=5,', [['max-age', '1']]],
   ])('#19: reads CDN-Cache-Control %s', (_, field, expected) => {
-    expect([...responseDirectives({ 'cache-control': 'max-age=1', 'cdn-cache-control': field }).directives]).toEqual(expected);
+    expect([...responseDirectives({ 'cache-control': 'max-age=1', 'cdn-cache-control': field }).directives]).toEqual(
+      expected,
+    );
   });
 
   it('#18: reads the field of this cache before that of all CDNs', () => {
-    const { directives } = responseDirectives({ 'nest-cache-control': 'max-age=1', 'cdn-cache-control': 'max-age=2', 'cache-control': 'max-age=3' });
+    const { directives } = responseDirectives({
+      'nest-cache-control': 'max-age=1',
+      'cdn-cache-control': 'max-age=2',
+      'cache-control': 'max-age=3',
+    });
 
     expect(directives.get('max-age')).toBe('1');
   });

@@ -50,7 +50,13 @@ function parseTargeted(field: string): Directives | undefined {
   const members = parseDictionary(field);
   if (members === undefined) return undefined;
   const isSound = SECONDS.every((name) => !members.has(name) || /^-?\d+$/.test(String(members.get(name))));
-  return isSound ? new Map([...members].filter(([, value]) => value !== '?0').map(([name, value]) => [name, value === '?1' ? true : value])) : undefined;
+  return isSound
+    ? new Map(
+        [...members]
+          .filter(([, value]) => value !== '?0')
+          .map(([name, value]) => [name, value === '?1' ? true : value]),
+      )
+    : undefined;
 }
 
 /** The argument of a directive that is a number of seconds; 0 for a bad one, `undefined` where the directive is missing. */

@@ -22,7 +22,9 @@ function acceptsCoding(accepted: string | string[] | undefined): boolean {
     .split(',')
     .some((member) => {
       const [coding = '', ...parameters] = member.split(';').map((part) => part.trim());
-      return coding !== '' && coding !== 'identity' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+      return (
+        coding !== '' && coding !== 'identity' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter))
+      );
     });
 }
 

@@ -6,7 +6,11 @@ import { parseHttpDate } from './http-date.js';
  * How long a response says that it is fresh in a shared cache: `s-maxage` before `max-age` before `Expires` minus `Date`
  * (RFC 9111 section 4.2.1). 0 for a value that cannot be read; `undefined` when it says nothing.
  */
-export function declaredLifetimeMs({ directives, isTargeted }: ResponseDirectives, headers: HeaderMap, nowMs: number): number | undefined {
+export function declaredLifetimeMs(
+  { directives, isTargeted }: ResponseDirectives,
+  headers: HeaderMap,
+  nowMs: number,
+): number | undefined {
   const seconds = secondsOf(directives, 's-maxage') ?? secondsOf(directives, 'max-age');
   if (seconds !== undefined) return seconds * 1000;
   if (isTargeted || headers.expires === undefined) return undefined;

@@ -18,11 +18,25 @@ export function parseHttpDate(text: string): number | undefined {
     return utc(fullYear(year as string), month as string, day as string, time);
   }
   const [, month, day, hours, minutes, seconds, year] = ASCTIME.exec(text) ?? [];
-  return year === undefined ? undefined : utc(Number(year), month as string, day as string, [hours as string, minutes as string, seconds as string]);
+  return year === undefined
+    ? undefined
+    : utc(Number(year), month as string, day as string, [hours as string, minutes as string, seconds as string]);
 }
 
-function utc(year: number, month: string, day: string, [hours, minutes, seconds]: readonly string[]): number | undefined {
-  const at = Date.UTC(year, MONTHS.indexOf(month.toLowerCase()), Number(day), Number(hours), Number(minutes), Number(seconds));
+function utc(
+  year: number,
+  month: string,
+  day: string,
+  [hours, minutes, seconds]: readonly string[],
+): number | undefined {
+  const at = Date.UTC(
+    year,
+    MONTHS.indexOf(month.toLowerCase()),
+    Number(day),
+    Number(hours),
+    Number(minutes),
+    Number(seconds),
+  );
   return new Date(at).getUTCDate() === Number(day) ? at : undefined;
 }
 

@@ -40,7 +40,9 @@ describe('keyedQuery', () => {
   });
 
   it('keeps every parameter, and the order of those with one name', () => {
-    const parameter = fc.tuple(fc.constantFrom('a', 'b', 'a[]', '%61', 'c'), fc.constantFrom('', '=', '=1', '=2')).map((parts) => parts.join(''));
+    const parameter = fc
+      .tuple(fc.constantFrom('a', 'b', 'a[]', '%61', 'c'), fc.constantFrom('', '=', '=1', '=2'))
+      .map((parts) => parts.join(''));
 
     fc.assert(
       fc.property(fc.array(parameter, { maxLength: 12 }), (parameters) => {

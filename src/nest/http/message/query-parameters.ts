@@ -34,9 +34,11 @@ export function keyedQuery(query: string, options: QueryOptions | undefined): Ke
   const texts = query.split('&').filter((text) => text !== '');
   if (texts.length < 2 && options === undefined) return { text: texts.join('&'), dropped: [] };
   const parameters = texts.map((text) => ({ text, name: decodedName(text) }));
-  const isDropped = ({ name }: { name: string | undefined }): boolean => name !== undefined && !/[[\].]/.test(name) && !counts(name, options);
+  const isDropped = ({ name }: { name: string | undefined }): boolean =>
+    name !== undefined && !/[[\].]/.test(name) && !counts(name, options);
   const kept = parameters.filter((parameter) => !isDropped(parameter));
-  const isSortable = kept.length <= MAX_SORTED && kept.every((parameter): parameter is Parameter => parameter.name !== undefined);
+  const isSortable =
+    kept.length <= MAX_SORTED && kept.every((parameter): parameter is Parameter => parameter.name !== undefined);
   const ordered = isSortable ? [...kept].sort(byRoot) : kept;
   const dropped = parameters.filter(isDropped).map(({ name }) => name as string);
   return { text: ordered.map(({ text }) => text).join('&'), dropped: [...new Set(dropped)] };

@@ -11,11 +11,20 @@ export interface RequestDirectives {
 }
 
 /** Nothing is asked, or nobody listens. */
-export const NO_DIRECTIVES: RequestDirectives = Object.freeze({ mustValidate: false, isOnlyIfCached: false, maxAgeMs: Infinity, minFreshMs: 0, maxStaleMs: 0 });
+export const NO_DIRECTIVES: RequestDirectives = Object.freeze({
+  mustValidate: false,
+  isOnlyIfCached: false,
+  maxAgeMs: Infinity,
+  minFreshMs: 0,
+  maxStaleMs: 0,
+});
 
 export function requestDirectives({ 'cache-control': cacheControl, pragma }: IncomingHttpHeaders): RequestDirectives {
   // RFC 9111 section 5.4: `Pragma` is for those who know no `Cache-Control`.
-  if (cacheControl === undefined) return pragma !== undefined && parseCacheControl(pragma).has('no-cache') ? { ...NO_DIRECTIVES, mustValidate: true } : NO_DIRECTIVES;
+  if (cacheControl === undefined)
+    return pragma !== undefined && parseCacheControl(pragma).has('no-cache')
+      ? { ...NO_DIRECTIVES, mustValidate: true }
+      : NO_DIRECTIVES;
   const directives = parseCacheControl(cacheControl);
   const msOf = (name: string): number | undefined => {
     const seconds = secondsOf(directives, name);

@@ -17,7 +17,7 @@ const SEPARATOR = /[ \t]*,[ \t]*/y;
 export function parseDictionary(field: string): ReadonlyMap<string, string | true> | undefined {
   const text = field.replace(/^ +| +$/g, '');
   const members = new Map<string, string | true>();
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     MEMBER.lastIndex = at;
     const member = MEMBER.exec(text);
     if (member === null) return undefined;

@@ -52,7 +52,10 @@ export class BackgroundRefresh {
     const { answered, abort } = requestInProcess(server, like, (own) => refreshing.add(own));
     const timer = clock.schedule(MAX_REFRESH_MS, abort);
     const done = answered
-      .then((status) => status < 500 || this.#pause(key, clock), () => this.#pause(key, clock))
+      .then(
+        (status) => status < 500 || this.#pause(key, clock),
+        () => this.#pause(key, clock),
+      )
       .then(() => {
         timer.cancel();
         this.#running.delete(key);
@@ -77,12 +80,17 @@ export class BackgroundRefresh {
 }
 
 /** What was about the client's connection, its copy or its body. */
-const DROPPED = /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-.*|if-.*|range|cache-control|pragma|:.*)$/;
+const DROPPED =
+  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-.*|if-.*|range|cache-control|pragma|:.*)$/;
 
 /** The credentials of a client are used for its own entries only. */
-function headersFor({ headers, host }: CacheRequest, { scope, varyBy, identitySigns }: RoutePolicy): IncomingHttpHeaders {
+function headersFor(
+  { headers, host }: CacheRequest,
+  { scope, varyBy, identitySigns }: RoutePolicy,
+): IncomingHttpHeaders {
   const isCredential = (name: string): boolean => name === 'authorization' || identitySigns.headers.includes(name);
-  const isKept = (name: string): boolean => !DROPPED.test(name) && (scope !== 'public' || !isCredential(name) || varyBy.some((header) => header.name === name));
+  const isKept = (name: string): boolean =>
+    !DROPPED.test(name) && (scope !== 'public' || !isCredential(name) || varyBy.some((header) => header.name === name));
   const kept = Object.entries(headers).filter(([name]) => isKept(name));
   return { ...(host === undefined ? {} : { host }), ...Object.fromEntries(kept) };
 }

@@ -92,7 +92,9 @@ export class HandlerRun {
   #reject!: (error: unknown) => void;
 
   readonly #before: HeaderMap;
-  #after: { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean } | undefined;
+  #after:
+    | { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean }
+    | undefined;
   #stage: 'waiting' | 'running' | 'done' = 'waiting';
   readonly #cookies: CookieWatch;
   readonly #mask: MaskedRequest;
@@ -220,7 +222,9 @@ export class HandlerRun {
     if (status === 304 && validating !== undefined && this.#after?.status === 304) return this.#confirm(validating);
     // A status that an interceptor outside or its exception has set is a refusal of the request.
     const stale = status === this.#after?.status && isRescuable(status) ? this.parts.rescue() : undefined;
-    return stale instanceof Promise ? stale.then((found) => this.#replaceOrFinish(found, body)) : this.#replaceOrFinish(stale, body);
+    return stale instanceof Promise
+      ? stale.then((found) => this.#replaceOrFinish(found, body))
+      : this.#replaceOrFinish(stale, body);
   }
 
   #replaceOrFinish(found: Replacement | undefined, body: Buffer): Reply {
@@ -254,19 +258,33 @@ export class HandlerRun {
     if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
     if (this.#isOwn && access.stores) return this.#pass(body, 'own-request');
     this.#resolve({ status: response.status, response, isOwn: this.#isOwn });
-    const reply = finishAnswer(exchange, response, policy, outage === undefined ? this.#missed(response) : bypassing(outage, access));
+    const reply = finishAnswer(
+      exchange,
+      response,
+      policy,
+      outage === undefined ? this.#missed(response) : bypassing(outage, access),
+    );
     return reply === response.body ? 'own' : reply;
   }
 
   #missed({ freshMs }: CachedResponse): Provenance {
     const { access, reason } = this.parts;
-    return { state: 'MISS', ...(access.stores ? { leftMs: freshMs } : {}), status: { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key } };
+    return {
+      state: 'MISS',
+      ...(access.stores ? { leftMs: freshMs } : {}),
+      status: { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key },
+    };
   }
 
   /** An answer that is nobody else's. */
   #pass(body: Buffer, refusal: Refusal | undefined): Reply {
     const { exchange, policy, reason } = this.parts;
-    this.#resolve({ status: exchange.status(), ...(refusal === undefined ? {} : { refusal }), isOwn: this.#isAlone(), isStorable: refusal === 'own-request' });
+    this.#resolve({
+      status: exchange.status(),
+      ...(refusal === undefined ? {} : { refusal }),
+      isOwn: this.#isAlone(),
+      isStorable: refusal === 'own-request',
+    });
     showBypass(exchange, policy, reason, refusal ?? 'stream');
     if (refusal === undefined) return 'own';
     const reply = answerFor(exchange, body);
@@ -294,7 +312,14 @@ export class HandlerRun {
     const { exchange, policy, access, clock, reason, outage } = this.parts;
     const headers = mergedHeaders(stored, this.#before, exchange.headers());
     restoreHeaders(exchange, this.#before);
-    const confirmed = { ...this.#capture(stored.body, headers), status: stored.status, reason: stored.reason ?? undefined, own: headers, tags: stored.tags, isComplete: true };
+    const confirmed = {
+      ...this.#capture(stored.body, headers),
+      status: stored.status,
+      reason: stored.reason ?? undefined,
+      own: headers,
+      tags: stored.tags,
+      isComplete: true,
+    };
     const captured = captureResponse(confirmed, policy, clock.wallMs());
     const isOthers = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
     const isStored = isOthers && outage === undefined;
@@ -302,7 +327,12 @@ export class HandlerRun {
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);
     const status = { fwd: reason, fwdStatus: 304, isStored, key: access.key };
-    return finishAnswer(exchange, sent, policy, { state: 'REVALIDATED', ageMs: sent.initialAgeMs, ...(outage === undefined ? { leftMs: sent.freshMs } : {}), status });
+    return finishAnswer(exchange, sent, policy, {
+      state: 'REVALIDATED',
+      ageMs: sent.initialAgeMs,
+      ...(outage === undefined ? { leftMs: sent.freshMs } : {}),
+      status,
+    });
   }
 
   #capture(body: Buffer, headers: HeaderMap): Capture {
@@ -328,7 +358,9 @@ export class HandlerRun {
 
   /** The answer that a filter makes of an error is the handler's. */
   #hasOwnCookie(headers: HeaderMap): boolean {
-    return this.#cookies.isSetInside || (this.#after?.isThrown === true && hasChanged('set-cookie', this.#before, headers));
+    return (
+      this.#cookies.isSetInside || (this.#after?.isThrown === true && hasChanged('set-cookie', this.#before, headers))
+    );
   }
 
   /** `undefined` when the route's function fails. */
@@ -336,8 +368,18 @@ export class HandlerRun {
     const { policy, access, exchange } = this.parts;
     const { tags } = policy;
     try {
-      const named = typeof tags === 'function' ? answerOf('tags', routePathOf(exchange.request), () => tags(exchange.request, this.#after?.value), readComputedTags) : tags;
-      return [...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...named, ...declaredTags(headers)])];
+      const named =
+        typeof tags === 'function'
+          ? answerOf(
+              'tags',
+              routePathOf(exchange.request),
+              () => tags(exchange.request, this.#after?.value),
+              readComputedTags,
+            )
+          : tags;
+      return [
+        ...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...named, ...declaredTags(headers)]),
+      ];
     } catch (error) {
       this.#tagFault = error as CacheConfigError;
       return undefined;
@@ -369,7 +411,8 @@ function bypassing(outage: Outage, { key }: RouteAccess): Provenance {
 export function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null) return 500;
   const { getStatus, status, statusCode } = error as { getStatus?: unknown; status?: unknown; statusCode?: unknown };
-  const code: unknown = typeof getStatus === 'function' ? (getStatus as () => unknown).call(error) : (statusCode ?? status);
+  const code: unknown =
+    typeof getStatus === 'function' ? (getStatus as () => unknown).call(error) : (statusCode ?? status);
   return typeof code === 'number' ? code : 500;
 }
 

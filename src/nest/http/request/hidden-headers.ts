@@ -10,7 +10,8 @@ import type { VaryHeader } from '../response/vary-marker.js';
  * - the values of `varyBy` headers that a function maps to fewer: the handler sees what is in the key.
  */
 
-const REROUTING = /^(?:x-forwarded(?:-.+)?|forwarded|x-original-(?:url|uri|host)|x-rewrite-url|x-host|x-http-(?:method|host)(?:-override)?|x-method-override)$/;
+const REROUTING =
+  /^(?:x-forwarded(?:-.+)?|forwarded|x-original-(?:url|uri|host)|x-rewrite-url|x-host|x-http-(?:method|host)(?:-override)?|x-method-override)$/;
 
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range', 'range'];
 
@@ -22,7 +23,11 @@ export interface HidingRules {
  * What a handler that runs for the cache is to see in the place of headers of the request; `undefined` for nothing.
  * @param validating the response that the handler is asked about by its own validators
  */
-export function hiddenHeaders(request: CacheRequest, rules: HidingRules, validating: CachedResponse | undefined): Map<string, string | undefined> {
+export function hiddenHeaders(
+  request: CacheRequest,
+  rules: HidingRules,
+  validating: CachedResponse | undefined,
+): Map<string, string | undefined> {
   const { headers } = request;
   const hidden = new Map<string, string | undefined>();
   for (const name of CONDITIONS) if (headers[name] !== undefined) hidden.set(name, undefined);
@@ -44,9 +49,12 @@ export function hiddenHeaders(request: CacheRequest, rules: HidingRules, validat
 function rerouting(request: CacheRequest, { varyBy }: HidingRules): string[] {
   const { headers } = request;
   let names: string[] | undefined;
-  for (const name in headers) if ((name.charCodeAt(0) === 0x78 || name === 'forwarded') && REROUTING.test(name)) (names ??= []).push(name);
+  for (const name in headers)
+    if ((name.charCodeAt(0) === 0x78 || name === 'forwarded') && REROUTING.test(name)) (names ??= []).push(name);
   if (names === undefined) return [];
-  const isTrusted = (request.host ?? headers.host) !== (headers.host ?? headers[':authority']) || request.protocol !== schemeOf(request);
+  const isTrusted =
+    (request.host ?? headers.host) !== (headers.host ?? headers[':authority']) ||
+    request.protocol !== schemeOf(request);
   const trusted = isTrusted ? ['x-forwarded-host', 'x-forwarded-proto'] : [];
   return names.filter((name) => !trusted.includes(name) && !varyBy.some((header) => header.name === name));
 }

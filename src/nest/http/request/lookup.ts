@@ -34,7 +34,10 @@ export function lookUp(parts: LookupParts): Awaitable<Found> {
   return entry instanceof Promise ? entry.then((own) => resolveVariant(own, parts)) : resolveVariant(entry, parts);
 }
 
-function resolveVariant(entry: StoredEntry | undefined, { cache, access, request, load }: LookupParts): Awaitable<Found> {
+function resolveVariant(
+  entry: StoredEntry | undefined,
+  { cache, access, request, load }: LookupParts,
+): Awaitable<Found> {
   const value = entry?.shared;
   if (!isVaryMarker(value)) return foundAt(access.key, entry, undefined);
   const key = variantKey(access.key, value, request);
@@ -63,7 +66,11 @@ export function useOf({ entry, response }: Found, access: RouteAccess, clock: Cl
 }
 
 /** RFC 9111 section 4.2.4, and section 5.2.1.1: who names an age, and no staleness, does not want what is stale. */
-function staleUse(staleMs: number, { mayBeStale, staleWhileRevalidateMs }: CachedResponse, { maxAgeMs, minFreshMs, maxStaleMs }: RequestDirectives): Use {
+function staleUse(
+  staleMs: number,
+  { mayBeStale, staleWhileRevalidateMs }: CachedResponse,
+  { maxAgeMs, minFreshMs, maxStaleMs }: RequestDirectives,
+): Use {
   if (!mayBeStale || minFreshMs > 0 || (maxAgeMs !== Infinity && maxStaleMs === 0)) return 'none';
   if (staleMs < staleWhileRevalidateMs) return 'stale-while-revalidate';
   return staleMs < maxStaleMs ? 'stale-as-asked' : 'none';
@@ -71,7 +78,8 @@ function staleUse(staleMs: number, { mayBeStale, staleWhileRevalidateMs }: Cache
 
 /** Whether it may take the place of an error (RFC 5861 section 4). */
 export function mayReplaceError({ entry, response }: Found, access: RouteAccess, clock: Clock): boolean {
-  if (entry === undefined || response === undefined || !access.accepts(response) || access.directives.mustValidate) return false;
+  if (entry === undefined || response === undefined || !access.accepts(response) || access.directives.mustValidate)
+    return false;
   return clock.coarseNowMs() < entry.freshUntilMs + response.staleIfErrorMs;
 }
 
@@ -79,15 +87,30 @@ export function mayReplaceError({ entry, response }: Found, access: RouteAccess,
 export function provenanceOf(entry: StoredEntry, response: CachedResponse, clock: Clock, key: string): Provenance {
   const nowMs = clock.coarseNowMs();
   const leftMs = entry.freshUntilMs - nowMs;
-  return { state: leftMs > 0 && response.freshMs > 0 ? 'HIT' : 'STALE', ageMs: ageOf(entry, response, nowMs, clock), leftMs, status: { key } };
+  return {
+    state: leftMs > 0 && response.freshMs > 0 ? 'HIT' : 'STALE',
+    ageMs: ageOf(entry, response, nowMs, clock),
+    leftMs,
+    status: { key },
+  };
 }
 
 /**
  * On the monotonic scale, so that no step of the wall clock makes an answer younger (RFC 9111 section 4.2.3). What was
  * expired by force has lost its place on that scale.
  */
-function ageOf({ freshUntilMs, ttlMs, createdAtMs }: StoredEntry, { initialAgeMs }: CachedResponse, nowMs: number, clock: Clock): number {
+function ageOf(
+  { freshUntilMs, ttlMs, createdAtMs }: StoredEntry,
+  { initialAgeMs }: CachedResponse,
+  nowMs: number,
+  clock: Clock,
+): number {
   const storedMs = nowMs - (freshUntilMs - ttlMs);
-  const residentMs = ttlMs === Infinity ? clock.wallMs() - createdAtMs : nowMs < freshUntilMs ? storedMs : Math.min(storedMs, clock.wallMs() - createdAtMs);
+  const residentMs =
+    ttlMs === Infinity
+      ? clock.wallMs() - createdAtMs
+      : nowMs < freshUntilMs
+        ? storedMs
+        : Math.min(storedMs, clock.wallMs() - createdAtMs);
   return Math.max(0, residentMs) + initialAgeMs;
 }

@@ -111,8 +111,20 @@ function run(found: Found, passage: RoutePassage, followed: number, waitedMs: nu
     const lead = async ({ canStore }: LoadContext<Loaded>): Promise<Loaded> => {
       // This request has not waited for its turn; another one is to lead.
       if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
-      const validating = access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
-      const handler = new HandlerRun({ exchange, policy, access, next, clock: cache.clock, reason: reasonOf(found, passage), validating, isForCache: runsForCache(found, passage), outage: canStore ? undefined : 'store-error', rescue: () => rescue(passage) });
+      const validating =
+        access.stores && found.response !== undefined && access.accepts(found.response) ? found.response : undefined;
+      const handler = new HandlerRun({
+        exchange,
+        policy,
+        access,
+        next,
+        clock: cache.clock,
+        reason: reasonOf(found, passage),
+        validating,
+        isForCache: runsForCache(found, passage),
+        outage: canStore ? undefined : 'store-error',
+        rescue: () => rescue(passage),
+      });
       traffic.begin(found.key);
       settle(handler.answer());
       try {
@@ -125,7 +137,9 @@ function run(found: Found, passage: RoutePassage, followed: number, waitedMs: nu
       }
     };
     // The leader may be in another process.
-    const waitsSince = access.isShared ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long'))) : undefined;
+    const waitsSince = access.isShared
+      ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long')))
+      : undefined;
     cache
       .load<Loaded>(found.key, lead, loadOptionsOf(found, passage), { entry: found.entry, waitedMs })
       .then(
@@ -143,7 +157,8 @@ function isGone(status: number): boolean {
 }
 
 function reasonOf({ entry, response, marker }: Found, { access, policy }: RoutePassage): ForwardReason {
-  if (response === undefined || entry === undefined) return access.identity !== 'none' ? 'bypass' : marker === undefined ? 'uri-miss' : 'vary-miss';
+  if (response === undefined || entry === undefined)
+    return access.identity !== 'none' ? 'bypass' : marker === undefined ? 'uri-miss' : 'vary-miss';
   if (!access.accepts(response)) return 'bypass';
   return response.freshMs > 0 && policy.cache.clock.coarseNowMs() < entry.freshUntilMs ? 'request' : 'stale';
 }
@@ -155,12 +170,23 @@ function answerOf({ entry, value, status, isCollapsed }: Outcome, passage: Route
   const stored = entry === undefined ? value : entry.shared;
   if (isUnstoredAnswer(stored)) return shareUnstored(stored, passage, 'store-error');
   if (isVaryMarker(stored) && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
-  if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0) return unshared(passage, 'not-shared');
-  if (entry === undefined) return replay(exchange, stored, policy, { state: 'HIT', ageMs: stored.initialAgeMs, status: { fwd: 'uri-miss', isCollapsed: true } });
+  if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0)
+    return unshared(passage, 'not-shared');
+  if (entry === undefined)
+    return replay(exchange, stored, policy, {
+      state: 'HIT',
+      ageMs: stored.initialAgeMs,
+      status: { fwd: 'uri-miss', isCollapsed: true },
+    });
   const use = usableBy(passage, { key: access.key, entry, response: stored, marker: undefined });
   if (use === 'none') return unshared(passage, 'not-shared');
   const how = provenanceOf(entry, stored, clock, access.key);
-  return replay(exchange, stored, policy, isCollapsed || status === 'miss' ? { ...how, status: { ...how.status, fwd: 'uri-miss', isCollapsed: true } } : how);
+  return replay(
+    exchange,
+    stored,
+    policy,
+    isCollapsed || status === 'miss' ? { ...how, status: { ...how.status, fwd: 'uri-miss', isCollapsed: true } } : how,
+  );
 }
 
 /** What fails is the handler of the leader, whose error is everybody's, or the cache, which must not be noticed. */
@@ -169,11 +195,15 @@ function answerToFailure(error: unknown, passage: RoutePassage, followed: number
   if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(passage, 'store-error');
   if (!isRescuable(statusOf(error))) return refused(error, passage);
   const stale = rescue(passage);
-  return stale instanceof Promise ? stale.then((one) => replaced(one, error, passage)) : replaced(stale, error, passage);
+  return stale instanceof Promise
+    ? stale.then((one) => replaced(one, error, passage))
+    : replaced(stale, error, passage);
 }
 
 function replaced(stale: Replacement | undefined, error: unknown, passage: RoutePassage): Observable<unknown> {
-  return stale === undefined ? refused(error, passage) : replay(passage.exchange, stale.response, passage.policy, stale.how);
+  return stale === undefined
+    ? refused(error, passage)
+    : replay(passage.exchange, stale.response, passage.policy, stale.how);
 }
 
 /**
@@ -217,4 +247,3 @@ function loadOptionsOf({ key, entry }: Found, { policy, access, traffic }: Route
 function nothing(): boolean {
   return false;
 }
-

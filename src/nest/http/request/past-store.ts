@@ -28,7 +28,8 @@ export function runPastStore(passage: RoutePassage, why: Outage, key = passage.a
       if (run === undefined) return settle(() => lead(passage, why, key));
       if (run.number <= lastRun) return void run.outcome.then(follow, follow);
       run.outcome.then(
-        (answer) => settle(() => (answer === undefined ? unshared(passage, why) : shareUnstored(answer, passage, why, key))),
+        (answer) =>
+          settle(() => (answer === undefined ? unshared(passage, why) : shareUnstored(answer, passage, why, key))),
         (error: unknown) => (error instanceof RunAbandoned ? follow() : settle(() => refused(error, passage))),
       );
     };
@@ -37,12 +38,21 @@ export function runPastStore(passage: RoutePassage, why: Outage, key = passage.a
 }
 
 /** Answers a request with what another one's run has made, if it could have been answered so from the store. */
-export function shareUnstored({ response, selection }: UnstoredAnswer, passage: RoutePassage, why: Outage, key = passage.access.key): Answer {
+export function shareUnstored(
+  { response, selection }: UnstoredAnswer,
+  passage: RoutePassage,
+  why: Outage,
+  key = passage.access.key,
+): Answer {
   const { access, policy, exchange } = passage;
   if (!access.accepts(response) || response.freshMs === 0) return unshared(passage, why);
   const own = selectionOf(response, passage);
   if (own !== selection) return own === key ? unshared(passage, why) : runPastStore(passage, why, own);
-  return replay(exchange, response, policy, { state: 'HIT', ageMs: response.initialAgeMs, status: { fwd: 'bypass', isCollapsed: true, detail: why, key: access.key } });
+  return replay(exchange, response, policy, {
+    state: 'HIT',
+    ageMs: response.initialAgeMs,
+    status: { fwd: 'bypass', isCollapsed: true, detail: why, key: access.key },
+  });
 }
 
 /** Runs the handler for this request alone, and stores nothing. */
@@ -66,7 +76,18 @@ function isShareable(passage: RoutePassage): boolean {
 function lead(passage: RoutePassage, why: Outage, key: string): Observable<unknown> {
   const { exchange, policy, access, next, traffic } = passage;
   const { clock } = policy.cache;
-  const run = new HandlerRun({ exchange, policy, access, next, clock, reason: 'bypass', validating: undefined, isForCache: true, outage: why, rescue: () => undefined });
+  const run = new HandlerRun({
+    exchange,
+    policy,
+    access,
+    next,
+    clock,
+    reason: 'bypass',
+    validating: undefined,
+    isForCache: true,
+    outage: why,
+    rescue: () => undefined,
+  });
   const outcome = run.result.then((result) => {
     const { response } = result;
     learn(result, access.key, passage);
@@ -77,7 +98,10 @@ function lead(passage: RoutePassage, why: Outage, key: string): Observable<unkno
 }
 
 /** What `wait` settles for, or the request's own run when that takes too long. What comes second changes nothing. */
-function inTime(passage: RoutePassage, wait: (settle: (answer: () => Answer) => void) => void): Promise<Observable<unknown>> {
+function inTime(
+  passage: RoutePassage,
+  wait: (settle: (answer: () => Answer) => void) => void,
+): Promise<Observable<unknown>> {
   return new Promise((resolve) => {
     let isSettled = false;
     const settle = (answer: () => Answer): void => {
@@ -86,7 +110,9 @@ function inTime(passage: RoutePassage, wait: (settle: (answer: () => Answer) => 
       timer.cancel();
       resolve(answer());
     };
-    const timer = passage.policy.cache.clock.schedule(MAX_WAIT_MS, () => settle(() => unshared(passage, 'waited-too-long')));
+    const timer = passage.policy.cache.clock.schedule(MAX_WAIT_MS, () =>
+      settle(() => unshared(passage, 'waited-too-long')),
+    );
     wait(settle);
   });
 }

@@ -18,7 +18,12 @@ const WITHDRAWN = new Set<Refusal | undefined>(['no-store', 'private', 'set-cook
  * @param canStore whether the store can be reached
  * @returns that, or what others may be given although it is not stored; `undefined` for nothing
  */
-export async function keepResult(result: RunResult, found: Found, passage: RoutePassage, canStore: boolean): Promise<Loaded> {
+export async function keepResult(
+  result: RunResult,
+  found: Found,
+  passage: RoutePassage,
+  canStore: boolean,
+): Promise<Loaded> {
   const { access, policy, traffic } = passage;
   const { response } = result;
   learn(result, found.key, passage);
@@ -26,21 +31,33 @@ export async function keepResult(result: RunResult, found: Found, passage: Route
   if (response === undefined || !access.stores) return undefined;
   if (!canStore) return unstoredAnswer(response, selectionOf(response, passage));
   const names = selectingNames(response, policy);
-  if (!names.every((name) => found.marker?.names.includes(name) === true)) return keepFirstVariant(response, names, found, passage);
+  if (!names.every((name) => found.marker?.names.includes(name) === true))
+    return keepFirstVariant(response, names, found, passage);
   if (found.marker !== undefined) await dropVariants(traffic.addVariant(access.key, found.key), policy);
   return response;
 }
 
 /** Whether an answer that is not stored takes back the one that is. */
-function withdraws({ response, refusal, status, isOwn = false }: RunResult, found: Found, { exchange, isRefresh }: RoutePassage): boolean {
+function withdraws(
+  { response, refusal, status, isOwn = false }: RunResult,
+  found: Found,
+  { exchange, isRefresh }: RoutePassage,
+): boolean {
   if (isOwn) return false;
-  if (response === undefined && (status === 404 || status === 410 || (isRefresh && WITHDRAWN.has(refusal)))) return true;
-  return exchange.request.method === 'HEAD' && response !== undefined && found.response !== undefined && differs(response, found.response);
+  if (response === undefined && (status === 404 || status === 410 || (isRefresh && WITHDRAWN.has(refusal))))
+    return true;
+  return (
+    exchange.request.method === 'HEAD' &&
+    response !== undefined &&
+    found.response !== undefined &&
+    differs(response, found.response)
+  );
 }
 
 /** RFC 9111 section 4.3.5: a HEAD that tells of another representation than the stored one. */
 function differs(head: CachedResponse, stored: CachedResponse): boolean {
-  const lastModified = ({ headers }: CachedResponse): unknown => headers.find(([name]) => name === 'last-modified')?.[1];
+  const lastModified = ({ headers }: CachedResponse): unknown =>
+    headers.find(([name]) => name === 'last-modified')?.[1];
   return (head.etag !== null && head.etag !== stored.etag) || lastModified(head) !== lastModified(stored);
 }
 
@@ -49,8 +66,17 @@ function differs(head: CachedResponse, stored: CachedResponse): boolean {
  * marker. It was computed outside the fence of its own key; without the marker, whose fence is older than the run, no
  * key leads to it.
  */
-async function keepFirstVariant(response: CachedResponse, names: readonly string[], found: Found, { access, policy, traffic, exchange }: RoutePassage): Promise<Stored | undefined> {
-  const marker = varyMarker(traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]), response, policy.honoursRequestDirectives);
+async function keepFirstVariant(
+  response: CachedResponse,
+  names: readonly string[],
+  found: Found,
+  { access, policy, traffic, exchange }: RoutePassage,
+): Promise<Stored | undefined> {
+  const marker = varyMarker(
+    traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]),
+    response,
+    policy.honoursRequestDirectives,
+  );
   if (found.marker !== undefined) {
     // The variants that are there were told apart by too little: the next request begins anew.
     await removeEntry(access.key, policy);

@@ -13,18 +13,33 @@ import type { RoutePassage } from './route-passage.js';
  */
 
 /** Whether the handler is to run for the cache. */
-export function runsForCache({ key, response }: Pick<Found, 'key' | 'response'>, { access, policy, traffic, exchange }: RoutePassage): boolean {
+export function runsForCache(
+  { key, response }: Pick<Found, 'key' | 'response'>,
+  { access, policy, traffic, exchange }: RoutePassage,
+): boolean {
   const isJudged = response !== undefined && access.accepts(response);
   // A HEAD is not stored, but may say that what is stored has changed (RFC 9111 section 4.3.5).
   if (!access.stores) return isJudged && exchange.request.method === 'HEAD';
-  return isJudged || traffic.isKept(kindOf(key, access.identity), isKeptByDefault(access, policy), policy.cache.clock.coarseNowMs());
+  return (
+    isJudged ||
+    traffic.isKept(kindOf(key, access.identity), isKeptByDefault(access, policy), policy.cache.clock.coarseNowMs())
+  );
 }
 
 /** Remembers of the last run for a key whether its answer was one to be stored. A fault of the handler says nothing about the answers that come after it. */
-export function learn({ response, status, isStorable = false }: RunResult, key: string, { access, traffic, policy }: RoutePassage): void {
+export function learn(
+  { response, status, isStorable = false }: RunResult,
+  key: string,
+  { access, traffic, policy }: RoutePassage,
+): void {
   if (!access.stores || (response === undefined && !isStorable && status >= 500)) return;
   const nowMs = policy.cache.clock.coarseNowMs();
-  traffic.learnKept(kindOf(key, access.identity), response !== undefined || isStorable, isKeptByDefault(access, policy), nowMs);
+  traffic.learnKept(
+    kindOf(key, access.identity),
+    response !== undefined || isStorable,
+    isKeptByDefault(access, policy),
+    nowMs,
+  );
   if (access.isShared) traffic.learn(key, isStorable || (response !== undefined && response.freshMs > 0), nowMs);
 }
 

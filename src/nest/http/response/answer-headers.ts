@@ -38,7 +38,14 @@ export interface HeaderRules extends ShownHeaders {
 }
 
 /** What no header of a 304 says, because it belongs to the content that is not sent (RFC 9110 section 15.4.5). */
-const CONTENT_HEADERS = ['content-type', 'content-length', 'content-encoding', 'content-language', 'content-range', 'transfer-encoding'];
+const CONTENT_HEADERS = [
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'transfer-encoding',
+];
 
 /** `max-age` of what is fresh for ever: a year, as is the custom. */
 const LONGEST_MAX_AGE_S = 31_536_000;
@@ -47,13 +54,23 @@ const LONGEST_MAX_AGE_S = 31_536_000;
  * Completes the headers of an answer of the cache, the same for the request that ran the handler as for all that come
  * after it, and judges the client's conditions and range on it.
  */
-export function finishAnswer(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Buffer {
+export function finishAnswer(
+  exchange: Exchange,
+  response: CachedResponse,
+  rules: HeaderRules,
+  how: Provenance,
+): Buffer {
   exchange.setHeader('date', response.date);
   if (response.etag !== null) exchange.setHeader('etag', etagFor(exchange, response.etag));
   if (response.vary.length > 0) mergeVary(exchange, response.vary);
-  if (rules.varyBy.length > 0) mergeVary(exchange, rules.varyBy.map(({ name }) => name));
+  if (rules.varyBy.length > 0)
+    mergeVary(
+      exchange,
+      rules.varyBy.map(({ name }) => name),
+    );
   if (rules.versionHeader !== undefined) mergeVary(exchange, [rules.versionHeader]);
-  if (response.cacheControl !== null && exchange.header('cache-control') === undefined) exchange.setHeader('cache-control', response.cacheControl);
+  if (response.cacheControl !== null && exchange.header('cache-control') === undefined)
+    exchange.setHeader('cache-control', response.cacheControl);
   if (rules.showsSurrogateKey) showTags(exchange, response.tags);
   showProvenance(exchange, response, rules, how);
   return answerFor(exchange, response.body);
@@ -73,7 +90,11 @@ export function answerFor(exchange: Exchange, body: Buffer): Buffer {
   if (isNotModified(headers, validators)) return notModified(exchange);
   // The bytes of a range are those of the content as it is sent (RFC 9110 section 14).
   if (method !== 'GET' || headers.range === undefined || mayBeEncoded(exchange)) return body;
-  const range = requestedRange(headers, { size: body.length, etag: validators.etag, lastModified: strongDate(exchange) });
+  const range = requestedRange(headers, {
+    size: body.length,
+    etag: validators.etag,
+    lastModified: strongDate(exchange),
+  });
   if (range === undefined) return body;
   return range === 'none' ? notSatisfiable(exchange, body.length) : partOf(exchange, body, range);
 }
@@ -84,7 +105,9 @@ function strongDate(exchange: Exchange): HeaderValue | undefined {
 }
 
 function asksForOther(headers: Exchange['request']['headers']): boolean {
-  return headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers.range !== undefined;
+  return (
+    headers['if-none-match'] !== undefined || headers['if-modified-since'] !== undefined || headers.range !== undefined
+  );
 }
 
 function notModified(exchange: Exchange): Buffer {
@@ -115,7 +138,11 @@ function showTags(exchange: Exchange, tags: readonly string[]): void {
 function showProvenance(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): void {
   const { state, ageMs, leftMs } = how;
   const hasEnd = leftMs !== undefined && leftMs !== Infinity;
-  const texts = textsOf(response, ageMs === undefined ? -1 : Math.floor(ageMs / 1000), hasEnd ? Math.ceil(leftMs / 1000) : 0);
+  const texts = textsOf(
+    response,
+    ageMs === undefined ? -1 : Math.floor(ageMs / 1000),
+    hasEnd ? Math.ceil(leftMs / 1000) : 0,
+  );
   if (ageMs !== undefined) exchange.setHeader('age', texts.age);
   if (rules.showsXCache) {
     exchange.setHeader('x-cache', state);
@@ -125,9 +152,15 @@ function showProvenance(exchange: Exchange, response: CachedResponse, rules: Hea
 }
 
 /** @param texts absent for what is fresh for ever */
-function showProvenanceStatus(exchange: Exchange, rules: ShownHeaders, { status }: Provenance, texts: Texts | undefined): void {
+function showProvenanceStatus(
+  exchange: Exchange,
+  rules: ShownHeaders,
+  { status }: Provenance,
+  texts: Texts | undefined,
+): void {
   if (status.fwd !== undefined || texts === undefined) return showStatus(exchange, rules, status);
-  if (rules.isDebugging || exchange.header('cache-status') !== undefined) return showStatus(exchange, rules, { ...status, ttlS: texts.leftS });
+  if (rules.isDebugging || exchange.header('cache-status') !== undefined)
+    return showStatus(exchange, rules, { ...status, ttlS: texts.leftS });
   exchange.setHeader('cache-status', texts.hit);
 }
 
@@ -146,18 +179,30 @@ const lastTexts = new WeakMap<CachedResponse, Texts>();
 function textsOf(response: CachedResponse, ageS: number, leftS: number): Texts {
   const last = lastTexts.get(response);
   if (last?.ageS === ageS && last.leftS === leftS) return last;
-  const texts = { ageS, leftS, age: String(ageS), left: String(Math.max(0, leftS)), hit: cacheStatusLine(undefined, { ttlS: leftS }, false) };
+  const texts = {
+    ageS,
+    leftS,
+    age: String(ageS),
+    left: String(Math.max(0, leftS)),
+    hit: cacheStatusLine(undefined, { ttlS: leftS }, false),
+  };
   lastTexts.set(response, texts);
   return texts;
 }
 
 function showStatus(exchange: Exchange, { isDebugging }: ShownHeaders, status: CacheStatus): void {
   const earlier = exchange.header('cache-status');
-  exchange.setHeader('cache-status', cacheStatusLine(earlier === undefined ? undefined : String(earlier), status, isDebugging));
+  exchange.setHeader(
+    'cache-status',
+    cacheStatusLine(earlier === undefined ? undefined : String(earlier), status, isDebugging),
+  );
 }
 
 /** What to send as `Cache-Control` where the handler has set none; an answer that declares its freshness elsewhere has said enough. */
-export function cacheControlFor({ freshMs, isDeclared }: { freshMs: number; isDeclared: boolean }, { cacheControl, scope }: HeaderRules): string | null {
+export function cacheControlFor(
+  { freshMs, isDeclared }: { freshMs: number; isDeclared: boolean },
+  { cacheControl, scope }: HeaderRules,
+): string | null {
   if (cacheControl === 'none') return null;
   if (cacheControl !== 'auto') return cacheControl;
   if (isDeclared || freshMs === 0) return null;

@@ -1,10 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import { cachedResponse, type CachedResponse, isCachedResponse, keptStaleMs, ownValidators } from './cached-response.js';
+import {
+  cachedResponse,
+  type CachedResponse,
+  isCachedResponse,
+  keptStaleMs,
+  ownValidators,
+} from './cached-response.js';
 
 const response = cachedResponse({
   status: 200,
   reason: null,
-  headers: [['x-a', 'b'], ['link', ['</a>', '</b>']]],
+  headers: [
+    ['x-a', 'b'],
+    ['link', ['</a>', '</b>']],
+  ],
   removed: [],
   contentType: 'text/plain',
   vary: ['accept'],
@@ -39,7 +48,10 @@ describe('isCachedResponse', () => {
     ['#111: a header with such a name', { ...response, headers: [['x a', 'b']] }],
     ['#111: such a line among others', { ...response, headers: [['link', ['</a>', '\n']]] }],
     ['#111: such a type', { ...response, contentType: 'a\n' }],
-    ['headers that are no list', { ...response, headers: { 'x-a': 'b' } satisfies Record<string, string> as unknown as CachedResponse['headers'] }],
+    [
+      'headers that are no list',
+      { ...response, headers: { 'x-a': 'b' } satisfies Record<string, string> as unknown as CachedResponse['headers'] },
+    ],
   ])('#49, #103: refuses %s', (_, value) => {
     expect(isCachedResponse(value)).toBe(false);
   });

@@ -50,7 +50,10 @@ export function cachedResponse(fields: Omit<CachedResponse, 'format'>): CachedRe
 /** The validators of the handler (RFC 9110 section 8.8); only with one of them it can be asked whether the response still holds. */
 export function ownValidators({ etag, hasOwnEtag, headers }: CachedResponse): { etag?: string; lastModified?: string } {
   const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
-  return { ...(hasOwnEtag && etag !== null ? { etag } : {}), ...(lastModified === undefined ? {} : { lastModified: String(lastModified) }) };
+  return {
+    ...(hasOwnEtag && etag !== null ? { etag } : {}),
+    ...(lastModified === undefined ? {} : { lastModified: String(lastModified) }),
+  };
 }
 
 const HOUR_MS = 3_600_000;
@@ -89,13 +92,32 @@ const SHARINGS: readonly unknown[] = ['unidentified', 'authorized', 'anybody'] s
 function hasSoundLayout(value: Partial<CachedResponse>): boolean {
   const { format, status = 0, body, sharing, tags } = value;
   if (format !== RESPONSE_FORMAT || !Number.isInteger(status) || status < 200 || status > 999) return false;
-  return Buffer.isBuffer(body) && NUMBERS.every((name) => typeof value[name] === 'number') && SHARINGS.includes(sharing) && Array.isArray(tags);
+  return (
+    Buffer.isBuffer(body) &&
+    NUMBERS.every((name) => typeof value[name] === 'number') &&
+    SHARINGS.includes(sharing) &&
+    Array.isArray(tags)
+  );
 }
 
 /** Nothing that could end a header line and begin another is sent. */
-function hasSoundHeaders({ headers, removed, vary, contentType, etag, date, reason, cacheControl }: Partial<CachedResponse>): boolean {
+function hasSoundHeaders({
+  headers,
+  removed,
+  vary,
+  contentType,
+  etag,
+  date,
+  reason,
+  cacheControl,
+}: Partial<CachedResponse>): boolean {
   const hasLines = Array.isArray(headers) && headers.every(isHeaderLine);
-  return hasLines && isNames(removed) && isNames(vary) && [contentType ?? '', etag ?? '', reason ?? '', cacheControl ?? '', date].every(isFieldValue);
+  return (
+    hasLines &&
+    isNames(removed) &&
+    isNames(vary) &&
+    [contentType ?? '', etag ?? '', reason ?? '', cacheControl ?? '', date].every(isFieldValue)
+  );
 }
 
 function isHeaderLine(line: unknown): boolean {

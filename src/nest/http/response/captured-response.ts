@@ -12,7 +12,11 @@ export interface Capture extends Answer {
 }
 
 /** What can be stored of an answer, or why nothing can. */
-export function captureResponse(capture: Capture, rules: StorageRules & HeaderRules, nowMs: number): { readonly response: CachedResponse } | { readonly refusal: Refusal } {
+export function captureResponse(
+  capture: Capture,
+  rules: StorageRules & HeaderRules,
+  nowMs: number,
+): { readonly response: CachedResponse } | { readonly refusal: Refusal } {
   const verdict = judge(capture, rules, nowMs);
   if ('refusal' in verdict) return verdict;
   const { before, own, headers } = capture;
@@ -36,7 +40,13 @@ export function captureResponse(capture: Capture, rules: StorageRules & HeaderRu
 }
 
 /** The handler's own or the platform's, or one of the bytes; the body of a HEAD is not there to be counted. */
-function etagOf({ headers: { etag }, own, method, body, status }: Capture): Pick<CachedResponse, 'etag' | 'hasOwnEtag'> {
+function etagOf({
+  headers: { etag },
+  own,
+  method,
+  body,
+  status,
+}: Capture): Pick<CachedResponse, 'etag' | 'hasOwnEtag'> {
   if (etag !== undefined) return { etag: String(etag), hasOwnEtag: own.etag !== undefined };
   const isUnknown = method === 'HEAD' && body.length === 0;
   return { etag: isUnknown || status !== 200 ? null : weakEtag(body), hasOwnEtag: false };

@@ -23,6 +23,7 @@ export class CookieWatch {
 
   leaveInside(): void {
     const { exchange } = this;
-    if (hasChanged('set-cookie', this.#before, exchange.headers()) || exchange.hasPendingCookie() !== this.#wasPending) this.#isSetInside = true;
+    if (hasChanged('set-cookie', this.#before, exchange.headers()) || exchange.hasPendingCookie() !== this.#wasPending)
+      this.#isSetInside = true;
   }
 }

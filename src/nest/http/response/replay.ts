@@ -13,7 +13,12 @@ import { standInFor } from './stand-in.js';
  * The handler's headers are set at once, where the handler would have set them; the rest when Nest replies. The reply
  * of an exception filter passes, whatever the reason: an interceptor outside has refused the request or has failed.
  */
-export function replay(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Observable<unknown> {
+export function replay(
+  exchange: Exchange,
+  response: CachedResponse,
+  rules: HeaderRules,
+  how: Provenance,
+): Observable<unknown> {
   const standIn = standInFor(response);
   let isCut = false;
   putBackHeaders(exchange, response);
@@ -50,7 +55,12 @@ function holds(body: unknown, standIn: unknown): boolean {
 const ANSWERED = of(undefined);
 
 /** The same, at once: for a route that has no interceptor outside the cache, who would have to be asked. */
-export function sendStored(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): Observable<unknown> {
+export function sendStored(
+  exchange: Exchange,
+  response: CachedResponse,
+  rules: HeaderRules,
+  how: Provenance,
+): Observable<unknown> {
   putBack(exchange, response);
   exchange.sendNow(finishAnswer(exchange, response, rules, how));
   return ANSWERED;

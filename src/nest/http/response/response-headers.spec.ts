@@ -12,7 +12,14 @@ describe('changedHeaders', () => {
   });
 
   it('#31: leaves out what belongs to the connection, and what it names', () => {
-    const after = { connection: 'close, X-Hop', 'x-hop': '1', 'keep-alive': '5', 'transfer-encoding': 'chunked', 'proxy-authenticate': 'x', 'x-end': '1' };
+    const after = {
+      connection: 'close, X-Hop',
+      'x-hop': '1',
+      'keep-alive': '5',
+      'transfer-encoding': 'chunked',
+      'proxy-authenticate': 'x',
+      'x-end': '1',
+    };
 
     expect(changedHeaders({}, after)).toEqual([['x-end', '1']]);
   });
@@ -30,7 +37,10 @@ it.each([
   [undefined, []],
   ['', []],
   ['A , b,,C', ['a', 'b', 'c']],
-  [['a, b', 'C'], ['a', 'b', 'c']],
+  [
+    ['a, b', 'C'],
+    ['a', 'b', 'c'],
+  ],
 ])('#51: reads %j as a list', (value, expected) => {
   expect(listOf(value)).toEqual(expected);
 });

@@ -44,7 +44,9 @@ export function changedHeaders(before: HeaderMap, after: HeaderMap): HeaderLine[
 }
 
 export function removedHeaders(before: HeaderMap, after: HeaderMap): string[] {
-  return Object.keys(before).filter((name) => before[name] !== undefined && after[name] === undefined && !NOT_STORED.has(name));
+  return Object.keys(before).filter(
+    (name) => before[name] !== undefined && after[name] === undefined && !NOT_STORED.has(name),
+  );
 }
 
 export function hasChanged(name: string, before: HeaderMap, after: HeaderMap): boolean {
@@ -76,7 +78,8 @@ export function mergeVary(exchange: Exchange, names: readonly string[]): void {
   const value = exchange.header('vary');
   const present = listOf(value);
   const missing = names.filter((name) => !present.includes(name));
-  if (missing.length > 0) exchange.setHeader('vary', [...(value === undefined ? [] : [String(value)]), ...missing].join(', '));
+  if (missing.length > 0)
+    exchange.setHeader('vary', [...(value === undefined ? [] : [String(value)]), ...missing].join(', '));
 }
 
 function isSame(value: HeaderValue, other: HeaderValue | undefined): boolean {

@@ -20,7 +20,10 @@ export const URL_TAG = 'url:';
  * @throws CacheKeyError for text that is no absolute URL
  */
 export function urlTag(url: string | URL): string {
-  if (!URL.canParse(String(url))) throw new CacheKeyError(`Expected \`url\` to be absolute, such as 'https://shop.test/products/1', got \`${String(url)}\`.`);
+  if (!URL.canParse(String(url)))
+    throw new CacheKeyError(
+      `Expected \`url\` to be absolute, such as 'https://shop.test/products/1', got \`${String(url)}\`.`,
+    );
   const { protocol, host, pathname, search } = new URL(url);
   return requestTag(hostOf({ protocol: protocol.slice(0, -1), host }), `${pathname}${search}`);
 }
@@ -29,13 +32,18 @@ export function urlTag(url: string | URL): string {
 export function requestTag(host: string, target: string): string {
   const at = target.indexOf('?');
   const query = at < 0 ? '' : keyedQuery(target.slice(at + 1), undefined).text;
-  const tag = `${URL_TAG}${host}${at < 0 ? target : target.slice(0, at)}${query === '' ? '' : `?${query}`}`.toWellFormed();
-  return Buffer.byteLength(tag) <= MAX_KEY_BYTES ? tag : `${URL_TAG}sha256:${createHash('sha256').update(tag).digest('base64url')}`;
+  const tag =
+    `${URL_TAG}${host}${at < 0 ? target : target.slice(0, at)}${query === '' ? '' : `?${query}`}`.toWellFormed();
+  return Buffer.byteLength(tag) <= MAX_KEY_BYTES
+    ? tag
+    : `${URL_TAG}sha256:${createHash('sha256').update(tag).digest('base64url')}`;
 }
 
 /** The tags that a response names in its headers: with spaces between in `Surrogate-Key`, with commas in `Cache-Tag`. */
 export function declaredTags(headers: HeaderMap): string[] {
-  return TAG_FIELDS.flatMap((name) => String(headers[name] ?? '').split(name === 'cache-tag' ? ',' : /[\s,]+/)).flatMap((tag) => tag.trim() || []);
+  return TAG_FIELDS.flatMap((name) => String(headers[name] ?? '').split(name === 'cache-tag' ? ',' : /[\s,]+/)).flatMap(
+    (tag) => tag.trim() || [],
+  );
 }
 
 /** Whether tags can be stored. A response whose tags cannot is not stored, or nobody could purge it. */
@@ -50,5 +58,7 @@ export function areStorable(tags: readonly unknown[]): tags is readonly string[]
 
 /** The tags of people, for CDNs in front: without those of the kit, and spelled so that no tag becomes two. */
 export function emittedTags(tags: readonly string[]): string[] {
-  return tags.filter((tag) => !tag.startsWith(URL_TAG)).map((tag) => tag.replace(/[^\x21-\x2b\x2d-\x7e]+/g, encodeURIComponent));
+  return tags
+    .filter((tag) => !tag.startsWith(URL_TAG))
+    .map((tag) => tag.replace(/[^\x21-\x2b\x2d-\x7e]+/g, encodeURIComponent));
 }

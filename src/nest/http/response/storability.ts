@@ -40,7 +40,18 @@ export interface StorageRules {
 }
 
 /** Why an answer is not stored. */
-export type Refusal = 'status' | 'no-store' | 'no-cache' | 'private' | 'set-cookie' | 'vary' | 'too-large' | 'incomplete' | 'tags' | 'not-fresh' | 'own-request';
+export type Refusal =
+  | 'status'
+  | 'no-store'
+  | 'no-cache'
+  | 'private'
+  | 'set-cookie'
+  | 'vary'
+  | 'too-large'
+  | 'incomplete'
+  | 'tags'
+  | 'not-fresh'
+  | 'own-request';
 
 /** What the answer's headers make of it in the store. */
 export interface Verdict {
@@ -71,7 +82,10 @@ const NEVER_STORED_STATUSES = new Set([206, 304]);
 export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judgement {
   const response = responseDirectives(answer.headers);
   const vary = varyOf(answer, rules);
-  const refusal = refusalByDirectives(response.directives, answer, rules) ?? refusalByHeaders(answer, rules, vary) ?? refusalByContent(answer, rules);
+  const refusal =
+    refusalByDirectives(response.directives, answer, rules) ??
+    refusalByHeaders(answer, rules, vary) ??
+    refusalByContent(answer, rules);
   if (refusal !== undefined) return { refusal };
   const declaredMs = answer.isThrown ? undefined : declaredLifetimeMs(response, answer.headers, nowMs);
   const lifetimeMs = declaredMs ?? ruledLifetimeMs(answer.status, rules);
@@ -80,9 +94,17 @@ export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judge
   const isValidatedFirst = response.directives.has('no-cache');
   const freshMs = isValidatedFirst ? 0 : Math.max(0, lifetimeMs - ageMs);
   const windows = staleWindows(response, rules, declaredMs);
-  const isOfUse = Math.max(freshMs, windows.staleWhileRevalidateMs, windows.staleIfErrorMs) > 0 || answer.hasOwnValidator;
+  const isOfUse =
+    Math.max(freshMs, windows.staleWhileRevalidateMs, windows.staleIfErrorMs) > 0 || answer.hasOwnValidator;
   if (!isOfUse) return { refusal: isValidatedFirst ? 'no-cache' : 'not-fresh' };
-  return { freshMs, initialAgeMs: ageMs, isDeclared: declaredMs !== undefined, vary, sharing: sharingOf(response, answer, rules), ...windows };
+  return {
+    freshMs,
+    initialAgeMs: ageMs,
+    isDeclared: declaredMs !== undefined,
+    vary,
+    sharing: sharingOf(response, answer, rules),
+    ...windows,
+  };
 }
 
 function ruledLifetimeMs(status: number, { statusTtlsMs, ttlMs }: StorageRules): number | undefined {
@@ -93,7 +115,11 @@ function ruledLifetimeMs(status: number, { statusTtlsMs, ttlMs }: StorageRules):
 const MUST_BE_FRESH = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache'];
 
 /** RFC 5861: the answer's own windows go before the route's, which do not stretch an answer that declares itself stale. */
-function staleWindows({ directives }: ResponseDirectives, rules: StorageRules, declaredMs: number | undefined): Pick<Verdict, 'mayBeStale' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
+function staleWindows(
+  { directives }: ResponseDirectives,
+  rules: StorageRules,
+  declaredMs: number | undefined,
+): Pick<Verdict, 'mayBeStale' | 'staleWhileRevalidateMs' | 'staleIfErrorMs'> {
   const mayBeStale = !MUST_BE_FRESH.some((name) => directives.has(name));
   const windowMs = (name: string, byRuleMs: number): number => {
     const seconds = secondsOf(directives, name);
@@ -116,7 +142,8 @@ function refusalByDirectives(directives: Directives, { status }: Answer, { scope
 
 function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
   const { status } = answer;
-  if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status))) return 'status';
+  if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status)))
+    return 'status';
   if (answer.hasOwnCookie || isDecorated('set-cookie', answer, rules)) return 'set-cookie';
   return vary.every((name) => maySelect(name, rules)) ? undefined : 'vary';
 }
@@ -129,7 +156,10 @@ function refusalByContent({ body, isComplete, tags }: Answer, { maxBodyBytes }: 
 
 /** Whether a header can tell variants apart: `*` can not, and who asks is told apart by a scope (RFC 9111 section 4.1). */
 function maySelect(name: string, rules: StorageRules): boolean {
-  return name !== '*' && (isKeyed(name, rules) || rules.scope !== 'public' || (name !== 'cookie' && name !== 'authorization'));
+  return (
+    name !== '*' &&
+    (isKeyed(name, rules) || rules.scope !== 'public' || (name !== 'cookie' && name !== 'authorization'))
+  );
 }
 
 function isKeyed(name: string, { varyBy }: StorageRules): boolean {
@@ -138,14 +168,22 @@ function isKeyed(name: string, { varyBy }: StorageRules): boolean {
 
 /** RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by `public` alone. */
 function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: StorageRules): Sharing {
-  const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) => isHandlers(name, answer, rules));
+  const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) =>
+    isHandlers(name, answer, rules),
+  );
   if (!isOwn) return 'unidentified';
   if (directives.has('public')) return 'anybody';
   return directives.has('s-maxage') || directives.has('must-revalidate') ? 'authorized' : 'unidentified';
 }
 
 /** What CORS and compression do outside the handler, they do again for every request. */
-const LEFT_TO_OTHERS = new Set(['origin', 'access-control-request-method', 'access-control-request-headers', 'access-control-request-private-network', 'accept-encoding']);
+const LEFT_TO_OTHERS = new Set([
+  'origin',
+  'access-control-request-method',
+  'access-control-request-headers',
+  'access-control-request-private-network',
+  'accept-encoding',
+]);
 
 /**
  * Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten.
@@ -153,9 +191,12 @@ const LEFT_TO_OTHERS = new Set(['origin', 'access-control-request-method', 'acce
  */
 function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[] {
   const earlier = listOf(before.vary);
-  const handlers = rules.headerNames.includes('vary') ? listOf(own.vary) : listOf(own.vary).filter((name) => !earlier.includes(name));
+  const handlers = rules.headerNames.includes('vary')
+    ? listOf(own.vary)
+    : listOf(own.vary).filter((name) => !earlier.includes(name));
   const others = [...earlier, ...listOf(headers.vary)].filter((name) => !LEFT_TO_OTHERS.has(name));
-  const codings = isEncoded(headers['content-encoding']) && !isKeyed('accept-encoding', rules) ? ['accept-encoding'] : [];
+  const codings =
+    isEncoded(headers['content-encoding']) && !isKeyed('accept-encoding', rules) ? ['accept-encoding'] : [];
   return [...new Set([...handlers, ...others, ...codings])];
 }
 

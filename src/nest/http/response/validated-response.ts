@@ -3,7 +3,20 @@ import type { HeaderMap, HeaderValue } from '../exchange/exchange.js';
 import { hasChanged, listOf } from './response-headers.js';
 
 /** What a 304 says of these is about itself, or nothing (RFC 9111 section 3.2). */
-const NOT_UPDATED = new Set(['content-length', 'content-encoding', 'content-range', 'content-type', 'etag', 'vary', 'transfer-encoding', 'connection', 'set-cookie', 'x-cache', 'x-cache-ttl', 'cache-status']);
+const NOT_UPDATED = new Set([
+  'content-length',
+  'content-encoding',
+  'content-range',
+  'content-type',
+  'etag',
+  'vary',
+  'transfer-encoding',
+  'connection',
+  'set-cookie',
+  'x-cache',
+  'x-cache-ttl',
+  'cache-status',
+]);
 
 /**
  * The headers of a stored response after a 304 that confirms it: its own, and over them those that the handler has set

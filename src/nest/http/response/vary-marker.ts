@@ -30,13 +30,26 @@ export interface VaryMarker {
 
 /** @param first the first of its variants @param obeysMaxStale as for `keptStaleMs` */
 export function varyMarker(names: Iterable<string>, first: CachedResponse, obeysMaxStale: boolean): VaryMarker {
-  return { format: MARKER_FORMAT, names: [...new Set(names)].sort(), generation: randomUUID(), tags: first.tags, ttlMs: markerTtlMs(first.freshMs + keptStaleMs(first, obeysMaxStale)) };
+  return {
+    format: MARKER_FORMAT,
+    names: [...new Set(names)].sort(),
+    generation: randomUUID(),
+    tags: first.tags,
+    ttlMs: markerTtlMs(first.freshMs + keptStaleMs(first, obeysMaxStale)),
+  };
 }
 
 export function isVaryMarker(value: unknown): value is VaryMarker {
   if (typeof value !== 'object' || value === null) return false;
   const { format, names, generation, tags, ttlMs } = value as Partial<VaryMarker>;
-  return format === MARKER_FORMAT && typeof generation === 'string' && Array.isArray(names) && names.every((name) => typeof name === 'string') && Array.isArray(tags) && typeof ttlMs === 'number';
+  return (
+    format === MARKER_FORMAT &&
+    typeof generation === 'string' &&
+    Array.isArray(names) &&
+    names.every((name) => typeof name === 'string') &&
+    Array.isArray(tags) &&
+    typeof ttlMs === 'number'
+  );
 }
 
 const DAY_MS = 24 * 3_600_000;

@@ -6,7 +6,13 @@ import { checkNames } from '../../../core/vocabulary/option-checks.js';
 import { show } from '../../../core/vocabulary/show.js';
 import { checkCalled } from '../../decorator-call.js';
 import type { CacheRequest } from '../exchange/exchange.js';
-import { readRouteDefaults, type RequestFunction, ROUTE_DEFAULT_NAMES, ROUTE_DEFAULTS, type RouteDefaultOptions } from './http-cache-options.js';
+import {
+  readRouteDefaults,
+  type RequestFunction,
+  ROUTE_DEFAULT_NAMES,
+  ROUTE_DEFAULTS,
+  type RouteDefaultOptions,
+} from './http-cache-options.js';
 
 /** How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's options. */
 export interface CacheRouteOptions extends RouteDefaultOptions {
@@ -23,7 +29,13 @@ export interface CacheRouteOptions extends RouteDefaultOptions {
 /** Written as a method, so that the parameters may be annotated with types of one's own. */
 export type TagsFunction = { of(request: CacheRequest, result: unknown): string[] }['of'];
 
-const OPTION_NAMES = ['cache', 'namespace', 'key', 'tags', ...ROUTE_DEFAULT_NAMES] satisfies (keyof CacheRouteOptions)[];
+const OPTION_NAMES = [
+  'cache',
+  'namespace',
+  'key',
+  'tags',
+  ...ROUTE_DEFAULT_NAMES,
+] satisfies (keyof CacheRouteOptions)[];
 
 const ROUTE_METADATA = 'cache-kit:route';
 
@@ -80,6 +92,9 @@ function checkName(name: unknown, option: string): void {
   try {
     checkKey(name, 'key');
   } catch (error) {
-    throw new CacheConfigError(`Expected \`${option}\` to be a non-empty string of at most 1024 bytes, got \`${show(name)}\`.`, { cause: error });
+    throw new CacheConfigError(
+      `Expected \`${option}\` to be a non-empty string of at most 1024 bytes, got \`${show(name)}\`.`,
+      { cause: error },
+    );
   }
 }

@@ -49,7 +49,12 @@ export type Class = abstract new (...args: never[]) => unknown;
 export type Handler = (...args: never[]) => unknown;
 
 /** @param config what `configOf` answers */
-export function factsOf(controller: Class, handler: Handler, modules: ModulesContainer, config: ApplicationConfig): HandlerFacts {
+export function factsOf(
+  controller: Class,
+  handler: Handler,
+  modules: ModulesContainer,
+  config: ApplicationConfig,
+): HandlerFacts {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string }[];
   const method = methodNameOf(controller, handler);
   const place = placeOf(controller, modules);
@@ -57,12 +62,20 @@ export function factsOf(controller: Class, handler: Handler, modules: ModulesCon
   const versions = versionsOf(controller, handler, versioning);
   const globals = globalInterceptorsOf(config);
   return {
-    identity: `${place}.${method}${versions.length === 0 ? '' : `@${versions.map(String).join(',')}`}`.replaceAll(' ', '_'),
+    identity: `${place}.${method}${versions.length === 0 ? '' : `@${versions.map(String).join(',')}`}`.replaceAll(
+      ' ',
+      '_',
+    ),
     isIdentityShared: isPlaceShared(place, controller, modules),
     version: routeVersion(versions, versioning),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
-    outermost: globals === undefined ? undefined : classOf([...globals, ...interceptorsOf(controller), ...interceptorsOf(handler)][0]),
-    isGuarded: [handler, controller].some((target) => ((Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as readonly unknown[]).length > 0),
+    outermost:
+      globals === undefined
+        ? undefined
+        : classOf([...globals, ...interceptorsOf(controller), ...interceptorsOf(handler)][0]),
+    isGuarded: [handler, controller].some(
+      (target) => ((Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as readonly unknown[]).length > 0,
+    ),
     isStream: Reflect.getMetadata(SSE_METADATA, handler) !== undefined,
     sendsItself:
       Reflect.getMetadata(REDIRECT_METADATA, handler) !== undefined ||
@@ -74,7 +87,9 @@ export function factsOf(controller: Class, handler: Handler, modules: ModulesCon
 /** What `@Header()` sets, by names in lower case; where it is computed for each request, it is left out. */
 export function fixedHeadersOf(handler: object): Record<string, string> {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string; value: unknown }[];
-  return Object.fromEntries(headers.flatMap(({ name, value }) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])));
+  return Object.fromEntries(
+    headers.flatMap(({ name, value }) => (typeof value === 'string' ? [[name.toLowerCase(), value]] : [])),
+  );
 }
 
 /** The interceptors that `@UseInterceptors` has bound, in the order in which they run. */
@@ -83,7 +98,10 @@ function interceptorsOf(target: object): readonly object[] {
 }
 
 /** Whether an interceptor is bound to a handler or its controller, and not only to the whole application. */
-export function isCovered({ controller, handler }: { readonly controller: object; readonly handler: object }, interceptor: object): boolean {
+export function isCovered(
+  { controller, handler }: { readonly controller: object; readonly handler: object },
+  interceptor: object,
+): boolean {
   return isBound(handler, interceptor) || isBound(controller, interceptor);
 }
 
@@ -94,7 +112,9 @@ export function isBound(target: object, interceptor: object): boolean {
 /** Whether an interceptor is bound to the whole application. */
 export function isBoundGlobally(config: ApplicationConfig, interceptor: object): boolean {
   const ofRequests = (config.getGlobalRequestInterceptors?.() ?? []).map(({ metatype }) => metatype);
-  return [...(config.getGlobalInterceptors?.() ?? []), ...ofRequests].some((one) => one !== undefined && isOfClass(one, interceptor));
+  return [...(config.getGlobalInterceptors?.() ?? []), ...ofRequests].some(
+    (one) => one !== undefined && isOfClass(one, interceptor),
+  );
 }
 
 /** Bound as a class, or as an object of it. */
@@ -142,7 +162,10 @@ export interface RouteParameter {
 }
 
 export function routeParametersOf(controller: Class, method: string): RouteParameter[] {
-  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<string, { data?: unknown }>;
+  const parameters = (Reflect.getMetadata(ROUTE_ARGS_METADATA, controller, method) ?? {}) as Record<
+    string,
+    { data?: unknown }
+  >;
   return Object.entries(parameters).map(([name, { data }]) => ({ type: name.split(':', 1)[0] ?? '', data }));
 }
 
@@ -158,16 +181,24 @@ export function handlersOf(prototype: object | null): object[] {
 
 function methodsOf(prototype: object | null): [string, object][] {
   if (prototype === null || prototype === Object.prototype) return [];
-  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(([name, { value }]): [string, object][] =>
-    typeof value === 'function' && name !== 'constructor' ? [[name, value as object]] : [],
+  const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).flatMap(
+    ([name, { value }]): [string, object][] =>
+      typeof value === 'function' && name !== 'constructor' ? [[name, value as object]] : [],
   );
-  return [...own, ...methodsOf(Object.getPrototypeOf(prototype) as object | null).filter(([name]) => !Object.hasOwn(prototype, name))];
+  return [
+    ...own,
+    ...methodsOf(Object.getPrototypeOf(prototype) as object | null).filter(([name]) => !Object.hasOwn(prototype, name)),
+  ];
 }
 
 /** Every controller of the application, once for each module that has it. */
 export function controllersOf(modules: ModulesContainer): { controller: Class; module: Class }[] {
   return [...modules.values()].flatMap(({ metatype, controllers }) =>
-    [...controllers.values()].flatMap((wrapper) => (typeof wrapper.metatype === 'function' ? [{ controller: wrapper.metatype as Class, module: metatype as Class }] : [])),
+    [...controllers.values()].flatMap((wrapper) =>
+      typeof wrapper.metatype === 'function'
+        ? [{ controller: wrapper.metatype as Class, module: metatype as Class }]
+        : [],
+    ),
   );
 }
 
@@ -179,10 +210,14 @@ function placeOf(controller: Class, modules: ModulesContainer): string {
 
 function isPlaceShared(place: string, { name }: Class, modules: ModulesContainer): boolean {
   const namesakes = controllersOf(modules).filter(({ controller }) => controller.name === name);
-  return namesakes.length > 1 && namesakes.filter(({ controller }) => placeOf(controller, modules) === place).length > 1;
+  return (
+    namesakes.length > 1 && namesakes.filter(({ controller }) => placeOf(controller, modules) === place).length > 1
+  );
 }
 
 function versionsOf(controller: Class, handler: Handler, options: VersioningOptions | undefined): readonly Version[] {
-  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ?? Reflect.getMetadata(VERSION_METADATA, controller) ?? options?.defaultVersion) as Version | Version[] | undefined;
+  const version = (Reflect.getMetadata(VERSION_METADATA, handler) ??
+    Reflect.getMetadata(VERSION_METADATA, controller) ??
+    options?.defaultVersion) as Version | Version[] | undefined;
   return version === undefined ? [] : [version].flat();
 }

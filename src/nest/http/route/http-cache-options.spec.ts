@@ -32,13 +32,21 @@ describe('resolveHttpCacheOptions', () => {
   });
 
   it('reads names of headers once, sorted and in lower case', () => {
-    expect(resolveHttpCacheOptions({ varyBy: ['X-B', 'Accept', 'x-b'] }, { ttlMs: 0 }).varyBy.map(({ name }) => name)).toEqual(['accept', 'x-b']);
+    expect(
+      resolveHttpCacheOptions({ varyBy: ['X-B', 'Accept', 'x-b'] }, { ttlMs: 0 }).varyBy.map(({ name }) => name),
+    ).toEqual(['accept', 'x-b']);
   });
 
   it('adds signs of identity to those in common use', () => {
-    const { identitySigns } = resolveHttpCacheOptions({ identity: { headers: ['X-Session'], properties: ['session.member'] } }, { ttlMs: 0 });
+    const { identitySigns } = resolveHttpCacheOptions(
+      { identity: { headers: ['X-Session'], properties: ['session.member'] } },
+      { ttlMs: 0 },
+    );
 
-    expect(identitySigns).toEqual({ headers: [...COMMON_SIGNS.headers, 'x-session'], properties: [...COMMON_SIGNS.properties, ['session', 'member']] });
+    expect(identitySigns).toEqual({
+      headers: [...COMMON_SIGNS.headers, 'x-session'],
+      properties: [...COMMON_SIGNS.properties, ['session', 'member']],
+    });
   });
 
   it.each<[unknown, RegExp]>([
@@ -48,14 +56,23 @@ describe('resolveHttpCacheOptions', () => {
     [{ identity: null }, /^Expected `http\.identity` to be an object/],
     [{ ttl: 'soon' }, /^Expected `http\.ttl` to be a TTL such as 5000, '5s' .* got `soon`\.$/],
     [{ optIn: 1 }, /^Expected `http\.optIn`/],
-    [{ scope: 'group' }, /^Expected `http\.scope` to be 'public', 'user', 'tenant' or a function of the request, got `group`\.$/],
+    [
+      { scope: 'group' },
+      /^Expected `http\.scope` to be 'public', 'user', 'tenant' or a function of the request, got `group`\.$/,
+    ],
     [{ varyBy: 'accept' }, /^Expected `http\.varyBy` to be an array of names/],
     [{ varyBy: ['*'] }, /^Expected `http\.varyBy`/],
     [{ query: { only: [] } }, /^Unknown option `http\.query\.only`/],
-    [{ query: { allow: ['a'], ignore: ['b'] } }, /^Expected either `http\.query\.allow` or `http\.query\.ignore`, got both/],
+    [
+      { query: { allow: ['a'], ignore: ['b'] } },
+      /^Expected either `http\.query\.allow` or `http\.query\.ignore`, got both/,
+    ],
     [{ headers: { cacheStatus: 'verbose' } }, /^Expected `http\.headers\.cacheStatus`/],
     [{ headers: { age: true } }, /^Unknown option `http\.headers\.age`/],
-    [{ statusTtl: { 304: '1s' } }, /^Expected `http\.statusTtl` to name statuses from 200 to 599 other than 206 and 304, got `304`\.$/],
+    [
+      { statusTtl: { 304: '1s' } },
+      /^Expected `http\.statusTtl` to name statuses from 200 to 599 other than 206 and 304, got `304`\.$/,
+    ],
     [{ statusTtl: { 404: 'soon' } }, /^Expected `http\.statusTtl\.404`/],
     [{ statusTtl: '10s' }, /^Expected `http\.statusTtl` to be an object such as/],
     [{ varyBy: { accept: 1 } }, /^Expected `http\.varyBy\.accept` to be a function/],

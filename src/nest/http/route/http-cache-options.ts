@@ -1,6 +1,12 @@
 import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
 import { type Duration, parseTtl, type Ttl } from '../../../core/vocabulary/duration.js';
-import { checkNames, readBoolean, readCount, readDuration, readFunction } from '../../../core/vocabulary/option-checks.js';
+import {
+  checkNames,
+  readBoolean,
+  readCount,
+  readDuration,
+  readFunction,
+} from '../../../core/vocabulary/option-checks.js';
 import { show } from '../../../core/vocabulary/show.js';
 import type { CacheRequest } from '../exchange/exchange.js';
 import { type IdentitySigns, withCommonSigns } from './identity-signs.js';
@@ -65,7 +71,10 @@ export interface HttpCacheOptions {
 }
 
 /** The options that a route may override, and those of the cache that it may. */
-export interface RouteDefaultOptions extends Pick<HttpCacheOptions, 'ttl' | 'scope' | 'varyBy' | 'query' | 'cacheControl' | 'honourRequestDirectives' | 'maxBodyBytes' | 'statusTtl'> {
+export interface RouteDefaultOptions extends Pick<
+  HttpCacheOptions,
+  'ttl' | 'scope' | 'varyBy' | 'query' | 'cacheControl' | 'honourRequestDirectives' | 'maxBodyBytes' | 'statusTtl'
+> {
   /** Answer with the expired response this long, while one request in the background refreshes it. @default the cache's */
   staleWhileRevalidate?: Duration;
   /** Answer with the expired response this long when the handler fails with something other than a 4xx. @default the cache's */
@@ -97,9 +106,28 @@ export interface ResolvedHttpOptions extends ResolvedRouteDefaults, ShownHeaders
   readonly standsAside?: true;
 }
 
-const ROUTE_OPTION_NAMES = ['ttl', 'scope', 'varyBy', 'query', 'cacheControl', 'honourRequestDirectives', 'maxBodyBytes', 'statusTtl'] as const satisfies (keyof HttpCacheOptions & keyof RouteDefaultOptions)[];
-const OPTION_NAMES = [...ROUTE_OPTION_NAMES, 'optIn', 'identity', 'headers', 'hosts'] satisfies (keyof HttpCacheOptions)[];
-export const ROUTE_DEFAULT_NAMES = [...ROUTE_OPTION_NAMES, 'staleWhileRevalidate', 'staleIfError'] satisfies (keyof RouteDefaultOptions)[];
+const ROUTE_OPTION_NAMES = [
+  'ttl',
+  'scope',
+  'varyBy',
+  'query',
+  'cacheControl',
+  'honourRequestDirectives',
+  'maxBodyBytes',
+  'statusTtl',
+] as const satisfies (keyof HttpCacheOptions & keyof RouteDefaultOptions)[];
+const OPTION_NAMES = [
+  ...ROUTE_OPTION_NAMES,
+  'optIn',
+  'identity',
+  'headers',
+  'hosts',
+] satisfies (keyof HttpCacheOptions)[];
+export const ROUTE_DEFAULT_NAMES = [
+  ...ROUTE_OPTION_NAMES,
+  'staleWhileRevalidate',
+  'staleIfError',
+] satisfies (keyof RouteDefaultOptions)[];
 
 /** The injection token of the resolved options of the routes of a cache. */
 export function getHttpOptionsToken(name = 'default'): string {
@@ -170,17 +198,29 @@ export const ROUTE_DEFAULTS: ResolvedRouteDefaults = Object.freeze({
 });
 
 /** Reads what routes and their defaults have in common. @param where the path before the names, for messages */
-export function readRouteDefaults(options: RouteDefaultOptions, base: ResolvedRouteDefaults, where: string): ResolvedRouteDefaults {
+export function readRouteDefaults(
+  options: RouteDefaultOptions,
+  base: ResolvedRouteDefaults,
+  where: string,
+): ResolvedRouteDefaults {
   return {
     ttlMs: options.ttl === undefined ? base.ttlMs : parseTtl(options.ttl, `${where}ttl`),
     scope: readScope(options.scope, `${where}scope`) ?? base.scope,
     varyBy: readVaryBy(options.varyBy, `${where}varyBy`) ?? base.varyBy,
     query: readQuery(options.query, `${where}query`) ?? base.query,
     cacheControl: readCacheControl(options.cacheControl, `${where}cacheControl`) ?? base.cacheControl,
-    honoursRequestDirectives: readBoolean(options.honourRequestDirectives, `${where}honourRequestDirectives`, base.honoursRequestDirectives),
+    honoursRequestDirectives: readBoolean(
+      options.honourRequestDirectives,
+      `${where}honourRequestDirectives`,
+      base.honoursRequestDirectives,
+    ),
     maxBodyBytes: readCount(options.maxBodyBytes, `${where}maxBodyBytes`, base.maxBodyBytes),
     statusTtlsMs: readStatusTtls(options.statusTtl, `${where}statusTtl`) ?? base.statusTtlsMs,
-    staleWhileRevalidateMs: readDuration(options.staleWhileRevalidate, `${where}staleWhileRevalidate`, base.staleWhileRevalidateMs),
+    staleWhileRevalidateMs: readDuration(
+      options.staleWhileRevalidate,
+      `${where}staleWhileRevalidate`,
+      base.staleWhileRevalidateMs,
+    ),
     staleIfErrorMs: readDuration(options.staleIfError, `${where}staleIfError`, base.staleIfErrorMs),
   };
 }
@@ -192,20 +232,27 @@ function readVaryBy(varyBy: unknown, option: string): VaryHeader[] | undefined {
   }
   for (const [name, normalize] of Object.entries(varyBy)) readFunction(normalize ?? null, `${option}.${name}`);
   const entries = Object.entries(varyBy as Record<string, NonNullable<VaryHeader['normalize']>>);
-  return entries.map(([name, normalize]) => ({ name: name.toLowerCase(), normalize })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return entries
+    .map(([name, normalize]) => ({ name: name.toLowerCase(), normalize }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Statuses that are never whole or never final answers are refused: 1xx, 206 and 304. */
 function readStatusTtls(ttls: unknown, option: string): ReadonlyMap<number, number> | undefined {
   if (ttls === undefined) return undefined;
-  if (typeof ttls !== 'object' || ttls === null || Array.isArray(ttls)) throw new CacheConfigError(`Expected \`${option}\` to be an object such as { 404: '10s' }, got \`${show(ttls)}\`.`);
-  return new Map(Object.entries(ttls).map(([status, ttl]) => [readStatus(status, option), parseTtl(ttl, `${option}.${status}`)]));
+  if (typeof ttls !== 'object' || ttls === null || Array.isArray(ttls))
+    throw new CacheConfigError(`Expected \`${option}\` to be an object such as { 404: '10s' }, got \`${show(ttls)}\`.`);
+  return new Map(
+    Object.entries(ttls).map(([status, ttl]) => [readStatus(status, option), parseTtl(ttl, `${option}.${status}`)]),
+  );
 }
 
 function readStatus(text: string, option: string): number {
   const status = Number(text);
   if (Number.isInteger(status) && status >= 200 && status <= 599 && status !== 206 && status !== 304) return status;
-  throw new CacheConfigError(`Expected \`${option}\` to name statuses from 200 to 599 other than 206 and 304, got \`${text}\`.`);
+  throw new CacheConfigError(
+    `Expected \`${option}\` to name statuses from 200 to 599 other than 206 and 304, got \`${text}\`.`,
+  );
 }
 
 function readHosts(hosts: unknown): string[] | undefined {
@@ -213,27 +260,46 @@ function readHosts(hosts: unknown): string[] | undefined {
 }
 
 function readScope(scope: unknown, option: string): RouteScope | undefined {
-  if (scope === undefined || scope === 'public' || scope === 'user' || scope === 'tenant' || typeof scope === 'function') return scope as RouteScope | undefined;
-  throw new CacheConfigError(`Expected \`${option}\` to be 'public', 'user', 'tenant' or a function of the request, got \`${show(scope)}\`.`);
+  if (
+    scope === undefined ||
+    scope === 'public' ||
+    scope === 'user' ||
+    scope === 'tenant' ||
+    typeof scope === 'function'
+  )
+    return scope as RouteScope | undefined;
+  throw new CacheConfigError(
+    `Expected \`${option}\` to be 'public', 'user', 'tenant' or a function of the request, got \`${show(scope)}\`.`,
+  );
 }
 
 function readNames(names: unknown, option: string): string[] | undefined {
   if (names === undefined) return undefined;
   const isList = Array.isArray(names) && names.every((name) => typeof name === 'string' && /^[^\s,*]+$/.test(name));
   if (isList) return [...new Set(names as string[])].sort();
-  throw new CacheConfigError(`Expected \`${option}\` to be an array of names such as ['accept-language'], got \`${show(Array.isArray(names) ? names.join(', ') : names)}\`.`);
+  throw new CacheConfigError(
+    `Expected \`${option}\` to be an array of names such as ['accept-language'], got \`${show(Array.isArray(names) ? names.join(', ') : names)}\`.`,
+  );
 }
 
 function readQuery(query: unknown, option: string): QueryOptions | undefined {
   if (query === undefined) return undefined;
   checkNames(query, ['allow', 'ignore'], `${option}.`);
   const { allow, ignore } = query as QueryOptions;
-  if (allow !== undefined && ignore !== undefined) throw new CacheConfigError(`Expected either \`${option}.allow\` or \`${option}.ignore\`, got both. Leave out \`ignore\`: what is not allowed is ignored.`);
+  if (allow !== undefined && ignore !== undefined)
+    throw new CacheConfigError(
+      `Expected either \`${option}.allow\` or \`${option}.ignore\`, got both. Leave out \`ignore\`: what is not allowed is ignored.`,
+    );
   const names = { allow: readNames(allow, `${option}.allow`), ignore: readNames(ignore, `${option}.ignore`) };
-  return { ...(names.allow === undefined ? {} : { allow: names.allow }), ...(names.ignore === undefined ? {} : { ignore: names.ignore }) };
+  return {
+    ...(names.allow === undefined ? {} : { allow: names.allow }),
+    ...(names.ignore === undefined ? {} : { ignore: names.ignore }),
+  };
 }
 
 function readCacheControl(value: unknown, option: string): string | undefined {
   if (value === undefined || (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value))) return value;
-  throw new CacheConfigError(`Expected \`${option}\` to be 'auto', 'none' or a field value such as 'public, max-age=30', got \`${show(value)}\`.`);
+  throw new CacheConfigError(
+    `Expected \`${option}\` to be 'auto', 'none' or a field value such as 'public, max-age=30', got \`${show(value)}\`.`,
+  );
 }

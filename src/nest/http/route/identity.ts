@@ -36,7 +36,9 @@ export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | u
   if (scope === 'tenant') return tenant === undefined ? undefined : `tenant:${digest(tenant)}`;
   const user = principalOf(asker, USER_FIELDS);
   // The ids of users may be unique in a tenant only.
-  return user === undefined ? undefined : `user:${digest(tenant === undefined ? user : `${tenant.length}:${tenant}${user}`)}`;
+  return user === undefined
+    ? undefined
+    : `user:${digest(tenant === undefined ? user : `${tenant.length}:${tenant}${user}`)}`;
 }
 
 const USER_FIELDS = ['id', 'sub', 'userId'];
@@ -48,7 +50,9 @@ function principalOf(user: unknown, fields: readonly string[]): string | undefin
   for (const field of fields) {
     const value = (user as Readonly<Record<string, unknown>>)[field];
     if (value === undefined || value === null || value === '') continue;
-    return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? `${field}:${typeof value}:${String(value)}` : undefined;
+    return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint'
+      ? `${field}:${typeof value}:${String(value)}`
+      : undefined;
   }
   return undefined;
 }

@@ -40,7 +40,17 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
   const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
-  return { key, dropped, url, identity, scope, directives, stores, isShared: stores && identity === 'none', accepts: ACCEPTS[identity] };
+  return {
+    key,
+    dropped,
+    url,
+    identity,
+    scope,
+    directives,
+    stores,
+    isShared: stores && identity === 'none',
+    accepts: ACCEPTS[identity],
+  };
 }
 
 /** RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's only if it says so. */
@@ -56,7 +66,8 @@ const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
  */
 export function accessAfterRun(access: RouteAccess, policy: RoutePolicy, request: CacheRequest): RouteAccess {
   try {
-    if (policy.isScopeDeclared) return scopeKeyOf(policy.scope, request) === access.scope ? access : { ...access, accepts: noResponse };
+    if (policy.isScopeDeclared)
+      return scopeKeyOf(policy.scope, request) === access.scope ? access : { ...access, accepts: noResponse };
     const identity = identityOf(request, policy.identitySigns);
     if (identity === access.identity || identity === 'none' || access.identity === 'user') return access;
     return { ...access, identity, accepts: ACCEPTS[identity] };
@@ -74,9 +85,11 @@ function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefine
   const { method, headers } = request;
   if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method', why: 'method' };
   if (policy.bypass !== undefined) return { fwd: 'bypass', why: policy.bypass };
-  if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers)) return { fwd: 'request', why: 'more-than-a-get' };
+  if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers))
+    return { fwd: 'request', why: 'more-than-a-get' };
   // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC 9110 section 13.1).
-  if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined) return { fwd: 'request', why: 'precondition' };
+  if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
+    return { fwd: 'request', why: 'precondition' };
   return policy.hosts?.includes(hostOf(request)) === false ? { fwd: 'bypass', why: 'unknown-host' } : undefined;
 }
 

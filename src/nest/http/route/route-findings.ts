@@ -7,7 +7,10 @@ const METHOD_METADATA = 'method';
 const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEAD, RequestMethod.ALL];
 
 const HINDRANCES: Readonly<Record<Hindrance, { readonly reason: string; readonly fix: string }>> = {
-  'sends-itself': { reason: 'it has @Res() without passthrough, @Next(), @Redirect() or @Render()', fix: 'Return the value instead, or say @NoCache().' },
+  'sends-itself': {
+    reason: 'it has @Res() without passthrough, @Next(), @Redirect() or @Render()',
+    fix: 'Return the value instead, or say @NoCache().',
+  },
   guarded: {
     reason: 'it has a guard, and nothing says whose its answers are',
     fix: "Say @CacheRoute({ scope: 'user' }) or 'tenant' where each has their own, 'public' where all who pass get the same, or @NoCache().",
@@ -46,7 +49,13 @@ export function findingsOf(route: CheckedRoute, interception: Interception): Fin
 
 function uncovered(route: CheckedRoute, { interceptor, isGlobal }: Interception): Finding[] {
   if (isGlobal || isCovered(route, interceptor)) return [];
-  return [neverCached(route, 'it has @CacheRoute, and no CacheInterceptor', 'Put @UseInterceptors(CacheInterceptor) on its controller, or provide it as APP_INTERCEPTOR.')];
+  return [
+    neverCached(
+      route,
+      'it has @CacheRoute, and no CacheInterceptor',
+      'Put @UseInterceptors(CacheInterceptor) on its controller, or provide it as APP_INTERCEPTOR.',
+    ),
+  ];
 }
 
 function neverCached({ facts }: CheckedRoute, reason: string, fix: string): Finding {

@@ -5,12 +5,27 @@ import { CacheKeyError } from '../../../core/vocabulary/cache.errors.js';
 import type { CacheRequest } from '../exchange/exchange.js';
 import { type KeyRules, routeKey } from './route-key.js';
 
-const rules: KeyRules = { identity: 'Shop.Products.list', distinction: undefined, key: undefined, varyBy: [], query: undefined };
+const rules: KeyRules = {
+  identity: 'Shop.Products.list',
+  distinction: undefined,
+  key: undefined,
+  varyBy: [],
+  query: undefined,
+};
 
 const named = (...names: string[]): KeyRules['varyBy'] => names.map((name) => ({ name, normalize: undefined }));
 
 function asked(parts: Partial<CacheRequest>): CacheRequest {
-  return { method: 'GET', originalUrl: '/', headers: {}, params: {}, query: {}, host: 'shop.test', protocol: 'http', ...parts };
+  return {
+    method: 'GET',
+    originalUrl: '/',
+    headers: {},
+    params: {},
+    query: {},
+    host: 'shop.test',
+    protocol: 'http',
+    ...parts,
+  };
 }
 
 describe('routeKey', () => {
@@ -19,7 +34,9 @@ describe('routeKey', () => {
 
     const { key } = routeKey({ ...rules, varyBy: named('accept', 'x-missing') }, request, 'user:abc');
 
-    expect(key).toBe('GET http://shop.test Shop.Products.list /api/products?a=1&b=2 accept=text%2Fhtml%2C*%2F*&x-missing user:abc');
+    expect(key).toBe(
+      'GET http://shop.test Shop.Products.list /api/products?a=1&b=2 accept=text%2Fhtml%2C*%2F*&x-missing user:abc',
+    );
   });
 
   it.each([
@@ -53,15 +70,31 @@ describe('routeKey', () => {
 
   it('#40: lets no request imitate the key of another', () => {
     const text = fc.string({ unit: fc.constantFrom('a', '/', ' ', '=', '&', '-', '?', ':', '%', '\n', 'é') });
-    const input = fc.record({ path: text.map((rest) => `/${rest.replaceAll(' ', '')}`), vary: fc.option(text, { nil: undefined }), custom: fc.option(text.filter((key) => key !== ''), { nil: undefined }), scope: fc.constantFrom('', 'user:a', 'scope:a') });
+    const input = fc.record({
+      path: text.map((rest) => `/${rest.replaceAll(' ', '')}`),
+      vary: fc.option(text, { nil: undefined }),
+      custom: fc.option(
+        text.filter((key) => key !== ''),
+        { nil: undefined },
+      ),
+      scope: fc.constantFrom('', 'user:a', 'scope:a'),
+    });
     type Input = typeof input extends fc.Arbitrary<infer T> ? T : never;
     const keyOf = ({ path, vary, custom, scope }: Input): string =>
-      routeKey({ ...rules, key: custom, varyBy: named('x') }, asked({ originalUrl: path, headers: vary === undefined ? {} : { x: vary } }), scope).key;
+      routeKey(
+        { ...rules, key: custom, varyBy: named('x') },
+        asked({ originalUrl: path, headers: vary === undefined ? {} : { x: vary } }),
+        scope,
+      ).key;
     // What a key is about: a custom key takes the place of the path, and spaces in a list mean nothing.
     const meaningOf = ({ path, vary, custom, scope }: Input): string => {
       const [pathname, ...query] = path.split('?');
       const kept = query.join('?').split('&').filter(Boolean);
-      return JSON.stringify([custom === undefined ? [pathname, kept.length === 0 ? '' : kept] : { custom }, vary === undefined ? null : vary.trim().replace(/\s*,\s*/g, ','), scope]);
+      return JSON.stringify([
+        custom === undefined ? [pathname, kept.length === 0 ? '' : kept] : { custom },
+        vary === undefined ? null : vary.trim().replace(/\s*,\s*/g, ','),
+        scope,
+      ]);
     };
 
     fc.assert(
@@ -92,6 +125,9 @@ describe('routeKey', () => {
   });
 
   it('#43: gives the URL without the parameters that are dropped', () => {
-    expect(routeKey({ ...rules, query: { ignore: ['x'] } }, asked({ originalUrl: '/p?x=1&y=2' }), '')).toMatchObject({ url: '/p?y=2', dropped: ['x'] });
+    expect(routeKey({ ...rules, query: { ignore: ['x'] } }, asked({ originalUrl: '/p?x=1&y=2' }), '')).toMatchObject({
+      url: '/p?y=2',
+      dropped: ['x'],
+    });
   });
 });

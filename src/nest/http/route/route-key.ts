@@ -45,7 +45,8 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   const ownUrl = query.text === '' ? path : `${path}?${query.text}`;
   const target = rules.key === undefined ? ownUrl : customTarget(rules.key, request);
   const vary = rules.varyBy.length === 0 ? '-' : rules.varyBy.map((header) => varyPart(header, request)).join('&');
-  const identity = rules.distinction === undefined ? rules.identity : `${rules.identity}${encodeSpaces(rules.distinction(request))}`;
+  const identity =
+    rules.distinction === undefined ? rules.identity : `${rules.identity}${encodeSpaces(rules.distinction(request))}`;
   const key = `GET ${originOf(request)} ${identity} ${encodeSpaces(target)} ${vary} ${scope === '' ? '-' : scope}`;
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
 }
@@ -57,7 +58,11 @@ export function routePathOf(request: CacheRequest): string {
 }
 
 /** The key of the variant that a request selects, among those that a marker stands for. */
-export function variantKey(key: string, { names, generation }: Pick<VaryMarker, 'names' | 'generation'>, request: CacheRequest): string {
+export function variantKey(
+  key: string,
+  { names, generation }: Pick<VaryMarker, 'names' | 'generation'>,
+  request: CacheRequest,
+): string {
   return shortened(`${key} ${generation} ${names.map((name) => headerPart(name, request.headers[name])).join('&')}`);
 }
 
@@ -69,7 +74,8 @@ let lastOrigin = { protocol: 'http', host: '', text: 'http://' };
 /** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
 function originOf(request: CacheRequest): string {
   const { protocol = 'http', host = '' } = request;
-  if (lastOrigin.protocol !== protocol || lastOrigin.host !== host) lastOrigin = { protocol, host, text: `${protocol}://${hostOf({ protocol, host })}` };
+  if (lastOrigin.protocol !== protocol || lastOrigin.host !== host)
+    lastOrigin = { protocol, host, text: `${protocol}://${hostOf({ protocol, host })}` };
   return lastOrigin.text;
 }
 
@@ -77,18 +83,28 @@ function originOf(request: CacheRequest): string {
 function customTarget(key: string | RequestFunction<string>, request: CacheRequest): string {
   const custom: unknown = typeof key === 'function' ? notAwaited(key(request)) : key;
   if (typeof custom === 'string' && custom !== '' && custom.isWellFormed()) return `=${encodeURIComponent(custom)}`;
-  throw new CacheKeyError(`Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`);
+  throw new CacheKeyError(
+    `Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`,
+  );
 }
 
 function varyPart({ name, normalize }: VaryHeader, { headers }: CacheRequest): string {
-  return headerPart(name, normalize === undefined ? headers[name] : (atOnce(normalize(textOf(headers[name]))) as string | undefined));
+  return headerPart(
+    name,
+    normalize === undefined ? headers[name] : (atOnce(normalize(textOf(headers[name]))) as string | undefined),
+  );
 }
 
 /** A missing header and an empty one are two things; the spaces between the members of a list are nothing. */
 function headerPart(name: string, value: string | string[] | undefined): string {
   const text = textOf(value);
   if (text === undefined) return name;
-  return `${name}=${encodeURIComponent(text.trim().replace(/\s*,\s*/g, ',').toWellFormed())}`;
+  return `${name}=${encodeURIComponent(
+    text
+      .trim()
+      .replace(/\s*,\s*/g, ',')
+      .toWellFormed(),
+  )}`;
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -6,8 +6,25 @@ import { getCacheToken } from '../../inject-cache.decorator.js';
 import type { ShownHeaders } from '../response/answer-headers.js';
 import { type CachedResponse, keptStaleMs } from '../response/cached-response.js';
 import { type CacheRouteOptions, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
-import { type Class, configOf, controllersOf, factsOf, type Handler, type HandlerFacts, handlersOf, type Hindrance, hindranceOf, isCovered } from './handler-facts.js';
-import { getHttpOptionsToken, readRouteDefaults, type RequestFunction, type ResolvedHttpOptions, type ResolvedRouteDefaults } from './http-cache-options.js';
+import {
+  type Class,
+  configOf,
+  controllersOf,
+  factsOf,
+  type Handler,
+  type HandlerFacts,
+  handlersOf,
+  type Hindrance,
+  hindranceOf,
+  isCovered,
+} from './handler-facts.js';
+import {
+  getHttpOptionsToken,
+  readRouteDefaults,
+  type RequestFunction,
+  type ResolvedHttpOptions,
+  type ResolvedRouteDefaults,
+} from './http-cache-options.js';
 import type { IdentitySigns } from './identity-signs.js';
 import { type KeyRules, routePathOf } from './route-key.js';
 import { isUnstoredAnswer, type UnstoredAnswer } from '../response/unstored-answer.js';
@@ -127,10 +144,16 @@ function asCovered(http: ResolvedHttpOptions): ResolvedHttpOptions {
 }
 
 /** A cache of the application, and the options of its routes; `undefined` where there is none of that name. */
-export function findCache(moduleRef: ModuleRef, name: string): { cache: CacheService; http: ResolvedHttpOptions } | undefined {
+export function findCache(
+  moduleRef: ModuleRef,
+  name: string,
+): { cache: CacheService; http: ResolvedHttpOptions } | undefined {
   const find = <T>(token: InjectionToken): T => moduleRef.get<T>(token as string, { strict: false });
   try {
-    return { cache: find<CacheService>(getCacheToken(name)), http: find<ResolvedHttpOptions>(getHttpOptionsToken(name)) };
+    return {
+      cache: find<CacheService>(getCacheToken(name)),
+      http: find<ResolvedHttpOptions>(getHttpOptionsToken(name)),
+    };
   } catch {
     return undefined;
   }
@@ -148,11 +171,16 @@ export function declaresScope(options: CacheRouteOptions | undefined, http: Reso
 }
 
 /** One handler may serve several versions, or several paths with one `key`. */
-function distinctionOf({ isIdentityShared, version }: HandlerFacts, key: CacheRouteOptions['key']): RequestFunction<string> | undefined {
+function distinctionOf(
+  { isIdentityShared, version }: HandlerFacts,
+  key: CacheRouteOptions['key'],
+): RequestFunction<string> | undefined {
   const { requested, isInPath } = version;
   const isByPath = key !== undefined && (isIdentityShared || isInPath);
   if (requested === undefined) return isByPath ? (request) => `:${routePathOf(request)}` : undefined;
-  return isByPath ? (request) => `=${requested(request)}:${routePathOf(request)}` : (request) => `=${requested(request)}`;
+  return isByPath
+    ? (request) => `=${requested(request)}:${routePathOf(request)}`
+    : (request) => `=${requested(request)}`;
 }
 
 function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDebugging }: ShownHeaders): ShownHeaders {
@@ -167,7 +195,8 @@ function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): R
   return Object.freeze({
     ttl: (loaded: Loaded) => {
       const stored = storable(loaded);
-      const ttlMs = stored === undefined ? 0 : isVaryMarker(stored) ? stored.ttlMs : Math.max(1, Math.ceil(stored.freshMs));
+      const ttlMs =
+        stored === undefined ? 0 : isVaryMarker(stored) ? stored.ttlMs : Math.max(1, Math.ceil(stored.freshMs));
       return ttlMs === Infinity ? 'forever' : ttlMs;
     },
     keepStale: (loaded: Loaded) => {

@@ -47,5 +47,8 @@ function requestedBy(options: VersioningOptions): ((request: CacheRequest) => st
 /** All parameters of `Accept` that begin as the version does: versions of Nest differ in which of them counts. */
 function mediaTypeVersions(accept: string | undefined, key: string): string {
   const parameters = (accept ?? '').split(/[;,]/).map((parameter) => parameter.trim());
-  return parameters.filter((parameter) => parameter.startsWith(key)).map((parameter) => parameter.slice(key.length)).join(',');
+  return parameters
+    .filter((parameter) => parameter.startsWith(key))
+    .map((parameter) => parameter.slice(key.length))
+    .join(',');
 }

@@ -30,7 +30,12 @@ export interface KeyedRoute {
 export function checkTextKey(route: KeyedRoute): void {
   const { identity, key } = route;
   const path = [...route.prefixes, ...pathsOf(route.controller), ...pathsOf(route.handler)].find(isDynamic);
-  const cause = path !== undefined ? `its path has parameters (${String(path)})` : takesParameters(route) ? 'its handler has parameters' : undefined;
+  const cause =
+    path !== undefined
+      ? `its path has parameters (${String(path)})`
+      : takesParameters(route)
+        ? 'its handler has parameters'
+        : undefined;
   if (cause === undefined) return;
   throw new CacheConfigError(
     `@CacheRoute on ${identity}: with the one \`key\` '${key}' the answer to the first request would be served for all others, and ${cause}. ` +
@@ -56,6 +61,7 @@ function takesParameters({ controller, handler, varyBy }: KeyedRoute): boolean {
 
 /** Whether a parameter has the same value for all requests with one key. */
 function isKeyed({ type, data }: RouteParameter, varyBy: readonly VaryHeader[]): boolean {
-  if (type === HEADER_PARAMETER) return typeof data === 'string' && varyBy.some(({ name }) => name === data.toLowerCase());
+  if (type === HEADER_PARAMETER)
+    return typeof data === 'string' && varyBy.some(({ name }) => name === data.toLowerCase());
   return HARMLESS_PARAMETERS.includes(type);
 }
