@@ -77,9 +77,10 @@ describe('readEncryption', () => {
     [{ keys: [] }, 'Expected `encryption.keys` to be an array of at least one { id, secret }, got an empty array.'],
     [{ keys: [SECRET] }, 'Expected `encryption.keys[0]` to be an object of `id` and `secret`, got a string of 28.'],
     [
+      // eslint-disable-next-line no-sparse-arrays
       { keys: [, { id: 'k1', secret: SECRET }] },
       'Expected `encryption.keys[0]` to be an object of `id` and `secret`, got undefined.',
-    ], // eslint-disable-line no-sparse-arrays
+    ],
     [{ keys: [{ id: 'k1', key: SECRET }] }, 'Unknown option `encryption.keys[0].key`. Known here: id, secret.'],
     [
       { keys: [{ id: '', secret: SECRET }] },
