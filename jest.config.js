@@ -1,6 +1,6 @@
 /**
- * The directories and specs that use real servers by a real clock: what others take of the machine meanwhile would count as
- * theirs. `npm test` runs these after all others, one after the other.
+ * The directories and specs that use real servers by a real clock: what others take of the machine meanwhile would
+ * count as theirs. `npm test` runs these after all others, one after the other.
  */
 export const TIMED = [
   '<rootDir>/test/redis/',

@@ -10,8 +10,8 @@ const ADVICE = `The tests start Redis servers: they need redis-server or valkey-
   Fedora:         sudo dnf install valkey
   Others:         https://redis.io/docs/latest/operate/oss_and_stack/install/`;
 
-// No service may start, now or after a reboot: the tests start their own servers. The lock is for test runs that install
-// at the same time and would restore each other's policy.
+// No service may start, now or after a reboot: the tests start their own servers. The lock is for test runs that
+// install at the same time and would restore each other's policy.
 const INSTALL = `
   exec 9</usr/sbin
   flock 9

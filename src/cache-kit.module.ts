@@ -33,7 +33,9 @@ import { oneCache } from './nest/one-cache.js';
 import { type Advice, adviceOf } from './nest/start-up-advisor.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
-/** The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs. */
+/**
+ * The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs.
+ */
 export type CacheKitFactoryOptions = Omit<CacheKitOptions, 'name' | 'isGlobal'>;
 
 export interface CacheKitOptionsFactory {
@@ -58,7 +60,10 @@ export interface CacheKitFeatureOptions extends NamespaceDefaults {
 /** The composition root: makes caches from options and gives them to the application. */
 @Module({})
 export class CacheKitModule {
-  /** A cache with these options; one for all modules that import it with the same name and equal options. @throws CacheConfigError naming the option that is wrong */
+  /**
+   * A cache with these options; one for all modules that import it with the same name and equal options.
+   * @throws CacheConfigError naming the option that is wrong
+   */
   static forRoot(options: CacheKitOptions = {}): DynamicModule {
     return moduleOf(resolveCacheKitOptions(options), options);
   }
@@ -195,7 +200,8 @@ function cacheModule({
 
 /**
  * Logs the list of findings, and keeps the process alive once the application has started, and not before: Nest reports
- * a failed start to nobody. Closes the cache in the last of Nest's phases: until then others may still use it while they shut down.
+ * a failed start to nobody. Closes the cache in the last of Nest's phases: until then others may still use it while
+ * they shut down.
  */
 class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(

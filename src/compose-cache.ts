@@ -93,7 +93,10 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
   }
 }
 
-/** The same fault comes with every call while it lasts; one line a second for each kind is enough to see it, and none where a notice has said it. */
+/**
+ * The same fault comes with every call while it lasts; one line a second for each kind is enough to see it, and none
+ * where a notice has said it.
+ */
 function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => void {
   const logger = loggerOf(name);
   const lastMs = new Map<string, number>();

@@ -12,9 +12,9 @@ type Environment = Readonly<Record<string, string | undefined>>;
  * The options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
  * `CACHE_BACKEND`, `CACHE_DEFAULT_TTL` (with a unit: `300s`), `CACHE_DEFAULT_NAMESPACE`, `CACHE_VERSION`,
  * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS`
- * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and where there is no URL `CACHE_REDIS_HOST`, `CACHE_REDIS_PORT`,
- * `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the default; one that begins with
- * `CACHE_` and is none of these is found by the start-up advisor.
+ * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and where there is no URL `CACHE_REDIS_HOST`,
+ * `CACHE_REDIS_PORT`, `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the
+ * default; one that begins with `CACHE_` and is none of these is found by the start-up advisor.
  */
 export const cacheKitConfig = registerAs('cacheKit', () => ({
   ...readEnvironment(process.env),

@@ -1,4 +1,7 @@
-/** `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 5.4 or later, or 6. */
+/**
+ * `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 5.4 or later,
+ * or 6.
+ */
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { openCoherentRedis, openRedisAdapter } from './adapters/redis/open-redis.js';

@@ -5,7 +5,8 @@ export default {
   ...base,
   rootDir: '..',
   maxWorkers: 1,
-  // A server that a failed test has left must not keep the run for ever. What the kit leaves behind is looked for in processes of their own.
+  // A server that a failed test has left must not keep the run for ever. What the kit leaves behind is looked for in
+  // processes of their own.
   forceExit: true,
   testMatch: TIMED.map((path) => (path.endsWith('/') ? `${path}**/*.spec.ts` : path)),
 };

@@ -11,10 +11,14 @@ import { ask } from './commands.js';
  * @property {string} workload the file under `workloads/`
  * @property {import('../subjects/subject.js').SubjectSettings} settings for both
  * @property {readonly string[]} operations
- * @property {readonly { operation: string, calls: number }[]} [once] operations whose figures are no times: one sample is enough
+ * @property {readonly { operation: string, calls: number }[]} [once] operations whose figures are no times: one sample
+ * is enough
  */
 
-/** One sample: nanoseconds per call. @typedef {{ wallNs: number, cpuNs: number, figures?: Record<string, number> }} Sample */
+/**
+ * One sample: nanoseconds per call.
+ * @typedef {{ wallNs: number, cpuNs: number, figures?: Record<string, number> }} Sample
+ */
 
 const WORKER = new URL('worker.js', import.meta.url);
 

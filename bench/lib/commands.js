@@ -1,4 +1,9 @@
-/** Sends a command to a process that answers by `answerCommands`, one at a time. @param {import('node:child_process').ChildProcess} child @param {Record<string, unknown>} message @returns {Promise<any>} */
+/**
+ * Sends a command to a process that answers by `answerCommands`, one at a time.
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {Record<string, unknown>} message
+ * @returns {Promise<any>}
+ */
 export function ask(child, message) {
   return new Promise((resolve, reject) => {
     const onExit = (/** @type {number | null} */ code) => reject(new Error(`The process ended with ${code}.`));
@@ -12,7 +17,10 @@ export function ask(child, message) {
   });
 }
 
-/** Runs what the process above asks for, and answers what comes of it. @param {Record<string, (message: any) => unknown>} commands */
+/**
+ * Runs what the process above asks for, and answers what comes of it.
+ * @param {Record<string, (message: any) => unknown>} commands
+ */
 export function answerCommands(commands) {
   process.on('message', async (/** @type {{ command: string }} */ message) => {
     try {

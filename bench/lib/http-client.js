@@ -32,7 +32,12 @@ function open(port) {
   });
 }
 
-/** One request after the other's answer. @param {import('node:net').Socket} socket @param {number} count @returns {Promise<void>} */
+/**
+ * One request after the other's answer.
+ * @param {import('node:net').Socket} socket
+ * @param {number} count
+ * @returns {Promise<void>}
+ */
 function askInTurn(socket, count) {
   return new Promise((resolve, reject) => {
     let left = count;

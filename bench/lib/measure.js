@@ -3,15 +3,24 @@ import { median, spread } from './statistics.js';
 
 /** @typedef {import('./case-process.js').Case} Case */
 /** @typedef {import('./case-process.js').Sample} Sample */
-/** @typedef {{ generations: number, rounds: number, sampleMs: number, warmUpMs: number }} Effort `rounds` in each generation */
-/** @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: how many fill a sample, by operation */
+/**
+ * @typedef {{ generations: number, rounds: number, sampleMs: number, warmUpMs: number }} Effort `rounds` in each
+ * generation
+ */
+/**
+ * @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: how many fill a
+ * sample, by operation
+ */
 
 /** The samples of one operation of one case, one of each round. */
 export class Series {
   /** @type {Sample[]} */
   samples = [];
 
-  /** Processor time per call, all threads and the garbage collector included: other work on the machine does not lengthen it. */
+  /**
+   * Processor time per call, all threads and the garbage collector included: other work on the machine does not
+   * lengthen it.
+   */
   get cpuNs() {
     return this.samples.map(({ cpuNs }) => cpuNs);
   }
@@ -75,9 +84,9 @@ export class Results {
 }
 
 /**
- * Measures all cases in interleaved rounds: in each round every operation of every case gets one short sample, in an order that
- * turns from round to round. What disturbs the machine for a second then disturbs all of them alike. After a few rounds
- * all processes are replaced by new ones, because the compiler does not decide alike in every process.
+ * Measures all cases in interleaved rounds: in each round every operation of every case gets one short sample, in an
+ * order that turns from round to round. What disturbs the machine for a second then disturbs all of them alike. After a
+ * few rounds all processes are replaced by new ones, because the compiler does not decide alike in every process.
  * @param {readonly Case[]} cases @param {Effort} effort @param {(line: string) => void} log
  */
 export async function measure(cases, effort, log) {
@@ -115,7 +124,12 @@ async function measureRound(open, results) {
   }
 }
 
-/** Warms the operation up, and finds how many calls fill a sample. @param {CaseProcess} process @param {string} operation @param {Effort} effort */
+/**
+ * Warms the operation up, and finds how many calls fill a sample.
+ * @param {CaseProcess} process
+ * @param {string} operation
+ * @param {Effort} effort
+ */
 async function callsPerSample(process, operation, { sampleMs, warmUpMs }) {
   let calls = 64;
   for (let spentMs = 0; ;) {

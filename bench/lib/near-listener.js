@@ -3,7 +3,8 @@ import { answerCommands } from './commands.js';
 
 /*
  * A process with several caches that listen, each over connections of its own. On demand one of them says when its copy
- * of a key is gone: it asks in every turn of the event loop, and a copy is answered at once, where Redis is by a promise.
+ * of a key is gone: it asks in every turn of the event loop, and a copy is answered at once, where Redis is by a
+ * promise.
  */
 
 /** Long enough for everything to be heard that was done before. */

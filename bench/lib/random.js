@@ -1,4 +1,8 @@
-/** The same numbers in every run and every process (mulberry32). @param {number} seed @returns {() => number} from 0 to below 1 */
+/**
+ * The same numbers in every run and every process (mulberry32).
+ * @param {number} seed
+ * @returns {() => number} from 0 to below 1
+ */
 export function random(seed) {
   let state = seed >>> 0;
   return () => {

@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis';
 
-/** What does not come from the calls that are measured: the question itself, and the proofs that a process asks for by the clock. */
+/**
+ * What does not come from the calls that are measured: the question itself, and the proofs that a process asks for by
+ * the clock.
+ */
 const BESIDE = new Set(['info', 'ping']);
 
 /** What a server tells of its work, over a connection of its own. */
@@ -12,7 +15,10 @@ export class ServerFigures {
     this.#redis = new Redis(url);
   }
 
-  /** Processor time that the server has taken, that of writing to its clients included. @returns {Promise<number>} nanoseconds */
+  /**
+   * Processor time that the server has taken, that of writing to its clients included.
+   * @returns {Promise<number>} nanoseconds
+   */
   async cpuNs() {
     const info = await this.#redis.info('cpu');
     const [user, system] = [/used_cpu_user:([\d.]+)/, /used_cpu_sys:([\d.]+)/].map((pattern) =>

@@ -1,7 +1,10 @@
 import { BentoCache, bentostore } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 
-/** @param {import('./subject.js').SubjectSettings & { serialize?: boolean }} settings @returns {import('./subject.js').Subject} */
+/**
+ * @param {import('./subject.js').SubjectSettings & { serialize?: boolean }} settings
+ * @returns {import('./subject.js').Subject}
+ */
 export function open({ maxEntries, serialize = true }) {
   const memory = bentostore().useL1Layer(memoryDriver({ maxItems: maxEntries, serialize }));
   const cache = new BentoCache({ default: 'memory', ttl: '1h', stores: { memory } });

@@ -4,7 +4,8 @@ import { HOUR_MS } from './subject.js';
 
 /**
  * cache-manager on its default store, a Map without bounds; this is what Nest's own cache module stands on.
- * @param {import('./subject.js').SubjectSettings & { isSerialized?: boolean }} settings `isSerialized`: on a Keyv as it comes
+ * @param {import('./subject.js').SubjectSettings & { isSerialized?: boolean }} settings `isSerialized`: on a Keyv as it
+ * comes
  * @returns {import('./subject.js').Subject}
  */
 export function open({ isSerialized = false }) {

@@ -3,7 +3,11 @@ import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import { Redis } from 'ioredis';
 
-/** With memory before Redis, and a bus that tells other processes. @param {import('./subject.js').SubjectSettings & { url: string }} settings @returns {import('./subject.js').Subject} */
+/**
+ * With memory before Redis, and a bus that tells other processes.
+ * @param {import('./subject.js').SubjectSettings & { url: string }} settings
+ * @returns {import('./subject.js').Subject}
+ */
 export function open({ maxEntries, url }) {
   const store = bentostore()
     .useL1Layer(memoryDriver({ maxItems: maxEntries, serialize: false }))

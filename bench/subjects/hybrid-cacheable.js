@@ -2,7 +2,11 @@ import { createKeyv as createRedisKeyv } from '@keyv/redis';
 import { Cacheable, createKeyv } from 'cacheable';
 import { HOUR_MS } from './subject.js';
 
-/** With memory before Redis; other processes are not told. @param {import('./subject.js').SubjectSettings & { url: string }} settings @returns {import('./subject.js').Subject} */
+/**
+ * With memory before Redis; other processes are not told.
+ * @param {import('./subject.js').SubjectSettings & { url: string }} settings
+ * @returns {import('./subject.js').Subject}
+ */
 export function open({ maxEntries, url }) {
   const primary = createKeyv({ lruSize: maxEntries, useClone: false });
   const cache = new Cacheable({

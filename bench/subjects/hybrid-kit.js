@@ -1,6 +1,7 @@
 /**
  * The kit with near copies of what is in Redis.
- * @param {import('./subject.js').SubjectSettings & { kit: string, url: string, id: string, isolation: string, coherence?: string, stats?: boolean }} settings
+ * @param {import('./subject.js').SubjectSettings & { kit: string, url: string, id: string, isolation: string,
+ * coherence?: string, stats?: boolean }} settings
  * @returns {Promise<import('../workloads/near-hits.js').NearSubject>}
  */
 export async function open({ kit, url, id, maxEntries, isolation, coherence, stats }) {

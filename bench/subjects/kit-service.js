@@ -1,4 +1,8 @@
-/** The kit with all its methods. @param {{ kit: string, options: object }} settings @returns {Promise<import('nestjs-cache-kit').CacheService>} */
+/**
+ * The kit with all its methods.
+ * @param {{ kit: string, options: object }} settings
+ * @returns {Promise<import('nestjs-cache-kit').CacheService>}
+ */
 export async function open({ kit, options }) {
   const { createCache } = await import(kit);
   return createCache(options);

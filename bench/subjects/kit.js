@@ -1,6 +1,7 @@
 /**
  * The kit.
- * @param {import('./subject.js').SubjectSettings & { kit: string, isolation?: string, stats?: boolean, policy?: string, namespace?: string }} settings
+ * @param {import('./subject.js').SubjectSettings & { kit: string, isolation?: string, stats?: boolean, policy?: string,
+ * namespace?: string }} settings
  *   `kit`: the URL of the build's `index.js`
  * @returns {Promise<import('./subject.js').Subject>}
  */

@@ -1,7 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { HOUR_MS } from './subject.js';
 
-/** lru-cache as it is, without promises. @param {import('./subject.js').SubjectSettings} settings @returns {import('./subject.js').Subject} */
+/**
+ * lru-cache as it is, without promises.
+ * @param {import('./subject.js').SubjectSettings} settings
+ * @returns {import('./subject.js').Subject}
+ */
 export function open({ maxEntries }) {
   /** @type {LRUCache<string, any>} */
   const lru = new LRUCache({ max: maxEntries, ttl: HOUR_MS });

@@ -1,4 +1,7 @@
-/** A plain Map behind async functions: what looking up a key costs in the language itself. @returns {import('./subject.js').Subject} */
+/**
+ * A plain Map behind async functions: what looking up a key costs in the language itself.
+ * @returns {import('./subject.js').Subject}
+ */
 export function open() {
   const values = new Map();
   return {

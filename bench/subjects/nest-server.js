@@ -10,7 +10,10 @@ import { product } from '../workloads/product.js';
  */
 
 /** @typedef {'constant' | 'constant-text' | 'buffer' | 'kit' | 'cache-manager'} Way */
-/** @typedef {import('./subject.js').SubjectSettings & { kit: string, platform: 'express' | 'fastify', way: Way }} ServerSettings */
+/**
+ * @typedef {import('./subject.js').SubjectSettings & { kit: string, platform: 'express' | 'fastify', way: Way }}
+ * ServerSettings
+ */
 
 const VALUE = product(1);
 const TEXT = JSON.stringify(VALUE);
@@ -42,7 +45,12 @@ async function adapterOf(platform) {
   return new (await import('@nestjs/platform-fastify')).FastifyAdapter();
 }
 
-/** @param {Way} way @param {string} kit @param {string} platform @returns {Promise<{ imports: any[], interceptor?: any }>} */
+/**
+ * @param {Way} way
+ * @param {string} kit
+ * @param {string} platform
+ * @returns {Promise<{ imports: any[], interceptor?: any }>}
+ */
 async function partsOf(way, kit, platform) {
   if (way === 'kit') {
     const { CacheInterceptor, CacheKitModule } = await import(kit);

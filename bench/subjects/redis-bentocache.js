@@ -2,7 +2,11 @@ import { BentoCache, bentostore } from 'bentocache';
 import { redisDriver } from 'bentocache/drivers/redis';
 import { Redis } from 'ioredis';
 
-/** With Redis as its only store. It has no call for several keys. @param {{ url: string }} settings @returns {import('../workloads/redis-hits.js').RedisSubject} */
+/**
+ * With Redis as its only store. It has no call for several keys.
+ * @param {{ url: string }} settings
+ * @returns {import('../workloads/redis-hits.js').RedisSubject}
+ */
 export function open({ url }) {
   const store = bentostore().useL2Layer(redisDriver({ connection: new Redis(url) }));
   const cache = new BentoCache({ default: 'redis', ttl: '1h', stores: { redis: store } });

@@ -1,7 +1,11 @@
 import { createKeyv as createRedisKeyv } from '@keyv/redis';
 import { Cacheable } from 'cacheable';
 
-/** With Redis as its only store. @param {{ url: string }} settings @returns {import('../workloads/redis-hits.js').RedisSubject} */
+/**
+ * With Redis as its only store.
+ * @param {{ url: string }} settings
+ * @returns {import('../workloads/redis-hits.js').RedisSubject}
+ */
 export function open({ url }) {
   const cache = new Cacheable({ primary: createRedisKeyv(url, { namespace: 'cacheable' }), ttl: 3_600_000 });
   return {

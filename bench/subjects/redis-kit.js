@@ -1,6 +1,7 @@
 /**
  * The kit on Redis.
- * @param {{ kit: string, url: string, tags?: string[], namespace?: string }} settings @returns {Promise<import('../workloads/redis-hits.js').RedisSubject>}
+ * @param {{ kit: string, url: string, tags?: string[], namespace?: string }} settings @returns
+ * {Promise<import('../workloads/redis-hits.js').RedisSubject>}
  */
 export async function open({ kit, url, tags, namespace }) {
   const { createCache } = await import(kit);

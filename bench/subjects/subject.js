@@ -1,6 +1,6 @@
 /**
- * A cache under test, behind the same three calls. Each `open(settings)` of a subject is given how many entries to hold,
- * and sets what it stores to live for an hour.
+ * A cache under test, behind the same three calls. Each `open(settings)` of a subject is given how many entries to
+ * hold, and sets what it stores to live for an hour.
  *
  * @typedef {object} Subject
  * @property {(key: string) => any} get

@@ -44,7 +44,13 @@ export const hybridHits = {
 /** @param {import('./suite.js').Run} run @param {string} url @returns {NearCase[]} */
 function nearCases({ kit, isQuick }, url) {
   const once = [{ operation: 'serverCommands', calls: isQuick ? 2_000 : 100_000 }];
-  /** @param {string} id @param {string} label @param {string} answers @param {string} subject @param {object} [settings] */
+  /**
+   * @param {string} id
+   * @param {string} label
+   * @param {string} answers
+   * @param {string} subject
+   * @param {object} [settings]
+   */
   const of = (id, label, answers, subject, settings) => ({
     id,
     label,

@@ -77,7 +77,12 @@ function caseSettings() {
   ];
 }
 
-/** @param {import('./suite.js').Run} run @param {Setting} setting @param {string} url @returns {import('../lib/measure.js').Case} */
+/**
+ * @param {import('./suite.js').Run} run
+ * @param {Setting} setting
+ * @param {string} url
+ * @returns {import('../lib/measure.js').Case}
+ */
 function caseOf({ kit, isQuick }, { label, listeners, options }, url) {
   // All processes warm up beside others that do: this is not about how long one should wait.
   const redis = { ...options.redis, url, commandTimeout: '10s' };

@@ -32,7 +32,13 @@ export const memoryHits = {
 
 /** @param {import('./suite.js').Run} run @param {readonly string[]} operations @returns {HitCase[]} */
 export function hitCases({ kit }, operations) {
-  /** @param {string} id @param {string} label @param {string} answers @param {string} subject @param {object} [settings] */
+  /**
+   * @param {string} id
+   * @param {string} label
+   * @param {string} answers
+   * @param {string} subject
+   * @param {object} [settings]
+   */
   const of = (id, label, answers, subject, settings) => ({
     id,
     label,

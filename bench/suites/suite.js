@@ -6,8 +6,14 @@
  * @property {(run: Run) => Promise<Section>} measure
  */
 
-/** @typedef {{ kit: string, isQuick: boolean, log: (line: string) => void }} Run `kit` is the URL of the build that is measured */
-/** @typedef {{ table: import('../lib/report.js').Table, targets: import('../lib/report.js').Target[], results: unknown }} Section */
+/**
+ * @typedef {{ kit: string, isQuick: boolean, log: (line: string) => void }} Run `kit` is the URL of the build that is
+ * measured
+ */
+/**
+ * @typedef {{ table: import('../lib/report.js').Table, targets: import('../lib/report.js').Target[], results: unknown
+ * }} Section
+ */
 
 /** How much work goes into one suite. @param {Run} run @returns {import('../lib/measure.js').Effort} */
 export function effort({ isQuick }) {

@@ -2,8 +2,8 @@ import { random, shuffled } from '../lib/random.js';
 import { product } from './product.js';
 
 /*
- * 1,024 products that are all stored, asked for in a random order. Each operation has its own loop, written out, so that
- * no two of them share what the compiler learns about the calls inside.
+ * 1,024 products that are all stored, asked for in a random order. Each operation has its own loop, written out, so
+ * that no two of them share what the compiler learns about the calls inside.
  */
 
 export const ENTRIES = 1024;

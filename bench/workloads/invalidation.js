@@ -6,8 +6,8 @@ import { quantile } from '../lib/statistics.js';
 import { product } from './product.js';
 
 /*
- * Changes to what is stored, one after the other, while other caches listen. What a change costs is asked of the server; the
- * processor time of this process only decides how many changes make a sample.
+ * Changes to what is stored, one after the other, while other caches listen. What a change costs is asked of the
+ * server; the processor time of this process only decides how many changes make a sample.
  */
 
 const LISTENER = new URL('../lib/near-listener.js', import.meta.url);
@@ -17,12 +17,19 @@ const MOST_PROCESSES = 4;
 const SETTLED_MS = 50;
 const VALUE = product(1);
 
-/** @param {import('nestjs-cache-kit').CacheService} cache @param {{ kit: string, url: string, options: object, listeners: number }} settings */
+/**
+ * @param {import('nestjs-cache-kit').CacheService} cache
+ * @param {{ kit: string, url: string, options: object, listeners: number }} settings
+ */
 export async function prepare(cache, { kit, url, options, listeners }) {
   const server = new ServerFigures(url);
   const processes = await openListeners(listeners, { kit, options });
 
-  /** @param {number} calls @param {(key: string, tag: string) => Promise<unknown>} change @param {boolean} [isTagged] */
+  /**
+   * @param {number} calls
+   * @param {(key: string, tag: string) => Promise<unknown>} change
+   * @param {boolean} [isTagged]
+   */
   async function serverTime(calls, change, isTagged = false) {
     for (let i = 0; i < calls; i++) await cache.set(`key:${i}`, VALUE, isTagged ? { tags: [`tag:${i}`] } : {});
     await sleep(SETTLED_MS);
@@ -45,7 +52,11 @@ export async function prepare(cache, { kit, url, options, listeners }) {
       await sleep(seconds * 1000);
       return { serverNs: ((await server.cpuNs()) - before) / seconds };
     },
-    /** From when a `delete` was answered until a copy was gone: in each process in turn, in the cache that was opened last. @param {number} calls */
+    /**
+     * From when a `delete` was answered until a copy was gone: in each process in turn, in the cache that was opened
+     * last.
+     * @param {number} calls
+     */
     async lag(calls) {
       const lags = [];
       for (let i = 0; i < calls; i++) lags.push(await lagOf(cache, processes[i % processes.length], `lag:${i}`));
@@ -65,7 +76,11 @@ async function openListeners(count, settings) {
   return processes;
 }
 
-/** @param {import('nestjs-cache-kit').CacheService} cache @param {import('node:child_process').ChildProcess} listener @param {string} key */
+/**
+ * @param {import('nestjs-cache-kit').CacheService} cache
+ * @param {import('node:child_process').ChildProcess} listener
+ * @param {string} key
+ */
 async function lagOf(cache, listener, key) {
   await cache.set(key, VALUE);
   await ask(listener, { command: 'watch', key });

@@ -2,15 +2,20 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { ServerFigures } from '../lib/server-figures.js';
 import { ENTRIES, prepare as prepareHits } from './hits.js';
 
-/** @typedef {import('../subjects/subject.js').Subject & { nearHits?: () => Promise<number> }} NearSubject `nearHits`: how many reads were answered from the process */
+/**
+ * @typedef {import('../subjects/subject.js').Subject & { nearHits?: () => Promise<number> }} NearSubject `nearHits`:
+ * how many reads were answered from the process
+ */
 
-/** A copy is served while a PING sent less than a second ago was answered, and answers arrive when the event loop turns. */
+/**
+ * A copy is served while a PING sent less than a second ago was answered, and answers arrive when the event loop turns.
+ */
 const CALLS_PER_TURN = 1000;
 const ATTEMPTS = 100;
 
 /**
- * The hits of `hits.js` on entries that have copies in the process. Before each sample the event loop turns, and all entries are read until
- * each has a copy; after it the cache must have counted as many near hits as there were reads.
+ * The hits of `hits.js` on entries that have copies in the process. Before each sample the event loop turns, and all
+ * entries are read until each has a copy; after it the cache must have counted as many near hits as there were reads.
  * @param {NearSubject} cache @param {{ url: string }} settings
  */
 export async function prepare(cache, { url }) {
@@ -43,7 +48,11 @@ export async function prepare(cache, { url }) {
   };
 }
 
-/** @param {() => Promise<number>} nearHits @param {(calls: number) => unknown} read @returns {Promise<number>} the near hits so far */
+/**
+ * @param {() => Promise<number>} nearHits
+ * @param {(calls: number) => unknown} read
+ * @returns {Promise<number>} the near hits so far
+ */
 async function whenNear(nearHits, read) {
   let before = await nearHits();
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

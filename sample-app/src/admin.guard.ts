@@ -8,7 +8,8 @@ export class AdminGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const request = context.switchToHttp().getRequest<{ headers: Record<string, string | string[] | undefined> }>();
     const token = request.headers['x-admin-token'];
-    // Digests have one length, which timingSafeEqual needs, and the time of the comparison tells nothing about the token.
+    // Digests have one length, which timingSafeEqual needs, and the time of the comparison tells nothing about the
+    // token.
     return typeof token === 'string' && timingSafeEqual(digest(token), digest(config.adminToken));
   }
 }

@@ -23,24 +23,34 @@ export interface CacheOperations {
   /** The fresh value under `key`; `undefined` is a miss, `null` a value. */
   get<T>(key: string, options?: NamespaceOption): Promise<T | undefined>;
 
-  /** Stores a value in place of what was there. TTL 0 removes the key. @throws CacheSerializationError, and changes nothing, when the value cannot be stored */
+  /**
+   * Stores a value in place of what was there. TTL 0 removes the key.
+   * @throws CacheSerializationError, and changes nothing, when the value cannot be stored
+   */
   set<T>(key: string, value: T, options?: SetOptions): Promise<void>;
 
-  /** Removes the key. @returns whether there was an entry @throws CacheUnavailableError when that could not even be recorded for later */
+  /**
+   * Removes the key.
+   * @returns whether there was an entry
+   * @throws CacheUnavailableError when that could not even be recorded for later
+   */
   delete(key: string, options?: NamespaceOption): Promise<boolean>;
 
   /** Whether `get` would answer with a value. Not counted as a read. */
   has(key: string, options?: NamespaceOption): Promise<boolean>;
 
-  /** Gives a fresh value another TTL, counted from now; it is kept beyond that for as long as it was before. @returns false when there is none, or it was invalidated meanwhile */
+  /**
+   * Gives a fresh value another TTL, counted from now; it is kept beyond that for as long as it was before.
+   * @returns false when there is none, or it was invalidated meanwhile
+   */
   touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean>;
 
   /** The entry under `key`, expired or not; `undefined` when absent. Not counted as a read. */
   getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined>;
 
   /**
-   * The value under `key`; when there is none the factory computes it, once for all who ask meanwhile, and it is stored.
-   * A factory's `undefined` is returned and not stored; its error reaches every waiter unchanged.
+   * The value under `key`; when there is none the factory computes it, once for all who ask meanwhile, and it is
+   * stored. A factory's `undefined` is returned and not stored; its error reaches every waiter unchanged.
    */
   getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;
 

@@ -43,9 +43,9 @@ export interface CacheOptions extends LoadOptions {
   /** Part of every stored key: with another version old entries are never read again. @default none */
   version?: string | number;
   /**
-   * Classes whose instances are given back as instances, through every backend. Of a bare class the enumerable fields are
-   * stored, and the constructor is not called again. With the memory backend other classes of plain fields need not be
-   * listed. @default none
+   * Classes whose instances are given back as instances, through every backend. Of a bare class the enumerable fields
+   * are stored, and the constructor is not called again. With the memory backend other classes of plain fields need not
+   * be listed. @default none
    */
   types?: readonly (ValueClass | ValueType)[];
   /** Whether reads, loads and keys are counted. @default true */
@@ -58,7 +58,10 @@ export interface CacheOptions extends LoadOptions {
   compression?: CompressionOptions;
   /** Of values in Redis. @default none */
   encryption?: EncryptionOptions;
-  /** The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with a backend that has a server. @default the real time */
+  /**
+   * The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with a backend that has a server.
+   * @default the real time
+   */
   clock?: Clock;
   /** Whether what the start-up advisor finds fails the start instead of being logged. @default false */
   strict?: boolean;
@@ -73,9 +76,15 @@ export interface MemoryOptions {
   maxEntries?: number;
   /** An estimate of the heap that keys and values take, see docs/values.md. @default 67108864 (64 MiB) */
   maxBytes?: number;
-  /** What to drop when full: `adaptive` keeps what is used often through scans, `lru` what was used last. @default 'adaptive' */
+  /**
+   * What to drop when full: `adaptive` keeps what is used often through scans, `lru` what was used last.
+   * @default 'adaptive'
+   */
   policy?: 'adaptive' | 'lru';
-  /** How callers are kept from changing each other's values: a copy each, one frozen value, or not at all. @default 'clone' */
+  /**
+   * How callers are kept from changing each other's values: a copy each, one frozen value, or not at all.
+   * @default 'clone'
+   */
   isolation?: Isolation;
 }
 

@@ -220,9 +220,9 @@ export class CacheService implements CacheOperations {
   }
 
   /**
-   * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At once
-   * where the store answers at once. Rejects where it cannot be reached, which was reported then: there is no use in asking it again.
-   * What is served of it is told to `countServed`.
+   * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At
+   * once where the store answers at once. Rejects where it cannot be reached, which was reported then: there is no use
+   * in asking it again. What is served of it is told to `countServed`.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined> {
     const namespace = this.#namespaceOf(options);
@@ -422,7 +422,10 @@ export class CacheService implements CacheOperations {
     this.#reporter.stream.complete();
   }
 
-  /** Finds an entry, and measures for the statistics how long that takes. A promise may reject, as that of `GuardedStore.find`. */
+  /**
+   * Finds an entry, and measures for the statistics how long that takes. A promise may reject, as that of
+   * `GuardedStore.find`.
+   */
   #findMeasured(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     const { stats } = this.#reporter;
     if (stats === undefined) return this.#store.find(key, namespace);

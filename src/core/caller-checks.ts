@@ -1,7 +1,10 @@
 import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { show } from './vocabulary/show.js';
 
-/** `parts`; without them where Nest makes the service for a module that lists the class among its providers. @throws CacheConfigError */
+/**
+ * `parts`; without them where Nest makes the service for a module that lists the class among its providers.
+ * @throws CacheConfigError
+ */
 export function checkedParts<P>(parts: P | undefined): P {
   if (parts !== undefined) return parts;
   throw new CacheConfigError(

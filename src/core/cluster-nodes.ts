@@ -17,8 +17,8 @@ interface Said {
 }
 
 /**
- * Reads a list of nodes. ioredis gives what stands in the URL of a node to that node alone, if at all, but a cluster has
- * nodes that nobody has named. So credentials and TLS that one node is given hold for all connections.
+ * Reads a list of nodes. ioredis gives what stands in the URL of a node to that node alone, if at all, but a cluster
+ * has nodes that nobody has named. So credentials and TLS that one node is given hold for all connections.
  *
  * @param options those that hold for all connections; they must not say anything else
  * @throws CacheConfigError where nodes contradict each other, or the options; it shows no password

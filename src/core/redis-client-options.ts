@@ -2,8 +2,9 @@ import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { show } from './vocabulary/show.js';
 
 /*
- * Options of ioredis under which a client is of no use to a cache. Each is an error at start: nothing would be stored, and
- * nobody would say why. All others are left to ioredis; the adapter works with whatever form of replies they ask for.
+ * Options of ioredis under which a client is of no use to a cache. Each is an error at start: nothing would be stored,
+ * and nobody would say why. All others are left to ioredis; the adapter works with whatever form of replies they ask
+ * for.
  */
 
 type Refused = readonly [option: string, isWrong: (value: unknown) => boolean, why: string];

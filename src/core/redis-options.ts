@@ -9,7 +9,10 @@ import { show } from './vocabulary/show.js';
 
 /** Where Redis is and how it is used. One of `url`, `cluster`, `sentinel` and `client` says where. */
 export interface RedisOptions {
-  /** `redis://`, `rediss://` (TLS), `redis-sentinel://host:port,host:port/name`, or a comma-separated list of cluster nodes. */
+  /**
+   * `redis://`, `rediss://` (TLS), `redis-sentinel://host:port,host:port/name`, or a comma-separated list of cluster
+   * nodes.
+   */
   url?: string;
   /** Nodes of a cluster to ask for the others; `options` are those of ioredis' `Cluster`. */
   cluster?: { nodes: (string | RedisAddress)[]; options?: object };
@@ -28,9 +31,9 @@ export interface RedisOptions {
 /** `RedisOptions`, and how copies in the process are kept from growing old. */
 export interface HybridRedisOptions extends RedisOptions {
   /**
-   * How near copies learn of changes: `tracking` by the server itself, `bus` by messages of those who change something, `ttl`
-   * not at all: then each copy is used for no longer than `maxStaleness`. Where the server does not allow one of them the next
-   * is taken. @default 'tracking'
+   * How near copies learn of changes: `tracking` by the server itself, `bus` by messages of those who change something,
+   * `ttl` not at all: then each copy is used for no longer than `maxStaleness`. Where the server does not allow one of
+   * them the next is taken. @default 'tracking'
    */
   coherence?: CoherenceMode;
   /** For how long another process may serve what was invalidated, at most; 50 ms or more. @default '1s' */
@@ -43,8 +46,8 @@ export type CoherenceMode = (typeof COHERENCE_MODES)[number];
 export const COHERENCE_MODES = ['tracking', 'bus', 'ttl'] as const;
 
 /**
- * What a `Redis` or `Cluster` of ioredis 5 and 6 has. Named here because the types of one major refuse the clients of the other,
- * and the kit must be compiled without ioredis, too.
+ * What a `Redis` or `Cluster` of ioredis 5 and 6 has. Named here because the types of one major refuse the clients of
+ * the other, and the kit must be compiled without ioredis, too.
  */
 export interface RedisClient {
   readonly status: string;
@@ -210,7 +213,10 @@ function readUrl(url: unknown, options: object): RedisConnection {
     : { kind: 'single', url: 'redis://localhost', options: { path, ...options } };
 }
 
-/** `/run/redis.sock` of `redis:///run/redis.sock`; `undefined` for a URL that names a host, or a database of the local one. */
+/**
+ * `/run/redis.sock` of `redis:///run/redis.sock`; `undefined` for a URL that names a host, or a database of the local
+ * one.
+ */
 function socketPathOf({ hostname, pathname }: URL): string | undefined {
   return hostname !== '' || /^\/?\d*$/.test(pathname) ? undefined : decodeURIComponent(pathname);
 }

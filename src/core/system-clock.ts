@@ -44,7 +44,8 @@ export class SystemClock implements Clock {
     this.#readsLeft = READS_PER_COARSE_TIME;
     if (!this.#isTurnWatched) {
       this.#isTurnWatched = true;
-      // Not unref'd: the loop must not sleep in its poll phase with an old time, to wake up with it on the next request.
+      // Not unref'd: the loop must not sleep in its poll phase with an old time, to wake up with it on the next
+      // request.
       setImmediate(() => {
         this.#isTurnWatched = false;
         this.#readsLeft = 0;

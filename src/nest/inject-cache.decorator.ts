@@ -3,7 +3,8 @@ import { DEFAULT_CACHE_NAME } from '../core/cache-options.js';
 import { CacheService } from '../core/cache.service.js';
 import type { NamespacedCache } from '../core/namespaced-cache.js';
 
-// Tokens read as sentences, because Nest prints them when it cannot resolve them, and are the same in all copies of the kit.
+// Tokens read as sentences, because Nest prints them when it cannot resolve them, and are the same in all copies of the
+// kit.
 
 /** The injection token of a cache: `CacheService` itself for the default one. */
 export function getCacheToken(name = DEFAULT_CACHE_NAME): InjectionToken<CacheService> {
@@ -22,7 +23,10 @@ export function InjectCache(name?: string): PropertyDecorator & ParameterDecorat
   return Inject(getCacheToken(name));
 }
 
-/** Injects the `NamespacedCache` of `CacheKitModule.forFeature({ namespace })`. @param cache the name of the cache, default 'default' */
+/**
+ * Injects the `NamespacedCache` of `CacheKitModule.forFeature({ namespace })`.
+ * @param cache the name of the cache, default 'default'
+ */
 export function InjectCacheNamespace(namespace: string, cache?: string): PropertyDecorator & ParameterDecorator {
   return Inject(getCacheNamespaceToken(namespace, cache));
 }

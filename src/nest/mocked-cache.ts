@@ -5,9 +5,10 @@ import { passThroughCache } from '../core/pass-through-cache.js';
 import { show } from '../core/vocabulary/show.js';
 
 /*
- * A test may put an object of its own in the place of a cache: `overrideProvider(CacheService).useValue({ get: jest.fn() })`.
- * Who injects the cache gets that object. What of the kit uses the cache, such as a decorated method, asks it as well, and
- * where it has no answer a cache that stores nothing gives one. That is said once for each method, in the log.
+ * A test may put an object of its own in the place of a cache: `overrideProvider(CacheService).useValue({ get:
+ * jest.fn() })`. Who injects the cache gets that object. What of the kit uses the cache, such as a decorated method,
+ * asks it as well, and where it has no answer a cache that stores nothing gives one. That is said once for each method,
+ * in the log.
  */
 
 /** Methods that answer with what their second argument, a function, gives. */
@@ -52,7 +53,9 @@ function answerOf(mock: CacheService, name: string | symbol): unknown {
 
 type Load = (key: unknown, run: (...args: unknown[]) => unknown, ...options: unknown[]) => unknown;
 
-/** A mock that was told nothing answers with `undefined`, and that is no answer where it has not run what it was given. */
+/**
+ * A mock that was told nothing answers with `undefined`, and that is no answer where it has not run what it was given.
+ */
 function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
   return async (key, run, ...options) => {
     let runs = 0;

@@ -4,8 +4,9 @@ import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import { type Finding } from '../core/vocabulary/finding.js';
 
 /*
- * What the kit finds out about an application while it starts, in one list: each module and explorer adds to it, and when
- * everything has been looked through it is logged once. With `strict` it is an error, and the application does not start.
+ * What the kit finds out about an application while it starts, in one list: each module and explorer adds to it, and
+ * when everything has been looked through it is logged once. With `strict` it is an error, and the application does not
+ * start.
  */
 
 /** The options of a decorator or route, as far as they are about tags. */

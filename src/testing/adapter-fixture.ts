@@ -23,9 +23,16 @@ export interface AdapterUnderTest {
 export type OpenAdapter = (context: Omit<CacheAdapterContext, 'clock'>) => Awaitable<AdapterUnderTest>;
 
 export interface ContractOptions {
-  /** False for an adapter that hands out what it was given, which only `isolation: 'none'` may ask for. @default true */
+  /**
+   * False for an adapter that hands out what it was given, which only `isolation: 'none'` may ask for.
+   * @default true
+   */
   readonly isolatesValues?: boolean;
-  /** True for an adapter that gives back instances of the classes in `context.types`, as with `createEntryCodec({ types: context.types })`. @default false */
+  /**
+   * True for an adapter that gives back instances of the classes in `context.types`, as with `createEntryCodec({ types:
+   * context.types })`.
+   * @default false
+   */
   readonly keepsTypes?: boolean;
   /** How old the answer of `usage` may be. @default 0 */
   readonly usageLagMs?: number;

@@ -114,7 +114,9 @@ class World {
     });
   }
 
-  /** Of a set and an invalidation that overlap either may come last: one after the other their versions tell which did. */
+  /**
+   * Of a set and an invalidation that overlap either may come last: one after the other their versions tell which did.
+   */
   #alone(write: () => Promise<void>): Promise<void> {
     this.#lastWrite = this.#lastWrite.then(write);
     return this.#lastWrite;

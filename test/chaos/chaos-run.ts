@@ -14,7 +14,8 @@ import { startTopology, type TopologyName } from './topology.js';
 /*
  * One run: processes read and invalidate the same keys through caches of their own (chaos.worker.mjs), faults come one
  * after the other in an order that the seed says, then all is calm for some seconds. What the processes tell is judged
- * meanwhile. Nothing outlives a run, however it ends: processes end with the channel to this one, servers with this one.
+ * meanwhile. Nothing outlives a run, however it ends: processes end with the channel to this one, servers with this
+ * one.
  */
 
 export interface RunOptions {
@@ -133,7 +134,10 @@ class Run {
     return this.#report((await done) as Done[]);
   }
 
-  /** Fault after fault, until each came once and the time is over. Now and then the next one comes before the last one is forgotten. */
+  /**
+   * Fault after fault, until each came once and the time is over. Now and then the next one comes before the last one
+   * is forgotten.
+   */
   async #strike(): Promise<void> {
     const endUs = nowUs() + this.options.forMs * 1_000;
     const order = rounds(this.faults, this.random);

@@ -6,7 +6,8 @@ import { BACKEND } from './settings.js';
 import type { TopologyName } from './topology.js';
 
 /*
- * The short runs. For the long ones, with more faults and other seeds: `npm run chaos -- --minutes 30 --topology cluster`.
+ * The short runs. For the long ones, with more faults and other seeds: `npm run chaos -- --minutes 30 --topology
+ * cluster`.
  */
 
 jest.setTimeout(150_000);

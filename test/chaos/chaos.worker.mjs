@@ -93,7 +93,9 @@ function tell() {
   samples = [];
 }
 
-/** A call that must not reject. Of the time that it takes that does not count for which the process itself stood still. */
+/**
+ * A call that must not reject. Of the time that it takes that does not count for which the process itself stood still.
+ */
 async function called(slowest, call) {
   const stoodBeforeMs = stoodMs;
   const startedMs = performance.now();

@@ -1,17 +1,21 @@
 /*
  * What the processes have recorded is judged apart from them, by one rule: a read that began after version v of its key
- * was acknowledged must not bring less than v. The age of a stale read is the time from the first acknowledgement that it
- * does not show to its beginning. Times are microseconds of the one monotonic clock that the processes of a machine share.
+ * was acknowledged must not bring less than v. The age of a stale read is the time from the first acknowledgement that
+ * it does not show to its beginning. Times are microseconds of the one monotonic clock that the processes of a machine
+ * share.
  *
- * An acknowledgement counts in the process that gave it as soon as it is given. For the others it counts when the server
- * had it: one that the process could only keep for later says nothing to them, until the faults have been over for so
- * long that all that was kept must have been sent.
+ * An acknowledgement counts in the process that gave it as soon as it is given. For the others it counts when the
+ * server had it: one that the process could only keep for later says nothing to them, until the faults have been over
+ * for so long that all that was kept must have been sent.
  *
  * Reads are judged when every acknowledgement from before they began is known, and then forgotten, so that a run may
  * take hours. Acknowledgements are kept.
  */
 
-/** What a process tells now and then. All acknowledgements that it gave until `untilUs` are in this batch or an earlier one. */
+/**
+ * What a process tells now and then. All acknowledgements that it gave until `untilUs` are in this batch or an earlier
+ * one.
+ */
 export interface Batch {
   readonly untilUs: number;
   readonly reads: { readonly keys: Uint16Array; readonly startsUs: Float64Array; readonly versions: Uint32Array };
@@ -42,7 +46,9 @@ export interface Verdict {
   /** What processes read of their own invalidations. */
   readonly own: Staleness;
   readonly others: Staleness;
-  /** How long it took, 99 times in 100, until another process read nothing older any more than what was acknowledged. */
+  /**
+   * How long it took, 99 times in 100, until another process read nothing older any more than what was acknowledged.
+   */
   readonly lagP99Ms: number;
   /** Of both, what began when the faults had been over for a while. */
   readonly late: Staleness;
@@ -74,7 +80,9 @@ export class Checker {
   readonly #waiting: { readonly reader: number; readonly reads: Batch['reads'] }[] = [];
   readonly #ages = { own: new Ages(), others: new Ages(), late: new Ages() };
   readonly #pairs: number[][];
-  /** Of each acknowledgement that another process did not see at once, the age of the last read that did not show it. */
+  /**
+   * Of each acknowledgement that another process did not see at once, the age of the last read that did not show it.
+   */
   readonly #lagsMs = new Map<string, number>();
   #reads = 0;
   #acks = 0;

@@ -5,8 +5,8 @@ import type { RedisCluster, RedisSentinelTrio, RedisServer } from '../support/re
 import type { TcpProxy } from './tcp-proxy.js';
 
 /*
- * What can happen to servers and to the ways to them. A fault runs until it is healed: what it has broken is whole again
- * when its promise resolves, although nobody may have noticed yet.
+ * What can happen to servers and to the ways to them. A fault runs until it is healed: what it has broken is whole
+ * again when its promise resolves, although nobody may have noticed yet.
  */
 
 export interface Fault {
@@ -15,9 +15,9 @@ export interface Fault {
 }
 
 /**
- * To be called when a replica is about to take the place of a master, and what it gives when that is over. What the master
- * had acknowledged last may be lost with it, and where it comes back it may for a while acknowledge what nobody else hears
- * of: replication is asynchronous.
+ * To be called when a replica is about to take the place of a master, and what it gives when that is over. What the
+ * master had acknowledged last may be lost with it, and where it comes back it may for a while acknowledge what nobody
+ * else hears of: replication is asynchronous.
  */
 export type Doubt = () => () => void;
 
@@ -147,7 +147,8 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
     await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of the master.');
     if (how === 'killed') settled();
     if (how !== 'demoted') await heal(master, how);
-    // An operator would have it start as a replica: by itself it takes itself for a master, and empty, until a sentinel comes by.
+    // An operator would have it start as a replica: by itself it takes itself for a master, and empty, until a sentinel
+    // comes by.
     if (how === 'killed') await ask(master.port, `REPLICAOF 127.0.0.1 ${(await current()).port}`);
     if (how !== 'killed') await gaveIn(settled);
     await until(isWhole, FAILOVER_WITHIN_MS, () => 'The servers did not follow the new master.');

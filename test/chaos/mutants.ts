@@ -1,9 +1,9 @@
 import type { RunOptions } from './chaos-run.js';
 
 /*
- * Designs that look right and are not: each is the kit with one rule taken out, by changes to the text of its build while
- * a process loads it (mutate.mjs). Each is run under the faults that show it, and must be found out by the old values
- * that it serves, or the chaos would not find out us.
+ * Designs that look right and are not: each is the kit with one rule taken out, by changes to the text of its build
+ * while a process loads it (mutate.mjs). Each is run under the faults that show it, and must be found out by the old
+ * values that it serves, or the chaos would not find out us.
  */
 
 export interface Edit {

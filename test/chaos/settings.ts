@@ -7,7 +7,10 @@ export const BACKENDS: readonly RunOptions['backend'][] = ['redis', 'hybrid'];
 
 export const MAX_STALENESS_MS = 1_000;
 
-/** How long ago another process may have invalidated what is read: where there are no near copies, nothing is ever behind. */
+/**
+ * How long ago another process may have invalidated what is read: where there are no near copies, nothing is ever
+ * behind.
+ */
 export function maxAgeMsOf(backend: RunOptions['backend']): number {
   return backend === 'hybrid' ? MAX_STALENESS_MS : 0;
 }
@@ -19,8 +22,9 @@ export const SLACK_MS = 400;
 const RECOVERY_SLACK_MS = 1_000;
 
 /**
- * How soon all must be as before when a fault is over. ioredis looks for a lost node of a cluster when it reads the slots
- * again, which is every two seconds; a sentinel tells its clients of a failover when it is done with it, and they connect anew.
+ * How soon all must be as before when a fault is over. ioredis looks for a lost node of a cluster when it reads the
+ * slots again, which is every two seconds; a sentinel tells its clients of a failover when it is done with it, and they
+ * connect anew.
  */
 export const RECOVERED_WITHIN_MS: Readonly<Record<TopologyName, number>> = {
   standalone: 2_000 + RECOVERY_SLACK_MS,

@@ -3,7 +3,8 @@
  *
  *   npm run chaos -- --minutes 30 --topology cluster --seed 7
  *
- * `--backend`, `--faults 'reset,black hole'`, `--rest <ms>` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where a gate was broken.
+ * `--backend`, `--faults 'reset,black hole'`, `--rest <ms>` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where
+ * a gate was broken.
  */
 import { parseArgs } from 'node:util';
 import { chaosRun, type RunOptions } from './chaos-run.js';

@@ -5,9 +5,10 @@ import { clusterFaults, type Fault, networkFaults, sentinelFaults, serverFaults 
 import { TcpProxy } from './tcp-proxy.js';
 
 /*
- * Servers, and for each process its own proxy to each of them. A process is told the real addresses, as nodes of a cluster
- * and sentinels tell them, too, and leads what it connects to them to its proxies, as a router would. (`natMap` of ioredis
- * is no way to do this: a MOVED puts the address that was not mapped into its slots.) Sentinels are asked without a proxy.
+ * Servers, and for each process its own proxy to each of them. A process is told the real addresses, as nodes of a
+ * cluster and sentinels tell them, too, and leads what it connects to them to its proxies, as a router would. (`natMap`
+ * of ioredis is no way to do this: a MOVED puts the address that was not mapped into its slots.) Sentinels are asked
+ * without a proxy.
  */
 
 export type TopologyName = 'standalone' | 'cluster' | 'sentinel';
@@ -51,7 +52,8 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
   async sentinel() {
     const trio = await startSentinels();
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
-    // They look often, and give a server up only after several looks: a failover that nobody meant would be one fault too many.
+    // They look often, and give a server up only after several looks: a failover that nobody meant would be one fault
+    // too many.
     await Promise.all(
       sentinels.flatMap(({ port }) => [
         ask(port, 'SENTINEL DEBUG PING-PERIOD 200 INFO-PERIOD 1000'),

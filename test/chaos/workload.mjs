@@ -1,4 +1,5 @@
-// What the processes of a chaos run do to their caches. A key's value is its version in a database, which is another server.
+// What the processes of a chaos run do to their caches. A key's value is its version in a database, which is another
+// server.
 
 /** How each kind of key is stored, and how its writer makes a new version seen. */
 export const KINDS = {

@@ -12,7 +12,9 @@ interface Step {
   readonly method?: string;
   readonly path?: string;
   readonly request?: Readonly<Record<string, string>>;
-  /** What the origin answers if it is asked: headers, and 200 unless said otherwise. Default: what it answered before. */
+  /**
+   * What the origin answers if it is asked: headers, and 200 unless said otherwise. Default: what it answered before.
+   */
   readonly origin?: Readonly<Record<string, string | string[]>>;
   readonly status?: number;
   readonly afterS?: number;

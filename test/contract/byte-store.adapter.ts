@@ -17,7 +17,9 @@ export interface ByteStore {
   remove(name: string): Promise<void>;
 }
 
-/** What is known of an entry without its value. The value is in the store under `name`, which no other entry ever has. */
+/**
+ * What is known of an entry without its value. The value is in the store under `name`, which no other entry ever has.
+ */
 interface Slot extends EntryHeader {
   name: string;
   sizeBytes: number;

@@ -7,7 +7,10 @@ export interface Example {
   /** The line of the page that its first line of code stands on, from 1. */
   readonly line: number;
   readonly code: string;
-  /** Its name in the project of a reader, where the fence says so: `ts src/app.service.ts`. Other examples of the page may import it. */
+  /**
+   * Its name in the project of a reader, where the fence says so: `ts src/app.service.ts`. Other examples of the page
+   * may import it.
+   */
   readonly file: string | undefined;
 }
 

@@ -8,7 +8,8 @@ const entryFile = fileURLToPath(new URL('../../sample-app/dist/main.js', import.
 const adminToken = 'token-of-the-test';
 const startLimitMs = 90_000;
 
-// A page of the catalogue is thirteen queries in a database inside the shop's process: slow where many tests share few cores.
+// A page of the catalogue is thirteen queries in a database inside the shop's process: slow where many tests share few
+// cores.
 jest.setTimeout(30_000);
 
 describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) => {

@@ -8,7 +8,9 @@ import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import type { BurstOrder, BurstOutcome } from './bursts.worker.js';
 import { endWhatTestsOpened, open, rawClient } from './faults.fixture.js';
 
-/** Many calls in one turn of the event loop: what they share, and that none of them is lost because there are so many. */
+/**
+ * Many calls in one turn of the event loop: what they share, and that none of them is lost because there are so many.
+ */
 
 jest.setTimeout(120_000);
 endWhatTestsOpened();

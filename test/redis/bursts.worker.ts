@@ -6,8 +6,8 @@ import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 
 /*
- * A process that asks for many keys in one turn of its event loop: `bursts.worker.ts <order as JSON>`. It prints what came of
- * it. Inside Jest, where code runs several times slower, the same burst would be another one.
+ * A process that asks for many keys in one turn of its event loop: `bursts.worker.ts <order as JSON>`. It prints what
+ * came of it. Inside Jest, where code runs several times slower, the same burst would be another one.
  */
 
 export interface BurstOrder {

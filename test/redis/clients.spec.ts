@@ -14,7 +14,8 @@ import { upAtLast } from '../support/deployments.js';
 import { until } from '../support/redis/until.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
 
-// Clients that belong to the application, such as that of a queue beside the kit: of either major, and set in other ways.
+// Clients that belong to the application, such as that of a queue beside the kit: of either major, and set in other
+// ways.
 
 jest.setTimeout(30_000);
 

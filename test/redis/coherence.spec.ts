@@ -42,7 +42,9 @@ async function coherenceOf(cache: CacheService) {
   return (await cache.getStats()).coherence;
 }
 
-/** How many commands the server has run with which entries are read. Beats come by themselves, several times a second. */
+/**
+ * How many commands the server has run with which entries are read. Beats come by themselves, several times a second.
+ */
 async function readsOf({ port }: RedisServer): Promise<number> {
   const stats = await rawClient({ port }).info('commandstats');
   return [...stats.matchAll(/^cmdstat_(?:mget|hmget|getrange):calls=(\d+)/gm)].reduce(
@@ -336,7 +338,10 @@ describe('the way that is taken', () => {
 });
 
 describe('processes of one cache in different ways', () => {
-  /** Reads until the new value is there. @returns how long after its acknowledgement the last read began that brought the old one */
+  /**
+   * Reads until the new value is there.
+   * @returns how long after its acknowledgement the last read began that brought the old one
+   */
   async function oldFor(cache: CacheService, key: string, old: unknown): Promise<number> {
     const acknowledgedMs = performance.now();
     let oldUntilMs = acknowledgedMs;
@@ -349,7 +354,10 @@ describe('processes of one cache in different ways', () => {
     return oldUntilMs - acknowledgedMs;
   }
 
-  /** Lets the reader make a copy of a value, and has it replaced, some times. @returns how old the copy was at most each time, in ms */
+  /**
+   * Lets the reader make a copy of a value, and has it replaced, some times.
+   * @returns how old the copy was at most each time, in ms
+   */
   async function agesOfCopies(reader: CacheService, writer: CacheService, rounds: number): Promise<number[]> {
     const ages: number[] = [];
     for (let i = 0; i < rounds; i++) {

@@ -4,7 +4,9 @@ import { times } from '../support/cache-with.js';
 import { DEPLOYMENTS } from './deployments.fixture.js';
 import { endWhatTestsOpened, open } from './faults.fixture.js';
 
-/** How many entries an invalidation says it has removed from view, while those of one before it are still being freed. */
+/**
+ * How many entries an invalidation says it has removed from view, while those of one before it are still being freed.
+ */
 
 jest.setTimeout(60_000);
 endWhatTestsOpened();

@@ -14,7 +14,10 @@ endWhatTestsOpened();
 
 const STORED = 60_000;
 const CHUNK = 250;
-/** Redis counts in seconds how long a key was not used: entries are to be older than their indexes when they are evicted. */
+/**
+ * Redis counts in seconds how long a key was not used: entries are to be older than their indexes when they are
+ * evicted.
+ */
 const PAUSE_MS = 20;
 /** After a walk or two, while entries go on being stored. */
 const STRUCK_WITHIN_MS = 15_000;

@@ -23,7 +23,9 @@ jest.setTimeout(60_000);
 endWhatTestsOpened();
 
 const CLOSED_WITHIN_MS = 2 * LIMIT_MS;
-/** ioredis gives the connections of its own, to nodes and sentinels, two seconds to end where the other side is silent. */
+/**
+ * ioredis gives the connections of its own, to nodes and sentinels, two seconds to end where the other side is silent.
+ */
 const EXITED_WITHIN_MS = 2_500;
 /** The channel to this process, and what Node shows of its standard streams. */
 const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise', 'CloseReq']);

@@ -34,7 +34,10 @@ const FAILOVER_WITHIN_MS = 20_000;
 class Traffic {
   readonly rejections: unknown[] = [];
   slowestMs = 0;
-  /** What timers took at most that have as many steps as a call, and are to take as long as one may: the machine makes both late. */
+  /**
+   * What timers took at most that have as many steps as a call, and are to take as long as one may: the machine makes
+   * both late.
+   */
   slowestTimerMs = 0;
   calls = 0;
   #isOn = true;

@@ -81,7 +81,9 @@ const fail = (): never => {
 const rightOf = (values: ReadonlyMap<string, number>, i: number): boolean =>
   [...values.values()].every((value) => value === i);
 
-/** Each with a key of its own, for the `i` that is its value. Whether what it gives is right, with Redis or without it. */
+/**
+ * Each with a key of its own, for the `i` that is its value. Whether what it gives is right, with Redis or without it.
+ */
 const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: number) => Promise<boolean>>> = {
   get: async (cache, key, i) => [undefined, i].includes(await cache.get<number>(key)),
   getOrSet: async (cache, key, i) => (await cache.getOrSet(key, () => i)) === i,

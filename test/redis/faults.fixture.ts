@@ -76,7 +76,10 @@ export async function timed<T>(call: () => Promise<T>): Promise<{ readonly value
   return { value, tookMs: performance.now() - startedMs };
 }
 
-/** How long a read and a load take together while they are refused without asking Redis: the median of 50, which a busy machine moves least. */
+/**
+ * How long a read and a load take together while they are refused without asking Redis: the median of 50, which a busy
+ * machine moves least.
+ */
 export async function timeOfRefusals(cache: CacheService): Promise<number> {
   const took: number[] = [];
   for (let i = 0; i < 50; i++) {

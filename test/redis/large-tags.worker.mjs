@@ -1,6 +1,6 @@
-// Asks servers how much they have worked, all the while, and tells for how long the slowest answer took: how long another
-// client is kept waiting. The machine may be the cause, or the other work of this process, so it tells as well how much of
-// a wait the server can have been at work for others in.
+// Asks servers how much they have worked, all the while, and tells for how long the slowest answer took: how long
+// another client is kept waiting. The machine may be the cause, or the other work of this process, so it tells as well
+// how much of a wait the server can have been at work for others in.
 import { Redis } from 'ioredis';
 
 const ports = JSON.parse(process.argv[2]);
@@ -10,7 +10,10 @@ const clients = ports.map((port) => new Redis({ host: '127.0.0.1', port }));
 const worst = { waitedMs: 0, heldUpMs: 0 };
 let isOn = false;
 
-/** The processor time that a server's only thread of commands has used. One that does not tell it has worked all the time. */
+/**
+ * The processor time that a server's only thread of commands has used. One that does not tell it has worked all the
+ * time.
+ */
 async function workOf(client) {
   const times = [...(await client.info('cpu')).matchAll(/^used_cpu_(?:sys|user)_main_thread:([\d.]+)/gm)];
   return times.length === 2 ? times.reduce((sum, [, seconds]) => sum + Number(seconds) * 1_000, 0) : performance.now();

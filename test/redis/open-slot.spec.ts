@@ -8,7 +8,10 @@ import { type RedisCluster, type RedisServer, startCluster } from '../support/re
 import { untilEmpty } from './deployments.fixture.js';
 import { endWhatTestsOpened, kept, open, openHybrid, rawClient, untilStatus } from './faults.fixture.js';
 
-/** A slot that is open for migration, as a reshard leaves it that was given up: no command of several keys is served there that are not all in one place. */
+/**
+ * A slot that is open for migration, as a reshard leaves it that was given up: no command of several keys is served
+ * there that are not all in one place.
+ */
 
 jest.setTimeout(60_000);
 endWhatTestsOpened();

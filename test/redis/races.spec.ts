@@ -8,9 +8,10 @@ import { startCluster, startRedis } from '../support/redis-servers.js';
 import { endWhatTestsOpened, kept, onEnd } from './faults.fixture.js';
 
 /*
- * Four processes read and invalidate the same keys as fast as they can. The value of a key is its version in a database,
- * which is another server. Writers bump it, invalidate, and note when that was acknowledged. Afterwards: no read that
- * began after the acknowledgement of version v may have brought less than v. The clock is one for all processes.
+ * Four processes read and invalidate the same keys as fast as they can. The value of a key is its version in a
+ * database, which is another server. Writers bump it, invalidate, and note when that was acknowledged. Afterwards: no
+ * read that began after the acknowledgement of version v may have brought less than v. The clock is one for all
+ * processes.
  */
 
 jest.setTimeout(120_000);

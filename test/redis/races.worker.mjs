@@ -1,5 +1,5 @@
-// One of several processes that read, write and invalidate through caches of their own on one Redis. All that matters for
-// the verdict is recorded with process.hrtime, which is one clock for all processes of a machine.
+// One of several processes that read, write and invalidate through caches of their own on one Redis. All that matters
+// for the verdict is recorded with process.hrtime, which is one clock for all processes of a machine.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 import { Redis } from 'ioredis';

@@ -15,7 +15,10 @@ import {
   untilStatus,
 } from './faults.fixture.js';
 
-/** The rights that the pages ask an operator for are enough, and are all that is asked for: servers log whatever they refuse. */
+/**
+ * The rights that the pages ask an operator for are enough, and are all that is asked for: servers log whatever they
+ * refuse.
+ */
 
 jest.setTimeout(60_000);
 endWhatTestsOpened();

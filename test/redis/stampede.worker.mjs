@@ -1,4 +1,5 @@
-// One of several processes whose callers all want the same key. Loads are counted in a database, which is another server.
+// One of several processes whose callers all want the same key. Loads are counted in a database, which is another
+// server.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 import { Redis } from 'ioredis';

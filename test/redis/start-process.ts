@@ -7,8 +7,8 @@ import { createCache } from '../../src/compose-cache.js';
 import { CacheService } from '../../src/core/cache.service.js';
 
 /*
- * A process whose end is watched: `start-process.ts <case> <options as JSON>`. It prints what has happened, and nothing in it
- * but the cache keeps it alive.
+ * A process whose end is watched: `start-process.ts <case> <options as JSON>`. It prints what has happened, and nothing
+ * in it but the cache keeps it alive.
  */
 
 Logger.overrideLogger(false);

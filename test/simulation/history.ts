@@ -2,10 +2,10 @@
  * What happened, and which answers it allows.
  *
  * The "database" is a version that every write raises before it tells the cache, as an application writes first and
- * invalidates then. A factory reads the version when it begins. When an invalidation is acknowledged, the version that its
- * write had made becomes the floor of what it hit. A read takes the floors as they are when it begins, and may not be
- * answered with a lower version: that value's load began before an invalidation that was acknowledged before the read.
- * That holds for writes that overlap, too, because a load's version tells when it began, not who was last.
+ * invalidates then. A factory reads the version when it begins. When an invalidation is acknowledged, the version that
+ * its write had made becomes the floor of what it hit. A read takes the floors as they are when it begins, and may not
+ * be answered with a lower version: that value's load began before an invalidation that was acknowledged before the
+ * read. That holds for writes that overlap, too, because a load's version tells when it began, not who was last.
  *
  *   soft      is a floor for fresh answers alone
  *   queued    Redis was away when it was sent: until it has been sent, it is a floor in the process that queued it

@@ -11,8 +11,8 @@ import type { SimulatedStore } from './simulated-store.js';
 import type { Tampering } from './simulated-wire.js';
 
 /*
- * Designs that look right and are not. Each is the real code with one rule taken out, from here and for good: a run with
- * a mutant has a process of its own. The simulation must find every one of them out, or it would not find out us.
+ * Designs that look right and are not. Each is the real code with one rule taken out, from here and for good: a run
+ * with a mutant has a process of its own. The simulation must find every one of them out, or it would not find out us.
  */
 
 export interface Mutant {

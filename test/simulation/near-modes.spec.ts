@@ -3,13 +3,19 @@ import type { ListeningWire } from '../../src/adapters/redis/connection/listenin
 import type { Command, Reply } from '../../src/adapters/redis/connection/redis-wire.js';
 import { MAX_STALENESS_MS, MIXED, type Mutant, simulate, type Verdict } from './near-world.js';
 
-/** Bounded staleness where the processes of one cache learn of changes in different ways (fault 23). A seed is always the same story. */
+/**
+ * Bounded staleness where the processes of one cache learn of changes in different ways (fault 23). A seed is always
+ * the same story.
+ */
 
 jest.setTimeout(240_000);
 
 const SEEDS = 40;
 
-/** Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth that somebody is mute. */
+/**
+ * Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth
+ * that somebody is mute.
+ */
 function withBeats(wire: ListeningWire, place: number): void {
   const run = wire.run.bind(wire);
   wire.run = (commands) =>

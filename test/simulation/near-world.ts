@@ -17,15 +17,16 @@ import { TWINS } from './script-twins.js';
 import { ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
- * Several processes with near copies of one store, in a time of their own. Real: the hybrid adapter, the memory adapter as near
- * tier, and what decides when a copy may be served. Simulated: the store, which tells of every change on one connection for each
- * process, and the network between, which delays, swallows and cuts. Processes stand still now and then.
+ * Several processes with near copies of one store, in a time of their own. Real: the hybrid adapter, the memory adapter
+ * as near tier, and what decides when a copy may be served. Simulated: the store, which tells of every change on one
+ * connection for each process, and the network between, which delays, swallows and cuts. Processes stand still now and
+ * then.
  *
- * In a mixed world each process learns of changes in a way of its own, which the server refuses now and then, as it refuses to let
- * it publish, and what the processes tell each other there is evicted.
+ * In a mixed world each process learns of changes in a way of its own, which the server refuses now and then, as it
+ * refuses to let it publish, and what the processes tell each other there is evicted.
  *
- * A key holds the version that the database had when its load began. Who writes raises the version, invalidates, and notes when
- * that was acknowledged: how old a read is, is how long before it the first newer version was.
+ * A key holds the version that the database had when its load began. Who writes raises the version, invalidates, and
+ * notes when that was acknowledged: how old a read is, is how long before it the first newer version was.
  */
 
 export const MAX_STALENESS_MS = 200;

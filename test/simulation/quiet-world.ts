@@ -26,7 +26,10 @@ interface WorldOptions {
   onSend?(command: Command, process: number): void;
 }
 
-/** Processes with the real adapter over simulated servers, in which only that happens what a test asks for, and time passes at once. */
+/**
+ * Processes with the real adapter over simulated servers, in which only that happens what a test asks for, and time
+ * passes at once.
+ */
 export class QuietWorld {
   readonly time = new VirtualTime();
   readonly servers: readonly SimulatedRedis[];

@@ -1,6 +1,6 @@
 /*
- * The keyspace of one simulated Redis: what the adapter's commands and scripts need of it and no more, as Redis 7 does it
- * (simulated-redis.spec.ts compares the two). Bytes are strings of one character each, as they are in Lua.
+ * The keyspace of one simulated Redis: what the adapter's commands and scripts need of it and no more, as Redis 7 does
+ * it (simulated-redis.spec.ts compares the two). Bytes are strings of one character each, as they are in Lua.
  *
  * A method throws a `RedisError` where the command would answer with an error.
  */

@@ -4,9 +4,9 @@ import type { SimulatedRedis } from './simulated-redis.js';
 import type { Owner, VirtualTime } from './virtual-time.js';
 
 /*
- * What lies between a simulated process and the servers. Each connection is two pipes that keep their order. A drop ends
- * a connection for the process at once, while what it had sent may still be on its way to the server, and be run there
- * after what the next connection brings: that is what sockets do.
+ * What lies between a simulated process and the servers. Each connection is two pipes that keep their order. A drop
+ * ends a connection for the process at once, while what it had sent may still be on its way to the server, and be run
+ * there after what the next connection brings: that is what sockets do.
  */
 
 /** How the network behaves at this moment. */

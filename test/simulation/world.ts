@@ -16,8 +16,8 @@ import { KEYS, NAMESPACES } from './targets.js';
 import { type Owner, ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
- * One seed: some processes with the real cache over the real adapter, the servers, what the actors do and what goes wrong.
- * After the storm comes quiet, in which everything that was promised must be seen to hold.
+ * One seed: some processes with the real cache over the real adapter, the servers, what the actors do and what goes
+ * wrong. After the storm comes quiet, in which everything that was promised must be seen to hold.
  */
 
 const PROCESSES = 3;

@@ -35,7 +35,9 @@ export const startDeployment = {
 
 export const DEPLOYMENTS = Object.entries(startDeployment) as [name: string, start: Start][];
 
-/** The adapter, when it answers from Redis: it is opened after a second in any case, which a busy machine may exceed. */
+/**
+ * The adapter, when it answers from Redis: it is opened after a second in any case, which a busy machine may exceed.
+ */
 export async function upAtLast<T extends CacheAdapter>(adapter: T): Promise<T> {
   await until(
     async () => (await adapter.usage()).status === 'up',

@@ -9,8 +9,8 @@ import type {
 /** A store that is reached over a network: its answers come later, when the test says so, or not at all. */
 export class HeldStore {
   /**
-   * `open`: answers at the next turn. `held`: answers when it is opened. `lost`: every call rejects. `taken`: somebody else
-   * loads everything, until it is opened.
+   * `open`: answers at the next turn. `held`: answers when it is opened. `lost`: every call rejects. `taken`: somebody
+   * else loads everything, until it is opened.
    */
   state: 'open' | 'held' | 'lost' | 'taken' = 'open';
   /** Reads, and loads that were begun. */

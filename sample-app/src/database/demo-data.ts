@@ -60,7 +60,9 @@ export interface DemoData {
   reviews: Required<typeof reviews.$inferInsert>[];
 }
 
-/** The same shop every time: the first eight products are those of the exercise, the rest comes from a seeded generator. */
+/**
+ * The same shop every time: the first eight products are those of the exercise, the rest comes from a seeded generator.
+ */
 export function generateDemoData(): DemoData {
   const random = seededRandom(2024);
   const below = (limit: number) => Math.floor(random() * limit);

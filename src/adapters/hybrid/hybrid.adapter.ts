@@ -24,8 +24,8 @@ import type { EntryCopy, NearGrant, NearTier } from '../../core/ports/near-tier.
  *   order    What this process changes itself is taken out of the near tier after the far tier has answered, and before
  *            the caller is told: a read that begins after the call finds no copy from before.
  *
- * So nothing here compares versions or clocks. Entries become copies when they are read, never when they are stored: the
- * change that storing is would take them out again.
+ * So nothing here compares versions or clocks. Entries become copies when they are read, never when they are stored:
+ * the change that storing is would take them out again.
  */
 
 export interface HybridParts {
@@ -133,7 +133,10 @@ export class HybridAdapter implements CacheAdapter {
     await this.#near.close();
   }
 
-  /** @param nowMs of the clock itself, not the coarse time: a process that was busy for long must not take its copies for proven */
+  /**
+   * @param nowMs of the clock itself, not the coarse time: a process that was busy for long must not take its copies
+   * for proven
+   */
   #isProven(nowMs: number): boolean {
     return nowMs < this.#coherence.provenUntilMs;
   }

@@ -3,7 +3,9 @@ import { LinkedList, type Linked } from './nodes/linked-list.js';
 import { ScopedMap } from './nodes/scoped-map.js';
 import { TagJournal } from './tag-journal.js';
 
-/** The most loads that are kept open. Beyond it the oldest lose their right to store: they were abandoned, or nearly. */
+/**
+ * The most loads that are kept open. Beyond it the oldest lose their right to store: they were abandoned, or nearly.
+ */
 export const MAX_OPEN_LOADS = 65_536;
 
 /** A load under way. Open until it is stored, released, or made void by an invalidation. */
@@ -22,9 +24,9 @@ export interface OpenLoad extends Linked<OpenLoad> {
  * The fences: which loads may still store what they bring.
  *
  * A load is void as soon as something happens that makes its result too old: its key is stored, deleted or invalidated
- * by namespace, pattern or `all`. That is settled at once, by closing the load. Only tags are settled when the load ends,
- * against a journal, because a result may carry tags that nobody knew when the load began. Several loads of one key may
- * be open, and of these the one that began last wins: what it stores closes those that began before it.
+ * by namespace, pattern or `all`. That is settled at once, by closing the load. Only tags are settled when the load
+ * ends, against a journal, because a result may carry tags that nobody knew when the load began. Several loads of one
+ * key may be open, and of these the one that began last wins: what it stores closes those that began before it.
  *
  * Nothing grows without bound: the journal is dropped when no load is open, and a grant that is never ended costs one
  * place among `MAX_OPEN_LOADS` until as many younger loads have pushed it out.
@@ -66,7 +68,9 @@ export class LoadRegistry {
     return loads;
   }
 
-  /** Whether `load` may store a result that carries `tags`. If so it is closed, and with it the loads that it outdates. */
+  /**
+   * Whether `load` may store a result that carries `tags`. If so it is closed, and with it the loads that it outdates.
+   */
   finish(load: OpenLoad, tags: readonly string[]): boolean {
     if (!load.isOpen || this.#journal.isInvalidSince(load.beganAt, [...load.tags, ...tags])) return false;
     this.close(load);

@@ -16,9 +16,9 @@ const NO_SLOTS: ReadonlyMap<string, number> = new Map();
  * in the eviction policy and in the index of each of its tags, or in none of them: only this class moves nodes.
  * Room is made before a node enters, so what was just stored is never what makes room.
  *
- * The indexes hold slots, not nodes: V8 leaves the old table of a Map or Set, when it makes a new one, linked to the new
- * one and full. Once such a table is in the old generation it keeps all that was ever in the map alive until the next
- * major collection, and every node would be moved there: measured, ten times the time for a `set`.
+ * The indexes hold slots, not nodes: V8 leaves the old table of a Map or Set, when it makes a new one, linked to the
+ * new one and full. Once such a table is in the old generation it keeps all that was ever in the map alive until the
+ * next major collection, and every node would be moved there: measured, ten times the time for a `set`.
  */
 export class MemoryStore {
   readonly #limits: StoreLimits;
@@ -81,7 +81,10 @@ export class MemoryStore {
     this.#policy.touch(node);
   }
 
-  /** Stores `node` in place of what was under its key. False, and nothing changed, when it is larger than the whole store. */
+  /**
+   * Stores `node` in place of what was under its key. False, and nothing changed, when it is larger than the whole
+   * store.
+   */
   put(node: MemoryNode): boolean {
     if (node.sizeBytes > this.#limits.maxBytes || this.#limits.maxEntries < 1) return false;
     const former = this.find(node.key, node.namespace);
@@ -118,7 +121,10 @@ export class MemoryStore {
     return false;
   }
 
-  /** Ends the freshness of `node`, and keeps it as a stale one for as long from now as it would have been kept after its TTL. */
+  /**
+   * Ends the freshness of `node`, and keeps it as a stale one for as long from now as it would have been kept after its
+   * TTL.
+   */
   expire(node: MemoryNode, nowMs: number): void {
     if (node.staleMs <= 0) {
       this.condemn(node.slot);

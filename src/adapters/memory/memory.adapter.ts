@@ -26,8 +26,8 @@ import { StoreTime } from './nodes/store-time.js';
 
 /*
  * Entries in the memory of this process. Everything is answered at once, never by a promise, and nothing here awaits:
- * each call runs from its first line to its last with nobody in between, so there are no races but those of loads, which
- * LoadRegistry decides. Who does what:
+ * each call runs from its first line to its last with nobody in between, so there are no races but those of loads,
+ * which LoadRegistry decides. Who does what:
  *
  *   MemoryStore    nodes in their indexes, and the limits; EvictionPolicy says who leaves when there is no room
  *   LoadRegistry   which loads may still store what they bring

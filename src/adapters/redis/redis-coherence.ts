@@ -15,12 +15,12 @@ import { RollCall } from './roll-call.js';
  *              by this kit is not heard of. As long as it is not known that all others publish, copies are used as by ttl.
  *   ttl        Nothing is heard; a copy is used for a limited time.
  *
- * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer says that
- * the sink has heard everything that this master did before it got the PING. Beats say that commands still go to the same
- * database, and whether all publish (roll-call.ts). Copies are good for the bound, counted from the sending of the oldest of
- * these PINGs and of the beat. All else errs on the safe side: a sink that was lost and came back, another set of
- * masters, a proof that came too late, an answer from a server that is not known, and commands that go to another server
- * than the one that is listened to, each end the proof and all copies.
+ * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer
+ * says that the sink has heard everything that this master did before it got the PING. Beats say that commands still go
+ * to the same database, and whether all publish (roll-call.ts). Copies are good for the bound, counted from the sending
+ * of the oldest of these PINGs and of the beat. All else errs on the safe side: a sink that was lost and came back,
+ * another set of masters, a proof that came too late, an answer from a server that is not known, and commands that go
+ * to another server than the one that is listened to, each end the proof and all copies.
  *
  * A way that the server has refused is tried again now and then: it may have been refused for a moment only.
  */
@@ -211,7 +211,10 @@ export class RedisCoherence implements Coherence {
     }
   }
 
-  /** Something may have been missed: all copies go, also those that are being read, and nothing is proven until it is proven anew. */
+  /**
+   * Something may have been missed: all copies go, also those that are being read, and nothing is proven until it is
+   * proven anew.
+   */
   #distrust(): void {
     this.provenUntilMs = -Infinity;
     this.#placesProvenMs = -Infinity;
@@ -224,7 +227,8 @@ export class RedisCoherence implements Coherence {
     const oldestMs = this.#oldestProofMs();
     if (oldestMs === -Infinity) return;
     const nowMs = this.#options.clock.nowMs();
-    // Proven once and not proven now: what was heard is complete, but the servers may have changed their parts meanwhile.
+    // Proven once and not proven now: what was heard is complete, but the servers may have changed their parts
+    // meanwhile.
     if (this.provenUntilMs !== -Infinity && this.provenUntilMs <= nowMs) this.#listener?.onChange({ kind: 'all' });
     this.provenUntilMs = oldestMs + this.#options.maxStalenessMs;
     this.#proved();
@@ -261,7 +265,9 @@ export class RedisCoherence implements Coherence {
     });
   }
 
-  /** Asks each master of a cluster for a key of its own: one that was replaced, or has lost the others, does not answer. */
+  /**
+   * Asks each master of a cluster for a key of its own: one that was replaced, or has lost the others, does not answer.
+   */
   #provePlaces(): void {
     const sentMs = this.#options.clock.nowMs();
     // A frozen server answers nothing for as long as it likes: questions must not pile up before it.

@@ -275,7 +275,10 @@ export class RedisAdapter implements CacheAdapter {
     await this.#wire.close();
   }
 
-  /** Ends when Redis has heard of everything that was to be stored or invalidated, and has freed it, or cannot do so in time. */
+  /**
+   * Ends when Redis has heard of everything that was to be stored or invalidated, and has freed it, or cannot do so in
+   * time.
+   */
   async #drain(): Promise<void> {
     const told = Promise.allSettled(this.#underWay).then(() =>
       this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined,
@@ -350,7 +353,10 @@ export class RedisAdapter implements CacheAdapter {
   }
 }
 
-/** What a load may be told of: the tags of what is stored are known only now. An entry that is hidden is to be loaded anew. */
+/**
+ * What a load may be told of: the tags of what is stored are known only now. An entry that is hidden is to be loaded
+ * anew.
+ */
 function shownLease(lease: Lease | undefined, hides: Hides | undefined): Lease | undefined {
   const entry = lease?.state === 'found' ? lease.entry : lease?.state === 'granted' ? lease.current : undefined;
   if (entry === undefined || hides?.(entry.key, entry.namespace, entry.tags) !== true) return lease;

@@ -6,9 +6,9 @@ import type { RedisKeys } from './protocol/redis-keys.js';
 import { BEAT } from './protocol/scripts.js';
 
 /*
- * Whether each change is published that somebody has to hear of by the bus, and whether commands still go to the database
- * that the copies are from. Every process asks the server several times within the bound (a beat), which answers with
- * the random ids under three keys. They expire, and beats keep them:
+ * Whether each change is published that somebody has to hear of by the bus, and whether commands still go to the
+ * database that the copies are from. Every process asks the server several times within the bound (a beat), which
+ * answers with the random ids under three keys. They expire, and beats keep them:
  *
  *   mark   stands always. Another id tells of another database: SWAPDB, another server, a loss of data
  *   bus    stands while somebody listens on the bus
@@ -22,16 +22,18 @@ import { BEAT } from './protocol/scripts.js';
  *             All beats of a row find the same `mark` and `bus`, and no `mute`. Until then it uses copies as `ttl` does, and
  *             whenever trust begins or ends, all copies go.
  *
- * Why a listener that trusts never uses a copy for longer than the bound: let a change count as done at t, unpublished, by
- * virtue of a beat that was sent at c and run by the server at p; so t < c + SILENCE_MS <= p + SILENCE_MS. Let the row of
- * the listener have its first answer at a.
+ * Why a listener that trusts never uses a copy for longer than the bound: let a change count as done at t, unpublished,
+ * by virtue of a beat that was sent at c and run by the server at p; so t < c + SILENCE_MS <= p + SILENCE_MS. Let the
+ * row of the listener have its first answer at a.
  *   - p before the row: t < a + SILENCE_MS. The change was done before the trust began, and no copy is from before that.
  *   - p within the row, between two of its beats: p found no `bus`, or somebody made `mute` since the beat before and so
  *     removed `bus`. Then the beat after found another id of `bus`, and was not of this row.
  *   - p after the last beat of the row, which was sent at b: copies are used until b + bound, before t + bound.
- * A change that was published counts as done after the message was sent: its listener's proofs cover it (redis-coherence.ts).
+ * A change that was published counts as done after the message was sent: its listener's proofs cover it
+ * (redis-coherence.ts).
  *
- * When the connection is lost, what its beats have allowed is over. Not noticed are two swaps of databases between two beats.
+ * When the connection is lost, what its beats have allowed is over. Not noticed are two swaps of databases between two
+ * beats.
  */
 
 /** How long after a beat that allowed it changes need not be published. */

@@ -10,14 +10,20 @@ export interface SetOptions extends NamespaceOption {
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
   tags?: readonly string[];
-  /** How long beyond its TTL the value is kept, for later calls with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  /**
+   * How long beyond its TTL the value is kept, for later calls with `staleIfError` or `staleWhileRevalidate`.
+   * @default as long as the cache's own stale options ask
+   */
   keepStale?: Duration;
 }
 
 export interface WriteThroughOptions<T> extends NamespaceOption {
   ttl?: Ttl;
   tags?: readonly string[] | ((written: T) => readonly string[]);
-  /** How long beyond its TTL what was written is kept, for later calls with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  /**
+   * How long beyond its TTL what was written is kept, for later calls with `staleIfError` or `staleWhileRevalidate`.
+   * @default as long as the cache's own stale options ask
+   */
   keepStale?: Duration;
 }
 
@@ -29,13 +35,20 @@ export interface LoadOptions {
   staleIfError?: Duration;
   /** 0..1: refresh in the background once this share of the TTL has passed. @default off */
   refreshAhead?: number;
-  /** The beta of XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): refresh at random before expiry, the likelier the slower the load. @default 0, off */
+  /**
+   * The beta of XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): refresh at random before expiry, the likelier
+   * the slower the load.
+   * @default 0, off
+   */
   earlyExpiration?: number;
   /** 0..1 of the TTL, taken off at random, so that entries stored together do not expire together. @default 0 */
   jitter?: number;
   /** TTL of `null` results. @default as any value */
   negativeTtl?: Ttl;
-  /** How long a factory may keep a caller waiting that could have an expired value; its result is stored when it comes. @default off */
+  /**
+   * How long a factory may keep a caller waiting that could have an expired value; its result is stored when it comes.
+   * @default off
+   */
   softTimeout?: Duration;
   /** How long a factory may take before its callers get a `CacheTimeoutError` and it is given up. @default off */
   hardTimeout?: Duration;
@@ -51,7 +64,10 @@ export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
   tags?: readonly string[] | ((value: T) => readonly string[]);
   /** A result for which this answers false is returned and not stored. */
   storeIf?: (value: T) => boolean;
-  /** How long beyond its TTL a result is kept, to be found by `LoadContext.stale` and served by nobody. @default as long as a stale option asks */
+  /**
+   * How long beyond its TTL a result is kept, to be found by `LoadContext.stale` and served by nobody.
+   * @default as long as a stale option asks
+   */
   keepStale?: Duration | ((value: T) => Duration);
   /** A stored value that fails is a miss. A schema only judges: what it would transform is not taken over. */
   validate?: ValueValidator<T>;
@@ -59,7 +75,10 @@ export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
 
 export type ValueValidator<T> = ((stored: unknown) => stored is T) | ((stored: unknown) => boolean) | StandardSchema;
 
-/** The part of the Standard Schema interface (standardschema.dev, v1) that validation needs; zod, valibot and arktype have it. */
+/**
+ * The part of the Standard Schema interface (standardschema.dev, v1) that validation needs; zod, valibot and arktype
+ * have it.
+ */
 export interface StandardSchema {
   readonly '~standard': {
     readonly version: 1;
@@ -79,7 +98,10 @@ export interface LoadContext<T> {
   readonly canStore: boolean;
   /** The entry that the result will replace, where one is left: for conditional requests. */
   readonly stale?: CacheEntry<T>;
-  /** The value of `stale`, to be returned when the source says that it still holds: it is stored anew. @throws when there is no `stale` */
+  /**
+   * The value of `stale`, to be returned when the source says that it still holds: it is stored anew.
+   * @throws when there is no `stale`
+   */
   notModified(): T;
 }
 

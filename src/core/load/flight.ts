@@ -15,8 +15,8 @@ export type FlightResult =
   | { readonly kind: 'absent' };
 
 /**
- * `load`: a fresh entry will do. `renew`: any entry will do that is newer than the one it replaces. `refresh`: only what is
- * computed now.
+ * `load`: a fresh entry will do. `renew`: any entry will do that is newer than the one it replaces. `refresh`: only
+ * what is computed now.
  */
 export type LoadPurpose = 'load' | 'renew' | 'refresh';
 
@@ -47,7 +47,10 @@ export class Flight {
   /** Resolves when this flight no longer stands in the way of the next: it has ended, or was invalidated. */
   readonly gone: Promise<void>;
 
-  /** The expired value that callers fall back on who had asked by the time it was read: to others it may be invalid already. */
+  /**
+   * The expired value that callers fall back on who had asked by the time it was read: to others it may be invalid
+   * already.
+   */
   fallback: { readonly forAskers: number; readonly entry: Awaitable<StoredEntry | undefined> } | undefined;
 
   #isClaimed = false;
@@ -107,7 +110,9 @@ export class Flight {
 export class FlightTable {
   readonly #current = new Map<string, Flight>();
 
-  /** The flight that a new caller of `key` may join, and whether it was made for that caller, who then has to run it. */
+  /**
+   * The flight that a new caller of `key` may join, and whether it was made for that caller, who then has to run it.
+   */
   join(
     key: string,
     namespace: string | undefined,
@@ -127,13 +132,18 @@ export class FlightTable {
     return this.#current.has(flightId(key, namespace));
   }
 
-  /** Ends a flight with what it brought. Callers that come from now on load anew, though its grant may not be given back yet. */
+  /**
+   * Ends a flight with what it brought. Callers that come from now on load anew, though its grant may not be given back
+   * yet.
+   */
   land(flight: Flight, result: FlightResult): void {
     flight.land(result);
     this.remove(flight);
   }
 
-  /** Ends a flight with an error. Who gathered meanwhile gets the same one instead of hammering a source that is down. */
+  /**
+   * Ends a flight with an error. Who gathered meanwhile gets the same one instead of hammering a source that is down.
+   */
   fail(flight: Flight, error: unknown): void {
     if (flight.isSettled) return;
     const { next } = flight;

@@ -31,7 +31,10 @@ export class GuardedStore {
     return found instanceof Promise ? found.catch((error: unknown) => this.#asMiss(error)) : found;
   }
 
-  /** As `get`, but a promise may reject: it is for `go` or `orReported`. A chain of promises that is one shorter is felt by every read. */
+  /**
+   * As `get`, but a promise may reject: it is for `go` or `orReported`. A chain of promises that is one shorter is felt
+   * by every read.
+   */
   find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
       return this.adapter.get(key, namespace);
@@ -57,7 +60,10 @@ export class GuardedStore {
     });
   }
 
-  /** A copy of the stored value for its caller; `UNREADABLE`, which is a miss, where it cannot be made: the `from` of a type may fail at any time. */
+  /**
+   * A copy of the stored value for its caller; `UNREADABLE`, which is a miss, where it cannot be made: the `from` of a
+   * type may fail at any time.
+   */
   read(entry: StoredEntry): unknown {
     try {
       return entry.read();

@@ -29,9 +29,10 @@ import { isValid } from './value-validation.js';
  * A flight is one load of one key. Its life: gathering -> sent -> gone. While it gathers anybody may join. It is sent
  * when `begin` is called on the adapter, which fences the key; from then on its value may be older than an invalidation
  * that a new caller has already seen acknowledged, so new callers gather in its successor. It is gone as soon as it has
- * a result or an error, even while its grant is being given back. The successor is sent when the flight is gone, and its
- * own `begin` finds the value that was just stored, if no invalidation came between: then nobody computes anything. This is why 1,000 callers cost one factory call and still none gets a value whose load
- * began before its call and was invalidated since.
+ * a result or an error, even while its grant is being given back. The successor is sent when the flight is gone, and
+ * its own `begin` finds the value that was just stored, if no invalidation came between: then nobody computes anything.
+ * This is why 1,000 callers cost one factory call and still none gets a value whose load began before its call and was
+ * invalidated since.
  *
  * Races, and who decides them:
  * - invalidation during a load: the adapter's fence; `commit` answers that nothing was stored.
@@ -110,8 +111,8 @@ export class ValueLoader {
   }
 
   /**
-   * Replaces entries that nobody is replacing, here or in another process, and lets nobody wait for it. Failures are told
-   * to the reporter alone.
+   * Replaces entries that nobody is replacing, here or in another process, and lets nobody wait for it. Failures are
+   * told to the reporter alone.
    */
   renewInBackground(entries: readonly StoredEntry[], plan: LoadPlan, factory: GroupFactory): void {
     if (this.#isClosed) return;
@@ -276,7 +277,10 @@ export class ValueLoader {
     }
   }
 
-  /** A plan whose functions fail, or answer what cannot be used, must not cost anybody the value: it is reported and not stored. */
+  /**
+   * A plan whose functions fail, or answer what cannot be used, must not cost anybody the value: it is reported and not
+   * stored.
+   */
   #draftOf(plan: LoadPlan, key: string, value: unknown, loadMs: number): EntryDraft | undefined {
     try {
       return draftOfLoad(plan, key, value, loadMs);
@@ -286,7 +290,10 @@ export class ValueLoader {
     }
   }
 
-  /** A value that cannot be stored is reported and left out; it must not keep its neighbours in a batch from being stored. */
+  /**
+   * A value that cannot be stored is reported and left out; it must not keep its neighbours in a batch from being
+   * stored.
+   */
   async #commit(
     grant: LoadGrant,
     drafts: readonly EntryDraft[],
@@ -338,7 +345,10 @@ export class ValueLoader {
     return (await this.load({ keys: [flight.key], plan, factory, purpose: 'refresh' })).get(flight.key);
   }
 
-  /** An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been invalidated, it would be gone. */
+  /**
+   * An expired value instead of an error or of more waiting, where the plan allows it. It is read now: had it been
+   * invalidated, it would be gone.
+   */
   async #fallBack(
     flight: Flight,
     plan: LoadPlan,

@@ -2,7 +2,9 @@ import type { ValueValidator } from './call-options.js';
 import { atOnce } from '../vocabulary/option-functions.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 
-/** Whether a stored value passes; true without a validator, false when the validator throws or the value cannot be read. */
+/**
+ * Whether a stored value passes; true without a validator, false when the validator throws or the value cannot be read.
+ */
 export async function isValid(validate: ValueValidator<unknown> | undefined, entry: StoredEntry): Promise<boolean> {
   if (validate === undefined || typeof validate === 'function')
     return validate === undefined || isValidAtOnce(validate, entry);

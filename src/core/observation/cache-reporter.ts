@@ -5,7 +5,9 @@ import { CacheError, type CacheErrorCode, CacheUnavailableError, isCallersFault 
 import { type Caller, notStored } from './caller.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 
-/** Tells the statistics, the events and the user's `onError` what has happened. No event is made while nobody listens. */
+/**
+ * Tells the statistics, the events and the user's `onError` what has happened. No event is made while nobody listens.
+ */
 export class CacheReporter {
   readonly stream = new CacheEventStream();
   /** `undefined` with `stats: false`. */
@@ -100,7 +102,10 @@ export class CacheReporter {
     else this.fault(error, 'store a value');
   }
 
-  /** A fault in how the cache is used. Where a decorated method is written so, it comes with each call, and is reported with the first. */
+  /**
+   * A fault in how the cache is used. Where a decorated method is written so, it comes with each call, and is reported
+   * with the first.
+   */
   misuse(error: CacheError, caller: Caller | undefined): void {
     if (caller === undefined) {
       this.fault(error, 'use the cache');

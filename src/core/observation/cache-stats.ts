@@ -23,7 +23,9 @@ export interface CacheStats {
   invalidations: number;
   evictions: number;
   errors: number;
-  /** `count` are calls of factories; `coalesced` callers that shared one; `savedMs` what hits would have cost to load. */
+  /**
+   * `count` are calls of factories; `coalesced` callers that shared one; `savedMs` what hits would have cost to load.
+   */
   loads: { count: number; failures: number; coalesced: number; p50Ms: number; p99Ms: number; savedMs: number };
   /** Of a sample of the reads. */
   latency: { getP50Ms: number; getP99Ms: number };

@@ -6,7 +6,10 @@ export interface Caller {
   readonly label: string;
 }
 
-/** The option that names the decorated method. A symbol, because only decorators set it; of the registry, because a decorator of one copy of the kit may call the cache of another. */
+/**
+ * The option that names the decorated method. A symbol, because only decorators set it; of the registry, because a
+ * decorator of one copy of the kit may call the cache of another.
+ */
 export const CALLER: unique symbol = Symbol.for('nestjs-cache-kit:caller') as never;
 
 export interface CallerOption {

@@ -6,7 +6,10 @@ export interface KeyCounts {
 
 /** Once all places are taken, every so many-th unknown key is let in. */
 const ADMIT_EVERY = 16;
-/** So many hits are counted one by one; after that one in about eight, as eight: looking keys up would be the dearest part of a hit. */
+/**
+ * So many hits are counted one by one; after that one in about eight, as eight: looking keys up would be the dearest
+ * part of a hit.
+ */
 const EXACT_HITS = 4096;
 const SAMPLE_WEIGHT = 8;
 

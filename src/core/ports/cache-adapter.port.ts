@@ -56,7 +56,9 @@ export interface CacheAdapter {
   /** The name under which an operator finds an entry in the store, where it has names. */
   storedKey?(key: string, namespace: string | undefined): string;
 
-  /** What each tier has under a key, from near to far, for people who look into the cache; only where there are several. */
+  /**
+   * What each tier has under a key, from near to far, for people who look into the cache; only where there are several.
+   */
   look?(key: string, namespace: string | undefined): Awaitable<readonly TierEntry[]>;
 }
 
@@ -76,18 +78,30 @@ export interface CacheAdapterContext {
   readonly name: string;
   /** Entries that were stored with another version must not be found. */
   readonly version: string | undefined;
-  /** The classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`; none where it is absent. */
+  /**
+   * The classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`; none
+   * where it is absent.
+   */
   readonly types?: import('../vocabulary/value-types.js').ValueTypes;
   readonly clock: import('./clock.port.js').Clock;
   /** Tells of an entry that was dropped to make room. */
   onEvict(entry: StoredEntry): void;
   /** Tells of a fault that no caller is waiting for. */
   onError(error: unknown): void;
-  /** Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs. @param level default `log` */
+  /**
+   * Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs.
+   * @param level default `log`
+   */
   onNotice(sentence: string, level?: 'log' | 'warn' | 'error'): void;
-  /** Called with what works and is probably not meant, such as a store that is set up for something else. The start-up advisor lists it. */
+  /**
+   * Called with what works and is probably not meant, such as a store that is set up for something else. The start-up
+   * advisor lists it.
+   */
   readonly onFinding?: (finding: import('../vocabulary/finding.js').Finding) => void;
-  /** Given while an application starts, which may fail: connections must not keep the process alive, and this does instead. */
+  /**
+   * Given while an application starts, which may fail: connections must not keep the process alive, and this does
+   * instead.
+   */
   readonly hold?: import('./process-hold.js').ProcessHold;
 }
 
@@ -146,11 +160,16 @@ export interface LoadRequest {
   readonly tags: readonly string[];
   /** More tags may come with the draft, computed from the result. */
   readonly computesTags: boolean;
-  /** How long the caller has waited for the store already, in milliseconds: all waits of one call share one limit. @default 0 */
+  /**
+   * How long the caller has waited for the store already, in milliseconds: all waits of one call share one limit.
+   * @default 0
+   */
   readonly waitedMs?: number;
 }
 
-/** The answer to `begin`. Ends with `commit` or `release`; a grant that is never ended must not block others for ever. */
+/**
+ * The answer to `begin`. Ends with `commit` or `release`; a grant that is never ended must not block others for ever.
+ */
 export interface LoadGrant {
   /** One ticket per key, in the order of the keys. */
   readonly tickets: readonly LoadTicket[];
@@ -166,7 +185,10 @@ export interface LoadGrant {
 }
 
 export type LoadTicket =
-  /** `current` is the entry that the load will replace, fresh or expired, where there is one: read under the fence, so it may be stored anew. */
+  /**
+   * `current` is the entry that the load will replace, fresh or expired, where there is one: read under the fence, so
+   * it may be stored anew.
+   */
   | { readonly state: 'granted'; readonly current?: StoredEntry }
   | { readonly state: 'found'; readonly entry: StoredEntry }
   /** Another process loads; `settled` resolves when it has ended or its lease ran out. Never rejects. */
@@ -220,13 +242,16 @@ export interface AdapterUsage {
 /** How near copies learn of changes. */
 export interface CoherenceUsage {
   /**
-   * `tracking`: the server tells of every change. `bus`: those who change something tell. `ttl`: nobody tells, and a copy is
-   * used for no longer than `maxStaleness`.
+   * `tracking`: the server tells of every change. `bus`: those who change something tell. `ttl`: nobody tells, and a
+   * copy is used for no longer than `maxStaleness`.
    */
   readonly mode: 'tracking' | 'bus' | 'ttl';
   /** A sentence that says why this one. */
   readonly reason: string;
-  /** Whether it is certain at this moment that this process hears of every change. By `ttl` always true: nothing has to be heard. */
+  /**
+   * Whether it is certain at this moment that this process hears of every change. By `ttl` always true: nothing has to
+   * be heard.
+   */
   readonly isProven: boolean;
 }
 

@@ -65,7 +65,9 @@ export function toCacheEntry<T>(entry: StoredEntry, times: { nowMs: number; wall
   };
 }
 
-/** The two clocks are read one after the other: what differs from creation plus TTL by no more than that is just that. */
+/**
+ * The two clocks are read one after the other: what differs from creation plus TTL by no more than that is just that.
+ */
 function expiryOf(entry: StoredEntry, times: { nowMs: number; wallMs: number }): Date {
   const nominalMs = entry.createdAtMs + entry.ttlMs;
   const measuredMs = times.wallMs + entry.freshUntilMs - times.nowMs;

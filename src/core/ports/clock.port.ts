@@ -13,8 +13,9 @@ export interface Clock {
   coarseNowMs(): number;
 
   /**
-   * How many milliseconds, of those on the scale of `nowMs`, the event loop had nothing to do. Of a call that waits for a server
-   * it tells how much of that time is the server's; the rest is this process's own. Without it all of it counts.
+   * How many milliseconds, of those on the scale of `nowMs`, the event loop had nothing to do. Of a call that waits for
+   * a server it tells how much of that time is the server's; the rest is this process's own. Without it all of it
+   * counts.
    */
   idleMs?(): number;
 

@@ -35,8 +35,9 @@ export function headerEnd(bytes: Buffer): number {
 }
 
 /**
- * The header of an entry of which at least the first `headerEnd` bytes are given; `undefined` where they are fewer, or no
- * header. Checks no checksum and no seal: enough to list, to count or to drop an entry, not to serve it. Never throws.
+ * The header of an entry of which at least the first `headerEnd` bytes are given; `undefined` where they are fewer, or
+ * no header. Checks no checksum and no seal: enough to list, to count or to drop an entry, not to serve it. Never
+ * throws.
  */
 export function readEntryHeader(bytes: Buffer): EntryHeader | undefined {
   const end = headerEnd(bytes);

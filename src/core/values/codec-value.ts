@@ -82,7 +82,9 @@ export function toBytes(value: EncodedValue): Buffer {
   return bytes;
 }
 
-/** What `encodeValue` was given, sharing no memory with `bytes`; `undefined` where they cannot be read. Never throws. */
+/**
+ * What `encodeValue` was given, sharing no memory with `bytes`; `undefined` where they cannot be read. Never throws.
+ */
 export function decodeValue(bytes: Buffer, types: ValueTypes = NO_TYPES): { readonly value: unknown } | undefined {
   try {
     return { value: readValue(bytes, 0, bytes.length, types) };

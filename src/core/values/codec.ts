@@ -2,8 +2,8 @@
  * The one format of everything that leaves the process. Laid out byte by byte in docs/values.md.
  *
  * An entry is marker, version, flags, header, value and checksum. The checksum makes a corrupt entry a miss rather than
- * somebody's wrong value; the key in the header makes a collision of hashed keys one. A reader that meets a version or a
- * flag that it does not know treats the entry as absent, so that a deployment may run two versions side by side.
+ * somebody's wrong value; the key in the header makes a collision of hashed keys one. A reader that meets a version or
+ * a flag that it does not know treats the entry as absent, so that a deployment may run two versions side by side.
  *
  * Only the value is compressed, and then encrypted: whoever operates the store can see what is in it, and when it goes.
  */
@@ -35,17 +35,26 @@ export interface Envelope extends EntryHeader {
 /** An entry whose value is decoded for whoever asks. */
 export interface OpenEnvelope {
   readonly header: EntryHeader;
-  /** A value of the caller's own, sharing nothing with that of another call. Throws only where a `from` of `types` fails that did not before. */
+  /**
+   * A value of the caller's own, sharing nothing with that of another call. Throws only where a `from` of `types` fails
+   * that did not before.
+   */
   value(): unknown;
 }
 
-/** Makes and reads the bytes of entries, at once unless a large value is compressed: that is done off the event loop. */
+/**
+ * Makes and reads the bytes of entries, at once unless a large value is compressed: that is done off the event loop.
+ */
 export interface EntryCodec {
-  /** The bytes of an entry. Takes what it needs of it before it returns. @throws CacheSerializationError naming the path inside the value */
+  /**
+   * The bytes of an entry. Takes what it needs of it before it returns.
+   * @throws CacheSerializationError naming the path inside the value
+   */
   encode(entry: Envelope): Awaitable<Buffer>;
   /**
-   * The entry; `undefined` where the bytes are corrupt, truncated, of another version, of another entry than `id`, sealed
-   * with a key that is not known, or not encrypted where encryption is asked for. Never throws or rejects. Keeps `bytes`.
+   * The entry; `undefined` where the bytes are corrupt, truncated, of another version, of another entry than `id`,
+   * sealed with a key that is not known, or not encrypted where encryption is asked for. Never throws or rejects. Keeps
+   * `bytes`.
    * @param header what is known to stand in these very bytes, from an earlier look at them: it is not read again
    */
   open(bytes: Buffer, id?: EnvelopeId, header?: EntryHeader): Awaitable<OpenEnvelope | undefined>;
@@ -97,7 +106,10 @@ export function encodeEntry(entry: Envelope, types: ValueTypes = NO_TYPES): Buff
   return writePlain(formatHeader(entry), prepareValue(entry.value, types));
 }
 
-/** What `encodeEntry` was given; `undefined` as for `EntryCodec.open`, and where it is compressed or encrypted. Never throws. */
+/**
+ * What `encodeEntry` was given; `undefined` as for `EntryCodec.open`, and where it is compressed or encrypted. Never
+ * throws.
+ */
 export function decodeEntry(bytes: Buffer, id?: EnvelopeId, types: ValueTypes = NO_TYPES): Envelope | undefined {
   const entry = bytes[3] === 0 ? openPlain(bytes, types, id) : undefined;
   return entry && { ...entry.header, value: entry.value() };

@@ -5,8 +5,8 @@ import { classNameOf, hiddenInClass, hiddenPart } from './open-instance.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';
 
 /**
- * Why an instance cannot be stored, and what to do, as the end of a sentence. Never advises to store a copy of all fields:
- * that would publish what a serializer leaves out of an entity.
+ * Why an instance cannot be stored, and what to do, as the end of a sentence. Never advises to store a copy of all
+ * fields: that would publish what a serializer leaves out of an entity.
  */
 export function refusalOf(value: object, types: ValueTypes): string {
   if (nodeTypes.isPromise(value)) return 'is a Promise; await it first';

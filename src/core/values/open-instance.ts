@@ -18,7 +18,10 @@ export function classNameOf(value: object): string | undefined {
   return typeof made === 'function' && made !== Object && made.name !== '' ? made.name : undefined;
 }
 
-/** Why the fields of an instance may not be all that it holds, as the end of "which has ..."; `undefined` where they are. */
+/**
+ * Why the fields of an instance may not be all that it holds, as the end of "which has ..."; `undefined` where they
+ * are.
+ */
 export function hiddenPart(value: object): string | undefined {
   return hiddenInClass(Object.getPrototypeOf(value) as object) ?? hiddenField(value);
 }
@@ -67,8 +70,9 @@ function isRoot(prototype: object): boolean {
 }
 
 /**
- * Source that no class of a program's own has, or one with private fields, also as compilers write them for old targets.
- * A `#` behind a quote or a word begins a colour or a part of an address, unless the word is one that may stand there.
+ * Source that no class of a program's own has, or one with private fields, also as compilers write them for old
+ * targets. A `#` behind a quote or a word begins a colour or a part of an address, unless the word is one that may
+ * stand there.
  */
 const HIDES =
   /\[native code\]|(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;

@@ -27,7 +27,10 @@ export interface ValueSnapshot {
   readonly value: unknown;
   /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
   readonly sizeBytes: number;
-  /** Makes the value of one reader from the stored one; `undefined` where all may have that itself. Throws only where a `from` does. */
+  /**
+   * Makes the value of one reader from the stored one; `undefined` where all may have that itself. Throws only where a
+   * `from` does.
+   */
   readonly copy: ((value: unknown) => unknown) | undefined;
   /** Whether the value is for no reader itself: instances in it are made by `copy`, from what their `to` gave. */
   readonly isPacked: boolean;
@@ -115,7 +118,10 @@ function copierFor(found: ValueScan): Copy {
   return found.isPlain ? copyPlain : copyTree;
 }
 
-/** For plain trees. A library that added to `Object.prototype` would show up in the fast loop, so that is looked at first. */
+/**
+ * For plain trees. A library that added to `Object.prototype` would show up in the fast loop, so that is looked at
+ * first.
+ */
 function copyPlain(value: unknown): unknown {
   for (const _added in Object.prototype) return copyTree(value);
   return copyFast(value as object);
@@ -181,7 +187,8 @@ function copyObject(value: object, child: Copy, remember: Remember): object {
 function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
   remember(value, copy);
   const properties = copy as Record<string, unknown>;
-  // Every key is an own one of the shallow copy, `__proto__` too, so that the assignment reaches no prototype and no setter.
+  // Every key is an own one of the shallow copy, `__proto__` too, so that the assignment reaches no prototype and no
+  // setter.
   for (const key of Object.keys(properties)) {
     if (isObject(properties[key])) properties[key] = child(properties[key]);
   }

@@ -22,9 +22,14 @@ export interface ValueScan {
   readonly isPlain: boolean;
   /** `JSON.parse(JSON.stringify(value))` gives the same value. */
   readonly isJson: boolean;
-  /** `Object.freeze` on every object makes it immutable: a Date, a Map or a Buffer has a state that it does not reach. */
+  /**
+   * `Object.freeze` on every object makes it immutable: a Date, a Map or a Buffer has a state that it does not reach.
+   */
   readonly isFreezable: boolean;
-  /** What the `to` of their types gave for instances, wherever they stand. Each of these is a value of its own: it shares nothing with what is around it. */
+  /**
+   * What the `to` of their types gave for instances, wherever they stand. Each of these is a value of its own: it
+   * shares nothing with what is around it.
+   */
   readonly converted: ReadonlyMap<object, Converted>;
 }
 
@@ -275,7 +280,10 @@ class Scanner implements ValueScan {
 
 const NOTHING_CONVERTED: ReadonlyMap<object, Converted> = new Map();
 
-/** Whether the enumerable fields of an instance of a listed class can be stored: no methods of its own, no relation that loads when it is read. */
+/**
+ * Whether the enumerable fields of an instance of a listed class can be stored: no methods of its own, no relation that
+ * loads when it is read.
+ */
 function hidesNothing(value: object): boolean {
   const keys = Object.keys(value);
   if (keys.some((key) => typeof (value as Record<string, unknown>)[key] === 'function')) return false;

@@ -4,7 +4,10 @@ import { show } from './show.js';
 type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w';
 type Part = `${number}${Unit}`;
 
-/** A bare number is milliseconds. Text is an amount with its unit, or several of these from the largest unit to the smallest, such as '1h30m'. */
+/**
+ * A bare number is milliseconds. Text is an amount with its unit, or several of these from the largest unit to the
+ * smallest, such as '1h30m'.
+ */
 export type Duration =
   | number
   | Part

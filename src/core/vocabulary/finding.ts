@@ -8,7 +8,9 @@ export interface Finding {
   readonly fix: string;
 }
 
-/** The findings about an object of options, where these were made by the kit itself. A symbol, so that it is no option. */
+/**
+ * The findings about an object of options, where these were made by the kit itself. A symbol, so that it is no option.
+ */
 export const FINDINGS: unique symbol = Symbol.for('nestjs-cache-kit:findings') as never;
 
 export function findingsIn(options: object): readonly Finding[] {

@@ -5,8 +5,8 @@ export function withoutCredentials(text: string): string {
 }
 
 /**
- * Shows a text that was to be a URL, or a list of addresses, and is none. Nobody knows which part of it is the password, so only
- * what can be none is left: the scheme, and names of hosts with their ports.
+ * Shows a text that was to be a URL, or a list of addresses, and is none. Nobody knows which part of it is the
+ * password, so only what can be none is left: the scheme, and names of hosts with their ports.
  */
 export function shapeOfUrl(text: string): string {
   return text

@@ -23,7 +23,10 @@ export function checkNames(options: unknown, known: readonly string[], where = '
   }
 }
 
-/** What the path before the names stands for: all options, those of a decorator such as `@CacheRoute `, or a group such as `memory.`. */
+/**
+ * What the path before the names stands for: all options, those of a decorator such as `@CacheRoute `, or a group such
+ * as `memory.`.
+ */
 function groupAt(where: string): string {
   return where.endsWith(' ') ? `the options of ${where.trimEnd()}` : `\`${where.replace(/\.$/, '') || 'options'}\``;
 }

@@ -25,7 +25,10 @@ export function atOnce(answer: unknown): unknown {
   throw new CacheConfigError('it answered with a promise. It has to answer at once.');
 }
 
-/** The answer itself, for a caller that refuses a promise: one that rejects would end the process, because nobody awaits it. */
+/**
+ * The answer itself, for a caller that refuses a promise: one that rejects would end the process, because nobody awaits
+ * it.
+ */
 export function notAwaited<T>(answer: T): T {
   if (isPromise(answer)) Promise.resolve(answer).catch(() => undefined);
   return answer;

@@ -38,7 +38,8 @@ export class ValueTypes {
   readonly #onFault: (error: CacheSerializationError) => void;
 
   /**
-   * @param keepsOthers whether an instance of another class keeps its prototype too, where its fields are all that it holds
+   * @param keepsOthers whether an instance of another class keeps its prototype too, where its fields are all that it
+   * holds
    * @param onFault called with each `from` that failed where a reader goes on with a miss
    */
   constructor(

@@ -6,7 +6,9 @@ import { show } from '../../core/vocabulary/show.js';
 export interface AdminOptions {
   /** @default 'admin/cache' */
   path?: string;
-  /** All must let a request pass. Required; an empty list is accepted only where NODE_ENV is `development` or `test`. */
+  /**
+   * All must let a request pass. Required; an empty list is accepted only where NODE_ENV is `development` or `test`.
+   */
   guards: Type<CanActivate>[];
   /** Whether answers hold stored values. @default 'hidden' */
   values?: 'hidden' | 'shown';

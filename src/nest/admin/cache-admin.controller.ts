@@ -32,7 +32,10 @@ import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options
 import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
 
-/** Refuses other sites, and asks the guards of the options. Nest itself cannot be told of them: with an asynchronous configuration they are known too late. */
+/**
+ * Refuses other sites, and asks the guards of the options. Nest itself cannot be told of them: with an asynchronous
+ * configuration they are known too late.
+ */
 @Injectable()
 class AdminGuard implements CanActivate {
   constructor(private readonly modules: ModuleRef) {}

@@ -12,9 +12,10 @@ const OWN = new Set(['same-origin', 'none']);
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json *(?:;|$)/i;
 
 /**
- * Refuses what would change something and may come from a page of another site: a browser adds the cookies of whoever looks at
- * that page, so no guard can tell. A browser says where a request comes from (`Sec-Fetch-Site`, or else `Origin`); what says neither
- * comes from a command line. Only a JSON body is read: other sites may send forms and text without being asked (Fetch, section 2.2.2).
+ * Refuses what would change something and may come from a page of another site: a browser adds the cookies of whoever
+ * looks at that page, so no guard can tell. A browser says where a request comes from (`Sec-Fetch-Site`, or else
+ * `Origin`); what says neither comes from a command line. Only a JSON body is read: other sites may send forms and text
+ * without being asked (Fetch, section 2.2.2).
  * @throws ForbiddenException, UnsupportedMediaTypeException
  */
 export function refuseOtherSites({ method, headers }: AdminRequest): void {

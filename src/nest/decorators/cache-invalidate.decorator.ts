@@ -41,7 +41,10 @@ export interface CacheInvalidateOptions<
   patterns?: readonly string[] | ((...parameters: Patterns) => readonly string[]);
   /** Namespaces to be invalidated whole. */
   namespaces?: readonly string[] | ((...parameters: Namespaces) => readonly string[]);
-  /** Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with `when: 'before'`. */
+  /**
+   * Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with
+   * `when: 'before'`.
+   */
   tags?: readonly string[] | ((...resultThenParameters: Tags) => readonly string[]);
   /** After the method has succeeded, or before it runs. @default 'after' */
   when?: When;
@@ -73,7 +76,8 @@ export type CacheInvalidateDecorator<
 
 /**
  * Invalidates when the method has succeeded, or before it runs; all targets at once. When the method throws, nothing is
- * invalidated `after`. A fault of the cache, or of a function among the options, never reaches the caller: it is reported.
+ * invalidated `after`. A fault of the cache, or of a function among the options, never reaches the caller: it is
+ * reported.
  * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
  */
 export function CacheInvalidate<

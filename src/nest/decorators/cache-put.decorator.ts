@@ -33,7 +33,10 @@ export interface CachePutOptions<
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
   tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
-  /** How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`. @default as long as the cache's own stale options ask */
+  /**
+   * How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`.
+   * @default as long as the cache's own stale options ask
+   */
   keepStale?: Duration;
 }
 

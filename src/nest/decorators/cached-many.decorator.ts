@@ -102,9 +102,9 @@ export type CachedManyDecorator<
 ) => void;
 
 /**
- * For a method whose first parameter is an array of ids: only the ids that are not cached reach it, each once. It answers
- * with a Map by id, an object by `String(id)`, or an array in the order of the ids it was given, with `undefined` for
- * what does not exist; callers get the same shape for all the ids they asked for, in their order.
+ * For a method whose first parameter is an array of ids: only the ids that are not cached reach it, each once. It
+ * answers with a Map by id, an object by `String(id)`, or an array in the order of the ids it was given, with
+ * `undefined` for what does not exist; callers get the same shape for all the ids they asked for, in their order.
  * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
  */
 export function CachedMany<
@@ -136,7 +136,8 @@ export function CachedMany<
         const whole: unknown[] = [];
         const misfits: CacheConfigError[] = [];
 
-        // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and load it themselves.
+        // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and
+        // load it themselves.
         const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
           const answer = await callMethod(site, self, [missing, ...rest]);
           if (missing.length === ids.length) whole.push(answer);

@@ -280,7 +280,10 @@ function ownMethodsOf(target: object): DecoratedMethod[] {
   return methods;
 }
 
-/** One slot for each class and cache, whatever the number of methods. Nest prints its description when there is no such cache. */
+/**
+ * One slot for each class and cache, whatever the number of methods. Nest prints its description when there is no such
+ * cache.
+ */
 function slotOf(site: MethodSite, cache: string): symbol {
   const known = ownMethodsOf(site.target).find((method) => method.cache === cache);
   if (known !== undefined) return known.slot;

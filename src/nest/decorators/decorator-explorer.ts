@@ -56,7 +56,10 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     }
   }
 
-  /** Nest tells nobody of modules that are loaded after the start: they are looked through when one of their instances needs it. */
+  /**
+   * Nest tells nobody of modules that are loaded after the start: they are looked through when one of their instances
+   * needs it.
+   */
   async findCacheFor(instance: object, { slot }: DecoratedMethod): Promise<CacheService | undefined> {
     const all = this.#decorated();
     const found = all.find(({ wrapper }) => wrapper.instance === instance);
@@ -115,7 +118,10 @@ function isConstructedByNest(wrapper: Wrapper): boolean {
   return !wrapper.isNotMetatype;
 }
 
-/** Two classes of one name have the same keys where these are made of it: one would be answered with what the other has stored. */
+/**
+ * Two classes of one name have the same keys where these are made of it: one would be answered with what the other has
+ * stored.
+ */
 function refuseSharedKeys(all: readonly Decorated[]): void {
   const owners = new Map<string, object>();
   for (const { prototype, methods } of all) {

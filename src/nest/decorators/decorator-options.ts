@@ -33,7 +33,11 @@ export function checkOptions(options: object, names: readonly string[]): void {
   if (namespace !== undefined) checkKey(namespace, 'namespace');
 }
 
-/** Checks the options of a decorator that loads, and picks those for the service. @param others the names of the rest @throws CacheConfigError */
+/**
+ * Checks the options of a decorator that loads, and picks those for the service.
+ * @param others the names of the rest
+ * @throws CacheConfigError
+ */
 export function readLoadCallOptions(options: object, others: readonly string[], caller: Caller): LoadCallOptions {
   checkOptions(options, [...others, ...LOAD_CALL_OPTION_NAMES]);
   const given = Object.entries(options).filter(

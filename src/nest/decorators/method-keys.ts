@@ -7,9 +7,9 @@ import type { Method } from './method-types.js';
 export type ClassOf<T extends object> = abstract new (...args: never[]) => T;
 
 /**
- * The key under which a `@Cached` method stores its result for these arguments: its own `key`, or the one made of class,
- * method and arguments. With a `namespace` on the decorator, give that to `delete` and `explain` too. For `@CachedMany`,
- * the ids hold one id.
+ * The key under which a `@Cached` method stores its result for these arguments: its own `key`, or the one made of
+ * class, method and arguments. With a `namespace` on the decorator, give that to `delete` and `explain` too. For
+ * `@CachedMany`, the ids hold one id.
  * @param of the class; the instance, where the `key` of the method reads `this`
  * @throws CacheConfigError where the method is not decorated, CacheKeyError where no key can be made
  */

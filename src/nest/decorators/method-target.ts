@@ -9,7 +9,10 @@ import type { Method, Misfit, UnknownMethod } from './method-types.js';
 
 /** What a `@Cached` or `@CachedMany` method has stored for some arguments. */
 export interface MethodTarget {
-  /** The class; or a function that answers it, where the class is defined later. @default the class of the decorated method itself */
+  /**
+   * The class; or a function that answers it, where the class is defined later.
+   * @default the class of the decorated method itself
+   */
   of?: ClassOf<object> | (() => ClassOf<object>);
   /** The name of the method. */
   name: string;
@@ -60,7 +63,8 @@ function methodOf(target: MethodTarget, self: object, cache: string): DecoratedM
 }
 
 /**
- * Finds a target with made keys whose class is nowhere provided, but one that extends it: made keys name the class of the instance.
+ * Finds a target with made keys whose class is nowhere provided, but one that extends it: made keys name the class of
+ * the instance.
  * @param provided the prototypes of all providers with decorated methods
  * @throws CacheConfigError as for `methodOf`
  */

@@ -7,13 +7,17 @@ import type { Observable } from 'rxjs';
  * offers. A misfit turns the type of the third parameter into one that names the option, what it takes and what it
  * would get, which is what the compiler then prints.
  *
- * A parameter written without a type is not checked, unless the method is named: `@Cached<Shop['find']>({ key: (id) => ... })`.
+ * A parameter written without a type is not checked, unless the method is named: `@Cached<Shop['find']>({ key: (id) =>
+ * ... })`.
  */
 
 /** Any method. */
 export type Method = (...args: never[]) => unknown;
 
-/** What options are read against while no method is named: with `unknown` here, `tags: (product) => [product.id]` would be an error. */
+/**
+ * What options are read against while no method is named: with `unknown` here, `tags: (product) => [product.id]` would
+ * be an error.
+ */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type UnknownMethod = (...args: any[]) => any;
 
@@ -43,8 +47,8 @@ interface TheOptionDoesNotFitTheMethod<Option extends string, Takes extends unkn
 }
 
 /**
- * `never` unless a method with parameters has a literal for a key: then the first result would answer for all arguments.
- * `OneKey` is `string` where the key is a function, too; the decorator looks again at run time.
+ * `never` unless a method with parameters has a literal for a key: then the first result would answer for all
+ * arguments. `OneKey` is `string` where the key is a function, too; the decorator looks again at run time.
  */
 export type OneKeyMisfit<OneKey extends string, M extends Method> = string extends OneKey
   ? never
@@ -68,7 +72,10 @@ interface TheResultIsAnObservable<Is> {
   readonly result: Is;
 }
 
-/** The third parameter of a decorator: the descriptor of the method, or, where there are misfits, something no descriptor is. */
+/**
+ * The third parameter of a decorator: the descriptor of the method, or, where there are misfits, something no
+ * descriptor is.
+ */
 export type DescriptorUnless<Misfits, M extends Method> = [Misfits | ObservableMisfit<M>] extends [never]
   ? TypedPropertyDescriptor<M>
   : Misfits | ObservableMisfit<M>;

@@ -5,7 +5,8 @@ import { show } from '../../core/vocabulary/show.js';
 
 /*
  * Unit tests make objects by hand, or with a container that knows no cache. While the process passes through, decorated
- * methods of such objects run as if they were not decorated, and Nest makes objects without the caches that are missing.
+ * methods of such objects run as if they were not decorated, and Nest makes objects without the caches that are
+ * missing.
  */
 
 /** Where Nest keeps the names of the properties that it may leave out. */

@@ -11,7 +11,9 @@ export function checkThereIsCache(moduleRef: ModuleRef): void {
   );
 }
 
-/** Whether a class is among those that Nest makes, and whose `onModuleInit` it calls; true while that cannot be told. */
+/**
+ * Whether a class is among those that Nest makes, and whose `onModuleInit` it calls; true while that cannot be told.
+ */
 export function isMadeByNest(moduleRef: ModuleRef, type: object): boolean {
   const modules = modulesOf(moduleRef);
   return (

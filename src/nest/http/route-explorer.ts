@@ -38,7 +38,10 @@ export class RouteExplorer implements OnModuleInit {
     @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
-  /** @throws CacheConfigError for a route whose cache does not exist, and for a text `key` that cannot tell requests apart */
+  /**
+   * @throws CacheConfigError for a route whose cache does not exist, and for a text `key` that cannot tell requests
+   * apart
+   */
   onModuleInit(): void {
     if (explored.has(this.modules)) return;
     const config = configOf(this.moduleRef);

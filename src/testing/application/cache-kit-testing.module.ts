@@ -9,8 +9,8 @@ import { passingThrough } from '../../core/pass-through-cache.js';
 import { ValueTypes } from '../../core/vocabulary/value-types.js';
 
 /**
- * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`, `compression`,
- * `encryption`, and `backend`, in the place of which entries are kept in memory, or by the `adapter`.
+ * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`,
+ * `compression`, `encryption`, and `backend`, in the place of which entries are kept in memory, or by the `adapter`.
  */
 export interface CacheKitTestingOptions extends CacheKitOptions {
   /** `pass-through`: nothing is stored, and every load, method and handler runs. @default 'memory' */
@@ -31,7 +31,8 @@ export class CacheKitTestingModule {
 }
 
 /**
- * The providers of `CacheKitTestingModule`, for `Test.createTestingModule({ providers: [Service, ...provideTestCache()] })`.
+ * The providers of `CacheKitTestingModule`, for `Test.createTestingModule({ providers: [Service, ...provideTestCache()]
+ * })`.
  * @throws CacheConfigError naming the option that is wrong
  */
 export function provideTestCache(options: TestCacheOptions = {}): Provider[] {

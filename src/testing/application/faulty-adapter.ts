@@ -31,7 +31,10 @@ export interface FaultyCall {
   readonly args: readonly unknown[];
 }
 
-/** By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a fault. */
+/**
+ * By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a
+ * fault.
+ */
 export type FaultPlan = Readonly<
   Partial<
     Record<

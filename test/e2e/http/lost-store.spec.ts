@@ -6,8 +6,8 @@ import { HeldStore } from '../../support/held-store.js';
 import { closeSites, type Platform, routesOn, travelIn } from '../http.fixture.js';
 
 /*
- * A store that refuses every call, as Redis does while there is no connection. That no promise is left without a handler
- * is seen by the environment of the suite.
+ * A store that refuses every call, as Redis does while there is no connection. That no promise is left without a
+ * handler is seen by the environment of the suite.
  */
 
 /** More than two of the reads that are measured: one of 64 is. */

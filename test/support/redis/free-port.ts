@@ -8,7 +8,9 @@ const FIRST_PORT = 10_000;
 const LAST_PORT = 19_999;
 const ATTEMPTS = 100;
 
-/** A port that was free a moment ago, as was that of its cluster bus. Another process may take it: who binds it retries. */
+/**
+ * A port that was free a moment ago, as was that of its cluster bus. Another process may take it: who binds it retries.
+ */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1);

@@ -14,7 +14,10 @@ const PORT_TAKEN = /Address already in use|Failed listening on port/;
 /** The arguments of a server, which may find files of its own in `directory`. */
 export type ServerArgs = (port: number, directory: string) => string[];
 
-/** A server on the loopback interface. What clients need of it are fields, so that it can be handed to them as an address. */
+/**
+ * A server on the loopback interface. What clients need of it are fields, so that it can be handed to them as an
+ * address.
+ */
 export class RedisServer {
   readonly host = '127.0.0.1';
   readonly url: string;
@@ -59,7 +62,9 @@ export class RedisServer {
     await rm(this.#directory, { recursive: true, force: true });
   }
 
-  /** The same port and no data. Unless it was stopped, a cluster node is still one, and a sentinel knows what it knew. */
+  /**
+   * The same port and no data. Unless it was stopped, a cluster node is still one, and a sentinel knows what it knew.
+   */
   async restart(): Promise<void> {
     await this.#process?.end();
     await this.start();

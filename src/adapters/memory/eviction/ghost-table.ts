@@ -4,9 +4,9 @@ const MIN_SLOTS = 64;
 const SLOTS_PER_KEY = 1.2;
 
 /**
- * Remembers which keys were evicted lately, and how long ago counted in evictions. Lossy on purpose: it keeps 32 bits of
- * a key's hash in buckets of four, the oldest of a full bucket gives way, and two keys with one hash are one. What is
- * lost or confused costs a little of the hit ratio and nothing else.
+ * Remembers which keys were evicted lately, and how long ago counted in evictions. Lossy on purpose: it keeps 32 bits
+ * of a key's hash in buckets of four, the oldest of a full bucket gives way, and two keys with one hash are one. What
+ * is lost or confused costs a little of the hit ratio and nothing else.
  */
 export class GhostTable {
   readonly capacity: number;

@@ -4,16 +4,17 @@ import { LinkedList } from '../nodes/linked-list.js';
 import type { MemoryNode } from '../nodes/memory-node.js';
 
 /*
- * S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023) whose small queue finds its own size.
+ * S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023) whose small queue finds its own
+ * size.
  *
  * A new key enters the small queue. At its end a node that was used meanwhile moves to the main queue, any other leaves
- * and is remembered by a ghost: so a scan flows through the small queue and never touches what is in the main one. A key
- * that comes back while its ghost is known enters the main queue at once. At the end of the main queue a node goes
+ * and is remembered by a ghost: so a scan flows through the small queue and never touches what is in the main one. A
+ * key that comes back while its ghost is known enters the main queue at once. At the end of the main queue a node goes
  * around again as often as it was used, three times at most.
  *
- * With the small queue fixed at 10 % this loses to LRU where old keys die: a feed, a hot set that moves. There the small
- * queue throws out what is needed a moment later. So the border between the queues moves to where one more place is
- * worth the same on both sides. What a place is worth is told by the ghosts next to the border: keys that come back
+ * With the small queue fixed at 10 % this loses to LRU where old keys die: a feed, a hot set that moves. There the
+ * small queue throws out what is needed a moment later. So the border between the queues moves to where one more place
+ * is worth the same on both sides. What a place is worth is told by the ghosts next to the border: keys that come back
  * within a tenth of the cache's size in evictions, counted for each queue by its own evictions. One that left the small
  * queue says that this one is too short, one that left the main queue the opposite. On a stationary Zipf load that ends
  * at 5 %, with a moving hot set near 60 %.

@@ -4,7 +4,9 @@ export interface Linked<T> {
   newer: T | null;
 }
 
-/** A doubly linked list through its members, so that nothing is allocated and every step costs the same at any length. */
+/**
+ * A doubly linked list through its members, so that nothing is allocated and every step costs the same at any length.
+ */
 export class LinkedList<T extends Linked<T>> {
   newest: T | null = null;
   oldest: T | null = null;

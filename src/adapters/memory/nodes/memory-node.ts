@@ -32,9 +32,14 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
   /** `undefined` where all readers have the value itself, and where it is packed. */
   readonly #copy: ValueSnapshot['copy'];
   readonly #time: StoreTime;
-  /** The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none. */
+  /**
+   * The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none.
+   */
   #lastReadTick = -1;
-  /** Until when the node may be used whatever its times say; 0 for no such limit, because V8 keeps a fraction in an object of its own. */
+  /**
+   * Until when the node may be used whatever its times say; 0 for no such limit, because V8 keeps a fraction in an
+   * object of its own.
+   */
   #limitUntilMs = 0;
   /** For the eviction policy: uses since it last looked, the queue the node is in, and a hash of its key. */
   uses = 0;

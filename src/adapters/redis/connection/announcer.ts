@@ -6,7 +6,10 @@ export interface Silence {
   /** Whether a change that was answered until now may count as done although it was not published. */
   isAllowed(): boolean;
 
-  /** The server does not let this process publish. Resolves with whether the others know it, so that a change may count as done. */
+  /**
+   * The server does not let this process publish. Resolves with whether the others know it, so that a change may count
+   * as done.
+   */
   demand(refusal: Error): Promise<boolean>;
 }
 
@@ -21,9 +24,9 @@ export interface Route {
 }
 
 /**
- * Sends commands, and publishes what they change where that is needed, behind the change. One that could not be published
- * counts as failed: it has to be repeated. Whether it was needed is judged when the answer is there: what is sent while
- * nobody listens may be run when somebody does.
+ * Sends commands, and publishes what they change where that is needed, behind the change. One that could not be
+ * published counts as failed: it has to be repeated. Whether it was needed is judged when the answer is there: what is
+ * sent while nobody listens may be run when somebody does.
  */
 export class Announcer {
   constructor(private readonly silence: Silence) {}
@@ -63,11 +66,9 @@ export class Announcer {
 
 function announcementsOf(names: readonly string[], route: Route): Command[] {
   if (names.length === 0) return [];
-  return route
-    .channels()
-    .map((channel) => ({
-      name: route.isSharded ? 'SPUBLISH' : 'PUBLISH',
-      keys: [channel],
-      args: [announcementOf(names)],
-    }));
+  return route.channels().map((channel) => ({
+    name: route.isSharded ? 'SPUBLISH' : 'PUBLISH',
+    keys: [channel],
+    args: [announcementOf(names)],
+  }));
 }

@@ -2,9 +2,9 @@ import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { type Place, type Reason, reasonOf } from './connection-reasons.js';
 
 /*
- * What operators read of the connection of one cache, however many sockets it has: one line at the start, one for each change.
- * Reports come with every attempt to connect. What is said is how things are when a line may be written: a state that has lasted
- * for a moment, and a second after the line before.
+ * What operators read of the connection of one cache, however many sockets it has: one line at the start, one for each
+ * change. Reports come with every attempt to connect. What is said is how things are when a line may be written: a
+ * state that has lasted for a moment, and a second after the line before.
  */
 
 export type NoticeLevel = 'log' | 'warn' | 'error';

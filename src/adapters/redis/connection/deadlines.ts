@@ -16,12 +16,12 @@ const LONG_TURN_MS = 20;
 const LOOK_AGAIN_MS = 5;
 
 /**
- * Time limits by the thousand. Nearly all are met, so none has a timer of its own: one waits for the first that is due, and
- * then looks for the next. One that was met is let go at once, with all that hangs on it: what lives for a quarter of a
- * second and dies then is what a garbage collector finds most expensive.
+ * Time limits by the thousand. Nearly all are met, so none has a timer of its own: one waits for the first that is due,
+ * and then looks for the next. One that was met is let go at once, with all that hangs on it: what lives for a quarter
+ * of a second and dies then is what a garbage collector finds most expensive.
  *
- * What is due is late when the event loop has turned in time since, so that an answer would have been read; or when it has had
- * nothing to do for as long as the limit.
+ * What is due is late when the event loop has turned in time since, so that an answer would have been read; or when it
+ * has had nothing to do for as long as the limit.
  */
 export class Deadlines {
   readonly #waiting = new Set<Deadline>();

@@ -18,10 +18,16 @@ export interface ListeningWire {
   /** Whether commands go to the server of that id; `undefined` where it is not known. In a cluster its map tells. */
   isServedBy(id: string | undefined): boolean | undefined;
 
-  /** Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are asked for. */
+  /**
+   * Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are
+   * asked for.
+   */
   areInPlace(prefix: string): Promise<boolean>;
 
-  /** From now on changes are published on channels that begin with `prefix`, where `silence` does not allow to leave it. Called once. */
+  /**
+   * From now on changes are published on channels that begin with `prefix`, where `silence` does not allow to leave it.
+   * Called once.
+   */
   announceChanges(prefix: string, silence: Silence): void;
 
   /** Whether the server allows to publish on these channels; `undefined` where it did not say. */
@@ -45,7 +51,9 @@ export interface PlacesListener {
 
 /** Hears of the changes of one master, over a connection that comes back for ever. */
 export interface Sink {
-  /** When the youngest PING was sent that was answered on a connection that has heard everything since it was opened. */
+  /**
+   * When the youngest PING was sent that was answered on a connection that has heard everything since it was opened.
+   */
   readonly provenMs: number;
   /** Which server it listens to; `undefined` where that is not told. */
   readonly serverId: string | undefined;

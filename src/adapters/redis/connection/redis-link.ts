@@ -21,7 +21,10 @@ export interface LinkOptions {
   readonly limitMs: number;
   /** Called whenever the link comes up, with whether the server may have missed acknowledged commands. */
   readonly onUp: (isMoved: boolean) => void;
-  /** Called whenever the link turns out not to be up, again with each attempt that fails. @param why absent where that is not known */
+  /**
+   * Called whenever the link turns out not to be up, again with each attempt that fails.
+   * @param why absent where that is not known
+   */
   readonly onAway?: (why: Error | undefined) => void;
 }
 
@@ -86,7 +89,8 @@ export class RedisLink {
   }
 
   /**
-   * A reply for each command. Rejects when there is none within `limitMs`; what was sent may have been run all the same.
+   * A reply for each command. Rejects when there is none within `limitMs`; what was sent may have been run all the
+   * same.
    * @param onLate called when the replies come after that
    */
   run(commands: readonly Command[], limitMs: number, onLate?: () => void): Promise<readonly Reply[]> {
@@ -116,7 +120,9 @@ export class RedisLink {
     if (this.#state === 'up' || this.#state === 'probing') this.wire.run(commands).catch(() => undefined);
   }
 
-  /** The time of the server after which a command that is sent now, by who waits for so long, must not be run any more. */
+  /**
+   * The time of the server after which a command that is sent now, by who waits for so long, must not be run any more.
+   */
   latestMs(limitMs: number): number {
     return Math.ceil(this.time.nowMs() + limitMs + CLOCK_TOLERANCE_MS);
   }
@@ -127,7 +133,10 @@ export class RedisLink {
     this.#deadlines.close();
   }
 
-  /** What `work` brings, or `instead` where that takes longer than `limitMs`. It goes on, and if it fails then `onLateError` is told. */
+  /**
+   * What `work` brings, or `instead` where that takes longer than `limitMs`. It goes on, and if it fails then
+   * `onLateError` is told.
+   */
   orInstead<T>(limitMs: number, work: Promise<T>, instead: T, onLateError: (error: unknown) => void): Promise<T> {
     return new Promise((resolve, reject) => {
       const deadline = this.#deadlines.start(Math.max(0, limitMs), () => resolve(instead));

@@ -11,7 +11,10 @@ export interface Command {
   readonly script?: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
-  /** It is refused, with an error that `isOnItsWay` knows, rather than kept waiting for a slot that moves from one server to another. */
+  /**
+   * It is refused, with an error that `isOnItsWay` knows, rather than kept waiting for a slot that moves from one
+   * server to another.
+   */
   readonly yieldsToMoves?: boolean;
 }
 
@@ -23,7 +26,10 @@ export function call(script: Script, keys: readonly string[], ...args: Argument[
   return { name: script.name, script, keys, args };
 }
 
-/** A command of several keys that can be done without, or in steps of one key each: of an open slot no server has all keys for sure. */
+/**
+ * A command of several keys that can be done without, or in steps of one key each: of an open slot no server has all
+ * keys for sure.
+ */
 export function yielding(command: Command): Command {
   return { ...command, yieldsToMoves: true };
 }
@@ -33,7 +39,9 @@ export function isOnItsWay(reply: unknown): boolean {
   return reply instanceof Error && /^(ASK|TRYAGAIN) /.test(reply.message);
 }
 
-/** What the adapter needs of a Redis, whatever its topology. Nothing here waits for a connection, or repeats a command. */
+/**
+ * What the adapter needs of a Redis, whatever its topology. Nothing here waits for a connection, or repeats a command.
+ */
 export interface RedisWire {
   /** Whether keys of different slots may be on different servers. */
   readonly isCluster: boolean;

@@ -2,8 +2,8 @@ import type { Clock } from '../../../core/ports/clock.port.js';
 
 /**
  * The clock of the server, as far as it can be told from here: by it all processes agree when an entry expires, however
- * wrong their own clocks are. Accurate to half a round trip; one that took long, perhaps because this process was busy, says
- * nothing against what a shorter one has told, as long as both can be true.
+ * wrong their own clocks are. Accurate to half a round trip; one that took long, perhaps because this process was busy,
+ * says nothing against what a shorter one has told, as long as both can be true.
  */
 export class ServerTime {
   #offsetMs = 0;

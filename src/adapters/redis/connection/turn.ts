@@ -1,6 +1,6 @@
 /**
- * What is asked for in one turn of the event loop. What comes first goes at once, so that it loses no time; what follows in the same
- * turn goes together at its end.
+ * What is asked for in one turn of the event loop. What comes first goes at once, so that it loses no time; what
+ * follows in the same turn goes together at its end.
  */
 export class Turn<T> {
   #waiting: T[] = [];

@@ -47,7 +47,10 @@ interface Request {
   reject(error: unknown): void;
 }
 
-/** What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it must be answered. */
+/**
+ * What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it
+ * must be answered.
+ */
 interface Asked {
   readonly groups: readonly Group[];
   readonly dueMs: number;
@@ -66,7 +69,10 @@ export class EntryReader {
     private readonly clock: Clock,
   ) {}
 
-  /** Hands the entries, fresh or stale, or `undefined`, in the order of the keys to `take`. Rejects when the server does not answer. */
+  /**
+   * Hands the entries, fresh or stale, or `undefined`, in the order of the keys to `take`. Rejects when the server does
+   * not answer.
+   */
   read<T>(
     keys: readonly string[],
     namespace: string | undefined,

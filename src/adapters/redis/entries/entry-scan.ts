@@ -8,7 +8,10 @@ import type { RedisParts } from './redis-parts.js';
 import { call, type Reply } from '../connection/redis-wire.js';
 import { PAGE } from '../protocol/scripts.js';
 
-/** How many names one step looks at, and how many steps a page takes at most: a filter that matches little must not keep its caller waiting. */
+/**
+ * How many names one step looks at, and how many steps a page takes at most: a filter that matches little must not keep
+ * its caller waiting.
+ */
 const NAMES_PER_STEP = 500;
 const STEPS_PER_PAGE = 20;
 
@@ -20,8 +23,8 @@ interface Place {
 }
 
 /**
- * Pages of entries for people, oldest first. They come from the index and not from the server's own cursor: that one may
- * pass entries by when it is not followed step by step, and it goes through the keys of everybody.
+ * Pages of entries for people, oldest first. They come from the index and not from the server's own cursor: that one
+ * may pass entries by when it is not followed step by step, and it goes through the keys of everybody.
  */
 export class EntryScan {
   constructor(private readonly parts: RedisParts) {}

@@ -35,7 +35,10 @@ export class EntryWalk {
     for await (const scored of this.#scored(index)) yield scored.map(([member]) => member);
   }
 
-  /** How many live members several indexes have together, each counted once: takes time in proportion to all but the largest. */
+  /**
+   * How many live members several indexes have together, each counted once: takes time in proportion to all but the
+   * largest.
+   */
   async union(indexes: readonly CountedIndex[]): Promise<number> {
     const [largest, ...others] = indexes.filter(({ live }) => live > 0).sort((a, b) => b.live - a.live);
     if (largest === undefined) return 0;
@@ -61,7 +64,8 @@ export class EntryWalk {
    * @param rest is waited for after each step
    */
   async *names(scope: string, pattern: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
-    // The kit's own matching decides: the server's goes by bytes. Only what stands before the first wildcard is left to it.
+    // The kit's own matching decides: the server's goes by bytes. Only what stands before the first wildcard is left to
+    // it.
     const literal = /^[^*?[\]\\]*/.exec(pattern)?.[0] ?? '';
     const match = `${escapeGlob(scope + literal)}*`;
     for (let walks = 0; walks < MAX_WALKS; walks++) {

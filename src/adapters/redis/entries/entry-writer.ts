@@ -13,7 +13,9 @@ import type { RedisLink } from '../connection/redis-link.js';
 import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
 import { ENTER, LEAVE, REMOVE, STORE } from '../protocol/scripts.js';
 
-/** The largest entry, as it is stored: Redis serves one command at a time, and a longer one would be felt by everybody. */
+/**
+ * The largest entry, as it is stored: Redis serves one command at a time, and a longer one would be felt by everybody.
+ */
 export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
 
 /** How long the generation of a group that became empty is kept for loads that hold it. */
@@ -36,8 +38,8 @@ export interface Prepared {
 export interface Marks {
   readonly of: Map<Group, Generation>;
   /**
-   * Those that were made up for groups that are not known to have one, and were never sent. Only such a one may be put where
-   * there is none: any other may have been ended meanwhile, and must not come back.
+   * Those that were made up for groups that are not known to have one, and were never sent. Only such a one may be put
+   * where there is none: any other may have been ended meanwhile, and must not come back.
    */
   readonly unsent: Set<Group>;
 }
@@ -71,7 +73,10 @@ export class EntryWriter {
     return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace)));
   }
 
-  /** The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it. @throws CacheSerializationError */
+  /**
+   * The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it.
+   * @throws CacheSerializationError
+   */
   async prepareLoaded(
     drafts: readonly EntryDraft[],
     namespace: string | undefined,
@@ -90,7 +95,10 @@ export class EntryWriter {
     return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace).catch(orNothing(draft))));
   }
 
-  /** The generations that entries are marked with when there is no load to remember them: the last ones seen, or new ones. */
+  /**
+   * The generations that entries are marked with when there is no load to remember them: the last ones seen, or new
+   * ones.
+   */
   guess(prepared: readonly Prepared[]): Marks {
     const groups = new Set(prepared.flatMap(({ groups }) => groups));
     const unsent = new Set([...groups].filter(({ known }) => known === undefined));
@@ -126,8 +134,8 @@ export class EntryWriter {
   }
 
   /**
-   * Undoes what was sent of entries that were not accepted: they may be entered in groups, and be stored under marks that
-   * are no longer valid. Nobody waits for it.
+   * Undoes what was sent of entries that were not accepted: they may be entered in groups, and be stored under marks
+   * that are no longer valid. Nobody waits for it.
    */
   async discard(refused: readonly Prepared[], limitMs: number): Promise<void> {
     if (refused.length === 0) return;
@@ -236,7 +244,10 @@ export class EntryWriter {
     return commands;
   }
 
-  /** The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns what it is now. */
+  /**
+   * The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns
+   * what it is now.
+   */
   #refusals(
     enters: readonly { group: Group }[],
     replies: readonly Reply[],

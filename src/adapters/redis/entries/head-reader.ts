@@ -2,7 +2,9 @@ import { type EntryHead, headBytesOf, isEntry, readHead, USUAL_HEAD_BYTES } from
 import type { RedisLink } from '../connection/redis-link.js';
 import { plain, type Reply } from '../connection/redis-wire.js';
 
-/** The heads of entries, in the order of their names; `undefined` where there is none. The values stay where they are. */
+/**
+ * The heads of entries, in the order of their names; `undefined` where there is none. The values stay where they are.
+ */
 export async function readHeads(
   link: RedisLink,
   names: readonly string[],

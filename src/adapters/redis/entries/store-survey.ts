@@ -15,7 +15,10 @@ export interface Survey {
 /** How many expired members of an index one survey strikes: under a millisecond of the server. */
 const STRUCK_AT_ONCE = 300;
 
-/** Looks at how much is stored: one round trip, whatever the number of entries. While Redis is away the last look counts. */
+/**
+ * Looks at how much is stored: one round trip, whatever the number of entries. While Redis is away the last look
+ * counts.
+ */
 export class StoreSurvey {
   #last: Survey = { entries: 0, oldestMs: null, newestMs: null, areManyExpired: false };
 

@@ -31,8 +31,8 @@ export class GroupEnding {
   ) {}
 
   /**
-   * Removes the ids of parts of all tags, before the generations, see tag-epochs.ts. Answers commands that must come first
-   * in the pipeline: on one server their order is enough, in a cluster they are run here.
+   * Removes the ids of parts of all tags, before the generations, see tag-epochs.ts. Answers commands that must come
+   * first in the pipeline: on one server their order is enough, in a cluster they are run here.
    */
   async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {
     if (tags.length === 0) return [];
@@ -56,8 +56,8 @@ export class GroupEnding {
     );
     const isAtWork = this.sweeper.isAtWork();
     const look = plain('EXISTS', this.parts.keys.trash);
-    // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a name.
-    // A server that is full refuses it; then only this process knows.
+    // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a
+    // name. A server that is full refuses it; then only this process knows.
     const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
     const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
     checkForgotten(answers.slice(0, first.length));
@@ -71,8 +71,9 @@ export class GroupEnding {
   }
 
   /**
-   * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets another id,
-   * so that it stays where the index is and entries can be stored; the index cannot be set aside and is gone through where it is.
+   * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets
+   * another id, so that it stays where the index is and entries can be stored; the index cannot be set aside and is
+   * gone through where it is.
    */
   async #endOnTheWay(
     ended: (Ended | Error)[],

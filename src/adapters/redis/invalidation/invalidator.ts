@@ -20,8 +20,8 @@ import type { TrashSweeper } from './trash-sweeper.js';
  *               What is left over is freed by and by (see trash-sweeper.ts).
  *
  * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
- * entry in several of the groups is counted once. An index may still name what another invalidation, of any process, took
- * out of view a moment ago: while there is trash the heads of a small group are looked at, too.
+ * entry in several of the groups is counted once. An index may still name what another invalidation, of any process,
+ * took out of view a moment ago: while there is trash the heads of a small group are looked at, too.
  */
 
 export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
@@ -88,7 +88,10 @@ export class Invalidator {
     return count;
   }
 
-  /** What decides whether the entries are valid, as far as it is known without them: it can be asked for on the same way. */
+  /**
+   * What decides whether the entries are valid, as far as it is known without them: it can be asked for on the same
+   * way.
+   */
   #expectedGroups(names: readonly string[]): Group[] {
     const { keys, reader } = this.parts;
     const groups = names.map((name) => {
@@ -142,7 +145,10 @@ export class Invalidator {
     return this.#countMembers(groups, true, before);
   }
 
-  /** How many of the entries that the indexes name are live, each counted once. @param before the generations that they are to be judged by */
+  /**
+   * How many of the entries that the indexes name are live, each counted once.
+   * @param before the generations that they are to be judged by
+   */
   async #countMembers(
     indexes: readonly { readonly index: string }[],
     isSoft: boolean,

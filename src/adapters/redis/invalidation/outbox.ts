@@ -5,8 +5,8 @@ import { TargetIndex } from './target-index.js';
 /*
  * Invalidations that the server may not have. One that could not be sent, or was not answered, is kept here and sent
  * again until it is acknowledged; meanwhile this process treats what it names as missing. One that was acknowledged is
- * remembered for a while: a replica that becomes the master may never have heard of it, so it is then sent once more. To
- * invalidate twice does no harm beyond a miss, and in any order.
+ * remembered for a while: a replica that becomes the master may never have heard of it, so it is then sent once more.
+ * To invalidate twice does no harm beyond a miss, and in any order.
  *
  *   item       one key, one tag, one namespace: equal ones meet, and neighbours travel together
  *   lane       items that can be sent together, to one server; one that cannot be sent holds up its own lane only, and no
@@ -56,7 +56,10 @@ interface Remembered extends Invalidation {
 const REMEMBERED_MS = 15_000;
 /** Beyond so many keys, tags and others it is cheaper, and as safe, to invalidate everything. */
 const MAX_KEPT = 100_000;
-/** Beyond so many patterns of a namespace, or sets of tags, it is cheaper to invalidate the namespace, or one of the tags. */
+/**
+ * Beyond so many patterns of a namespace, or sets of tags, it is cheaper to invalidate the namespace, or one of the
+ * tags.
+ */
 const MAX_NEIGHBOURS = 100;
 const RETRY_EVERY_MS = 200;
 const EVERYTHING: Target = { kind: 'all' };
@@ -195,7 +198,9 @@ export class Outbox {
     this.#put({ id, target: broad, isSoft: isSoft && covered.every((item) => item.isSoft) });
   }
 
-  /** At the end of the line, for it may concern what was stored after the same one before. It is soft where both are. */
+  /**
+   * At the end of the line, for it may concern what was stored after the same one before. It is soft where both are.
+   */
   #put({ id, target, isSoft }: Omit<Item, 'lane'>): void {
     const before = this.#items.get(id);
     if (before !== undefined) this.#drop(before);

@@ -9,7 +9,10 @@ import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 /** Keys, or tags and namespaces, in one pipeline. */
 const TOGETHER = 200;
 
-/** Sends invalidations again that were counted before, or by nobody: many in one pipeline, and none of them waits for another server's. */
+/**
+ * Sends invalidations again that were counted before, or by nobody: many in one pipeline, and none of them waits for
+ * another server's.
+ */
 export class Redelivery implements Courier {
   constructor(
     private readonly parts: RedisParts,

@@ -8,10 +8,11 @@ import { call, type Command, type Reply } from '../connection/redis-wire.js';
 import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
 
 /**
- * Invalidates the entries that carry all of several tags. They are found by the rarest of these, in time that grows with
- * its members. But a load that is under way is in no index, and its result must not show up behind the walk. So the
- * generation of the rarest tag gets another id first: all its entries are out of view, and all its loads are refused. The
- * walk then removes the entries it was sent for and marks the others anew; until it has come to them they are misses.
+ * Invalidates the entries that carry all of several tags. They are found by the rarest of these, in time that grows
+ * with its members. But a load that is under way is in no index, and its result must not show up behind the walk. So
+ * the generation of the rarest tag gets another id first: all its entries are out of view, and all its loads are
+ * refused. The walk then removes the entries it was sent for and marks the others anew; until it has come to them they
+ * are misses.
  */
 export class TagConjunction {
   constructor(private readonly parts: RedisParts) {}

@@ -2,8 +2,8 @@ import { compileGlob } from '../../../core/vocabulary/glob.js';
 import type { Target } from './invalidator.js';
 
 /**
- * Targets of invalidations, so kept that one look tells whether any of them hits an entry: what that costs does not grow
- * with their number, except for patterns and for sets of tags.
+ * Targets of invalidations, so kept that one look tells whether any of them hits an entry: what that costs does not
+ * grow with their number, except for patterns and for sets of tags.
  */
 export class TargetIndex {
   /** Keys by namespace. */

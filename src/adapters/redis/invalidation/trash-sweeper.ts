@@ -15,9 +15,10 @@ const RETRY_AFTER_MS = 1_000;
 const PATIENCE_MS = 2;
 
 /**
- * Frees the memory of entries whose group was invalidated. Nothing depends on it but memory and counts: such entries are
- * out of view already. It takes the names from the trash, looks whether each is still invalid (it may have been stored
- * anew), removes it if it is what was looked at, and strikes it off; so it may stop anywhere, and two may do it at once.
+ * Frees the memory of entries whose group was invalidated. Nothing depends on it but memory and counts: such entries
+ * are out of view already. It takes the names from the trash, looks whether each is still invalid (it may have been
+ * stored anew), removes it if it is what was looked at, and strikes it off; so it may stop anywhere, and two may do it
+ * at once.
  */
 export class TrashSweeper {
   readonly #queue = new Set<string>();
@@ -29,8 +30,8 @@ export class TrashSweeper {
   constructor(private readonly parts: RedisParts) {}
 
   /**
-   * Resolves when nothing waits to be freed, or after a moment. Until then entries that one group made invalid are still
-   * counted in others.
+   * Resolves when nothing waits to be freed, or after a moment. Until then entries that one group made invalid are
+   * still counted in others.
    */
   async settled(): Promise<void> {
     if (this.#sweeping === undefined || this.#isClosed) return;
@@ -106,7 +107,8 @@ export class TrashSweeper {
     if (this.parts.keys.isIndex(name)) return this.#sweepIndex(name);
     for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
       if (this.#isClosed) return;
-      // While a name is among the trash, the members of other groups are counted with care: so it stays until these have heard of it.
+      // While a name is among the trash, the members of other groups are counted with care: so it stays until these
+      // have heard of it.
       const { leave } = await this.#free(members);
       await this.parts.link.run([plain('ZREM', name, ...members), ...leave], this.parts.limitMs);
     }
@@ -117,8 +119,8 @@ export class TrashSweeper {
   }
 
   /**
-   * An index whose slot was on its way when its group was made invalid, and still serves: only what is gone is struck off. Its name
-   * stays among the trash until the slot has arrived.
+   * An index whose slot was on its way when its group was made invalid, and still serves: only what is gone is struck
+   * off. Its name stays among the trash until the slot has arrived.
    */
   async #sweepIndex(index: string): Promise<void> {
     const { keys, link, limitMs, walk, writer } = this.parts;
@@ -142,7 +144,10 @@ export class TrashSweeper {
     return (members as Reply[]).map(String);
   }
 
-  /** @returns the members under whose names there is nothing any more, and what takes the removed entries out of their groups but `kept` */
+  /**
+   * @returns the members under whose names there is nothing any more, and what takes the removed entries out of their
+   * groups but `kept`
+   */
   async #free(
     members: readonly string[],
     kept: readonly Group[] = [],

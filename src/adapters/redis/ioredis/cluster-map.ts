@@ -1,7 +1,10 @@
 import type { Cluster, Redis } from 'ioredis';
 import { hashSlot } from '../protocol/hash-slot.js';
 
-/** So many names are tried to find one on a certain master; with fewer slots than that leaves out a master holds next to nothing. */
+/**
+ * So many names are tried to find one on a certain master; with fewer slots than that leaves out a master holds next to
+ * nothing.
+ */
 const NAMES_TRIED = 20_000;
 
 /** Which server of a cluster holds what, as ioredis last heard of it. */
@@ -48,7 +51,10 @@ export class ClusterMap {
     return groups;
   }
 
-  /** The first of `<prefix>:{0}`, `<prefix>:{1}`, ... that is on the master; `undefined` where none is. The same in every process with the same map. */
+  /**
+   * The first of `<prefix>:{0}`, `<prefix>:{1}`, ... that is on the master; `undefined` where none is. The same in
+   * every process with the same map.
+   */
   nameOn(master: string, prefix: string): string | undefined {
     const id = `${master} ${prefix}`;
     if (!this.#names.has(id)) this.#names.set(id, this.#find(master, prefix));

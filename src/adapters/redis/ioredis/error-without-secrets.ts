@@ -8,9 +8,10 @@ const OTHERS = ['cause', 'lastNodeError', 'errors', 'previousErrors'] as const;
 const DEEPEST = 10;
 
 /**
- * The same error without what nobody must read. ioredis attaches the command to an error: the password of AUTH and HELLO, or keys
- * and values. Servers repeat the arguments of a command that they do not know. Made again, and not changed: the owner of a client
- * that was handed in sees the same error. Its stack is not read: that costs more than all else, and shows the parser of ioredis.
+ * The same error without what nobody must read. ioredis attaches the command to an error: the password of AUTH and
+ * HELLO, or keys and values. Servers repeat the arguments of a command that they do not know. Made again, and not
+ * changed: the owner of a client that was handed in sees the same error. Its stack is not read: that costs more than
+ * all else, and shows the parser of ioredis.
  */
 export function errorWithoutSecrets(error: unknown): Error {
   return copyOf(error, 0);

@@ -8,11 +8,13 @@ import { withQuietSentinels } from './quiet-sentinels.js';
 /*
  * The clients of ioredis 5 and 6, and what is different between them:
  *
- * - 6 speaks RESP3 unless told otherwise, and drops the messages of tracking then: a sink asks for RESP2 (listening-clients.ts).
+ * - 6 speaks RESP3 unless told otherwise, and drops the messages of tracking then: a sink asks for RESP2
+ *   (listening-clients.ts).
  *   5 does not know the options `protocol` and `replyMapping`, and ignores them.
  * - A client that is handed in may map replies of RESP3 to other shapes than an array of strings. The commands that are
  *   sent here are answered alike by both mappings, but for scores, which may be numbers: `scoreOf` in entry-walk.ts takes both.
- * - 6 retries more slowly (5 s at most, against 2 s), and with 20 attempts for each command. Neither is left to a default.
+ * - 6 retries more slowly (5 s at most, against 2 s), and with 20 attempts for each command. Neither is left to a
+ *   default.
  * - 5 sends no keep-alive probes unless told to.
  * - A client of one major is no `instanceof` the other, and a copy inside of another package is not either: a client is
  *   known by what it can do.

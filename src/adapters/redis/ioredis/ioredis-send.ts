@@ -4,7 +4,10 @@ import type { Argument, Command, Reply } from '../connection/redis-wire.js';
 import type { Script } from '../protocol/script.js';
 import { Turn } from '../connection/turn.js';
 
-/** How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or an error. */
+/**
+ * How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or
+ * an error.
+ */
 
 export type Client = Redis | Cluster;
 
@@ -23,8 +26,8 @@ const COMMANDS_PER_PIPELINE = 256;
 const turns = new WeakMap<Redis, Turn<Batch>>();
 
 /**
- * Sends commands to one server, which runs them in their order and behind those that were sent before. Those of one turn of
- * the event loop share pipelines. Never rejects.
+ * Sends commands to one server, which runs them in their order and behind those that were sent before. Those of one
+ * turn of the event loop share pipelines. Never rejects.
  */
 export function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
   return new Promise((resolve) => turnOf(client).add({ commands, resolve }));
@@ -104,8 +107,9 @@ export function sendTo(client: Client, name: string, args: readonly Argument[]):
 }
 
 /**
- * Under `enableAutoPipelining` `callBuffer` of ioredis sends the arguments without the command, but not in a pipeline of one's own.
- * A `Command` cannot be made here: a client that was handed in may be of another copy or major of ioredis.
+ * Under `enableAutoPipelining` `callBuffer` of ioredis sends the arguments without the command, but not in a pipeline
+ * of one's own. A `Command` cannot be made here: a client that was handed in may be of another copy or major of
+ * ioredis.
  */
 async function sendAsPipeline(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
   const results = await client

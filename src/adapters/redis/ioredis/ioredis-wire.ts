@@ -25,11 +25,11 @@ import { unheld } from './unheld-client.js';
  * Wake-ups come over a connection of their own, because a connection that listens cannot send. It subscribes anew
  * whenever it is ready: only then is it known that nothing is missed.
  *
- * Where changes have to be published, the last command of a pipeline publishes what the others change: on the same server,
- * and after the change. Nobody is told that it is done before both are.
+ * Where changes have to be published, the last command of a pipeline publishes what the others change: on the same
+ * server, and after the change. Nobody is told that it is done before both are.
  *
- * A client of the kit's own that has given up connects anew: ioredis does so for good, whatever the retry strategy, when
- * sentinels announce a failover while it asks them who the master is.
+ * A client of the kit's own that has given up connects anew: ioredis does so for good, whatever the retry strategy,
+ * when sentinels announce a failover while it asks them who the master is.
  */
 
 export interface IoredisWireOptions {
@@ -310,7 +310,10 @@ export class IoredisWire implements RedisWire, ListeningWire {
     this.#listener?.onUp();
   }
 
-  /** A server has another replication id after it was restarted, or promoted. Where it may not tell, every connection counts as a move. */
+  /**
+   * A server has another replication id after it was restarted, or promoted. Where it may not tell, every connection
+   * counts as a move.
+   */
   async #noteServer(client: Redis): Promise<void> {
     try {
       this.#server = await serverFactsOf(client);
@@ -378,7 +381,9 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return replies;
   }
 
-  /** Commands whose server is another one than the map says, or is not known. What they change is published everywhere. */
+  /**
+   * Commands whose server is another one than the map says, or is not known. What they change is published everywhere.
+   */
   async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
     const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
       const replies = await Promise.all(sent.map((command) => alone(cluster, command)));

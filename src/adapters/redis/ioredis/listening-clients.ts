@@ -13,7 +13,10 @@ export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
     : withQuietSentinels((client as Redis).duplicate({ ...own, ...redisOptions }));
 }
 
-/** For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at once. */
+/**
+ * For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at
+ * once.
+ */
 export function sinkClientOf(master: Redis): Redis {
   const own: RedisOptions = {
     // With RESP3 ioredis drops what tracking tells.

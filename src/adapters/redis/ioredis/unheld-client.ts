@@ -3,9 +3,10 @@ import { isCluster } from './ioredis-client.js';
 import type { Client } from './ioredis-send.js';
 
 /*
- * Connections that do not keep the process alive. ioredis has no option for that: it puts every socket and every timer for
- * what it does next into a property of the client, and these properties are watched, so that it holds for reconnections, for
- * the nodes that a cluster finds later, for its own subscriber, and for the sentinels that are listened to.
+ * Connections that do not keep the process alive. ioredis has no option for that: it puts every socket and every timer
+ * for what it does next into a property of the client, and these properties are watched, so that it holds for
+ * reconnections, for the nodes that a cluster finds later, for its own subscriber, and for the sentinels that are
+ * listened to.
  */
 
 interface Connector {
@@ -16,7 +17,10 @@ interface ClusterParts {
   readonly subscriber?: object;
 }
 
-/** Keeps a client, connected or not, and all clients that it makes from keeping the process alive. @returns the client */
+/**
+ * Keeps a client, connected or not, and all clients that it makes from keeping the process alive.
+ * @returns the client
+ */
 export function unheld<T extends Client>(client: T): T {
   watch(client, 'reconnectTimeout', unref);
   if (isCluster(client)) unholdNodes(client);

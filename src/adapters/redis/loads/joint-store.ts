@@ -17,7 +17,10 @@ interface Delivery {
 /** So many entries go in one round trip: who waits for one of them waits for all. */
 const ENTRIES_AT_ONCE = 200;
 
-/** Stores what the loads of one turn of the event loop bring together, so that each group is told once of all its new members, not once for each. */
+/**
+ * Stores what the loads of one turn of the event loop bring together, so that each group is told once of all its new
+ * members, not once for each.
+ */
 export class JointStore {
   readonly #turn = new Turn<Delivery>((deliveries) => this.#sendAll(deliveries));
 

@@ -18,7 +18,10 @@ const LATEST_MS = 3_000;
 export class LoadCommitter {
   readonly #joint: JointStore;
 
-  /** @param onReplaced told of keys whose fresh entries have given way to others, however late the server says so: what was there before must not come back */
+  /**
+   * @param onReplaced told of keys whose fresh entries have given way to others, however late the server says so: what
+   * was there before must not come back
+   */
   constructor(
     private readonly parts: RedisParts,
     private readonly onReplaced: (keys: readonly string[], namespace: string | undefined) => void,
@@ -27,8 +30,8 @@ export class LoadCommitter {
   }
 
   /**
-   * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait; what
-   * is acknowledged later is stored all the same.
+   * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait;
+   * what is acknowledged later is stored all the same.
    */
   commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
@@ -40,7 +43,10 @@ export class LoadCommitter {
     );
   }
 
-  /** Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too: others would wait for these loads. */
+  /**
+   * Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too:
+   * others would wait for these loads.
+   */
   async release(leases: readonly OwnLease[], limitMs: number): Promise<void> {
     const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.parts.keys.wake));
     if (limitMs > 0 && this.parts.link.isUp()) await this.parts.link.run(commands, limitMs);
@@ -69,7 +75,10 @@ export class LoadCommitter {
     );
   }
 
-  /** Finds the generations of tags that nobody expected when the load began, where it is sure that they were the same then. */
+  /**
+   * Finds the generations of tags that nobody expected when the load began, where it is sure that they were the same
+   * then.
+   */
   async #lookUp({ opening: { generations, epochs } }: RedisGrant, prepared: readonly Prepared[]): Promise<void> {
     const unknown = new Map<Group, string>();
     for (const { envelope } of prepared) {

@@ -47,9 +47,9 @@ interface Load {
 type Answer = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
 
 /**
- * Begins loads: asks for the leases of keys, and for the generations that their results will be marked with, in one round
- * trip. More are needed only where a generation does not exist yet, or where somebody has stored an entry that this
- * process has not seen.
+ * Begins loads: asks for the leases of keys, and for the generations that their results will be marked with, in one
+ * round trip. More are needed only where a generation does not exist yet, or where somebody has stored an entry that
+ * this process has not seen.
  */
 export class LoadOpener {
   /** Generations that are being made, and what comes of it. */
@@ -131,14 +131,18 @@ export class LoadOpener {
     return { leases, generations, epochs };
   }
 
-  /** Makes the generations of groups that are not known to have one: what is read behind that is there, unless somebody ends it in between. */
+  /**
+   * Makes the generations of groups that are not known to have one: what is read behind that is there, unless somebody
+   * ends it in between.
+   */
   #beginnings(groups: readonly Group[]): Command[] {
     return groups.filter(({ known }) => known === undefined).map(begun);
   }
 
   /**
-   * Asks for leases, among other things. One that is given after the limit belongs to nobody, and was not there yet when all were
-   * given back: a command that a cluster sends from server to server may be run behind one that was sent later.
+   * Asks for leases, among other things. One that is given after the limit belongs to nobody, and was not there yet
+   * when all were given back: a command that a cluster sends from server to server may be run behind one that was sent
+   * later.
    */
   #run(
     commands: readonly Command[],
@@ -154,7 +158,9 @@ export class LoadOpener {
     );
   }
 
-  /** The groups that a result is expected to be in: those of the key, of known tags, and of those it had the last time. */
+  /**
+   * The groups that a result is expected to be in: those of the key, of known tags, and of those it had the last time.
+   */
   #groupsOf(keys: readonly string[], namespace: string | undefined, { tags, computesTags }: LoadRequest): Group[] {
     const groups = new Set<Group>();
     for (const key of keys) {
@@ -183,7 +189,10 @@ export class LoadOpener {
     );
   }
 
-  /** Asks again where somebody has stored what is of no use to us, or was held up on the way. `undefined` after some tries. */
+  /**
+   * Asks again where somebody has stored what is of no use to us, or was held up on the way. `undefined` after some
+   * tries.
+   */
   async #leaseOf(each: Asked, first: Reply, load: Load, remainingMs: () => number): Promise<Lease | undefined> {
     let reply = first;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -232,8 +241,8 @@ export class LoadOpener {
   }
 
   /**
-   * Makes the generations that do not exist. Of several processes that do so at once, the first one's stand; loads of this one share
-   * what is on its way: whatever it brings stood after they were sent, or is valid nowhere.
+   * Makes the generations that do not exist. Of several processes that do so at once, the first one's stand; loads of
+   * this one share what is on its way: whatever it brings stood after they were sent, or is valid nowhere.
    * @param foreign where something else stands in their place, which is removed
    */
   async #ensure(generations: Generations, foreign: ReadonlySet<Group>, remainingMs: () => number): Promise<void> {

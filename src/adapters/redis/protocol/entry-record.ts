@@ -8,8 +8,8 @@ import {
 import { MARK_LENGTH } from './generation.js';
 
 /*
- * What stands under the name of an entry. Everything before the envelope is ASCII of fixed width, because scripts change
- * it in place:
+ * What stands under the name of an entry. Everything before the envelope is ASCII of fixed width, because scripts
+ * change it in place:
  *
  *    0  kind: V for an entry, S for one that was softly invalidated, L for the placeholder of one that is being loaded
  *    1  lease: - none, x exclusive, s shared, w write

@@ -5,11 +5,13 @@ import { randomBytes } from 'node:crypto';
  *
  *   id (12 characters) | number of soft invalidations that are forgotten (4 digits) | times of the others (13 digits each)
  *
- * An entry remembers, per group, the mark of the generation that was current before its load began: the id, and how many
- * soft invalidations there were. Another id makes the entry invalid; a higher number makes it stale since the first one
- * that it does not know. A load remembers the whole text, and its result is refused when anything in it has changed.
+ * An entry remembers, per group, the mark of the generation that was current before its load began: the id, and how
+ * many soft invalidations there were. Another id makes the entry invalid; a higher number makes it stale since the
+ * first one that it does not know. A load remembers the whole text, and its result is refused when anything in it has
+ * changed.
  *
- * Ids are random and never used again: a generation that was lost comes back as another one, which no old entry carries.
+ * Ids are random and never used again: a generation that was lost comes back as another one, which no old entry
+ * carries.
  */
 
 export const ID_LENGTH = 12;
@@ -38,8 +40,8 @@ export function newGeneration(): Generation {
 }
 
 /**
- * Since when an entry with `mark` is stale, on the scale of the server; `undefined` where it is invalid. Only asked where
- * the marks differ.
+ * Since when an entry with `mark` is stale, on the scale of the server; `undefined` where it is invalid. Only asked
+ * where the marks differ.
  */
 export function staleSince(mark: string, { text }: Generation): number | undefined {
   if (!text.startsWith(mark.slice(0, ID_LENGTH))) return undefined;

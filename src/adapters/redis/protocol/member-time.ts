@@ -1,7 +1,7 @@
 /*
- * An index knows each member by the time of the server until which its entry is kept. An entry that is kept for ever has a
- * time, too, which does not come: so each storing gives its member another one, and who has looked at a member can tell
- * whether it was stored since.
+ * An index knows each member by the time of the server until which its entry is kept. An entry that is kept for ever
+ * has a time, too, which does not come: so each storing gives its member another one, and who has looked at a member
+ * can tell whether it was stored since.
  */
 
 /** Members with a time from here on, in ms since 1970, are kept for ever. */

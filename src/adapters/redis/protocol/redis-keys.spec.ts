@@ -87,19 +87,20 @@ function identityOf({ kind: [kind, arity], one, other }: Named): string {
   return JSON.stringify([kind, ...[one, other].slice(0, arity)]);
 }
 
-/** All caches whose names begin as this one does: wherever a prefix may end, a root and one of the parts behind it follow. */
+/**
+ * All caches whose names begin as this one does: wherever a prefix may end, a root and one of the parts behind it
+ * follow.
+ */
 function readingsOf(name: string): Omit<KeySpace, 'parts'>[] {
   const segments = name.split(':');
   return segments.slice(1, -1).flatMap((segment, i) => {
     const keyPrefix = segments.slice(0, i + 1).join(':');
     if (!isAllowed(keyPrefix) || !RESERVED_PARTS.has(segments[i + 2]!)) return [];
-    const readings = segment
-      .split('@')
-      .map((_, at, all) => ({
-        keyPrefix,
-        name: unescaped(all.slice(0, at + 1)),
-        version: at + 1 < all.length ? unescaped(all.slice(at + 1)) : undefined,
-      }));
+    const readings = segment.split('@').map((_, at, all) => ({
+      keyPrefix,
+      name: unescaped(all.slice(0, at + 1)),
+      version: at + 1 < all.length ? unescaped(all.slice(at + 1)) : undefined,
+    }));
     return readings.filter(
       (reading) => reading.name !== '' && new RedisKeys({ ...reading, parts: 1 }).root === `${keyPrefix}:${segment}`,
     );

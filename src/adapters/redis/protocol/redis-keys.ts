@@ -10,7 +10,10 @@ import type { Generation } from './generation.js';
 export interface Group {
   /** Holds the generation, see generation.ts. */
   readonly key: string;
-  /** ZSET: members of the group by the time (of the server) until which they are kept. For counts and for freeing, never for truth. */
+  /**
+   * ZSET: members of the group by the time (of the server) until which they are kept. For counts and for freeing, never
+   * for truth.
+   */
   readonly index: string;
   /** ZSET: members by the time of their creation; only where the group is a part of everything. */
   readonly created: string | undefined;
@@ -35,7 +38,9 @@ export interface KeySpace {
   readonly keyPrefix: string;
   readonly name: string;
   readonly version: string | undefined;
-  /** Into how many parts everything is divided: one key that every read asks for would make one node of a cluster hot. */
+  /**
+   * Into how many parts everything is divided: one key that every read asks for would make one node of a cluster hot.
+   */
   readonly parts: number;
 }
 
@@ -55,10 +60,10 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:beat:{roll}:mark          id of the database, while copies are kept; also :bus and :mute, see roll-call.ts
  *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
  *
- * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them meet. The
- * prefix is not: it stands as it was given. So that the keys of two caches with different prefixes cannot meet, a name
- * that could be taken for what follows a root is escaped as well, and a prefix must not hold such a part behind a root
- * (see RESERVED_PARTS).
+ * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them
+ * meet. The prefix is not: it stands as it was given. So that the keys of two caches with different prefixes cannot
+ * meet, a name that could be taken for what follows a root is escaped as well, and a prefix must not hold such a part
+ * behind a root (see RESERVED_PARTS).
  */
 export class RedisKeys {
   readonly root: string;

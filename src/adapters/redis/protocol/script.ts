@@ -9,8 +9,8 @@ export interface Script {
 }
 
 /**
- * What several scripts do, a function each; it may call those above it. Those from `strike` on are for scripts of a group: KEYS
- * generation, index, and for a part of everything the index by creation.
+ * What several scripts do, a function each; it may call those above it. Those from `strike` on are for scripts of a
+ * group: KEYS generation, index, and for a part of everything the index by creation.
  */
 const HELPERS = `
 local function now_ms()
@@ -89,7 +89,10 @@ const helpers = HELPERS.trim()
   .map((lua) => ({ lua, call: new RegExp(`\\b${(/function (\w+)/.exec(lua) as unknown as [string, string])[1]}\\(`) }))
   .reverse();
 
-/** A script with the helpers that it calls, and no others: each function that it defines costs the server about as much as a read. */
+/**
+ * A script with the helpers that it calls, and no others: each function that it defines costs the server about as much
+ * as a read.
+ */
 export function script(name: string, body: string): Script {
   let lua = body;
   for (const helper of helpers) if (helper.call.test(lua)) lua = `${helper.lua}\n${lua}`;

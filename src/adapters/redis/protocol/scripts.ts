@@ -12,14 +12,14 @@ import { script } from './script.js';
 
 /**
  * Takes the lease of an entry. KEYS entry; ARGV token, lease ms, purpose, exclusive 0/1, revision known to be of no use
- * or '', latest time. Answers `[state, ...]`:
- * `granted` token, entry or '' | `shared` token, entry or '' (somebody else's lease) | `held` ms left | `value` entry | `late`
+ * or '', latest time. Answers `[state, ...]`: `granted` token, entry or '' | `shared` token, entry or '' (somebody
+ * else's lease) | `held` ms left | `value` entry | `late`
  *
  * Who stores first under a shared token ends it, so of loads that share one result stays. A load during a write shares
  * the token of the write: whichever is stored first refuses the other. So do a load and the one whose lease ran out
- * before: with a token of its own it would refuse the other, and where all loads block their event loops for longer than a
- * lease none would ever be stored. A token is kept three times as long as its lease, so that a load that stood still may
- * store where no other has begun.
+ * before: with a token of its own it would refuse the other, and where all loads block their event loops for longer
+ * than a lease none would ever be stored. A token is kept three times as long as its lease, so that a load that stood
+ * still may store where no other has begun.
  */
 export const ACQUIRE = script(
   'acquire',
@@ -111,8 +111,8 @@ return 1
 );
 
 /**
- * Removes an entry or its placeholder. KEYS entry; ARGV revision or '' for whatever is there, channel. Answers its head.
- * By its revision only what is of no use any more is removed: a load that is to replace it keeps its lease.
+ * Removes an entry or its placeholder. KEYS entry; ARGV revision or '' for whatever is there, channel. Answers its
+ * head. By its revision only what is of no use any more is removed: a load that is to replace it keeps its lease.
  */
 export const REMOVE = script(
   'remove',
@@ -177,11 +177,11 @@ return {fresh and 1 or 0, head}
  * generation or '' for any, generation to use where there is none, ms that the longest lives or '' for ever, then for
  * each member: name, time until which it is kept, time of creation. Answers `[1 if entered, generation]`.
  *
- * They are given more time than they need: each time that a generation is touched, processes that keep copies of what is in
- * the group are told, and forget them.
+ * They are given more time than they need: each time that a generation is touched, processes that keep copies of what
+ * is in the group are told, and forget them.
  *
- * Members are struck by what the index says. Where that was evicted, nothing would ever strike those that only the index by
- * creation still has, so it goes as well.
+ * Members are struck by what the index says. Where that was evicted, nothing would ever strike those that only the
+ * index by creation still has, so it goes as well.
  */
 export const ENTER = script(
   'enter',
@@ -222,7 +222,10 @@ return {1, g}
 `,
 );
 
-/** Takes members out of a group, and some whose time is over. KEYS as for ENTER; ARGV ms after which the generation of an empty group may go, members. */
+/**
+ * Takes members out of a group, and some whose time is over. KEYS as for ENTER; ARGV ms after which the generation of
+ * an empty group may go, members.
+ */
 export const LEAVE = script(
   'leave',
   `
@@ -233,7 +236,10 @@ return 1
 `,
 );
 
-/** Takes members out of a group whose time is over. KEYS as for ENTER; ARGV as for LEAVE, how many at most. Answers how many. */
+/**
+ * Takes members out of a group whose time is over. KEYS as for ENTER; ARGV as for LEAVE, how many at most. Answers how
+ * many.
+ */
 export const STRIKE = script(
   'strike',
   `
@@ -245,8 +251,9 @@ return struck
 );
 
 /**
- * Takes members out of a group that have no entry any more. KEYS as for ENTER; ARGV ms as for LEAVE, then for each member its
- * name and the time that it had when there was no entry: one with another time was stored since. Answers how many it took out.
+ * Takes members out of a group that have no entry any more. KEYS as for ENTER; ARGV ms as for LEAVE, then for each
+ * member its name and the time that it had when there was no entry: one with another time was stored since. Answers how
+ * many it took out.
  */
 export const STRIKE_LOST = script(
   'strike-lost',
@@ -263,7 +270,10 @@ return #lost
 `,
 );
 
-/** Which keys there are. KEYS entries; answers a text of as many digits, 1 for each that is there. Leaves them as unused as they were. */
+/**
+ * Which keys there are. KEYS entries; answers a text of as many digits, 1 for each that is there. Leaves them as unused
+ * as they were.
+ */
 export const PRESENT = script(
   'present',
   `
@@ -323,8 +333,8 @@ return 1
 );
 
 /**
- * Gives a generation another id, so that all that carries the old one is invalid until it is marked anew. KEYS generation;
- * ARGV id. Answers what it was, '' where there was none. One that cannot be written is ended instead.
+ * Gives a generation another id, so that all that carries the old one is invalid until it is marked anew. KEYS
+ * generation; ARGV id. Answers what it was, '' where there was none. One that cannot be written is ended instead.
  */
 export const REPLACE = script(
   'replace',
@@ -338,8 +348,8 @@ return g
 );
 
 /**
- * Marks an entry anew. KEYS entry; ARGV its revision, place of the mark, id that stands there, id to put there. One that
- * cannot be written, because the server is full, stays invalid.
+ * Marks an entry anew. KEYS entry; ARGV its revision, place of the mark, id that stands there, id to put there. One
+ * that cannot be written, because the server is full, stays invalid.
  */
 export const REMARK = script(
   'remark',
@@ -353,7 +363,10 @@ return type(done) == 'number' and 1 or 0
 `,
 );
 
-/** The ids of all parts of all tags, made where they are missing. KEYS hash; ARGV ms to keep it, start of new ids, number of parts. */
+/**
+ * The ids of all parts of all tags, made where they are missing. KEYS hash; ARGV ms to keep it, start of new ids,
+ * number of parts.
+ */
 export const EPOCHS = script(
   'epochs',
   `
@@ -372,18 +385,22 @@ return ids
 `,
 );
 
-/** Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly always, see ENTER. */
+/**
+ * Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly
+ * always, see ENTER.
+ */
 export const OUTLIVE = script(
   'outlive',
   `if redis.call('PTTL', KEYS[1]) < ARGV[1] / 2 then outlive(KEYS[1], tonumber(ARGV[1])) end return 1`,
 );
 
 /**
- * What the processes of a cache tell each other, see roll-call.ts. KEYS mark, bus, mute, a key that is never stored; ARGV id
- * for what has to be made, ms to keep it, 1 where the caller listens on the bus, 1 where it changes entries and may not
- * publish. Answers the values of the first three, '' where there is none.
+ * What the processes of a cache tell each other, see roll-call.ts. KEYS mark, bus, mute, a key that is never stored;
+ * ARGV id for what has to be made, ms to keep it, 1 where the caller listens on the bus, 1 where it changes entries and
+ * may not publish. Answers the values of the first three, '' where there is none.
  *
- * Removing what is not there is refused by a replica, changes nothing, and lets the rest be written where the server is full.
+ * Removing what is not there is refused by a replica, changes nothing, and lets the rest be written where the server is
+ * full.
  */
 export const BEAT = script(
   'beat',
@@ -413,8 +430,8 @@ return {mark, (standing(KEYS[2], ARGV[3] == '1')), mute}
 export const TIME = script('time', `return now_ms()`);
 
 /**
- * Counts the members of a part of everything that are live, and strikes others. KEYS as for ENTER; ARGV as for STRIKE. Answers
- * `[struck, live, oldest, newest]`, the last two as times of creation or ''.
+ * Counts the members of a part of everything that are live, and strikes others. KEYS as for ENTER; ARGV as for STRIKE.
+ * Answers `[struck, live, oldest, newest]`, the last two as times of creation or ''.
  */
 export const SURVEY = script(
   'survey',
@@ -429,9 +446,9 @@ return {struck, live, oldest[2] or '', newest[2] or ''}
 );
 
 /**
- * Members in the order of their creation. KEYS index by creation; ARGV member and its time after which to go on, or '' and
- * '', how many at most. Answers `[member, time, ...]`. Goes on at the same place where that member is gone or was stored
- * anew.
+ * Members in the order of their creation. KEYS index by creation; ARGV member and its time after which to go on, or ''
+ * and '', how many at most. Answers `[member, time, ...]`. Goes on at the same place where that member is gone or was
+ * stored anew.
  */
 export const PAGE = script(
   'page',

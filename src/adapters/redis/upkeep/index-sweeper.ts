@@ -9,7 +9,9 @@ import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
 
 const SWEEP_EVERY_MS = 60_000;
-/** How long all processes rest after a sweep: a little less than the time between two, and longer where one takes long. */
+/**
+ * How long all processes rest after a sweep: a little less than the time between two, and longer where one takes long.
+ */
 const REST = { leastMs: 50_000, times: 10 };
 /** So many indexes are asked in one pipeline for a few expired members, and those that have more one by one. */
 const TOGETHER = { indexes: 50, members: 20 };
@@ -18,9 +20,9 @@ const STRUCK_AT_ONCE = 300;
 type Pause = () => Promise<void>;
 
 /**
- * Strikes members of expired entries from the indexes: the server drops the entries by itself, and a member goes along with
- * it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop anywhere. What is
- * gone before its time is found by LostMembers.
+ * Strikes members of expired entries from the indexes: the server drops the entries by itself, and a member goes along
+ * with it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop
+ * anywhere. What is gone before its time is found by LostMembers.
  */
 export class IndexSweeper {
   readonly #ticket: SweepTicket;

@@ -25,13 +25,13 @@ interface Place {
 }
 
 /**
- * Strikes members whose entries were evicted. The server does not report evictions, so each process looks now and then: a page
- * of an index comes in no order and is a fair sample. Only where many of its members are lost all indexes are walked through,
- * so a server that evicts nothing is asked for no more than these pages.
+ * Strikes members whose entries were evicted. The server does not report evictions, so each process looks now and then:
+ * a page of an index comes in no order and is a fair sample. Only where many of its members are lost all indexes are
+ * walked through, so a server that evicts nothing is asked for no more than these pages.
  *
- * Nothing here reads an entry, which would count as use: the server would evict others instead. A member is struck only while
- * it has the time that was seen before its entry was missed, since storing the entry again changes that time. Nothing depends
- * on it but memory and counts, so it may stop anywhere, and two processes may do it at once.
+ * Nothing here reads an entry, which would count as use: the server would evict others instead. A member is struck only
+ * while it has the time that was seen before its entry was missed, since storing the entry again changes that time.
+ * Nothing depends on it but memory and counts, so it may stop anywhere, and two processes may do it at once.
  */
 export class LostMembers {
   readonly #ticket: SweepTicket;
@@ -51,7 +51,9 @@ export class LostMembers {
     parts.writer.listen((entries) => this.#count(entries));
   }
 
-  /** Looks whether many entries are lost, and if so strikes their members, unless another process does. Never rejects. */
+  /**
+   * Looks whether many entries are lost, and if so strikes their members, unless another process does. Never rejects.
+   */
   async look(): Promise<void> {
     if (this.#isClosed || this.#isAtWork || !this.parts.link.isUp()) return;
     this.#isAtWork = true;
@@ -91,7 +93,9 @@ export class LostMembers {
     );
   }
 
-  /** Goes through the indexes that are written to first, and again when that is due while it searches for the others. */
+  /**
+   * Goes through the indexes that are written to first, and again when that is due while it searches for the others.
+   */
   async #walk(): Promise<void> {
     const { keys, walk, clock } = this.parts;
     const beganMs = clock.nowMs();

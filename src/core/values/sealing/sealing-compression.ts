@@ -1,4 +1,7 @@
-/** Compressed values: number of the algorithm (1 byte), length before compression (4 bytes, little-endian), what it made. */
+/**
+ * Compressed values: number of the algorithm (1 byte), length before compression (4 bytes, little-endian), what it
+ * made.
+ */
 import * as zlib from 'node:zlib';
 import type { Awaitable } from '../../ports/cache-adapter.port.js';
 
@@ -68,7 +71,10 @@ export function compress(value: Buffer, { algorithm: name }: ResolvedCompression
   }
 }
 
-/** What `compress` was given; `undefined` where these are no such bytes, or say another length than is true. Never throws or rejects. */
+/**
+ * What `compress` was given; `undefined` where these are no such bytes, or say another length than is true. Never
+ * throws or rejects.
+ */
 export function decompress(packed: Buffer): Awaitable<Buffer | undefined> {
   const algorithm = ALGORITHM_OF_ID.get(packed[0]);
   if (algorithm === undefined || packed.length <= PREFIX_BYTES) return undefined;

@@ -1,7 +1,7 @@
 /**
- * Encrypted values, by AES-256-GCM: length of the key's id (1 byte), the id, a random IV (12 bytes), the ciphertext, the
- * tag (16 bytes). All bytes before the ciphertext are authenticated with it, so that a value under another header, and
- * with it another key, namespace, tag or time, does not open.
+ * Encrypted values, by AES-256-GCM: length of the key's id (1 byte), the id, a random IV (12 bytes), the ciphertext,
+ * the tag (16 bytes). All bytes before the ciphertext are authenticated with it, so that a value under another header,
+ * and with it another key, namespace, tag or time, does not open.
  *
  * A random IV bounds how much one key may write: after 2^32 values the chance that two share an IV reaches one in 2^32
  * (NIST SP 800-38D, 8.3). docs/values.md says when to change the key.
@@ -25,7 +25,10 @@ export interface Sealer {
   readonly overheadBytes: number;
   /** Seals `value` into the bytes of an entry, from `start` on, bound to all that stands before it. */
   seal(value: Buffer, entry: Buffer, start: number): void;
-  /** What was sealed between `start` and `end`; `undefined` where its key is not known, or a bit was changed. Never throws. */
+  /**
+   * What was sealed between `start` and `end`; `undefined` where its key is not known, or a bit was changed. Never
+   * throws.
+   */
   unseal(entry: Buffer, start: number, end: number): Buffer | undefined;
 }
 

@@ -14,7 +14,9 @@ export interface CompressionOptions {
 
 /** Encryption and authentication, by AES-256-GCM, of what is stored outside the process. */
 export interface EncryptionOptions {
-  /** The first one writes, all of them read: to change the key put a new one in front, and drop the old one a TTL later. */
+  /**
+   * The first one writes, all of them read: to change the key put a new one in front, and drop the old one a TTL later.
+   */
   keys: EncryptionKey[];
 }
 
@@ -50,7 +52,10 @@ export function readCompression(value: unknown): ResolvedCompression | undefined
   });
 }
 
-/** Derives the keys, which takes a moment: once, at start-up. @throws CacheConfigError that shows no secret, wherever one was put by mistake */
+/**
+ * Derives the keys, which takes a moment: once, at start-up.
+ * @throws CacheConfigError that shows no secret, wherever one was put by mistake
+ */
 export function readEncryption(value: unknown): ResolvedEncryption | undefined {
   if (value === undefined) return undefined;
   checkShape(value, 'encryption', ['keys']);

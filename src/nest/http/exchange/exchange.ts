@@ -57,7 +57,10 @@ export interface Exchange {
    */
   watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void;
 
-  /** Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked once. */
+  /**
+   * Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked
+   * once.
+   */
   replaceReply(answer: Substitute): void;
 
   /** Sends the answer now; what Nest replies after that comes to nothing. */
@@ -66,10 +69,16 @@ export interface Exchange {
   /** Makes the handler see `query` and `url` in the place of the request's own. @returns puts them back */
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void;
 
-  /** Keeps the platform from judging the client's conditions by itself, which would take the body away. @returns lets it again */
+  /**
+   * Keeps the platform from judging the client's conditions by itself, which would take the body away.
+   * @returns lets it again
+   */
   ignoreConditions(): () => void;
 
-  /** Whether middleware or a hook sees the body after the cache has sent it, and may send another, such as a compressed one. */
+  /**
+   * Whether middleware or a hook sees the body after the cache has sent it, and may send another, such as a compressed
+   * one.
+   */
   hasBodyFilter(): boolean;
 
   isClosed(): boolean;
@@ -91,9 +100,9 @@ export const EMPTY_BODY = Buffer.alloc(0);
 const MAX_JOINED_BYTES = 16 * 1024;
 
 /**
- * A body in the form that leaves fastest. Node joins head and body of an answer to one write where the body is text, and
- * makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for; the head,
- * which is joined to it, is `TEXT_ENCODING`.
+ * A body in the form that leaves fastest. Node joins head and body of an answer to one write where the body is text,
+ * and makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for; the
+ * head, which is joined to it, is `TEXT_ENCODING`.
  */
 export function writable(body: Buffer): Buffer | string {
   return body.length > 0 && body.length <= MAX_JOINED_BYTES && isAscii(body) ? body.toString('latin1') : body;

@@ -49,8 +49,8 @@ interface Rendered {
 const COOKIE_METHODS = ['setCookie', 'cookie', 'clearCookie'] as const;
 
 /**
- * The reply is seen in `send`, before the `onSend` hooks: what a hook does to it (compression, cookies) is done anew for
- * every request. The payload is serialised here by Fastify's own rules, because Fastify leaves no room between
+ * The reply is seen in `send`, before the `onSend` hooks: what a hook does to it (compression, cookies) is done anew
+ * for every request. The payload is serialised here by Fastify's own rules, because Fastify leaves no room between
  * serialising and sending.
  */
 export class FastifyExchange implements Exchange {
@@ -190,7 +190,10 @@ export class FastifyExchange implements Exchange {
     this.reply.raw.once('close', listener);
   }
 
-  /** A Buffer without a content type would get one, and an empty answer has none; text of a JSON type would get a charset. */
+  /**
+   * A Buffer without a content type would get one, and an empty answer has none; text of a JSON type would get a
+   * charset.
+   */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
     if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
     const type = this.reply.getHeader('content-type');
@@ -200,7 +203,10 @@ export class FastifyExchange implements Exchange {
     return send(form);
   }
 
-  /** Fastify names no encoding of the text, and Node would take the headers for UTF-8 as well. A hook may send another text. */
+  /**
+   * Fastify names no encoding of the text, and Node would take the headers for UTF-8 as well. A hook may send another
+   * text.
+   */
   #writeWithHead(text: string): void {
     const raw = this.reply.raw as unknown as { end: RawMethod };
     const end = raw.end.bind(raw);

@@ -16,8 +16,8 @@ export type ClientSocket = Readonly<Partial<Pick<Socket, (typeof ADDRESS_NAMES)[
 
 /**
  * A socket without a connection, which takes whatever is written to it. It is a real one, because middleware asks of a
- * request's socket what it likes: addresses, time-outs, `setNoDelay`. The addresses are those of `client`; a certificate
- * it does not have.
+ * request's socket what it likes: addresses, time-outs, `setNoDelay`. The addresses are those of `client`; a
+ * certificate it does not have.
  */
 export class InProcessSocket extends Socket {
   constructor(client: ClientSocket) {

@@ -59,7 +59,9 @@ function parseTargeted(field: string): Directives | undefined {
     : undefined;
 }
 
-/** The argument of a directive that is a number of seconds; 0 for a bad one, `undefined` where the directive is missing. */
+/**
+ * The argument of a directive that is a number of seconds; 0 for a bad one, `undefined` where the directive is missing.
+ */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name);
   return value === undefined ? undefined : deltaSeconds(value);

@@ -10,8 +10,8 @@ export interface Validators {
 }
 
 /**
- * A weak entity tag of the bytes, in the form that Express makes, so that a route has the same tag on both platforms and
- * with and without the cache. Weak, because a compressed body of the same content may follow it.
+ * A weak entity tag of the bytes, in the form that Express makes, so that a route has the same tag on both platforms
+ * and with and without the cache. Weak, because a compressed body of the same content may follow it.
  */
 export function weakEtag(body: Buffer): string {
   return `W/"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64').slice(0, 27)}"`;

@@ -14,7 +14,9 @@ export function isEncoded(coding: HeaderValue | undefined): boolean {
   return coding !== undefined && coding !== 'identity';
 }
 
-/** Whether a client accepts any coding but `identity`: a weight of 0 means that it does not (RFC 9110 section 12.4.2). */
+/**
+ * Whether a client accepts any coding but `identity`: a weight of 0 means that it does not (RFC 9110 section 12.4.2).
+ */
 function acceptsCoding(accepted: string | string[] | undefined): boolean {
   if (accepted === undefined) return false;
   return String(accepted)

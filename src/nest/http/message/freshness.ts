@@ -3,8 +3,8 @@ import type { HeaderMap } from '../exchange/exchange.js';
 import { parseHttpDate } from './http-date.js';
 
 /**
- * How long a response says that it is fresh in a shared cache: `s-maxage` before `max-age` before `Expires` minus `Date`
- * (RFC 9111 section 4.2.1). 0 for a value that cannot be read; `undefined` when it says nothing.
+ * How long a response says that it is fresh in a shared cache: `s-maxage` before `max-age` before `Expires` minus
+ * `Date` (RFC 9111 section 4.2.1). 0 for a value that cannot be read; `undefined` when it says nothing.
  */
 export function declaredLifetimeMs(
   { directives, isTargeted }: ResponseDirectives,

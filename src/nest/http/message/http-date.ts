@@ -3,7 +3,10 @@ const LONG_DAY = '(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)';
 const MONTH = '(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})';
 
-/** The three forms of RFC 9110 section 5.6.7, in whatever case (RFC 9111 section 4.2); nothing else is a date in HTTP, whatever `Date.parse` makes of it. */
+/**
+ * The three forms of RFC 9110 section 5.6.7, in whatever case (RFC 9111 section 4.2); nothing else is a date in HTTP,
+ * whatever `Date.parse` makes of it.
+ */
 const IMF_FIXDATE = new RegExp(`^${DAY}, (\\d{2}) ${MONTH} (\\d{4}) ${TIME} GMT$`, 'i');
 const RFC_850 = new RegExp(`^${LONG_DAY}, (\\d{2})-${MONTH}-(\\d{2}) ${TIME} GMT$`, 'i');
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} ([ \\d]\\d) ${TIME} (\\d{4})$`, 'i');

@@ -27,8 +27,8 @@ interface Parameter {
  *
  * Handlers see the query through a parser that is not known here, so that two queries become one only where every
  * parser reads them alike: values and the spelling of names stay as they are, and parameters that some parser may fold
- * into one, such as `a`, `a[]`, `a[0]`, `a.b` and `%61`, keep their order. Only names without a meaning of their own are
- * dropped, for the same reason: `page[]=2` is not the `page` of an allow list, and stays in the key.
+ * into one, such as `a`, `a[]`, `a[0]`, `a.b` and `%61`, keep their order. Only names without a meaning of their own
+ * are dropped, for the same reason: `page[]=2` is not the `page` of an allow list, and stays in the key.
  */
 export function keyedQuery(query: string, options: QueryOptions | undefined): KeyedQuery {
   const texts = query.split('&').filter((text) => text !== '');

@@ -13,7 +13,10 @@ const INNER_LIST = `\\([ ]*(?:${BARE_ITEM}${PARAMETERS}(?:[ ]+${BARE_ITEM}${PARA
 const MEMBER = new RegExp(`(${KEY})(?:=(${INNER_LIST}|${BARE_ITEM}))?${PARAMETERS}`, 'y');
 const SEPARATOR = /[ \t]*,[ \t]*/y;
 
-/** The members of a dictionary by key, `true` for one without a value; of a key given twice the last. `undefined` for anything else. */
+/**
+ * The members of a dictionary by key, `true` for one without a value; of a key given twice the last. `undefined` for
+ * anything else.
+ */
 export function parseDictionary(field: string): ReadonlyMap<string, string | true> | undefined {
   const text = field.replace(/^ +| +$/g, '');
   const members = new Map<string, string | true>();

@@ -119,7 +119,10 @@ export class HandlerRun {
     if (parts.exchange.isClosed()) this.#abandonLater();
   }
 
-  /** Runs the handler for the first subscriber; a later one, such as a retrying interceptor's, has the handler unwatched. */
+  /**
+   * Runs the handler for the first subscriber; a later one, such as a retrying interceptor's, has the handler
+   * unwatched.
+   */
   answer(): Observable<unknown> {
     return new Observable((subscriber) => {
       if (this.#stage !== 'waiting') return this.parts.next.handle().subscribe(subscriber);
@@ -159,7 +162,9 @@ export class HandlerRun {
     this.#cookies.enterInside();
   }
 
-  /** Interceptors outside see the request as it is. The whole answer is wanted all the same, to be judged afterwards. */
+  /**
+   * Interceptors outside see the request as it is. The whole answer is wanted all the same, to be judged afterwards.
+   */
   #unmask(): void {
     this.#mask.show();
     this.#judgeConditions ??= this.parts.exchange.ignoreConditions();
@@ -416,7 +421,9 @@ export function statusOf(error: unknown): number {
   return typeof code === 'number' ? code : 500;
 }
 
-/** RFC 5861 section 4 names these; a 4xx is the answer to this request, and no reason to fall back on an earlier one. */
+/**
+ * RFC 5861 section 4 names these; a 4xx is the answer to this request, and no reason to fall back on an earlier one.
+ */
 export function isRescuable(status: number): boolean {
   return [500, 502, 503, 504].includes(status);
 }

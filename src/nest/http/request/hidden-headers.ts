@@ -3,8 +3,8 @@ import type { CacheRequest } from '../exchange/exchange.js';
 import type { VaryHeader } from '../response/vary-marker.js';
 
 /*
- * While a handler runs for the cache, its request is one that anybody could have made with the same key. These belong to
- * this client alone and are out of sight meanwhile:
+ * While a handler runs for the cache, its request is one that anybody could have made with the same key. These belong
+ * to this client alone and are out of sight meanwhile:
  * - its conditions and its range, because the whole answer is wanted: they are judged on that (RFC 9111 section 4.3.2);
  * - headers that tell of another host, path or method than the key does: one client could poison the answer for all;
  * - the values of `varyBy` headers that a function maps to fewer: the handler sees what is in the key.
@@ -45,7 +45,10 @@ export function hiddenHeaders(
   return hidden;
 }
 
-/** The headers that tell of another request than the key; where the platform trusts the proxy, host and scheme are in the key. */
+/**
+ * The headers that tell of another request than the key; where the platform trusts the proxy, host and scheme are in
+ * the key.
+ */
 function rerouting(request: CacheRequest, { varyBy }: HidingRules): string[] {
   const { headers } = request;
   let names: string[] | undefined;

@@ -19,7 +19,10 @@ export interface MaskParts {
   readonly validating: CachedResponse | undefined;
 }
 
-/** The mask that makes of a request one of everybody's: without the headers and query parameters that are not in its key. */
+/**
+ * The mask that makes of a request one of everybody's: without the headers and query parameters that are not in its
+ * key.
+ */
 export function maskOf({ exchange, access, policy, validating }: MaskParts): MaskedRequest {
   const { headers } = exchange.request;
   const hidden = hiddenHeaders(exchange.request, policy, validating);

@@ -26,8 +26,8 @@ import { isVaryMarker } from '../response/vary-marker.js';
  * A request that loads learns which it is by what comes first: the call of its factory, or the outcome of its load. It
  * never waits in vain: an answer that is nobody else's is no answer for those who waited, and they run their handlers
  * side by side; who waited for another variant looks up its own; a leader that has vanished is followed by another; and
- * a leader that takes too long is not waited for. Where the store does not answer in time, or cannot be reached, requests
- * go past it: past-store.ts.
+ * a leader that takes too long is not waited for. Where the store does not answer in time, or cannot be reached,
+ * requests go past it: past-store.ts.
  */
 
 type Outcome = LoadOutcome<Loaded>;

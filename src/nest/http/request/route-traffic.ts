@@ -6,7 +6,10 @@ const MAX_KEYS = 1_000;
 /** How many variants of one URL this process stores; the oldest goes first. */
 const MAX_VARIANTS = 50;
 
-/** What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain, whose answers are not stored, what they vary by. */
+/**
+ * What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain,
+ * whose answers are not stored, what they vary by.
+ */
 export class RouteTraffic {
   readonly pastStore = new RunsPastStore();
   readonly #running = new Map<string, number>();
@@ -55,7 +58,10 @@ export class RouteTraffic {
     dropOldest(this.#exceptions, MAX_KEYS);
   }
 
-  /** All names that responses under `key` have varied by: responses that name different headers then find the same variants. */
+  /**
+   * All names that responses under `key` have varied by: responses that name different headers then find the same
+   * variants.
+   */
   varyNames(key: string, names: readonly string[]): readonly string[] {
     const { names: known } = this.#variantsOf(key);
     for (const name of names) known.add(name);

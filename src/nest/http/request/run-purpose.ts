@@ -26,7 +26,10 @@ export function runsForCache(
   );
 }
 
-/** Remembers of the last run for a key whether its answer was one to be stored. A fault of the handler says nothing about the answers that come after it. */
+/**
+ * Remembers of the last run for a key whether its answer was one to be stored. A fault of the handler says nothing
+ * about the answers that come after it.
+ */
 export function learn(
   { response, status, isStorable = false }: RunResult,
   key: string,

@@ -3,7 +3,10 @@ import { variantKey } from '../route/route-key.js';
 import type { RoutePassage } from './route-passage.js';
 import type { RoutePolicy } from '../route/route-policy.js';
 
-/** What a request selects among the responses that vary like this one: it may be answered with those of an equal selection. */
+/**
+ * What a request selects among the responses that vary like this one: it may be answered with those of an equal
+ * selection.
+ */
 export function selectionOf(response: CachedResponse, { access, policy, exchange }: RoutePassage): string {
   return variantKey(access.key, { names: selectingNames(response, policy), generation: '' }, exchange.request);
 }

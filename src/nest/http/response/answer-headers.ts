@@ -82,7 +82,10 @@ export function showBypass(exchange: Exchange, rules: ShownHeaders, fwd: Forward
   if (rules.showsCacheStatus) showStatus(exchange, rules, { fwd, ...(detail === undefined ? {} : { detail }) });
 }
 
-/** The answer that the client has asked for: the whole, nothing where it has it already, or the part that it wants. Only a 200 can become another (RFC 9110 section 13.2.1). */
+/**
+ * The answer that the client has asked for: the whole, nothing where it has it already, or the part that it wants. Only
+ * a 200 can become another (RFC 9110 section 13.2.1).
+ */
 export function answerFor(exchange: Exchange, body: Buffer): Buffer {
   const { headers, method } = exchange.request;
   if (exchange.status() !== 200 || !asksForOther(headers)) return body;
@@ -198,7 +201,10 @@ function showStatus(exchange: Exchange, { isDebugging }: ShownHeaders, status: C
   );
 }
 
-/** What to send as `Cache-Control` where the handler has set none; an answer that declares its freshness elsewhere has said enough. */
+/**
+ * What to send as `Cache-Control` where the handler has set none; an answer that declares its freshness elsewhere has
+ * said enough.
+ */
 export function cacheControlFor(
   { freshMs, isDeclared }: { freshMs: number; isDeclared: boolean },
   { cacheControl, scope }: HeaderRules,

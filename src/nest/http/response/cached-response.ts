@@ -47,7 +47,10 @@ export function cachedResponse(fields: Omit<CachedResponse, 'format'>): CachedRe
   return { format: RESPONSE_FORMAT, ...fields };
 }
 
-/** The validators of the handler (RFC 9110 section 8.8); only with one of them it can be asked whether the response still holds. */
+/**
+ * The validators of the handler (RFC 9110 section 8.8); only with one of them it can be asked whether the response
+ * still holds.
+ */
 export function ownValidators({ etag, hasOwnEtag, headers }: CachedResponse): { etag?: string; lastModified?: string } {
   const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
   return {
@@ -60,7 +63,8 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * How long a response is kept beyond its freshness: as long as it may be served stale, is worth validating, or may be asked for.
+ * How long a response is kept beyond its freshness: as long as it may be served stale, is worth validating, or may be
+ * asked for.
  * @param obeysMaxStale whether a client may ask for what is stale
  */
 export function keptStaleMs(response: CachedResponse, obeysMaxStale: boolean): number {
@@ -77,7 +81,9 @@ const FIELD_VALUE = /^[^\0-\x08\x0a-\x1f\x7f]*$/;
 /** Stored objects that were looked at already: one in memory is read many times, and never changes. */
 const known = new WeakSet();
 
-/** Whether a stored value is a response that can be sent: a store may be shared, or hold what an older version wrote. */
+/**
+ * Whether a stored value is a response that can be sent: a store may be shared, or hold what an older version wrote.
+ */
 export function isCachedResponse(value: unknown): value is CachedResponse {
   if (typeof value !== 'object' || value === null) return false;
   if (known.has(value)) return true;

@@ -2,8 +2,9 @@ import type { Exchange, HeaderMap } from '../exchange/exchange.js';
 import { hasChanged } from './response-headers.js';
 
 /**
- * Tells the cookies that the handler and the interceptors inside the cache set from those that are set outside: a picture
- * is taken whenever the outside hands over to the inside, and compared when the inside hands over to the outside.
+ * Tells the cookies that the handler and the interceptors inside the cache set from those that are set outside: a
+ * picture is taken whenever the outside hands over to the inside, and compared when the inside hands over to the
+ * outside.
  */
 export class CookieWatch {
   #before: HeaderMap = {};

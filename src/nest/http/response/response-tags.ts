@@ -39,7 +39,9 @@ export function requestTag(host: string, target: string): string {
     : `${URL_TAG}sha256:${createHash('sha256').update(tag).digest('base64url')}`;
 }
 
-/** The tags that a response names in its headers: with spaces between in `Surrogate-Key`, with commas in `Cache-Tag`. */
+/**
+ * The tags that a response names in its headers: with spaces between in `Surrogate-Key`, with commas in `Cache-Tag`.
+ */
 export function declaredTags(headers: HeaderMap): string[] {
   return TAG_FIELDS.flatMap((name) => String(headers[name] ?? '').split(name === 'cache-tag' ? ',' : /[\s,]+/)).flatMap(
     (tag) => tag.trim() || [],

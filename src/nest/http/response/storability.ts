@@ -114,7 +114,9 @@ function ruledLifetimeMs(status: number, { statusTtlsMs, ttlMs }: StorageRules):
 /** Directives under which an expired answer is never served (RFC 9111 section 4.2.4). */
 const MUST_BE_FRESH = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache'];
 
-/** RFC 5861: the answer's own windows go before the route's, which do not stretch an answer that declares itself stale. */
+/**
+ * RFC 5861: the answer's own windows go before the route's, which do not stretch an answer that declares itself stale.
+ */
 function staleWindows(
   { directives }: ResponseDirectives,
   rules: StorageRules,
@@ -154,7 +156,9 @@ function refusalByContent({ body, isComplete, tags }: Answer, { maxBodyBytes }: 
   return tags === undefined || !areStorable(tags) ? 'tags' : undefined;
 }
 
-/** Whether a header can tell variants apart: `*` can not, and who asks is told apart by a scope (RFC 9111 section 4.1). */
+/**
+ * Whether a header can tell variants apart: `*` can not, and who asks is told apart by a scope (RFC 9111 section 4.1).
+ */
 function maySelect(name: string, rules: StorageRules): boolean {
   return (
     name !== '*' &&
@@ -166,7 +170,10 @@ function isKeyed(name: string, { varyBy }: StorageRules): boolean {
   return varyBy.some((header) => header.name === name);
 }
 
-/** RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by `public` alone. */
+/**
+ * RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by
+ * `public` alone.
+ */
 function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: StorageRules): Sharing {
   const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) =>
     isHandlers(name, answer, rules),

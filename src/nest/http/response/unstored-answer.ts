@@ -2,7 +2,10 @@ import { type CachedResponse, isCachedResponse } from './cached-response.js';
 
 const UNSTORED_FORMAT = 'nestjs-cache-kit/unstored/1';
 
-/** What a run has made that could have been stored, but that the store does not take: for the requests that have waited for it. */
+/**
+ * What a run has made that could have been stored, but that the store does not take: for the requests that have waited
+ * for it.
+ */
 export interface UnstoredAnswer {
   readonly format: typeof UNSTORED_FORMAT;
   readonly response: CachedResponse;

@@ -14,13 +14,19 @@ import {
   type RouteDefaultOptions,
 } from './http-cache-options.js';
 
-/** How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's options. */
+/**
+ * How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's
+ * options.
+ */
 export interface CacheRouteOptions extends RouteDefaultOptions {
   /** The name of the cache. @default the one without a name */
   cache?: string;
   /** Default: the cache's `defaultNamespace`, or none. */
   namespace?: string;
-  /** Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. A text on a route with parameters is refused when the application starts. */
+  /**
+   * Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. A text
+   * on a route with parameters is refused when the application starts.
+   */
   key?: string | RequestFunction<string>;
   /** A function is given the request, and what the handler has answered. */
   tags?: string[] | TagsFunction;

@@ -5,7 +5,8 @@ import { routeVersion, type RouteVersion, type Version } from './route-version.j
 
 /*
  * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
- * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each other.
+ * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each
+ * other.
  */
 const GUARDS_METADATA = '__guards__';
 const HEADERS_METADATA = '__headers__';
@@ -33,11 +34,16 @@ export interface HandlerFacts {
   readonly isGuarded: boolean;
   /** The class of the first interceptor; `undefined` when it cannot be told. */
   readonly outermost: object | undefined;
-  /** Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`. */
+  /**
+   * Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`.
+   */
   readonly sendsItself: boolean;
 }
 
-/** What keeps the answers of a handler from being cached: Nest does not send them, or nobody has said whose those of a guarded one are. */
+/**
+ * What keeps the answers of a handler from being cached: Nest does not send them, or nobody has said whose those of a
+ * guarded one are.
+ */
 export type Hindrance = 'sends-itself' | 'guarded';
 
 export function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDeclared: boolean): Hindrance | undefined {
@@ -142,7 +148,10 @@ export function configOf(moduleRef: ModuleRef): ApplicationConfig {
   return container?.applicationConfig ?? {};
 }
 
-/** The interceptors of all routes, before those of controllers; `undefined` when they cannot be told, or differ with each request. */
+/**
+ * The interceptors of all routes, before those of controllers; `undefined` when they cannot be told, or differ with
+ * each request.
+ */
 function globalInterceptorsOf(config: ApplicationConfig): readonly object[] | undefined {
   const globals = config.getGlobalInterceptors?.();
   return globals === undefined || config.getGlobalRequestInterceptors?.().length !== 0 ? undefined : globals;

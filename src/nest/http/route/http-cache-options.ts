@@ -24,20 +24,26 @@ export type RequestFunction<T> = { of(request: CacheRequest): T }['of'];
 /** Whose answers a route gives: everybody's, each user's own, each tenant's, or those of whoever the function names. */
 export type RouteScope = 'public' | 'user' | 'tenant' | RequestFunction<string | undefined>;
 
-/** Names of request headers; as an object, with functions that map the many values of a header to the few that make a difference. */
+/**
+ * Names of request headers; as an object, with functions that map the many values of a header to the few that make a
+ * difference.
+ */
 export type VaryBy = string[] | Record<string, (value: string | undefined) => string>;
 
 /** Defaults of all routes of a cache. */
 export interface HttpCacheOptions {
   /**
    * How long an answer that declares nothing is fresh; 0: only what the answer itself declares. Default: the cache's
-   * `defaultTtl` for routes that ask to be cached, by `@CacheRoute` or an interceptor of their own or of their controller,
-   * and 0 for those that are covered by an interceptor of the whole application.
+   * `defaultTtl` for routes that ask to be cached, by `@CacheRoute` or an interceptor of their own or of their
+   * controller, and 0 for those that are covered by an interceptor of the whole application.
    */
   ttl?: Ttl;
   /** Only routes with `@CacheRoute` take part. @default false */
   optIn?: boolean;
-  /** By what else a request says who asks, beside the headers and properties in common use: see docs/http.md. @default none */
+  /**
+   * By what else a request says who asks, beside the headers and properties in common use: see docs/http.md.
+   * @default none
+   */
   identity?: {
     /** Names of request headers, such as `x-session`. */
     headers?: string[];
@@ -46,7 +52,11 @@ export interface HttpCacheOptions {
   };
   /** @default 'public', and requests that carry an identity are bypassed unless the route declares its scope */
   scope?: RouteScope;
-  /** Request headers whose values are part of the key, and are added to `Vary`; with functions the handler is given what those make of a value. @default none */
+  /**
+   * Request headers whose values are part of the key, and are added to `Vary`; with functions the handler is given what
+   * those make of a value.
+   * @default none
+   */
   varyBy?: VaryBy;
   /** Which query parameters are part of the key; the others are hidden from the handler. @default all */
   query?: QueryOptions;
@@ -58,13 +68,23 @@ export interface HttpCacheOptions {
     /** `Surrogate-Key` and `Cache-Tag` with the tags, for a CDN in front. @default false */
     surrogateKey?: boolean;
   };
-  /** What to send where the handler sets no `Cache-Control`: `auto` is `public, max-age=<ttl>`, or `private`. @default 'auto' */
+  /**
+   * What to send where the handler sets no `Cache-Control`: `auto` is `public, max-age=<ttl>`, or `private`.
+   * @default 'auto'
+   */
   cacheControl?: 'auto' | 'none' | (string & {});
-  /** Whether `Cache-Control` and `Pragma` of a request are obeyed: anybody can then make the handler run. @default false */
+  /**
+   * Whether `Cache-Control` and `Pragma` of a request are obeyed: anybody can then make the handler run.
+   * @default false
+   */
   honourRequestDirectives?: boolean;
   /** Larger bodies are sent and not stored. @default 1048576 (1 MiB) */
   maxBodyBytes?: number;
-  /** How long answers of other statuses than 200 and 204 are fresh that declare nothing, also thrown ones, such as `{ 404: '10s' }`. @default none is stored */
+  /**
+   * How long answers of other statuses than 200 and 204 are fresh that declare nothing, also thrown ones, such as `{
+   * 404: '10s' }`.
+   * @default none is stored
+   */
   statusTtl?: Record<number, Ttl>;
   /** The hosts that are cached for; requests for others are bypassed. @default all */
   hosts?: string[];
@@ -75,9 +95,15 @@ export interface RouteDefaultOptions extends Pick<
   HttpCacheOptions,
   'ttl' | 'scope' | 'varyBy' | 'query' | 'cacheControl' | 'honourRequestDirectives' | 'maxBodyBytes' | 'statusTtl'
 > {
-  /** Answer with the expired response this long, while one request in the background refreshes it. @default the cache's */
+  /**
+   * Answer with the expired response this long, while one request in the background refreshes it.
+   * @default the cache's
+   */
   staleWhileRevalidate?: Duration;
-  /** Answer with the expired response this long when the handler fails with something other than a 4xx. @default the cache's */
+  /**
+   * Answer with the expired response this long when the handler fails with something other than a 4xx.
+   * @default the cache's
+   */
   staleIfError?: Duration;
 }
 

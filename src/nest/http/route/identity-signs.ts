@@ -20,7 +20,10 @@ export function withCommonSigns(headers: readonly string[], properties: readonly
   });
 }
 
-/** Whether a request has a sign among its headers or properties; Fastify's request, and the raw one that middleware of Nest is given. */
+/**
+ * Whether a request has a sign among its headers or properties; Fastify's request, and the raw one that middleware of
+ * Nest is given.
+ */
 export function hasSign(request: object, headers: Readonly<Record<string, unknown>>, signs: IdentitySigns): boolean {
   for (const name of signs.headers) if (headers[name] !== undefined) return true;
   const { raw } = request as { raw?: object };

@@ -5,8 +5,8 @@ import type { RouteScope } from './http-cache-options.js';
 import { hasSign, type IdentitySigns } from './identity-signs.js';
 
 /**
- * Who asks, as far as the request says so: such requests are answered past the cache unless the route declares its scope,
- * or the response that it is for others too. Any other sign weighs more than `Authorization`, for which RFC 9111
+ * Who asks, as far as the request says so: such requests are answered past the cache unless the route declares its
+ * scope, or the response that it is for others too. Any other sign weighs more than `Authorization`, for which RFC 9111
  * section 3.5 has rules of its own.
  */
 export type RequestIdentity = 'none' | 'authorization' | 'user';

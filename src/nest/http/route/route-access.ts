@@ -53,7 +53,10 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   };
 }
 
-/** RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's only if it says so. */
+/**
+ * RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's
+ * only if it says so.
+ */
 const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
   none: () => true,
   authorization: ({ sharing }) => sharing !== ('unidentified' satisfies Sharing),
@@ -61,8 +64,8 @@ const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
 };
 
 /**
- * The access of a request whose handler has run, the same object unless it has changed: an interceptor inside, a pipe or
- * the handler may have found out who asks. Who was known before stays known.
+ * The access of a request whose handler has run, the same object unless it has changed: an interceptor inside, a pipe
+ * or the handler may have found out who asks. Who was known before stays known.
  */
 export function accessAfterRun(access: RouteAccess, policy: RoutePolicy, request: CacheRequest): RouteAccess {
   try {
@@ -87,7 +90,8 @@ function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefine
   if (policy.bypass !== undefined) return { fwd: 'bypass', why: policy.bypass };
   if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers))
     return { fwd: 'request', why: 'more-than-a-get' };
-  // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC 9110 section 13.1).
+  // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC
+  // 9110 section 13.1).
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
     return { fwd: 'request', why: 'precondition' };
   return policy.hosts?.includes(hostOf(request)) === false ? { fwd: 'bypass', why: 'unknown-host' } : undefined;

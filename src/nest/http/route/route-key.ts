@@ -51,7 +51,10 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
 }
 
-/** The path of the route that the platform has found for a request, as it was registered; that of the request where it does not say. */
+/**
+ * The path of the route that the platform has found for a request, as it was registered; that of the request where it
+ * does not say.
+ */
 export function routePathOf(request: CacheRequest): string {
   const { route, routeOptions } = request as { route?: { path?: string | RegExp }; routeOptions?: { url?: string } };
   return String(route?.path ?? routeOptions?.url ?? request.originalUrl.split('?', 1)[0]);

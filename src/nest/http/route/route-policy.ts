@@ -50,7 +50,10 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly hosts: readonly string[] | undefined;
   /** The request header that chooses the API version, in lower case. */
   readonly versionHeader: string | undefined;
-  /** Why the route is never cached: `@NoCache()`, Nest does not send what the handler returns, or it is guarded and nobody has said whose its answers are. */
+  /**
+   * Why the route is never cached: `@NoCache()`, Nest does not send what the handler returns, or it is guarded and
+   * nobody has said whose its answers are.
+   */
   readonly bypass: 'no-cache-decorator' | Hindrance | undefined;
   /** No interceptor stands outside the cache. */
   readonly isOutermost: boolean;

@@ -47,7 +47,10 @@ function pathsOf(target: object): RoutePath[] {
   return [(Reflect.getMetadata(PATH_METADATA, target) ?? '') as RoutePath | RoutePath[]].flat();
 }
 
-/** Whether a path stands for many, in the syntax of either platform: `:id`, `*rest`, `{...}`, `(...)`, `?`, `+`, `[...]`. */
+/**
+ * Whether a path stands for many, in the syntax of either platform: `:id`, `*rest`, `{...}`, `(...)`, `?`, `+`,
+ * `[...]`.
+ */
 function isDynamic(path: RoutePath): boolean {
   return typeof path !== 'string' || /[:*{}()?+[\]]/.test(path.replace(/\\.|::/g, ''));
 }
