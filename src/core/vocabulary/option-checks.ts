@@ -2,19 +2,29 @@ import { CacheConfigError } from './cache.errors.js';
 import { isDuration, parseDuration } from './duration.js';
 import { show } from './show.js';
 
-/** Names that an option has elsewhere, or in other libraries, and what to write here. */
+/** By the name that an option has in another place or library: the name to write here, with its backticks. */
 export type OtherNames = Readonly<Record<string, string>>;
+
+/**
+ * The error for an option with a wrong value.
+ * @param wanted completes "to be ..."
+ * @param fix sentences that say what to write instead
+ */
+export function expected(option: string, wanted: string, value: unknown, fix = ''): CacheConfigError {
+  return new CacheConfigError(
+    `Expected \`${option}\` to be ${wanted}, got \`${show(value)}\`.${fix === '' ? '' : ` ${fix}`}`,
+  );
+}
 
 /**
  * Checks that `options` is an object with no other properties than `known`.
  * @param where the path before the names, such as `memory.`
- * @throws CacheConfigError naming the first that is not known, and what to write instead
+ * @throws CacheConfigError that names the first unknown option, and the name to write instead
  */
 export function checkNames(options: unknown, known: readonly string[], where = '', otherNames: OtherNames = {}): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw new CacheConfigError(
-      `Expected ${groupAt(where)} to be an object, got \`${show(options)}\`.${where.endsWith('.') ? '' : ttlInstead(options)}`,
-    );
+    const fix = where.endsWith('.') ? '' : ttlInstead(options);
+    throw new CacheConfigError(`Expected ${groupAt(where)} to be an object, got \`${show(options)}\`.${fix}`);
   }
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
@@ -23,15 +33,12 @@ export function checkNames(options: unknown, known: readonly string[], where = '
   }
 }
 
-/**
- * What the path before the names stands for: all options, those of a decorator such as `@CacheRoute `, or a group such
- * as `memory.`.
- */
+/** Describes the path before the names: all options, those of a decorator (`@CacheRoute `), or a group (`memory.`). */
 function groupAt(where: string): string {
   return where.endsWith(' ') ? `the options of ${where.trimEnd()}` : `\`${where.replace(/\.$/, '') || 'options'}\``;
 }
 
-/** For a TTL that is given in the place of options. */
+/** The hint for a TTL that is passed in place of the options. */
 function ttlInstead(options: unknown): string {
   if (typeof options === 'number')
     return ` A TTL is written \`{ ttl: '${options}s' }\` or \`{ ttl: '${options}ms' }\`.`;
@@ -51,13 +58,13 @@ export function readOneOf<T extends string | boolean>(
 ): T | undefined {
   if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
   const names = allowed.map((name) => (typeof name === 'string' ? `'${name}'` : String(name))).join(', ');
-  throw new CacheConfigError(`Expected \`${option}\` to be one of ${names}, got \`${show(value)}\`.`);
+  throw expected(option, `one of ${names}`, value);
 }
 
 export function readCount(value: unknown, option: string, fallback: number): number {
   if (value === undefined) return fallback;
   if (Number.isSafeInteger(value) && (value as number) > 0) return value as number;
-  throw new CacheConfigError(`Expected \`${option}\` to be a whole number of 1 or more, got \`${show(value)}\`.`);
+  throw expected(option, 'a whole number of 1 or more', value);
 }
 
 export function readBoolean(value: unknown, option: string, fallback: boolean): boolean {
@@ -66,14 +73,14 @@ export function readBoolean(value: unknown, option: string, fallback: boolean): 
 
 export function readFunction<F>(value: unknown, option: string): F | undefined {
   if (value === undefined || typeof value === 'function') return value as F | undefined;
-  throw new CacheConfigError(`Expected \`${option}\` to be a function, got \`${show(value)}\`.`);
+  throw expected(option, 'a function', value);
 }
 
 export function readDuration(value: unknown, option: string, fallback: number): number {
   return value === undefined ? fallback : parseDuration(value, option);
 }
 
-/** A number from `min` to `max`, both included. */
+/** Reads a number from `min` to `max`, both included. */
 export function readNumber(
   value: unknown,
   option: string,
@@ -83,5 +90,5 @@ export function readNumber(
   if (value === undefined) return fallback;
   if (typeof value === 'number' && value >= range.min && value <= range.max) return value;
   const upTo = range.max === Infinity ? 'or more' : `to ${range.max}`;
-  throw new CacheConfigError(`Expected \`${option}\` to be a number of ${range.min} ${upTo}, got \`${show(value)}\`.`);
+  throw expected(option, `a number of ${range.min} ${upTo}`, value);
 }
