@@ -1,6 +1,6 @@
 import type { EntryCodec } from '../../core/values/codec.js';
 import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js';
-import type { Clock } from '../../core/ports/clock.port.js';
+import { settledWithin } from '../../core/ports/grace.js';
 import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from '../../core/redis-options.js';
 import { clientFor } from './ioredis/ioredis-client.js';
 import { ConnectionWords } from './connection/connection-words.js';
@@ -78,19 +78,8 @@ function openWith(
   const adapter = new RedisAdapter(wire, { keyPrefix, version, codec, commandTimeoutMs, words }, context);
   const start = async (then: () => Promise<unknown> | undefined = () => undefined): Promise<void> => {
     const ready = wire.connect().then(() => adapter.ready());
-    await untilStarted(ready.then(then), clock);
+    await settledWithin(clock, START_LIMIT_MS, ready.then(then));
     words.started(wire.silence(START_LIMIT_MS));
   };
   return { adapter, start };
-}
-
-async function untilStarted(started: Promise<unknown>, clock: Clock): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.schedule(START_LIMIT_MS, resolve);
-    const goOn = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    started.then(goOn, goOn);
-  });
 }

@@ -2,6 +2,7 @@ import { CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import { compileGlob } from '../../core/vocabulary/glob.js';
 import { idleMs } from '../../core/ports/clock.port.js';
+import { settledWithin } from '../../core/ports/grace.js';
 import type {
   AdapterUsage,
   CacheAdapter,
@@ -284,14 +285,7 @@ export class RedisAdapter implements CacheAdapter {
       this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined,
     );
     const done = told.then(() => this.#sweeper.done());
-    await new Promise<void>((resolve) => {
-      const timer = this.#context.clock.schedule(this.#limitMs, resolve);
-      const end = (): void => {
-        timer.cancel();
-        resolve();
-      };
-      done.then(end, end);
-    });
+    await settledWithin(this.#context.clock, this.#limitMs, done);
   }
 
   #watched<T>(work: Promise<T>): Promise<T> {

@@ -17,6 +17,7 @@ import type {
   StoredEntry,
 } from '../ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../ports/clock.port.js';
+import { settledWithin } from '../ports/grace.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from '../values/value-copier.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';
@@ -137,17 +138,9 @@ export class ValueLoader {
   async drain(graceMs: number): Promise<void> {
     this.#isClosed = true;
     const idle = Promise.all([...this.#runs].map((run) => run.ended));
-    await new Promise<void>((resolve) => {
-      const timer = this.#clock.schedule(graceMs, () => {
-        for (const run of this.#runs)
-          run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
-        resolve();
-      });
-      void idle.then(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    if (await settledWithin(this.#clock, graceMs, idle)) return;
+    for (const run of this.#runs)
+      run.giveUp(new CacheTimeoutError(`The cache was closed while \`${run.keys.join('`, `')}\` was loading.`));
   }
 
   #isWithin(entry: StoredEntry, windowMs: number): boolean {

@@ -1,4 +1,5 @@
 import type { Timer } from '../../../core/ports/clock.port.js';
+import { settledWithin } from '../../../core/ports/grace.js';
 import type { EntryHead } from '../protocol/entry-record.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
@@ -35,13 +36,7 @@ export class TrashSweeper {
    */
   async settled(): Promise<void> {
     if (this.#sweeping === undefined || this.#isClosed) return;
-    await new Promise<void>((resolve) => {
-      const timer = this.parts.clock.schedule(PATIENCE_MS, resolve);
-      void this.#sweeping?.finally(() => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    await settledWithin(this.parts.clock, PATIENCE_MS, this.#sweeping);
   }
 
   /** Resolves when nothing waits to be freed, however long that takes. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, Server } from 'node:http';
 import { sharedByCopies } from '../../../core/vocabulary/copies.js';
 import type { Clock } from '../../../core/ports/clock.port.js';
+import { settledWithin } from '../../../core/ports/grace.js';
 import type { CacheRequest, Exchange } from '../exchange/exchange.js';
 import { requestInProcess } from '../exchange/in-process-request.js';
 import type { ClientSocket } from '../exchange/in-process-socket.js';
@@ -67,9 +68,10 @@ export class BackgroundRefresh {
   async close(graceMs: number, clock: Clock): Promise<void> {
     this.#isClosed = true;
     const running = [...this.#running.values()];
-    const timer = clock.schedule(graceMs, () => running.forEach(({ abort }) => abort()));
-    await Promise.all(running.map(({ done }) => done));
-    timer.cancel();
+    const ended = Promise.all(running.map(({ done }) => done));
+    if (await settledWithin(clock, graceMs, ended)) return;
+    running.forEach(({ abort }) => abort());
+    await ended;
   }
 
   #pause(key: string, clock: Clock): void {

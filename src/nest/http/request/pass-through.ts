@@ -4,6 +4,7 @@ import { CacheError } from '../../../core/vocabulary/cache.errors.js';
 import type { LoadOutcome } from '../../../core/ports/cache-entry.js';
 import type { LoadContext } from '../../../core/load/call-options.js';
 import { idleMs } from '../../../core/ports/clock.port.js';
+import { settledWithin } from '../../../core/ports/grace.js';
 import { showBypass } from '../response/answer-headers.js';
 import type { ForwardReason } from '../message/cache-status.js';
 import { isCachedResponse } from '../response/cached-response.js';
@@ -46,27 +47,18 @@ function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeo
   return lookUp({ cache: policy.cache, access, request: exchange.request, load: policy.load });
 }
 
-/** The store answers, or the time for it ends: whichever is second changes nothing. */
-function lookUpInTime(found: Promise<Found>, passage: RoutePassage, followed: number): Promise<Observable<unknown>> {
+/** Answers with what the store gives in time, or past the store. */
+async function lookUpInTime(
+  looking: Promise<Found>,
+  passage: RoutePassage,
+  followed: number,
+): Promise<Observable<unknown>> {
   const { clock } = passage.policy.cache;
   const sentMs = idleMs(clock);
-  return new Promise((resolve, reject) => {
-    let isLate = false;
-    const timer = clock.schedule(MAX_LOOKUP_MS, () => {
-      isLate = true;
-      resolve(past(passage, 'store-slow'));
-    });
-    const inTime = (answerNow: () => Answer): void => {
-      timer.cancel();
-      if (!isLate) resolve(answerNow());
-    };
-    found
-      .then(
-        (one) => inTime(() => answer(one, passage, followed, idleMs(clock) - sentMs)),
-        () => inTime(() => past(passage, 'store-error')),
-      )
-      .catch(reject);
-  });
+  if (!(await settledWithin(clock, MAX_LOOKUP_MS, looking))) return past(passage, 'store-slow');
+  const waitedMs = idleMs(clock) - sentMs;
+  const found = await looking.catch(() => undefined);
+  return found === undefined ? past(passage, 'store-error') : answer(found, passage, followed, waitedMs);
 }
 
 function past(passage: RoutePassage, why: Outage): Answer {
@@ -216,14 +208,9 @@ function rescue(passage: RoutePassage): Replacement | undefined | Promise<Replac
   return found instanceof Promise ? rescueInTime(found, passage) : replacementOf(found, passage);
 }
 
-function rescueInTime(found: Promise<Found>, passage: RoutePassage): Promise<Replacement | undefined> {
-  return new Promise((resolve) => {
-    const timer = passage.policy.cache.clock.schedule(MAX_LOOKUP_MS, () => resolve(undefined));
-    found
-      .then((one) => resolve(replacementOf(one, passage)))
-      .catch(() => resolve(undefined))
-      .finally(() => timer.cancel());
-  });
+async function rescueInTime(looking: Promise<Found>, passage: RoutePassage): Promise<Replacement | undefined> {
+  if (!(await settledWithin(passage.policy.cache.clock, MAX_LOOKUP_MS, looking))) return undefined;
+  return looking.then((found) => replacementOf(found, passage)).catch(() => undefined);
 }
 
 function replacementOf(found: Found, { access, policy }: RoutePassage): Replacement | undefined {
