@@ -1,4 +1,4 @@
-import { type Agent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { type Agent, type IncomingHttpHeaders, request as httpRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   All,
@@ -273,3 +273,17 @@ export function travelIn({ clock }: CacheService): (ms: number) => void {
 export async function settled(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+/** A middleware that sets a header. */
+export function setting(
+  name: string,
+  value: () => string,
+): (request: unknown, response: ServerResponse, next: () => void) => void {
+  return (_, response, next) => {
+    response.setHeader(name, value());
+    next();
+  };
+}
+
+/** `X-Cache` of each answer. */
+export const statesOf = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { StreamableFile } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { closeSites, type Platform, routesOn, type RouteSite } from '../http.fixture.js';
+import { closeSites, type Platform, routesOn, type RouteSite } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -2,8 +2,8 @@ import type { ExecutionContext, NestInterceptor } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type MonoTypeOperatorFunction, tap } from 'rxjs';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { type Answer, closeSites, type PassthroughResponse, type Platform, routesOn } from '../http.fixture.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { type Answer, closeSites, type PassthroughResponse, type Platform, routesOn } from '../../http.fixture.js';
 
 afterEach(closeSites);
 

@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 import { Controller, Get, HttpCode, NotFoundException, StreamableFile, UseInterceptors } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -16,7 +16,7 @@ import {
   routesOn,
   travelIn,
   until,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(60_000);
 afterEach(closeSites);

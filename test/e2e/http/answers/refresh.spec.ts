@@ -8,7 +8,7 @@ import {
   UseGuards,
 } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheRoute, type CacheRouteOptions } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   closeSites,
   type PassthroughResponse,
@@ -21,7 +21,7 @@ import {
   type Site,
   travelIn,
   until,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
-import { HeldStore } from '../../support/held-store.js';
+import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
+import { HeldStore } from '../../../support/held-store.js';
 import {
   closeSites,
   type Platform,
@@ -12,7 +12,7 @@ import {
   routesOn,
   settled,
   until,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 /*
  * A store that answers later than a request waits for it. Its answers come when the test says so, and the time of a

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -9,7 +9,7 @@ import {
   routesOn,
   travelIn,
   until,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -1,9 +1,9 @@
 import { InternalServerErrorException } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { HeldStore } from '../../support/held-store.js';
-import { closeSites, type Platform, routesOn, travelIn } from '../http.fixture.js';
+import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import { HeldStore } from '../../../support/held-store.js';
+import { closeSites, type Platform, routesOn, travelIn } from '../../http.fixture.js';
 
 /*
  * A store that refuses every call, as Redis does while there is no connection. That no promise is left without a

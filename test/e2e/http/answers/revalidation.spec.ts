@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpException, PreconditionFailedException, ServiceUnavailableException } from '@nestjs/common';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -10,7 +10,7 @@ import {
   routesOn,
   type RouteSite,
   travelIn,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

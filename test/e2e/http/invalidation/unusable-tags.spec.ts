@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { CacheError } from '../../../src/core/vocabulary/cache.errors.js';
-import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { closeSites, type Platform, routesOn } from '../http.fixture.js';
+import type { CacheError } from '../../../../src/core/vocabulary/cache.errors.js';
+import { CacheRoute, type CacheRouteOptions } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import { closeSites, type Platform, routesOn } from '../../http.fixture.js';
 
 const UNUSABLE: [what: string, tags: CacheRouteOptions['tags'], reason: string][] = [
   ['throw', (_, result) => [(result as { missing: { id: string } }).missing.id], 'undefined'],

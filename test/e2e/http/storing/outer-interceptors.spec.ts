@@ -19,8 +19,8 @@ import {
   type OperatorFunction,
   tap,
 } from 'rxjs';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   closeSites,
   type PassthroughResponse,
@@ -29,7 +29,7 @@ import {
   routesOn,
   type RouteSite,
   travelIn,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

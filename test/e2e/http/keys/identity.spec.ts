@@ -12,8 +12,8 @@ import {
   Req,
   UseInterceptors,
 } from '@nestjs/common';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -26,7 +26,7 @@ import {
   settled,
   type SiteParts,
   travelIn,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -15,11 +15,11 @@ import {
 } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import { CacheKitModule } from '../../../src/cache-kit.module.js';
-import { CacheService } from '../../../src/core/cache.service.js';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute, type CacheRouteOptions } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { urlTag } from '../../../src/nest/http/response/response-tags.js';
+import { CacheKitModule } from '../../../../src/cache-kit.module.js';
+import { CacheService } from '../../../../src/core/cache.service.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute, type CacheRouteOptions } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import { urlTag } from '../../../../src/nest/http/response/response-tags.js';
 import {
   type Answer,
   closeSites,
@@ -29,7 +29,7 @@ import {
   routesOn,
   type Site,
   travelIn,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

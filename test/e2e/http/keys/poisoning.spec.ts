@@ -13,9 +13,9 @@ import {
 } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { closeSites, openSite, type Platform, type PlatformRequest, routesOn } from '../http.fixture.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import { closeSites, openSite, type Platform, type PlatformRequest, routesOn } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

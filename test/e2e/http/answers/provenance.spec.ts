@@ -1,9 +1,9 @@
 import { BadRequestException, Controller, Get, Logger, Post, Res, Sse, UseInterceptors } from '@nestjs/common';
 import { EMPTY, type Observable } from 'rxjs';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
-import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../src/nest/http/route/cache-route.decorator.js';
+import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -14,7 +14,7 @@ import {
   type RouteSite,
   travelIn,
   until,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -12,7 +12,7 @@ import {
   routesOn,
   type RouteSite,
   type SiteParts,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -15,9 +15,16 @@ import {
   VersioningType,
 } from '@nestjs/common';
 import { APP_INTERCEPTOR, RouterModule } from '@nestjs/core';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { type Answer, closeSites, type Platform, type PlatformRequest, routesOn, type Site } from '../http.fixture.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import {
+  type Answer,
+  closeSites,
+  type Platform,
+  type PlatformRequest,
+  routesOn,
+  type Site,
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { type CanActivate, type ExecutionContext, type INestApplication, type NestInterceptor } from '@nestjs/common';
 import { tap } from 'rxjs';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -12,7 +12,7 @@ import {
   type RouteAnswer,
   routesOn,
   type RouteSite,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

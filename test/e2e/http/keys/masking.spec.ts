@@ -3,8 +3,8 @@ import { type INestApplication, type NestInterceptor } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { concat, defer, of, tap } from 'rxjs';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
   closeSites,
@@ -15,7 +15,7 @@ import {
   type RouteSite,
   type SiteParts,
   travelIn,
-} from '../http.fixture.js';
+} from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);

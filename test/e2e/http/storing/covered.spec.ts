@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Controller, Get, Header, Headers, UseInterceptors } from '@nestjs/common';
 import { APP_INTERCEPTOR } from '@nestjs/core';
-import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
-import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
-import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
-import { closeSites, type Platform, routesOn } from '../http.fixture.js';
+import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
+import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
+import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
+import { closeSites, type Platform, routesOn } from '../../http.fixture.js';
 
 afterEach(closeSites);
 
