@@ -17,10 +17,10 @@ import { BackgroundRefresh, isRefreshing } from './request/background-refresh.js
 import { checkThereIsCache, isMadeByNest } from './cache-presence.js';
 import type { Exchange } from './exchange/exchange.js';
 import { openExchange } from './exchange/open-exchange.js';
-import { passThrough } from './request/pass-through.js';
+import { answerRequest } from './request/cached-route.js';
 import { accessOf, type Bypass, type RouteAccess } from './route/route-access.js';
 import { RoutePolicies, type RoutePolicy } from './route/route-policy.js';
-import { RouteTraffic } from './request/route-traffic.js';
+import { RouteHistory } from './request/route-history.js';
 import { invalidateOnSuccess, isUnsafe } from './unsafe-request.js';
 
 /** How long a shutdown waits for refreshes. */
@@ -34,7 +34,7 @@ const CLOSE_GRACE_MS = 5_000;
 @Injectable()
 export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeApplicationShutdown {
   readonly #policies: RoutePolicies;
-  readonly #traffic = new RouteTraffic();
+  readonly #history = new RouteHistory();
   readonly #refresh: BackgroundRefresh;
   readonly #logger = new Logger(CacheInterceptor.name);
   readonly #warned = new WeakSet<RoutePolicy>();
@@ -73,18 +73,18 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     if (isUnsafe(exchange.request)) invalidateOnSuccess(exchange, this.#policies.caches);
     if (policy === undefined) return next.handle();
     const access = this.#accessOf(policy, exchange);
-    if ('fwd' in access) {
-      showBypass(exchange, policy, access.fwd, access.why);
+    if ('forward' in access) {
+      showBypass(exchange, policy, access.forward, access.detail);
       return next.handle();
     }
-    return passThrough({
+    return answerRequest({
       exchange,
       policy,
       access,
       next,
-      traffic: this.#traffic,
+      history: this.#history,
       refresh: this.#refresh,
-      lastRun: this.#traffic.pastStore.last,
+      lastRun: this.#history.pastStore.last,
       isRefresh: isRefreshing(exchange),
     });
   }
@@ -99,7 +99,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
           `${policy.identity} is not cached, because its \`key\`, \`scope\` or \`varyBy\` failed: ${String(error)}`,
         );
       this.#warned.add(policy);
-      return { fwd: 'bypass', why: 'no-key' };
+      return { forward: 'bypass', detail: 'no-key' };
     }
   }
 }

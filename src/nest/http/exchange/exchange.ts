@@ -21,14 +21,14 @@ export interface CacheRequest {
 }
 
 /** What is sent as the body: the one that the platform has, or other bytes. */
-export type Reply = 'own' | Buffer;
+export type ReplyBody = 'own' | Buffer;
 
 /**
  * What to send in the place of a reply.
  * @param body what the platform was to send
  * @param hasStatus whether somebody has set a status by the platform's own method since `replaceReply`, be it the same
  */
-export type Substitute = (body: unknown, hasStatus: boolean) => Buffer | undefined;
+export type BodySubstitute = (body: unknown, hasStatus: boolean) => Buffer | undefined;
 
 /** One request and its response, the same for every platform. Header names are lower-case. */
 export interface Exchange {
@@ -55,13 +55,13 @@ export interface Exchange {
    * once at most; nothing is sent before its promise is resolved, which must not be rejected.
    * @returns stops listening
    */
-  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void;
+  watchReply(onReply: (body: Buffer | undefined) => ReplyBody | Promise<ReplyBody>): () => void;
 
   /**
    * Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked
    * once.
    */
-  replaceReply(answer: Substitute): void;
+  replaceReply(answer: BodySubstitute): void;
 
   /** Sends the answer now; what Nest replies after that comes to nothing. */
   sendNow(body: Buffer): void;

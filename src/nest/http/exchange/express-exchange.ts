@@ -8,8 +8,8 @@ import {
   type HeaderMap,
   type HeaderValue,
   override,
-  type Reply,
-  type Substitute,
+  type ReplyBody,
+  type BodySubstitute,
   TEXT_ENCODING,
   writable,
 } from './exchange.js';
@@ -81,7 +81,7 @@ export class ExpressExchange implements Exchange {
     return false;
   }
 
-  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void {
+  watchReply(onReply: (body: Buffer | undefined) => ReplyBody | Promise<ReplyBody>): () => void {
     const onStream = (): void => {
       stop();
       void onReply(undefined);
@@ -92,7 +92,7 @@ export class ExpressExchange implements Exchange {
         (...sent) => {
           stop();
           const reply = onReply(bytesOf(sent[0], sent[1]));
-          const send = (form: Reply): unknown =>
+          const send = (form: ReplyBody): unknown =>
             form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent));
           if (!(reply instanceof Promise)) return send(reply);
           // Nobody awaits this: what fails here must end one answer, and not the process.
@@ -111,7 +111,7 @@ export class ExpressExchange implements Exchange {
     return end(bytes, callback);
   }
 
-  replaceReply(answer: Substitute): void {
+  replaceReply(answer: BodySubstitute): void {
     const { response } = this;
     const setStatus = response.status.bind(response);
     let isAnswered = false;

@@ -8,8 +8,8 @@ import {
   type HeaderMap,
   type HeaderValue,
   override,
-  type Reply,
-  type Substitute,
+  type ReplyBody,
+  type BodySubstitute,
   TEXT_ENCODING,
   writable,
 } from './exchange.js';
@@ -109,7 +109,7 @@ export class FastifyExchange implements Exchange {
     return this.#setsCookie;
   }
 
-  watchReply(onReply: (body: Buffer | undefined) => Reply | Promise<Reply>): () => void {
+  watchReply(onReply: (body: Buffer | undefined) => ReplyBody | Promise<ReplyBody>): () => void {
     const { reply } = this;
     const stopCookies = this.#watchCookies();
     const stopSend = override<FastifyReply>(reply, {
@@ -119,7 +119,7 @@ export class FastifyExchange implements Exchange {
         if (rendered?.contentType !== undefined) reply.header('content-type', rendered.contentType);
         const form = onReply(rendered?.body);
         if (rendered === undefined) return send(payload);
-        const sendForm = (bytes: Reply): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
+        const sendForm = (bytes: ReplyBody): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
         if (!(form instanceof Promise)) return sendForm(form);
         // Nobody awaits this: what fails here must end one answer, and not the process.
         form.then(sendForm).catch(() => reply.raw.destroy());
@@ -133,7 +133,7 @@ export class FastifyExchange implements Exchange {
     return stop;
   }
 
-  replaceReply(answer: Substitute): void {
+  replaceReply(answer: BodySubstitute): void {
     const { reply } = this;
     const setStatus = reply.code.bind(reply);
     const send = reply.send.bind(reply);

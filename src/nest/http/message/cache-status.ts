@@ -4,8 +4,8 @@ export type ForwardReason = 'bypass' | 'method' | 'request' | 'uri-miss' | 'vary
 /** What happened to a request, in the terms of RFC 9211. */
 export interface CacheStatus {
   /** Absent on a hit. */
-  readonly fwd?: ForwardReason;
-  readonly fwdStatus?: number;
+  readonly forward?: ForwardReason;
+  readonly forwardStatus?: number;
   readonly isStored?: boolean;
   readonly isCollapsed?: boolean;
   /** Seconds of freshness that are left, negative for a stale answer. */
@@ -18,8 +18,8 @@ export interface CacheStatus {
 /** The member of this cache, appended to those of the caches behind it (RFC 9211 section 2). */
 export function cacheStatusLine(earlier: string | undefined, status: CacheStatus, isDebugging: boolean): string {
   let line = earlier === undefined ? 'nest' : `${earlier}, nest`;
-  line += status.fwd === undefined ? '; hit' : `; fwd=${status.fwd}`;
-  if (status.fwdStatus !== undefined) line += `; fwd-status=${status.fwdStatus}`;
+  line += status.forward === undefined ? '; hit' : `; fwd=${status.forward}`;
+  if (status.forwardStatus !== undefined) line += `; fwd-status=${status.forwardStatus}`;
   if (status.isStored === true) line += '; stored';
   if (status.isCollapsed === true) line += '; collapsed';
   if (status.ttlS !== undefined) line += `; ttl=${status.ttlS}`;

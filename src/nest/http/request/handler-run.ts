@@ -7,10 +7,10 @@ import { answerFor, finishAnswer, type Provenance, showBypass } from '../respons
 import type { ForwardReason } from '../message/cache-status.js';
 import { OWN_FIELD } from '../message/cache-control.js';
 import type { CachedResponse } from '../response/cached-response.js';
-import { type Capture, captureResponse } from '../response/captured-response.js';
+import { type Capture, captureResponse, mergedHeaders } from '../response/response-capture.js';
 import { CookieWatch } from '../response/cookie-watch.js';
-import { EMPTY_BODY, type Exchange, type HeaderMap, type Reply } from '../exchange/exchange.js';
-import { maskOf, type MaskedRequest } from './masked-request.js';
+import { EMPTY_BODY, type Exchange, type HeaderMap, type ReplyBody } from '../exchange/exchange.js';
+import { maskRequest, type MaskedRequest } from './request-masking.js';
 import { putBack, replay } from '../response/replay.js';
 import { hasChanged, restoreHeaders } from '../response/response-headers.js';
 import { declaredTags, requestTag, TAG_FIELDS } from '../response/response-tags.js';
@@ -19,7 +19,6 @@ import { hostOf } from '../exchange/host-name.js';
 import { routePathOf } from '../route/route-key.js';
 import type { RoutePolicy } from '../route/route-policy.js';
 import type { Refusal } from '../response/storability.js';
-import { mergedHeaders } from '../response/validated-response.js';
 
 /*
  * One run of a handler, watched from its first step to the reply, to learn what can be stored.
@@ -113,7 +112,7 @@ export class HandlerRun {
     this.result.catch(() => undefined);
     this.#before = parts.exchange.headers();
     this.#cookies = new CookieWatch(parts.exchange);
-    this.#mask = maskOf(parts);
+    this.#mask = maskRequest(parts);
     this.#isOwn = !parts.isForCache && this.#mask.isNeeded;
     parts.exchange.onClose(() => this.#abandonUnlessRunning());
     if (parts.exchange.isClosed()) this.#abandonLater();
@@ -218,7 +217,7 @@ export class HandlerRun {
     replay(exchange, stale.response, policy, stale.how).subscribe(subscriber);
   }
 
-  #reply(body: Buffer | undefined): Reply | Promise<Reply> {
+  #reply(body: Buffer | undefined): ReplyBody | Promise<ReplyBody> {
     const { exchange } = this.parts;
     this.#restoreRequest();
     if (body === undefined) return this.#pass(EMPTY_BODY, undefined);
@@ -232,7 +231,7 @@ export class HandlerRun {
       : this.#replaceOrFinish(stale, body);
   }
 
-  #replaceOrFinish(found: Replacement | undefined, body: Buffer): Reply {
+  #replaceOrFinish(found: Replacement | undefined, body: Buffer): ReplyBody {
     const stale = this.#acceptable(found);
     return stale === undefined ? this.#finish(body) : this.#replace(stale, this.parts.exchange.status());
   }
@@ -251,7 +250,7 @@ export class HandlerRun {
     return accessAfterRun(access, policy, exchange.request);
   }
 
-  #finish(body: Buffer): Reply {
+  #finish(body: Buffer): ReplyBody {
     const { exchange, policy, access, outage } = this.parts;
     const captured = this.#captured(body);
     for (const name of NOT_SENT) exchange.removeHeader(name);
@@ -277,12 +276,12 @@ export class HandlerRun {
     return {
       state: 'MISS',
       ...(access.stores ? { leftMs: freshMs } : {}),
-      status: { fwd: reason, ...(access.stores ? { isStored: true } : {}), key: access.key },
+      status: { forward: reason, ...(access.stores ? { isStored: true } : {}), key: access.key },
     };
   }
 
   /** An answer that is nobody else's. */
-  #pass(body: Buffer, refusal: Refusal | undefined): Reply {
+  #pass(body: Buffer, refusal: Refusal | undefined): ReplyBody {
     const { exchange, policy, reason } = this.parts;
     this.#resolve({
       status: exchange.status(),
@@ -297,7 +296,7 @@ export class HandlerRun {
   }
 
   /** The stored response in the place of a 5xx that the handler has answered (RFC 9111 section 4.2.4). */
-  #replace({ response, how }: Replacement, status: number): Reply {
+  #replace({ response, how }: Replacement, status: number): ReplyBody {
     const { exchange, policy } = this.parts;
     this.#resolve({ status });
     restoreHeaders(exchange, this.#before);
@@ -313,7 +312,7 @@ export class HandlerRun {
   }
 
   /** The handler says that the stored response still holds (RFC 9111 section 4.3.4). */
-  #confirm(stored: CachedResponse): Reply {
+  #confirm(stored: CachedResponse): ReplyBody {
     const { exchange, policy, access, clock, reason, outage } = this.parts;
     const headers = mergedHeaders(stored, this.#before, exchange.headers());
     restoreHeaders(exchange, this.#before);
@@ -331,7 +330,7 @@ export class HandlerRun {
     this.#resolve({ status: 304, ...('refusal' in captured || isOthers ? captured : {}) });
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);
-    const status = { fwd: reason, fwdStatus: 304, isStored, key: access.key };
+    const status = { forward: reason, forwardStatus: 304, isStored, key: access.key };
     return finishAnswer(exchange, sent, policy, {
       state: 'REVALIDATED',
       ageMs: sent.initialAgeMs,
@@ -409,7 +408,7 @@ export class HandlerRun {
 }
 
 function bypassing(outage: Outage, { key }: RouteAccess): Provenance {
-  return { state: 'BYPASS', status: { fwd: 'bypass', detail: outage, key } };
+  return { state: 'BYPASS', status: { forward: 'bypass', detail: outage, key } };
 }
 
 /** The status that Nest's filters make of an error; 500 for one that has none. */

@@ -11,7 +11,7 @@ import type { RouteLoadOptions } from '../route/route-policy.js';
 import { isVaryMarker, type VaryMarker } from '../response/vary-marker.js';
 
 /** What is stored for a request. */
-export interface Found {
+export interface StoredLookup {
   /** Under which its answer belongs: the request's own key, or that of the variant it selects. */
   readonly key: string;
   readonly entry: StoredEntry | undefined;
@@ -28,7 +28,7 @@ export interface LookupParts {
 }
 
 /** One look-up, or two where the URL has variants; at once where the store answers at once. */
-export function lookUp(parts: LookupParts): Awaitable<Found> {
+export function lookUp(parts: LookupParts): Awaitable<StoredLookup> {
   const { cache, access, load } = parts;
   const entry = cache.find(access.key, load);
   return entry instanceof Promise ? entry.then((own) => resolveVariant(own, parts)) : resolveVariant(entry, parts);
@@ -37,7 +37,7 @@ export function lookUp(parts: LookupParts): Awaitable<Found> {
 function resolveVariant(
   entry: StoredEntry | undefined,
   { cache, access, request, load }: LookupParts,
-): Awaitable<Found> {
+): Awaitable<StoredLookup> {
   const value = entry?.shared;
   if (!isVaryMarker(value)) return foundAt(access.key, entry, undefined);
   const key = variantKey(access.key, value, request);
@@ -45,7 +45,7 @@ function resolveVariant(
   return variant instanceof Promise ? variant.then((own) => foundAt(key, own, value)) : foundAt(key, variant, value);
 }
 
-function foundAt(key: string, entry: StoredEntry | undefined, marker: VaryMarker | undefined): Found {
+function foundAt(key: string, entry: StoredEntry | undefined, marker: VaryMarker | undefined): StoredLookup {
   return { key, entry, response: isCachedResponse(entry?.shared) ? entry.shared : undefined, marker };
 }
 
@@ -53,7 +53,7 @@ function foundAt(key: string, entry: StoredEntry | undefined, marker: VaryMarker
 export type Use = 'fresh' | 'stale-while-revalidate' | 'stale-as-asked' | 'none';
 
 /** RFC 9111 section 4: what a request is answered with, by the response's freshness and by what the client asks. */
-export function useOf({ entry, response }: Found, access: RouteAccess, clock: Clock): Use {
+export function useOf({ entry, response }: StoredLookup, access: RouteAccess, clock: Clock): Use {
   if (entry === undefined || response === undefined || !access.accepts(response)) return 'none';
   const nowMs = clock.coarseNowMs();
   const leftMs = entry.freshUntilMs - nowMs;
@@ -77,7 +77,7 @@ function staleUse(
 }
 
 /** Whether it may take the place of an error (RFC 5861 section 4). */
-export function mayReplaceError({ entry, response }: Found, access: RouteAccess, clock: Clock): boolean {
+export function mayReplaceError({ entry, response }: StoredLookup, access: RouteAccess, clock: Clock): boolean {
   if (entry === undefined || response === undefined || !access.accepts(response) || access.directives.mustValidate)
     return false;
   return clock.coarseNowMs() < entry.freshUntilMs + response.staleIfErrorMs;

@@ -2,8 +2,8 @@ import { type Observable, throwError } from 'rxjs';
 import { showBypass } from '../response/answer-headers.js';
 import { HandlerRun, type Outage, RunAbandoned } from './handler-run.js';
 import { replay } from '../response/replay.js';
-import type { Answer, RoutePassage } from './route-passage.js';
-import { learn, runsForCache } from './run-purpose.js';
+import type { RouteAnswer, RouteRequest } from './route-request.js';
+import { recordSharing, runsForCache } from './run-purpose.js';
 import { selectionOf } from './selection.js';
 import { type UnstoredAnswer, unstoredAnswer } from '../response/unstored-answer.js';
 
@@ -18,19 +18,21 @@ import { type UnstoredAnswer, unstoredAnswer } from '../response/unstored-answer
 export const MAX_WAIT_MS = 5_000;
 
 /** @param key of the runs that the request may share: its own, or what it selects among those */
-export function runPastStore(passage: RoutePassage, why: Outage, key = passage.access.key): Answer {
-  const { traffic, lastRun } = passage;
-  if (!isShareable(passage)) return unshared(passage, why);
-  if (traffic.pastStore.under(key) === undefined) return lead(passage, why, key);
-  return inTime(passage, (settle) => {
+export function runPastStore(request: RouteRequest, detail: Outage, key = request.access.key): RouteAnswer {
+  const { history, lastRun } = request;
+  if (!isShareable(request)) return runUncached(request, detail);
+  if (history.pastStore.under(key) === undefined) return lead(request, detail, key);
+  return inTime(request, (settle) => {
     const follow = (): void => {
-      const run = traffic.pastStore.under(key);
-      if (run === undefined) return settle(() => lead(passage, why, key));
+      const run = history.pastStore.under(key);
+      if (run === undefined) return settle(() => lead(request, detail, key));
       if (run.number <= lastRun) return void run.outcome.then(follow, follow);
       run.outcome.then(
         (answer) =>
-          settle(() => (answer === undefined ? unshared(passage, why) : shareUnstored(answer, passage, why, key))),
-        (error: unknown) => (error instanceof RunAbandoned ? follow() : settle(() => refused(error, passage))),
+          settle(() =>
+            answer === undefined ? runUncached(request, detail) : shareUnstored(answer, request, detail, key),
+          ),
+        (error: unknown) => (error instanceof RunAbandoned ? follow() : settle(() => failWith(error, request))),
       );
     };
     follow();
@@ -40,41 +42,41 @@ export function runPastStore(passage: RoutePassage, why: Outage, key = passage.a
 /** Answers a request with what another one's run has made, if it could have been answered so from the store. */
 export function shareUnstored(
   { response, selection }: UnstoredAnswer,
-  passage: RoutePassage,
-  why: Outage,
-  key = passage.access.key,
-): Answer {
-  const { access, policy, exchange } = passage;
-  if (!access.accepts(response) || response.freshMs === 0) return unshared(passage, why);
-  const own = selectionOf(response, passage);
-  if (own !== selection) return own === key ? unshared(passage, why) : runPastStore(passage, why, own);
+  request: RouteRequest,
+  detail: Outage,
+  key = request.access.key,
+): RouteAnswer {
+  const { access, policy, exchange } = request;
+  if (!access.accepts(response) || response.freshMs === 0) return runUncached(request, detail);
+  const own = selectionOf(response, request);
+  if (own !== selection) return own === key ? runUncached(request, detail) : runPastStore(request, detail, own);
   return replay(exchange, response, policy, {
     state: 'HIT',
     ageMs: response.initialAgeMs,
-    status: { fwd: 'bypass', isCollapsed: true, detail: why, key: access.key },
+    status: { forward: 'bypass', isCollapsed: true, detail, key: access.key },
   });
 }
 
 /** Runs the handler for this request alone, and stores nothing. */
-export function unshared({ exchange, policy, next }: RoutePassage, why: string): Observable<unknown> {
-  showBypass(exchange, policy, 'bypass', why);
+export function runUncached({ exchange, policy, next }: RouteRequest, detail: string): Observable<unknown> {
+  showBypass(exchange, policy, 'bypass', detail);
   return next.handle();
 }
 
-export function refused(error: unknown, { exchange, policy }: RoutePassage): Observable<unknown> {
+export function failWith(error: unknown, { exchange, policy }: RouteRequest): Observable<unknown> {
   showBypass(exchange, policy, 'uri-miss', 'error');
   return throwError(() => error);
 }
 
 /** Whether the answer is expected to be one for others. */
-function isShareable(passage: RoutePassage): boolean {
-  const { access, traffic, policy } = passage;
-  if (!access.isShared || traffic.isUnshared(access.key, policy.cache.clock.coarseNowMs())) return false;
-  return runsForCache({ key: access.key, response: undefined }, passage);
+function isShareable(request: RouteRequest): boolean {
+  const { access, history, policy } = request;
+  if (!access.isShared || history.isUnshared(access.key, policy.cache.clock.coarseNowMs())) return false;
+  return runsForCache({ key: access.key, response: undefined }, request);
 }
 
-function lead(passage: RoutePassage, why: Outage, key: string): Observable<unknown> {
-  const { exchange, policy, access, next, traffic } = passage;
+function lead(request: RouteRequest, detail: Outage, key: string): Observable<unknown> {
+  const { exchange, policy, access, next, history } = request;
   const { clock } = policy.cache;
   const run = new HandlerRun({
     exchange,
@@ -85,33 +87,33 @@ function lead(passage: RoutePassage, why: Outage, key: string): Observable<unkno
     reason: 'bypass',
     validating: undefined,
     isForCache: true,
-    outage: why,
+    outage: detail,
     rescue: () => undefined,
   });
   const outcome = run.result.then((result) => {
     const { response } = result;
-    learn(result, access.key, passage);
-    return response === undefined ? undefined : unstoredAnswer(response, selectionOf(response, passage));
+    recordSharing(result, access.key, request);
+    return response === undefined ? undefined : unstoredAnswer(response, selectionOf(response, request));
   });
-  traffic.pastStore.begin(key, outcome);
+  history.pastStore.begin(key, outcome);
   return run.answer();
 }
 
 /** What `wait` settles for, or the request's own run when that takes too long. What comes second changes nothing. */
 function inTime(
-  passage: RoutePassage,
-  wait: (settle: (answer: () => Answer) => void) => void,
+  request: RouteRequest,
+  wait: (settle: (answer: () => RouteAnswer) => void) => void,
 ): Promise<Observable<unknown>> {
   return new Promise((resolve) => {
     let isSettled = false;
-    const settle = (answer: () => Answer): void => {
+    const settle = (answer: () => RouteAnswer): void => {
       if (isSettled) return;
       isSettled = true;
       timer.cancel();
       resolve(answer());
     };
-    const timer = passage.policy.cache.clock.schedule(MAX_WAIT_MS, () =>
-      settle(() => unshared(passage, 'waited-too-long')),
+    const timer = request.policy.cache.clock.schedule(MAX_WAIT_MS, () =>
+      settle(() => runUncached(request, 'waited-too-long')),
     );
     wait(settle);
   });

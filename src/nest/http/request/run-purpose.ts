@@ -1,6 +1,6 @@
 import type { RunResult } from './handler-run.js';
-import type { Found } from './lookup.js';
-import type { RoutePassage } from './route-passage.js';
+import type { StoredLookup } from './lookup.js';
+import type { RouteRequest } from './route-request.js';
 
 /*
  * A handler runs for the cache, or for its client alone. For the cache it sees a masked request, and its answer may be
@@ -14,15 +14,15 @@ import type { RoutePassage } from './route-passage.js';
 
 /** Whether the handler is to run for the cache. */
 export function runsForCache(
-  { key, response }: Pick<Found, 'key' | 'response'>,
-  { access, policy, traffic, exchange }: RoutePassage,
+  { key, response }: Pick<StoredLookup, 'key' | 'response'>,
+  { access, policy, history, exchange }: RouteRequest,
 ): boolean {
   const isJudged = response !== undefined && access.accepts(response);
   // A HEAD is not stored, but may say that what is stored has changed (RFC 9111 section 4.3.5).
   if (!access.stores) return isJudged && exchange.request.method === 'HEAD';
   return (
     isJudged ||
-    traffic.isKept(kindOf(key, access.identity), isKeptByDefault(access, policy), policy.cache.clock.coarseNowMs())
+    history.isStored(kindOf(key, access.identity), isStoredByDefault(access, policy), policy.cache.clock.coarseNowMs())
   );
 }
 
@@ -30,25 +30,25 @@ export function runsForCache(
  * Remembers of the last run for a key whether its answer was one to be stored. A fault of the handler says nothing
  * about the answers that come after it.
  */
-export function learn(
+export function recordSharing(
   { response, status, isStorable = false }: RunResult,
   key: string,
-  { access, traffic, policy }: RoutePassage,
+  { access, history, policy }: RouteRequest,
 ): void {
   if (!access.stores || (response === undefined && !isStorable && status >= 500)) return;
   const nowMs = policy.cache.clock.coarseNowMs();
-  traffic.learnKept(
+  history.recordStored(
     kindOf(key, access.identity),
     response !== undefined || isStorable,
-    isKeptByDefault(access, policy),
+    isStoredByDefault(access, policy),
     nowMs,
   );
-  if (access.isShared) traffic.learn(key, isStorable || (response !== undefined && response.freshMs > 0), nowMs);
+  if (access.isShared) history.recordShared(key, isStorable || (response !== undefined && response.freshMs > 0), nowMs);
 }
 
-type Identity = RoutePassage['access']['identity'];
+type Identity = RouteRequest['access']['identity'];
 
-function isKeptByDefault({ identity }: RoutePassage['access'], { isAsked }: RoutePassage['policy']): boolean {
+function isStoredByDefault({ identity }: RouteRequest['access'], { isAsked }: RouteRequest['policy']): boolean {
   return isAsked && identity === 'none';
 }
 

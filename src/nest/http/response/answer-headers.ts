@@ -77,9 +77,9 @@ export function finishAnswer(
 }
 
 /** Marks an answer that the cache had no part in. */
-export function showBypass(exchange: Exchange, rules: ShownHeaders, fwd: ForwardReason, detail?: string): void {
+export function showBypass(exchange: Exchange, rules: ShownHeaders, forward: ForwardReason, detail?: string): void {
   if (rules.showsXCache) exchange.setHeader('x-cache', 'BYPASS');
-  if (rules.showsCacheStatus) showStatus(exchange, rules, { fwd, ...(detail === undefined ? {} : { detail }) });
+  if (rules.showsCacheStatus) showStatus(exchange, rules, { forward, ...(detail === undefined ? {} : { detail }) });
 }
 
 /**
@@ -161,7 +161,7 @@ function showProvenanceStatus(
   { status }: Provenance,
   texts: Texts | undefined,
 ): void {
-  if (status.fwd !== undefined || texts === undefined) return showStatus(exchange, rules, status);
+  if (status.forward !== undefined || texts === undefined) return showStatus(exchange, rules, status);
   if (rules.isDebugging || exchange.header('cache-status') !== undefined)
     return showStatus(exchange, rules, { ...status, ttlS: texts.leftS });
   exchange.setHeader('cache-status', texts.hit);

@@ -3,7 +3,7 @@ import {
   cachedResponse,
   type CachedResponse,
   isCachedResponse,
-  keptStaleMs,
+  retentionMs,
   ownValidators,
 } from './cached-response.js';
 
@@ -57,7 +57,7 @@ describe('isCachedResponse', () => {
   });
 });
 
-describe('keptStaleMs', () => {
+describe('retentionMs', () => {
   const without = { ...response, hasOwnEtag: false };
 
   it.each<[string, CachedResponse, number]>([
@@ -67,14 +67,14 @@ describe('keptStaleMs', () => {
     ['as long again as it was fresh', { ...response, freshMs: 7_200_000 }, 7_200_000],
     ['a day at most', response, 86_400_000],
   ])('is %s', (_, one, expected) => {
-    expect(keptStaleMs(one, false)).toBe(expected);
+    expect(retentionMs(one, false)).toBe(expected);
   });
 
   it.each<[string, CachedResponse, number]>([
     ['an hour for who accepts what is stale (fault 18)', { ...without, freshMs: 5 }, 3_600_000],
     ['nothing where nobody may accept it', { ...without, freshMs: 5, mayBeStale: false }, 0],
   ])('is %s', (_, one, expected) => {
-    expect(keptStaleMs(one, true)).toBe(expected);
+    expect(retentionMs(one, true)).toBe(expected);
   });
 });
 

@@ -67,7 +67,7 @@ const DAY_MS = 24 * HOUR_MS;
  * asked for.
  * @param obeysMaxStale whether a client may ask for what is stale
  */
-export function keptStaleMs(response: CachedResponse, obeysMaxStale: boolean): number {
+export function retentionMs(response: CachedResponse, obeysMaxStale: boolean): number {
   const { etag, lastModified } = ownValidators(response);
   const isOfUse = etag !== undefined || lastModified !== undefined || (obeysMaxStale && response.mayBeStale);
   const keptMs = isOfUse ? Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS) : 0;

@@ -3,7 +3,7 @@ import { Observable, of } from 'rxjs';
 import { finishAnswer, type HeaderRules, type Provenance, showBypass } from './answer-headers.js';
 import type { CachedResponse } from './cached-response.js';
 import type { Exchange } from '../exchange/exchange.js';
-import { standInFor } from './stand-in.js';
+import { replayedValueOf } from './replayed-value.js';
 
 /**
  * Answers with a stored response, through Nest: the interceptors outside the cache run as on a miss. They may set
@@ -19,12 +19,12 @@ export function replay(
   rules: HeaderRules,
   how: Provenance,
 ): Observable<unknown> {
-  const standIn = standInFor(response);
+  const replayed = replayedValueOf(response);
   let isCut = false;
   putBackHeaders(exchange, response);
   exchange.replaceReply((body, hasStatus) => {
     const isAsStored = exchange.status() === response.status;
-    if (!isAsStored || (!response.isThrown && (isCut || hasStatus) && !holds(body, standIn))) {
+    if (!isAsStored || (!response.isThrown && (isCut || hasStatus) && !holds(body, replayed))) {
       showBypass(exchange, rules, 'bypass', 'refused');
       return undefined;
     }
@@ -33,10 +33,10 @@ export function replay(
   });
   return new Observable((subscriber) => {
     if (response.isThrown) {
-      subscriber.error(new HttpException((standIn ?? '') as string | Record<string, unknown>, response.status));
+      subscriber.error(new HttpException((replayed ?? '') as string | Record<string, unknown>, response.status));
       return;
     }
-    subscriber.next(standIn);
+    subscriber.next(replayed);
     // An operator that throws ends the subscription before the value has come back, as does one that wants one value.
     isCut = subscriber.closed;
     subscriber.complete();
@@ -47,9 +47,9 @@ export function replay(
  * Whether a reply is made of the value that interceptors were given. Nest sets no status for such a reply: where
  * somebody has set one, or has ended the subscription, the reply may be an exception filter's as well.
  */
-function holds(body: unknown, standIn: unknown): boolean {
-  if (body === standIn || body === String(standIn)) return true;
-  return typeof body === 'object' && body !== null && Object.values(body).includes(standIn);
+function holds(body: unknown, replayed: unknown): boolean {
+  if (body === replayed || body === String(replayed)) return true;
+  return typeof body === 'object' && body !== null && Object.values(body).includes(replayed);
 }
 
 const ANSWERED = of(undefined);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Answer, judge, type StorageRules } from './storability.js';
+import { type HandlerResponse, judge, type StorageRules } from './storability.js';
 
 const rules: StorageRules = {
   ttlMs: 60_000,
@@ -12,7 +12,7 @@ const rules: StorageRules = {
   staleIfErrorMs: 0,
 };
 const accept = { name: 'accept', normalize: undefined };
-const answer: Answer = {
+const answer: HandlerResponse = {
   status: 200,
   before: {},
   own: {},
@@ -39,7 +39,7 @@ describe('judge', () => {
     });
   });
 
-  it.each<[string, Partial<Answer>, Partial<StorageRules>, string]>([
+  it.each<[string, Partial<HandlerResponse>, Partial<StorageRules>, string]>([
     ['#13: another status', { status: 404 }, {}, 'status'],
     ['#15: no-store', { headers: { 'cache-control': 'no-store' } }, {}, 'no-store'],
     ['#15: no-store for a scope', { headers: { 'cache-control': 'no-store' } }, { scope: 'user' }, 'no-store'],
@@ -80,7 +80,7 @@ describe('judge', () => {
     expect(judge({ ...answer, own: parts.headers ?? {}, ...parts }, { ...rules, ...options }, 0)).toEqual({ refusal });
   });
 
-  it.each<[string, Partial<Answer>, Partial<StorageRules>, object]>([
+  it.each<[string, Partial<HandlerResponse>, Partial<StorageRules>, object]>([
     ['a 204', { status: 204 }, {}, {}],
     ['#16: private for a scope', { headers: { 'cache-control': 'private' } }, { scope: 'user' }, {}],
     [

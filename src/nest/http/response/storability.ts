@@ -8,7 +8,7 @@ import { hasChanged, listOf } from './response-headers.js';
 import { areStorable } from './response-tags.js';
 
 /** An answer that is about to be sent, and what it was before the handler. */
-export interface Answer {
+export interface HandlerResponse {
   readonly status: number;
   readonly before: HeaderMap;
   /** The headers as the handler and the interceptors inside have left them. */
@@ -79,7 +79,7 @@ const NEVER_STORED_STATUSES = new Set([206, 304]);
  * Whether an answer may be stored, and for how long (RFC 9111 section 3). The answer's own directives go before the
  * route's options, whoever has set them, and so does `Vary`; cookies count when the handler has set them.
  */
-export function judge(answer: Answer, rules: StorageRules, nowMs: number): Judgement {
+export function judge(answer: HandlerResponse, rules: StorageRules, nowMs: number): Judgement {
   const response = responseDirectives(answer.headers);
   const vary = varyOf(answer, rules);
   const refusal =
@@ -135,14 +135,18 @@ function staleWindows(
   };
 }
 
-function refusalByDirectives(directives: Directives, { status }: Answer, { scope }: StorageRules): Refusal | undefined {
+function refusalByDirectives(
+  directives: Directives,
+  { status }: HandlerResponse,
+  { scope }: StorageRules,
+): Refusal | undefined {
   const isUnderstood = directives.has('must-understand') && UNDERSTOOD_STATUSES.has(status);
   if (directives.has('must-understand') && !isUnderstood) return 'status';
   if (directives.has('no-store') && !isUnderstood) return 'no-store';
   return directives.has('private') && scope === 'public' ? 'private' : undefined;
 }
 
-function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
+function refusalByHeaders(answer: HandlerResponse, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
   const { status } = answer;
   if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status)))
     return 'status';
@@ -150,7 +154,10 @@ function refusalByHeaders(answer: Answer, rules: StorageRules, vary: readonly st
   return vary.every((name) => maySelect(name, rules)) ? undefined : 'vary';
 }
 
-function refusalByContent({ body, isComplete, tags }: Answer, { maxBodyBytes }: StorageRules): Refusal | undefined {
+function refusalByContent(
+  { body, isComplete, tags }: HandlerResponse,
+  { maxBodyBytes }: StorageRules,
+): Refusal | undefined {
   if (body.length > maxBodyBytes) return 'too-large';
   if (!isComplete) return 'incomplete';
   return tags === undefined || !areStorable(tags) ? 'tags' : undefined;
@@ -174,7 +181,7 @@ function isKeyed(name: string, { varyBy }: StorageRules): boolean {
  * RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by
  * `public` alone.
  */
-function sharingOf({ directives }: ResponseDirectives, answer: Answer, rules: StorageRules): Sharing {
+function sharingOf({ directives }: ResponseDirectives, answer: HandlerResponse, rules: StorageRules): Sharing {
   const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) =>
     isHandlers(name, answer, rules),
   );
@@ -196,7 +203,7 @@ const LEFT_TO_OTHERS = new Set([
  * Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten.
  * What is encoded is taken to vary by the codings that a client accepts, also where it does not say so.
  */
-function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[] {
+function varyOf({ before, own, headers }: HandlerResponse, rules: StorageRules): string[] {
   const earlier = listOf(before.vary);
   const handlers = rules.headerNames.includes('vary')
     ? listOf(own.vary)
@@ -208,11 +215,15 @@ function varyOf({ before, own, headers }: Answer, rules: StorageRules): string[]
 }
 
 /** Whether a header is the handler's: set while it ran, or by `@Header()`. */
-function isHandlers(name: string, { before, headers }: Answer, rules: StorageRules): boolean {
+function isHandlers(name: string, { before, headers }: HandlerResponse, rules: StorageRules): boolean {
   return hasChanged(name, before, headers) || isDecorated(name, { headers }, rules);
 }
 
 /** Nest sets what `@Header()` says when it replies, after all interceptors. */
-function isDecorated(name: string, { headers }: Pick<Answer, 'headers'>, { headerNames }: StorageRules): boolean {
+function isDecorated(
+  name: string,
+  { headers }: Pick<HandlerResponse, 'headers'>,
+  { headerNames }: StorageRules,
+): boolean {
   return headers[name] !== undefined && headerNames.includes(name);
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type CachedResponse, keptStaleMs } from './cached-response.js';
+import { type CachedResponse, retentionMs } from './cached-response.js';
 
 /*
  * A URL whose responses vary by request headers has a marker under its key: the names of the headers. The responses
@@ -28,14 +28,14 @@ export interface VaryMarker {
   readonly ttlMs: number;
 }
 
-/** @param first the first of its variants @param obeysMaxStale as for `keptStaleMs` */
+/** @param first the first of its variants @param obeysMaxStale as for `retentionMs` */
 export function varyMarker(names: Iterable<string>, first: CachedResponse, obeysMaxStale: boolean): VaryMarker {
   return {
     format: MARKER_FORMAT,
     names: [...new Set(names)].sort(),
     generation: randomUUID(),
     tags: first.tags,
-    ttlMs: markerTtlMs(first.freshMs + keptStaleMs(first, obeysMaxStale)),
+    ttlMs: markerTtlMs(first.freshMs + retentionMs(first, obeysMaxStale)),
   };
 }
 

@@ -25,8 +25,8 @@ export interface RouteAccess extends RouteKey {
 
 /** Why a request goes past the cache. */
 export interface Bypass {
-  readonly fwd: ForwardReason;
-  readonly why: string;
+  readonly forward: ForwardReason;
+  readonly detail: string;
 }
 
 /** The access of a request, or why it has none. */
@@ -34,7 +34,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   const bypass = bypassOf(policy, request);
   if (bypass !== undefined) return bypass;
   const scope = scopeKeyOf(policy.scope, request);
-  if (scope === undefined) return { fwd: 'bypass', why: 'no-principal' };
+  if (scope === undefined) return { forward: 'bypass', detail: 'no-principal' };
   const { key, dropped, url } = routeKey(policy, request, scope);
   const identity = policy.isScopeDeclared ? 'none' : identityOf(request, policy.identitySigns);
   // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
@@ -86,15 +86,15 @@ function noResponse(): boolean {
 /** The cache answers a GET or HEAD that asks for something and nothing else. */
 function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefined {
   const { method, headers } = request;
-  if (method !== 'GET' && method !== 'HEAD') return { fwd: 'method', why: 'method' };
-  if (policy.bypass !== undefined) return { fwd: 'bypass', why: policy.bypass };
+  if (method !== 'GET' && method !== 'HEAD') return { forward: 'method', detail: 'method' };
+  if (policy.bypass !== undefined) return { forward: 'bypass', detail: policy.bypass };
   if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers))
-    return { fwd: 'request', why: 'more-than-a-get' };
+    return { forward: 'request', detail: 'more-than-a-get' };
   // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC
   // 9110 section 13.1).
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
-    return { fwd: 'request', why: 'precondition' };
-  return policy.hosts?.includes(hostOf(request)) === false ? { fwd: 'bypass', why: 'unknown-host' } : undefined;
+    return { forward: 'request', detail: 'precondition' };
+  return policy.hosts?.includes(hostOf(request)) === false ? { forward: 'bypass', detail: 'unknown-host' } : undefined;
 }
 
 /** The body of a GET is part of the request, whatever it means, and not of the key. */

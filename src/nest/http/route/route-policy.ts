@@ -4,7 +4,7 @@ import { type CacheService, isCacheService } from '../../../core/cache.service.j
 import type { GetOrSetOptions } from '../../../core/load/call-options.js';
 import { getCacheToken } from '../../inject-cache.decorator.js';
 import type { ShownHeaders } from '../response/answer-headers.js';
-import { type CachedResponse, keptStaleMs } from '../response/cached-response.js';
+import { type CachedResponse, retentionMs } from '../response/cached-response.js';
 import { type CacheRouteOptions, routeOptionsOf, type TagsFunction } from './cache-route.decorator.js';
 import {
   type Class,
@@ -31,10 +31,10 @@ import { isUnstoredAnswer, type UnstoredAnswer } from '../response/unstored-answ
 import { isVaryMarker, markerTtlMs, type VaryMarker } from '../response/vary-marker.js';
 
 /** What the cache keeps for a route; `undefined` is the outcome of a run whose answer is nobody else's. */
-export type Stored = CachedResponse | VaryMarker;
+export type StoredValue = CachedResponse | VaryMarker;
 /** What a load of a route brings. */
-export type Loaded = Stored | UnstoredAnswer | undefined;
-export type RouteLoadOptions = GetOrSetOptions<Loaded>;
+export type LoadedValue = StoredValue | UnstoredAnswer | undefined;
+export type RouteLoadOptions = GetOrSetOptions<LoadedValue>;
 
 /** How one handler is cached: decorators, module options and Nest's metadata, read once. */
 export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRules {
@@ -196,17 +196,17 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
  */
 function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): RouteLoadOptions {
   return Object.freeze({
-    ttl: (loaded: Loaded) => {
+    ttl: (loaded: LoadedValue) => {
       const stored = storable(loaded);
       const ttlMs =
         stored === undefined ? 0 : isVaryMarker(stored) ? stored.ttlMs : Math.max(1, Math.ceil(stored.freshMs));
       return ttlMs === Infinity ? 'forever' : ttlMs;
     },
-    keepStale: (loaded: Loaded) => {
+    keepStale: (loaded: LoadedValue) => {
       const stored = storable(loaded);
-      return stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : keptStaleMs(stored, obeysMaxStale);
+      return stored === undefined ? 0 : isVaryMarker(stored) ? markerTtlMs(0) : retentionMs(stored, obeysMaxStale);
     },
-    tags: (loaded: Loaded) => storable(loaded)?.tags ?? [],
+    tags: (loaded: LoadedValue) => storable(loaded)?.tags ?? [],
     staleWhileRevalidate: 0,
     staleIfError: 0,
     refreshAhead: 1,
@@ -215,6 +215,6 @@ function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): R
   });
 }
 
-function storable(loaded: Loaded): Stored | undefined {
+function storable(loaded: LoadedValue): StoredValue | undefined {
   return isUnstoredAnswer(loaded) ? undefined : loaded;
 }

@@ -10,27 +10,12 @@ const MAX_VARIANTS = 50;
  * What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain,
  * whose answers are not stored, what they vary by.
  */
-export class RouteTraffic {
+export class RouteHistory {
   readonly pastStore = new RunsPastStore();
-  readonly #running = new Map<string, number>();
   readonly #unsharedUntilMs = new Map<string, number>();
   /** Until when the answers of a kind are taken for stored, or not stored, against what is usual. */
   readonly #exceptions = new Map<string, number>();
   readonly #variants = new Map<string, Variants>();
-
-  isRunning(key: string): boolean {
-    return this.#running.has(key);
-  }
-
-  begin(key: string): void {
-    this.#running.set(key, (this.#running.get(key) ?? 0) + 1);
-  }
-
-  end(key: string): void {
-    const left = (this.#running.get(key) ?? 1) - 1;
-    if (left === 0) this.#running.delete(key);
-    else this.#running.set(key, left);
-  }
 
   isUnshared(key: string, nowMs: number): boolean {
     if (this.#unsharedUntilMs.size === 0) return false;
@@ -38,7 +23,7 @@ export class RouteTraffic {
   }
 
   /** Remembers whether the last answer for `key` could be shared. */
-  learn(key: string, isShared: boolean, nowMs: number): void {
+  recordShared(key: string, isShared: boolean, nowMs: number): void {
     this.#unsharedUntilMs.delete(key);
     if (isShared) return;
     this.#unsharedUntilMs.set(key, nowMs + UNSHARED_MS);
@@ -46,14 +31,14 @@ export class RouteTraffic {
   }
 
   /** Whether answers of a kind are stored, as far as it was learnt lately. */
-  isKept(kind: string, byDefault: boolean, nowMs: number): boolean {
+  isStored(kind: string, byDefault: boolean, nowMs: number): boolean {
     if (this.#exceptions.size === 0) return byDefault;
     return nowMs < (this.#exceptions.get(kind) ?? -Infinity) ? !byDefault : byDefault;
   }
 
-  learnKept(kind: string, isKept: boolean, byDefault: boolean, nowMs: number): void {
+  recordStored(kind: string, isStored: boolean, byDefault: boolean, nowMs: number): void {
     this.#exceptions.delete(kind);
-    if (isKept === byDefault) return;
+    if (isStored === byDefault) return;
     this.#exceptions.set(kind, nowMs + UNSHARED_MS);
     dropOldest(this.#exceptions, MAX_KEYS);
   }

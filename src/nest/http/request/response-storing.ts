@@ -1,50 +1,50 @@
 import type { CachedResponse } from '../response/cached-response.js';
 import type { RunResult } from './handler-run.js';
-import type { Found } from './lookup.js';
+import type { StoredLookup } from './lookup.js';
 import { variantKey } from '../route/route-key.js';
-import type { RoutePassage } from './route-passage.js';
-import type { Loaded, RoutePolicy, Stored } from '../route/route-policy.js';
-import { learn } from './run-purpose.js';
+import type { RouteRequest } from './route-request.js';
+import type { LoadedValue, RoutePolicy, StoredValue } from '../route/route-policy.js';
+import { recordSharing } from './run-purpose.js';
 import { selectingNames, selectionOf } from './selection.js';
 import type { Refusal } from '../response/storability.js';
 import { unstoredAnswer } from '../response/unstored-answer.js';
 import { varyMarker } from '../response/vary-marker.js';
 
 /** Refusals that say of a refreshed answer that nobody else may have it any more. */
-const WITHDRAWN = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
+const INVALIDATING_REFUSALS = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
 
 /**
  * Decides what of a run is stored under the key that it was made for.
  * @param canStore whether the store can be reached
  * @returns that, or what others may be given although it is not stored; `undefined` for nothing
  */
-export async function keepResult(
+export async function storeResult(
   result: RunResult,
-  found: Found,
-  passage: RoutePassage,
+  found: StoredLookup,
+  request: RouteRequest,
   canStore: boolean,
-): Promise<Loaded> {
-  const { access, policy, traffic } = passage;
+): Promise<LoadedValue> {
+  const { access, policy, history } = request;
   const { response } = result;
-  learn(result, found.key, passage);
-  if (withdraws(result, found, passage)) await removeEntry(found.key, policy);
+  recordSharing(result, found.key, request);
+  if (invalidatesStored(result, found, request)) await removeEntry(found.key, policy);
   if (response === undefined || !access.stores) return undefined;
-  if (!canStore) return unstoredAnswer(response, selectionOf(response, passage));
+  if (!canStore) return unstoredAnswer(response, selectionOf(response, request));
   const names = selectingNames(response, policy);
   if (!names.every((name) => found.marker?.names.includes(name) === true))
-    return keepFirstVariant(response, names, found, passage);
-  if (found.marker !== undefined) await dropVariants(traffic.addVariant(access.key, found.key), policy);
+    return storeFirstVariant(response, names, found, request);
+  if (found.marker !== undefined) await removeVariants(history.addVariant(access.key, found.key), policy);
   return response;
 }
 
 /** Whether an answer that is not stored takes back the one that is. */
-function withdraws(
+function invalidatesStored(
   { response, refusal, status, isOwn = false }: RunResult,
-  found: Found,
-  { exchange, isRefresh }: RoutePassage,
+  found: StoredLookup,
+  { exchange, isRefresh }: RouteRequest,
 ): boolean {
   if (isOwn) return false;
-  if (response === undefined && (status === 404 || status === 410 || (isRefresh && WITHDRAWN.has(refusal))))
+  if (response === undefined && (status === 404 || status === 410 || (isRefresh && INVALIDATING_REFUSALS.has(refusal))))
     return true;
   return (
     exchange.request.method === 'HEAD' &&
@@ -66,14 +66,14 @@ function differs(head: CachedResponse, stored: CachedResponse): boolean {
  * marker. It was computed outside the fence of its own key; without the marker, whose fence is older than the run, no
  * key leads to it.
  */
-async function keepFirstVariant(
+async function storeFirstVariant(
   response: CachedResponse,
   names: readonly string[],
-  found: Found,
-  { access, policy, traffic, exchange }: RoutePassage,
-): Promise<Stored | undefined> {
+  found: StoredLookup,
+  { access, policy, history, exchange }: RouteRequest,
+): Promise<StoredValue | undefined> {
   const marker = varyMarker(
-    traffic.varyNames(access.key, [...(found.marker?.names ?? []), ...names]),
+    history.varyNames(access.key, [...(found.marker?.names ?? []), ...names]),
     response,
     policy.honoursRequestDirectives,
   );
@@ -83,12 +83,12 @@ async function keepFirstVariant(
     return undefined;
   }
   const key = variantKey(access.key, marker, exchange.request);
-  await policy.cache.load<Loaded>(key, () => response, { ...policy.load, singleFlight: false });
-  await dropVariants(traffic.addVariant(access.key, key), policy);
+  await policy.cache.load<LoadedValue>(key, () => response, { ...policy.load, singleFlight: false });
+  await removeVariants(history.addVariant(access.key, key), policy);
   return marker;
 }
 
-async function dropVariants(keys: readonly string[], policy: RoutePolicy): Promise<void> {
+async function removeVariants(keys: readonly string[], policy: RoutePolicy): Promise<void> {
   for (const key of keys) await removeEntry(key, policy);
 }
 

@@ -9,12 +9,12 @@ import { showBypass } from '../response/answer-headers.js';
 import type { ForwardReason } from '../message/cache-status.js';
 import { isCachedResponse } from '../response/cached-response.js';
 import { HandlerRun, isRescuable, type Outage, type Replacement, RunAbandoned, statusOf } from './handler-run.js';
-import { type Found, lookUp, mayReplaceError, provenanceOf, type Use, useOf } from './lookup.js';
-import { MAX_WAIT_MS, refused, runPastStore, shareUnstored, unshared } from './past-store.js';
+import { type StoredLookup, lookUp, mayReplaceError, provenanceOf, type Use, useOf } from './lookup.js';
+import { MAX_WAIT_MS, failWith, runPastStore, runUncached, shareUnstored } from './past-store.js';
 import { replay, sendStored } from '../response/replay.js';
-import { keepResult, removeEntry } from './response-keeping.js';
-import type { Answer, RoutePassage } from './route-passage.js';
-import type { Loaded, RouteLoadOptions } from '../route/route-policy.js';
+import { storeResult, removeEntry } from './response-storing.js';
+import type { RouteAnswer, RouteRequest } from './route-request.js';
+import type { LoadedValue, RouteLoadOptions } from '../route/route-policy.js';
 import { runsForCache } from './run-purpose.js';
 import { isUnstoredAnswer } from '../response/unstored-answer.js';
 import { isVaryMarker } from '../response/vary-marker.js';
@@ -31,76 +31,81 @@ import { isVaryMarker } from '../response/vary-marker.js';
  * requests go past it: past-store.ts.
  */
 
-type Outcome = LoadOutcome<Loaded>;
+type Outcome = LoadOutcome<LoadedValue>;
 
 /** How long a request waits for the store, before it runs its handler without it. */
 const MAX_LOOKUP_MS = 250;
 /** How many leaders that vanish, or make something else, a request follows. */
 const MAX_FOLLOWED = 3;
 
-export function passThrough(passage: RoutePassage, followed = 0): Answer {
-  const found = lookUpFor(passage);
-  return found instanceof Promise ? lookUpInTime(found, passage, followed) : answer(found, passage, followed, 0);
+export function answerRequest(request: RouteRequest, followed = 0): RouteAnswer {
+  const found = lookUpFor(request);
+  return found instanceof Promise ? lookUpInTime(found, request, followed) : serveOrLoad(found, request, followed, 0);
 }
 
-function lookUpFor({ policy, access, exchange }: RoutePassage): ReturnType<typeof lookUp> {
+function lookUpFor({ policy, access, exchange }: RouteRequest): ReturnType<typeof lookUp> {
   return lookUp({ cache: policy.cache, access, request: exchange.request, load: policy.load });
 }
 
 /** Answers with what the store gives in time, or past the store. */
 async function lookUpInTime(
-  looking: Promise<Found>,
-  passage: RoutePassage,
+  looking: Promise<StoredLookup>,
+  request: RouteRequest,
   followed: number,
 ): Promise<Observable<unknown>> {
-  const { clock } = passage.policy.cache;
+  const { clock } = request.policy.cache;
   const sentMs = idleMs(clock);
-  if (!(await settledWithin(clock, MAX_LOOKUP_MS, looking))) return past(passage, 'store-slow');
+  if (!(await settledWithin(clock, MAX_LOOKUP_MS, looking))) return past(request, 'store-slow');
   const waitedMs = idleMs(clock) - sentMs;
   const found = await looking.catch(() => undefined);
-  return found === undefined ? past(passage, 'store-error') : answer(found, passage, followed, waitedMs);
+  return found === undefined ? past(request, 'store-error') : serveOrLoad(found, request, followed, waitedMs);
 }
 
-function past(passage: RoutePassage, why: Outage): Answer {
-  return passage.access.directives.isOnlyIfCached ? onlyIfCached(passage) : runPastStore(passage, why);
+function past(request: RouteRequest, detail: Outage): RouteAnswer {
+  return request.access.directives.isOnlyIfCached ? onlyIfCached(request) : runPastStore(request, detail);
 }
 
 /** @param waitedMs how long the request has waited for the store */
-function answer(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Answer {
-  const { policy, access, exchange, isRefresh, refresh } = passage;
+function serveOrLoad(found: StoredLookup, request: RouteRequest, followed: number, waitedMs: number): RouteAnswer {
+  const { policy, access, exchange, isRefresh, refresh } = request;
   const { entry, response } = found;
-  const use = usableBy(passage, found);
+  const use = usableBy(request, found);
   if (use === 'none' || entry === undefined || response === undefined) {
-    if (access.directives.isOnlyIfCached) return onlyIfCached(passage);
-    return run(found, passage, followed, waitedMs);
+    if (access.directives.isOnlyIfCached) return onlyIfCached(request);
+    return loadByHandler(found, request, followed, waitedMs);
   }
   policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale');
   if (use === 'stale-while-revalidate' && !isRefresh) refresh.start({ exchange, policy, key: found.key });
-  const give = policy.isOutermost && !response.isThrown ? sendStored : replay;
-  return give(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));
+  const send = policy.isOutermost && !response.isThrown ? sendStored : replay;
+  return send(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));
 }
 
-function usableBy({ access, policy, isRefresh }: RoutePassage, found: Found): Use {
+function usableBy({ access, policy, isRefresh }: RouteRequest, found: StoredLookup): Use {
   const use = useOf(found, access, policy.cache.clock);
   return isRefresh && use !== 'fresh' ? 'none' : use;
 }
 
 /** RFC 9111 section 5.2.1.7 */
-function onlyIfCached({ exchange, policy }: RoutePassage): Observable<unknown> {
+function onlyIfCached({ exchange, policy }: RouteRequest): Observable<unknown> {
   showBypass(exchange, policy, 'request', 'only-if-cached');
   return throwError(() => new GatewayTimeoutException('Nothing that is stored may answer this request.'));
 }
 
-function run(found: Found, passage: RoutePassage, followed: number, waitedMs: number): Promise<Observable<unknown>> {
-  const { policy, access, traffic, exchange, next } = passage;
+function loadByHandler(
+  found: StoredLookup,
+  request: RouteRequest,
+  followed: number,
+  waitedMs: number,
+): Promise<Observable<unknown>> {
+  const { policy, access, history, exchange, next } = request;
   const { cache } = policy;
   return new Promise((resolve) => {
     let isSettled = false;
-    const settle = (given: Answer): void => {
+    const settle = (given: RouteAnswer): void => {
       isSettled = true;
       resolve(given);
     };
-    const lead = async ({ canStore }: LoadContext<Loaded>): Promise<Loaded> => {
+    const lead = async ({ canStore }: LoadContext<LoadedValue>): Promise<LoadedValue> => {
       // This request has not waited for its turn; another one is to lead.
       if (isSettled) throw new RunAbandoned('The request was answered past the cache.');
       const validating =
@@ -111,32 +116,29 @@ function run(found: Found, passage: RoutePassage, followed: number, waitedMs: nu
         access,
         next,
         clock: cache.clock,
-        reason: reasonOf(found, passage),
+        reason: reasonOf(found, request),
         validating,
-        isForCache: runsForCache(found, passage),
+        isForCache: runsForCache(found, request),
         outage: canStore ? undefined : 'store-error',
-        rescue: () => rescue(passage),
+        rescue: () => rescue(request),
       });
-      traffic.begin(found.key);
       settle(handler.answer());
       try {
-        return await keepResult(await handler.result, found, passage, canStore);
+        return await storeResult(await handler.result, found, request, canStore);
       } catch (error) {
         if (isGone(statusOf(error))) await removeEntry(found.key, policy);
         throw error;
-      } finally {
-        traffic.end(found.key);
       }
     };
     // The leader may be in another process.
     const waitsSince = access.isShared
-      ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(unshared(passage, 'waited-too-long')))
+      ? cache.clock.schedule(MAX_WAIT_MS, () => isSettled || settle(runUncached(request, 'waited-too-long')))
       : undefined;
     cache
-      .load<Loaded>(found.key, lead, loadOptionsOf(found, passage), { entry: found.entry, waitedMs })
+      .load<LoadedValue>(found.key, lead, loadOptionsOf(found, request), { entry: found.entry, waitedMs })
       .then(
-        (outcome) => isSettled || settle(answerOf(outcome, passage, followed)),
-        (error: unknown) => isSettled || settle(answerToFailure(error, passage, followed)),
+        (outcome) => isSettled || settle(answerOf(outcome, request, followed)),
+        (error: unknown) => isSettled || settle(answerToFailure(error, request, followed)),
       )
       .finally(() => waitsSince?.cancel())
       .catch(() => undefined);
@@ -148,7 +150,7 @@ function isGone(status: number): boolean {
   return status === 404 || status === 410;
 }
 
-function reasonOf({ entry, response, marker }: Found, { access, policy }: RoutePassage): ForwardReason {
+function reasonOf({ entry, response, marker }: StoredLookup, { access, policy }: RouteRequest): ForwardReason {
   if (response === undefined || entry === undefined)
     return access.identity !== 'none' ? 'bypass' : marker === undefined ? 'uri-miss' : 'vary-miss';
   if (!access.accepts(response)) return 'bypass';
@@ -156,64 +158,70 @@ function reasonOf({ entry, response, marker }: Found, { access, policy }: RouteP
 }
 
 /** The answer of a request that did not lead. */
-function answerOf({ entry, value, status, isCollapsed }: Outcome, passage: RoutePassage, followed: number): Answer {
-  const { policy, access, exchange } = passage;
+function answerOf(
+  { entry, value, status, isCollapsed }: Outcome,
+  request: RouteRequest,
+  followed: number,
+): RouteAnswer {
+  const { policy, access, exchange } = request;
   const { clock } = policy.cache;
   const stored = entry === undefined ? value : entry.shared;
-  if (isUnstoredAnswer(stored)) return shareUnstored(stored, passage, 'store-error');
-  if (isVaryMarker(stored) && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
+  if (isUnstoredAnswer(stored)) return shareUnstored(stored, request, 'store-error');
+  if (isVaryMarker(stored) && followed < MAX_FOLLOWED) return answerRequest(request, followed + 1);
   if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0)
-    return unshared(passage, 'not-shared');
+    return runUncached(request, 'not-shared');
   if (entry === undefined)
     return replay(exchange, stored, policy, {
       state: 'HIT',
       ageMs: stored.initialAgeMs,
-      status: { fwd: 'uri-miss', isCollapsed: true },
+      status: { forward: 'uri-miss', isCollapsed: true },
     });
-  const use = usableBy(passage, { key: access.key, entry, response: stored, marker: undefined });
-  if (use === 'none') return unshared(passage, 'not-shared');
+  const use = usableBy(request, { key: access.key, entry, response: stored, marker: undefined });
+  if (use === 'none') return runUncached(request, 'not-shared');
   const how = provenanceOf(entry, stored, clock, access.key);
   return replay(
     exchange,
     stored,
     policy,
-    isCollapsed || status === 'miss' ? { ...how, status: { ...how.status, fwd: 'uri-miss', isCollapsed: true } } : how,
+    isCollapsed || status === 'miss'
+      ? { ...how, status: { ...how.status, forward: 'uri-miss', isCollapsed: true } }
+      : how,
   );
 }
 
 /** What fails is the handler of the leader, whose error is everybody's, or the cache, which must not be noticed. */
-function answerToFailure(error: unknown, passage: RoutePassage, followed: number): Answer {
-  if (error instanceof RunAbandoned && followed < MAX_FOLLOWED) return passThrough(passage, followed + 1);
-  if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(passage, 'store-error');
-  if (!isRescuable(statusOf(error))) return refused(error, passage);
-  const stale = rescue(passage);
+function answerToFailure(error: unknown, request: RouteRequest, followed: number): RouteAnswer {
+  if (error instanceof RunAbandoned && followed < MAX_FOLLOWED) return answerRequest(request, followed + 1);
+  if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(request, 'store-error');
+  if (!isRescuable(statusOf(error))) return failWith(error, request);
+  const stale = rescue(request);
   return stale instanceof Promise
-    ? stale.then((one) => replaced(one, error, passage))
-    : replaced(stale, error, passage);
+    ? stale.then((one) => serveStaleFor(one, error, request))
+    : serveStaleFor(stale, error, request);
 }
 
-function replaced(stale: Replacement | undefined, error: unknown, passage: RoutePassage): Observable<unknown> {
+function serveStaleFor(stale: Replacement | undefined, error: unknown, request: RouteRequest): Observable<unknown> {
   return stale === undefined
-    ? refused(error, passage)
-    : replay(passage.exchange, stale.response, passage.policy, stale.how);
+    ? failWith(error, request)
+    : replay(request.exchange, stale.response, request.policy, stale.how);
 }
 
 /**
  * An expired response in the place of an error. It is looked up now: had it been invalidated, it would be gone. Never
  * rejects, and waits for the store no longer than a look-up may.
  */
-function rescue(passage: RoutePassage): Replacement | undefined | Promise<Replacement | undefined> {
-  if (passage.isRefresh) return undefined;
-  const found = lookUpFor(passage);
-  return found instanceof Promise ? rescueInTime(found, passage) : replacementOf(found, passage);
+function rescue(request: RouteRequest): Replacement | undefined | Promise<Replacement | undefined> {
+  if (request.isRefresh) return undefined;
+  const found = lookUpFor(request);
+  return found instanceof Promise ? rescueInTime(found, request) : replacementOf(found, request);
 }
 
-async function rescueInTime(looking: Promise<Found>, passage: RoutePassage): Promise<Replacement | undefined> {
-  if (!(await settledWithin(passage.policy.cache.clock, MAX_LOOKUP_MS, looking))) return undefined;
-  return looking.then((found) => replacementOf(found, passage)).catch(() => undefined);
+async function rescueInTime(looking: Promise<StoredLookup>, request: RouteRequest): Promise<Replacement | undefined> {
+  if (!(await settledWithin(request.policy.cache.clock, MAX_LOOKUP_MS, looking))) return undefined;
+  return looking.then((found) => replacementOf(found, request)).catch(() => undefined);
 }
 
-function replacementOf(found: Found, { access, policy }: RoutePassage): Replacement | undefined {
+function replacementOf(found: StoredLookup, { access, policy }: RouteRequest): Replacement | undefined {
   const { entry, response } = found;
   const { cache } = policy;
   if (entry === undefined || response === undefined || !mayReplaceError(found, access, cache.clock)) return undefined;
@@ -222,10 +230,10 @@ function replacementOf(found: Found, { access, policy }: RoutePassage): Replacem
 }
 
 /** Whatever the cache takes for fresh and this request may not have is loaded anew. */
-function loadOptionsOf({ key, entry }: Found, { policy, access, traffic }: RoutePassage): RouteLoadOptions {
+function loadOptionsOf({ key, entry }: StoredLookup, { policy, access, history }: RouteRequest): RouteLoadOptions {
   const { load, cache } = policy;
   const nowMs = cache.clock.coarseNowMs();
-  const isAlone = !access.isShared || traffic.isUnshared(key, nowMs);
+  const isAlone = !access.isShared || history.isUnshared(key, nowMs);
   const isForced = entry !== undefined && nowMs < entry.freshUntilMs;
   if (!isAlone && !isForced) return load;
   return { ...load, ...(isAlone ? { singleFlight: false as const } : {}), ...(isForced ? { validate: nothing } : {}) };

@@ -1,5 +1,6 @@
 import { ownValidators, type CachedResponse } from '../response/cached-response.js';
-import type { CacheRequest } from '../exchange/exchange.js';
+import type { CacheRequest, Exchange } from '../exchange/exchange.js';
+import type { RouteAccess } from '../route/route-access.js';
 import type { VaryHeader } from '../response/vary-marker.js';
 
 /*
@@ -15,7 +16,62 @@ const REROUTING =
 
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range', 'range'];
 
-export interface HidingRules {
+/** A request of which a part can be put out of sight, and back. */
+export interface MaskedRequest {
+  /** There is something to hide. */
+  readonly isNeeded: boolean;
+  hide(): void;
+  show(): void;
+}
+
+export interface MaskParts {
+  readonly exchange: Exchange;
+  readonly access: RouteAccess;
+  readonly policy: MaskingRules;
+  /** The response that the handler is asked about. */
+  readonly validating: CachedResponse | undefined;
+}
+
+/**
+ * The mask that makes of a request one of everybody's: without the headers and query parameters that are not in its
+ * key.
+ */
+export function maskRequest({ exchange, access, policy, validating }: MaskParts): MaskedRequest {
+  const { headers } = exchange.request;
+  const hidden = maskedHeaders(exchange.request, policy, validating);
+  const ownHeaders = new Map([...hidden.keys()].map((name) => [name, headers[name]]));
+  let showQuery: (() => void) | undefined;
+  let isHiding = false;
+  const set = (values: ReadonlyMap<string, string | string[] | undefined>): void => {
+    for (const [name, value] of values) {
+      if (value === undefined) Reflect.deleteProperty(headers, name);
+      else headers[name] = value;
+    }
+  };
+  return {
+    isNeeded: hidden.size > 0 || access.dropped.length > 0,
+    hide() {
+      if (isHiding) return;
+      isHiding = true;
+      set(hidden);
+      showQuery = hideParameters(exchange, access);
+    },
+    show() {
+      if (!isHiding) return;
+      isHiding = false;
+      showQuery?.();
+      set(ownHeaders);
+    },
+  };
+}
+
+function hideParameters(exchange: Exchange, { dropped, url }: RouteAccess): (() => void) | undefined {
+  if (dropped.length === 0) return undefined;
+  const query = Object.entries(exchange.request.query).filter(([name]) => !dropped.includes(name));
+  return exchange.replaceQuery(Object.fromEntries(query), url);
+}
+
+interface MaskingRules {
   readonly varyBy: readonly VaryHeader[];
 }
 
@@ -23,9 +79,9 @@ export interface HidingRules {
  * What a handler that runs for the cache is to see in the place of headers of the request; `undefined` for nothing.
  * @param validating the response that the handler is asked about by its own validators
  */
-export function hiddenHeaders(
+function maskedHeaders(
   request: CacheRequest,
-  rules: HidingRules,
+  rules: MaskingRules,
   validating: CachedResponse | undefined,
 ): Map<string, string | undefined> {
   const { headers } = request;
@@ -49,7 +105,7 @@ export function hiddenHeaders(
  * The headers that tell of another request than the key; where the platform trusts the proxy, host and scheme are in
  * the key.
  */
-function rerouting(request: CacheRequest, { varyBy }: HidingRules): string[] {
+function rerouting(request: CacheRequest, { varyBy }: MaskingRules): string[] {
   const { headers } = request;
   let names: string[] | undefined;
   for (const name in headers)

@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import type { CachedResponse } from './cached-response.js';
-import { standInFor } from './stand-in.js';
+import { replayedValueOf } from './replayed-value.js';
 
-function standIn(body: string, contentType: string | null = 'application/json; charset=utf-8'): unknown {
-  return standInFor({ body: Buffer.from(body), contentType } as CachedResponse);
+function replayed(body: string, contentType: string | null = 'application/json; charset=utf-8'): unknown {
+  return replayedValueOf({ body: Buffer.from(body), contentType } as CachedResponse);
 }
 
-describe('standInFor', () => {
+describe('replayedValueOf', () => {
   it.each<[string, string | null, unknown]>([
     ['{"a":{"b":[1]}}', 'application/json', { a: { b: [1] } }],
     ['[1,{"a":2}]', 'application/problem+json', [1, { a: 2 }]],
@@ -20,11 +20,11 @@ describe('standInFor', () => {
     ['', 'application/json', undefined],
     ['x', null, undefined],
   ])('stands in for %j of %s', (body, contentType, expected) => {
-    expect(standIn(body, contentType)).toEqual(expected);
+    expect(replayed(body, contentType)).toEqual(expected);
   });
 
   it('can be read, changed and copied like the value', () => {
-    const value = standIn('{"a":1,"list":[1,2]}') as { a: number; list: number[]; c?: number };
+    const value = replayed('{"a":1,"list":[1,2]}') as { a: number; list: number[]; c?: number };
 
     value.list.push(3);
     value.c = 4;
@@ -32,19 +32,19 @@ describe('standInFor', () => {
 
     expect('list' in value).toBe(true);
     expect(JSON.stringify({ ...value })).toBe('{"list":[1,2,3],"c":4}');
-    expect((standIn('[3,1]') as number[]).map((n) => n + 1)).toEqual([4, 2]);
-    expect(Array.isArray(standIn('[]'))).toBe(true);
+    expect((replayed('[3,1]') as number[]).map((n) => n + 1)).toEqual([4, 2]);
+    expect(Array.isArray(replayed('[]'))).toBe(true);
   });
 
   it('can be printed and cloned (fault 11)', () => {
-    const value = standIn('{"a":{"b":[1]}}');
+    const value = replayed('{"a":{"b":[1]}}');
 
     expect(inspect(value)).toBe('{ a: { b: [ 1 ] } }');
     expect(structuredClone(value)).toEqual({ a: { b: [1] } });
   });
 
   it('keeps a `__proto__` in the data from being a prototype', () => {
-    const value = standIn('{"__proto__":{"isAdmin":true}}') as { isAdmin?: boolean };
+    const value = replayed('{"__proto__":{"isAdmin":true}}') as { isAdmin?: boolean };
 
     expect(Object.keys(value)).toEqual(['__proto__']);
     expect(value.isAdmin).toBeUndefined();
