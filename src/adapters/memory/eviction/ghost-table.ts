@@ -1,3 +1,5 @@
+import { fnv1a } from '../../../core/vocabulary/hash.js';
+
 const WAYS = 4;
 const MIN_SLOTS = 64;
 /** Room to spare, so that few buckets are full before their time. */
@@ -67,12 +69,8 @@ function fingerprintOf(hash: number): number {
 
 /** 32 well-mixed bits of a key and its namespace. */
 export function hashKey(key: string, namespace: string | undefined): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
-  if (namespace !== undefined) {
-    hash = Math.imul(hash ^ 0xffff, 0x01000193);
-    for (let i = 0; i < namespace.length; i++) hash = Math.imul(hash ^ namespace.charCodeAt(i), 0x01000193);
-  }
+  let hash = fnv1a(key);
+  if (namespace !== undefined) hash = fnv1a(namespace, fnv1a('\uffff', hash));
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return hash ^ (hash >>> 16);

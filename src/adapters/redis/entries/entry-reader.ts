@@ -1,7 +1,7 @@
 import type { EntryCodec, EntryHeader, OpenEnvelope } from '../../../core/values/codec.js';
 import type { Awaitable } from '../../../core/ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../../../core/ports/clock.port.js';
-import { BoundedMap } from '../protocol/bounded-map.js';
+import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
 import { type EntryHead, envelopeStart, isEntry, marksOf, revisionOf, timesOf } from '../protocol/entry-record.js';
 import { type Generation, MARK_LENGTH, readGeneration, staleSince } from '../protocol/generation.js';
 import { type EntryNote, RedisEntry } from './redis-entry.js';

@@ -1,6 +1,7 @@
 import type { InvalidationTarget } from '../../../core/ports/cache-adapter.port.js';
 import { RESERVED_PARTS } from '../../../core/redis-options.js';
-import { BoundedMap } from './bounded-map.js';
+import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
+import { fnv1a } from '../../../core/vocabulary/hash.js';
 import type { Generation } from './generation.js';
 
 /**
@@ -155,7 +156,7 @@ export class RedisKeys {
 
   /** The part of everything that a member belongs to. */
   partOf(member: string): Group {
-    return this.everything[hashOf(member) % this.everything.length] as Group;
+    return this.everything[(fnv1a(member) >>> 0) % this.everything.length] as Group;
   }
 
   tag(tag: string): Group {
@@ -232,11 +233,4 @@ function escaped(character: string): string {
 
 function unescapeName(name: string): string {
   return name.replace(/%([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-}
-
-/** FNV-1a over UTF-16 units: spreads members over the parts, the same in every process. */
-function hashOf(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }

@@ -1,17 +1,19 @@
 /**
- * A map that forgets what was not used for long: when the young half is full, the old half goes and the young becomes
- * old. Cheaper than an exact LRU, and good enough for hints that can be had again.
+ * A map with a limit, which forgets the keys that were not used lately. It has two halves: when the young half is full,
+ * the old half is dropped, and the young half becomes the old one. That is cheaper than an exact LRU, and good enough
+ * for hints, whose loss costs a little time and no correctness.
  */
-export class BoundedMap<K, V> {
+export class BoundedMap<K, V extends NonNullable<unknown>> {
   #young = new Map<K, V>();
   #old = new Map<K, V>();
   readonly #half: number;
 
-  /** @param limit how many are remembered at most; at least half of it is */
+  /** @param limit keys at most; the half of them that was used last is never forgotten */
   constructor(limit: number) {
-    this.#half = Math.max(1, limit >> 1);
+    this.#half = limit >> 1;
   }
 
+  /** The value of a key, which counts as used now. */
   get(key: K): V | undefined {
     const young = this.#young.get(key);
     if (young !== undefined) return young;
@@ -19,6 +21,7 @@ export class BoundedMap<K, V> {
     return old === undefined ? undefined : this.put(key, old);
   }
 
+  /** Stores a value, and returns it. */
   put(key: K, value: V): V {
     if (this.#young.size >= this.#half) {
       this.#old = this.#young;
@@ -31,10 +34,5 @@ export class BoundedMap<K, V> {
   delete(key: K): void {
     this.#young.delete(key);
     this.#old.delete(key);
-  }
-
-  clear(): void {
-    this.#young.clear();
-    this.#old.clear();
   }
 }
