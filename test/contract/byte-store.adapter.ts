@@ -17,9 +17,7 @@ export interface ByteStore {
   remove(name: string): Promise<void>;
 }
 
-/**
- * What is known of an entry without its value. The value is in the store under `name`, which no other entry ever has.
- */
+/** An entry without its value. The value is in the store under `name`, which is never used for another entry. */
 interface Slot extends EntryHeader {
   name: string;
   sizeBytes: number;
@@ -28,25 +26,25 @@ interface Slot extends EntryHeader {
   hits: number;
   lastReadAtMs: number;
 }
-type IsMeant = (entry: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>) => boolean;
+type Selects = (entry: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>) => boolean;
 const idOf = (key: string, namespace: string | undefined) => JSON.stringify([namespace ?? null, key]);
 
-/** Entries of one process, in a store of its own. */
+/** A `CacheAdapter` for the entries of one process, in a store that only this adapter uses. */
 export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types }: CacheAdapterContext): CacheAdapter {
   const codec = createEntryCodec({ types });
   const encode = async (entry: Envelope) => codec.encode(entry);
   const slots = new Map<string, Slot>();
-  /** The fence: for each load that is under way, what was invalidated since it began. */
-  const loads = new Map<object, IsMeant[]>();
+  /** The fence: for each running load, the invalidations since it began. */
+  const loads = new Map<object, Selects[]>();
   let isClosed = false;
 
   const live = () => [...slots].filter(([, { staleUntilMs }]) => clock.nowMs() < staleUntilMs);
-  // While an application starts, nothing but this keeps the process alive until the store has answered.
+  // While an application starts, only this keeps the process alive until the store has answered.
   const whileHeld = <T>(work: () => Promise<T>) => (hold === undefined ? work() : hold.during(work));
   const drop = (id: string, slot: Slot) => slots.delete(id) && void store.remove(slot.name).catch(onError);
-  const voidLoads = (isMeant: IsMeant) => loads.forEach((ended) => ended.push(isMeant));
+  const voidLoads = (selects: Selects) => loads.forEach((ended) => ended.push(selects));
 
-  /** Writes values under new names: nobody reads them before `show`. Values are encoded before the first `await`. */
+  /** Writes values under new names: no reader finds them before `show`. Encodes before the first `await`. */
   async function write(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Slot[]> {
     const headers = drafts.map(({ value, createdAtMs = clock.wallMs(), tags, ...draft }) => ({
       header: { ...draft, tags: [...tags], namespace, createdAtMs },
@@ -115,10 +113,10 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
     getMany,
 
     async begin(keys, namespace, { purpose }) {
-      // A write replaces what earlier loads will bring.
-      if (purpose === 'write') voidLoads(meantBy({ kind: 'keys', keys, namespace }));
+      // A write makes the results of earlier loads invalid.
+      if (purpose === 'write') voidLoads(selectorOf({ kind: 'keys', keys, namespace }));
       const load = {};
-      const ended: IsMeant[] = [];
+      const ended: Selects[] = [];
       if (!isClosed) loads.set(load, ended);
       const entries = await getMany(keys, namespace);
       const isFound = entries.map(
@@ -135,11 +133,11 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
           if (!loads.has(load)) return drafts.map(() => undefined);
           const written = await write(drafts, namespace).finally(() => loads.delete(load));
           const isRefused = (slot: Slot) =>
-            isClosed || !granted.has(slot.key) || ended.some((isMeant) => isMeant(slot));
+            isClosed || !granted.has(slot.key) || ended.some((selects) => selects(slot));
           const stored = written.map((slot) =>
             isRefused(slot)
               ? void store.remove(slot.name).catch(onError)
-              : (voidLoads(isAny([slot])), show(slot), slot),
+              : (voidLoads(selectsAnyOf([slot])), show(slot), slot),
           );
           return Promise.all(stored.map(async (slot) => (slot && slot.ttlMs > 0 ? entryOf(slot) : undefined)));
         },
@@ -149,32 +147,32 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
 
     async set(drafts, namespace) {
       const written = await write(drafts, namespace);
-      voidLoads(isAny(written));
+      voidLoads(selectsAnyOf(written));
       written.forEach(show);
     },
 
     invalidate(target, { soft = false, dryRun = false } = {}) {
       const nowMs = clock.nowMs();
-      const isMeant = meantBy(target);
+      const selects = selectorOf(target);
       const dead = [...slots].filter(([, slot]) => nowMs >= slot.staleUntilMs);
-      const meant =
+      const selected =
         target.kind === 'expired'
           ? dead
-          : live().filter(([, slot]) => isMeant(slot) && !(soft && nowMs >= slot.freshUntilMs));
-      if (dryRun) return meant.length;
-      voidLoads(isMeant);
-      for (const [id, slot] of [...meant, ...dead]) {
+          : live().filter(([, slot]) => selects(slot) && !(soft && nowMs >= slot.freshUntilMs));
+      if (dryRun) return selected.length;
+      voidLoads(selects);
+      for (const [id, slot] of [...selected, ...dead]) {
         if (!soft || slot.staleMs === 0 || nowMs >= slot.staleUntilMs) drop(id, slot);
         else [slot.freshUntilMs, slot.staleUntilMs] = [nowMs, nowMs + slot.staleMs];
       }
-      return meant.length;
+      return selected.length;
     },
 
     async scan({ namespace, pattern = '*', cursor = '', limit }) {
       const matches = compileGlob(pattern);
-      const isMeant = ({ key, namespace: own }: Slot) => (namespace === undefined || own === namespace) && matches(key);
+      const selects = ({ key, namespace: own }: Slot) => (namespace === undefined || own === namespace) && matches(key);
       const page = live()
-        .filter(([id, slot]) => id > cursor && isMeant(slot))
+        .filter(([id, slot]) => id > cursor && selects(slot))
         .sort(([one], [other]) => (one < other ? -1 : 1))
         .slice(0, limit + 1);
       const shown = page.slice(0, limit);
@@ -208,12 +206,12 @@ export function byteStoreAdapter(store: ByteStore, { clock, hold, onError, types
   };
 }
 
-const isAny =
-  (slots: readonly Slot[]): IsMeant =>
+const selectsAnyOf =
+  (slots: readonly Slot[]): Selects =>
   ({ key, namespace }) =>
     slots.some((slot) => slot.key === key && slot.namespace === namespace);
 
-function meantBy(target: InvalidationTarget): IsMeant {
+function selectorOf(target: InvalidationTarget): Selects {
   switch (target.kind) {
     case 'keys':
       return ({ key, namespace }) => namespace === target.namespace && target.keys.includes(key);
