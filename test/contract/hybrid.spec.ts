@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { hybridAdapter } from '../../src/redis.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
-import { type Deployment, startDeployment, upAtLast } from '../support/deployments.js';
+import { type Deployment, startDeployment, whenUp } from '../support/deployments.js';
 
-// An interleaving is some hundred round trips, and another worker may have the machine.
+// An interleaving takes some hundred round trips, and other workers can slow the machine down.
 jest.setTimeout(30_000);
 
 let caches = 0;
@@ -21,14 +21,14 @@ function describeHybrid(start: () => Promise<Deployment>, coherence: 'tracking' 
     `HybridAdapter (${coherence})`,
     async (context) => {
       const clock = new SystemClock();
-      // Every test has a cache of its own, on one server.
+      // One server for all tests; each test has its own key prefix.
       const open = hybridAdapter({
         ...deployment.redis,
         coherence,
         keyPrefix: `contract-${++caches}`,
         commandTimeout: '5s',
       });
-      return { adapter: await upAtLast(await open({ ...context, clock })), clock, pass: (ms) => sleep(ms) };
+      return { adapter: await whenUp(await open({ ...context, clock })), clock, pass: (ms) => sleep(ms) };
     },
     { usageLagMs: 100, keepsTypes: true },
   );

@@ -6,9 +6,9 @@ import { readRedis } from '../../src/core/redis-options.js';
 import { readCompression, readEncryption } from '../../src/core/values/sealing/sealing-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
-import { type Deployment, DEPLOYMENTS, startDeployment, upAtLast } from '../support/deployments.js';
+import { type Deployment, DEPLOYMENTS, startDeployment, whenUp } from '../support/deployments.js';
 
-// An interleaving is some hundred round trips, and another worker may have the machine.
+// An interleaving takes some hundred round trips, and other workers can slow the machine down.
 jest.setTimeout(30_000);
 
 let caches = 0;
@@ -28,10 +28,10 @@ function describeRedis(
     `RedisAdapter (${name})`,
     async (context) => {
       const clock = new SystemClock();
-      // Every test has a cache of its own, on one server.
+      // One server for all tests; each test has its own key prefix.
       const options = readRedis({ ...deployment.redis, keyPrefix: `contract-${++caches}`, commandTimeout: '5s' });
       return {
-        adapter: await upAtLast(
+        adapter: await whenUp(
           await openRedisAdapter(options, createEntryCodec({ ...sealing, types: context.types }), {
             ...context,
             clock,

@@ -10,7 +10,7 @@ import { readRedis, type RedisClient } from '../../src/core/redis-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { createCache } from '../../src/index.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';
-import { upAtLast } from '../support/deployments.js';
+import { whenUp } from '../support/deployments.js';
 import { until } from '../support/redis/until.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
 
@@ -96,7 +96,7 @@ describe.each(standalone)('the adapter with a client %s', (name, open) => {
         commandTimeout: '5s',
       });
       return {
-        adapter: await upAtLast(await openRedisAdapter(options, createEntryCodec({}), { ...context, clock })),
+        adapter: await whenUp(await openRedisAdapter(options, createEntryCodec({}), { ...context, clock })),
         clock,
         pass: (ms) => sleep(ms),
       };

@@ -9,11 +9,11 @@ import { FakeClock } from '../../src/testing/fake-clock.js';
 export interface CacheFixture {
   readonly cache: CacheService;
   readonly clock: FakeClock;
-  /** What went to `onError`. */
+  /** Errors passed to `onError`. */
   readonly errors: CacheError[];
 }
 
-/** A memory cache on a fake clock. @param wrap puts something between the cache and its adapter, such as a fault */
+/** Opens a memory cache on a fake clock. @param wrap puts a layer (such as a fault) between cache and adapter */
 export function cacheWith(
   options: CacheOptions = {},
   wrap: (adapter: CacheAdapter) => CacheAdapter = (adapter) => adapter,
@@ -22,7 +22,8 @@ export function cacheWith(
   const errors: CacheError[] = [];
   const resolved = resolveCacheOptions(options);
   const reporter = new CacheReporter({ hasStats: resolved.hasStats, onError: (error) => errors.push(error) });
-  if (resolved.store.kind !== 'memory') throw new Error('Only a memory cache runs on a fake clock.');
+  if (resolved.store.kind !== 'memory')
+    throw new Error(`Expected the memory backend on a fake clock, got ${resolved.store.kind}.`);
   const adapter = new MemoryAdapter(resolved.store.memory, {
     name: resolved.name,
     version: resolved.version,
@@ -35,7 +36,7 @@ export function cacheWith(
   return { cache: new CacheService({ options: resolved, adapter: wrap(adapter), clock, reporter }), clock, errors };
 }
 
-/** A memory adapter with its defaults, as a part of something larger. */
+/** A memory adapter with default options, for tests of a composed adapter. */
 export function memoryTier(clock: FakeClock): MemoryAdapter {
   const context = {
     name: 'tier',
@@ -48,7 +49,7 @@ export function memoryTier(clock: FakeClock): MemoryAdapter {
   return new MemoryAdapter({ maxEntries: 1_000, maxBytes: 1024 ** 2, policy: 'adaptive', isolation: 'clone' }, context);
 }
 
-/** A factory whose calls are counted and end when the test says so. */
+/** A factory that counts its calls. Each call ends when the test says so. */
 export class ManualLoad<T> {
   readonly calls: { resolve(value: T): void; reject(error: unknown): void; signal: AbortSignal }[] = [];
 
@@ -59,7 +60,7 @@ export class ManualLoad<T> {
   readonly run = ({ signal }: { signal: AbortSignal }): Promise<T> =>
     new Promise((resolve, reject) => this.calls.push({ resolve, reject, signal }));
 
-  /** Ends the call of that number, counted from 0. */
+  /** Resolves the call with this index, counted from 0. */
   finish(call: number, value: T): Promise<void> {
     this.calls[call]?.resolve(value);
     return settle();
@@ -71,7 +72,7 @@ export class ManualLoad<T> {
   }
 }
 
-/** Lets everything that waits only for promises go on. */
+/** Runs all pending promise callbacks. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

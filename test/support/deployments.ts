@@ -36,9 +36,10 @@ export const startDeployment = {
 export const DEPLOYMENTS = Object.entries(startDeployment) as [name: string, start: Start][];
 
 /**
- * The adapter, when it answers from Redis: it is opened after a second in any case, which a busy machine may exceed.
+ * Waits until the adapter reaches Redis. Opening returns after one second in any case, and a busy machine can need
+ * longer.
  */
-export async function upAtLast<T extends CacheAdapter>(adapter: T): Promise<T> {
+export async function whenUp<T extends CacheAdapter>(adapter: T): Promise<T> {
   await until(
     async () => (await adapter.usage()).status === 'up',
     20_000,

@@ -6,14 +6,14 @@ import type {
   StoredEntry,
 } from '../../src/core/ports/cache-adapter.port.js';
 
-/** A store that is reached over a network: its answers come later, when the test says so, or not at all. */
+/** A store with the latency of a network: it answers in a later turn, when the test says so, or never. */
 export class HeldStore {
   /**
-   * `open`: answers at the next turn. `held`: answers when it is opened. `lost`: every call rejects. `taken`: somebody
-   * else loads everything, until it is opened.
+   * `open`: answers in the next turn of the event loop. `held`: answers after `open()`. `lost`: every call rejects.
+   * `taken`: another process holds the lease of every key until `open()`.
    */
   state: 'open' | 'held' | 'lost' | 'taken' = 'open';
-  /** Reads, and loads that were begun. */
+  /** Numbers of reads and of started loads. */
   asked = { reads: 0, begins: 0 };
   #held: (() => void)[] = [];
 
@@ -43,12 +43,12 @@ export class HeldStore {
     };
   };
 
-  /** How many questions are held back. */
+  /** Number of calls that wait for an answer. */
   get waiting(): number {
     return this.#held.length;
   }
 
-  /** Answers what it was asked, the first first. */
+  /** Answers all waiting calls, in their order. */
   open(): void {
     this.state = 'open';
     for (const answer of this.#held.splice(0)) answer();
@@ -64,7 +64,7 @@ export class HeldStore {
   }
 
   #passed(): Promise<void> {
-    if (this.state === 'lost') return Promise.reject(new Error('The store is away.'));
+    if (this.state === 'lost') return Promise.reject(new Error('The store is unavailable.'));
     return new Promise((resolve) => (this.state === 'held' ? this.#held.push(resolve) : setImmediate(resolve)));
   }
 }

@@ -1,5 +1,4 @@
-import type { INestApplication, Type } from '@nestjs/common';
-import type { ModuleMetadata } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata, Type } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
@@ -11,7 +10,7 @@ export interface RunningApp {
   readonly url: string;
 }
 
-/** A Nest application that listens on a free port of the loopback interface. */
+/** Starts a Nest application on a free port of the loopback interface. */
 export async function startApp(metadata: ModuleMetadata, platform: Platform = 'express'): Promise<RunningApp> {
   const builder = await Test.createTestingModule(metadata).compile();
   const app =
@@ -23,7 +22,7 @@ export async function startApp(metadata: ModuleMetadata, platform: Platform = 'e
   return { app, url: await app.getUrl() };
 }
 
-/** A module's providers, without the ceremony. */
+/** Resolves one provider of a module, without an application. */
 export async function resolve<T>(
   metadata: ModuleMetadata,
   token: Type<T> | string | symbol,

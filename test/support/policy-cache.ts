@@ -19,7 +19,7 @@ export function nodeOf(key: string, draft: Partial<EntryDraft> = {}, namespace?:
   );
 }
 
-/** A policy with as many nodes as it may hold, used as a cache uses it. */
+/** Uses an eviction policy as a cache of `capacity` entries does. */
 export class PolicyCache {
   readonly #nodes = new Map<string, MemoryNode>();
 
@@ -32,7 +32,7 @@ export class PolicyCache {
     return [...this.#nodes.keys()];
   }
 
-  /** Reads `key`, or stores it. True for a hit. */
+  /** Reads `key`, or stores it after a miss. True for a hit. */
   use(key: string): boolean {
     const known = this.#nodes.get(key);
     if (known !== undefined) {
@@ -64,7 +64,7 @@ export class PolicyCache {
     return victim?.key;
   }
 
-  /** The share of `trace` that was found, in percent. */
+  /** Hit ratio over `trace`, in percent. */
   hitRatio(trace: Iterable<string>): number {
     let hits = 0;
     let uses = 0;

@@ -7,13 +7,13 @@ export { findServer } from './redis/server-process.js';
 export type { RedisServer };
 
 export interface RedisOptions {
-  /** After those of every server, and stronger: `['--maxmemory', '2mb']`. */
+  /** Additional server arguments, which override the common ones: `['--maxmemory', '2mb']`. */
   readonly args?: readonly string[];
-  /** @default a free one */
+  /** @default a free port */
   readonly port?: number;
 }
 
-/** An empty server of its own, which keeps nothing. */
+/** Starts an empty server that writes nothing to disk. */
 export function startRedis({ args = [], port: fixedPort }: RedisOptions = {}): Promise<RedisServer> {
   return startServer((port) => [...commonArgs(port), ...args], fixedPort);
 }

@@ -1,17 +1,17 @@
 import { randomFrom } from '../../src/testing/seeded-random.js';
 
-/** Requests as caches meet them, the same for the same seed. `size` is that of the cache they are meant for. */
+/** A request pattern that is common for caches. It is deterministic. `size` is the capacity of the tested cache. */
 export type Trace = (requests: number, size: number) => Iterable<string>;
 
 const KEYS = 100_000;
 
-/** Few keys are asked for often, many seldom. */
+/** Zipf distribution: few keys are requested often, and many keys seldom. */
 export const zipf =
   (skew: number): Trace =>
   (requests) =>
     repeat(requests, zipfian(KEYS, skew, randomFrom(1)));
 
-/** The same, and of ten requests three walk through keys that nobody asks for again. */
+/** A Zipf distribution, with three of ten requests scanning keys that are never requested again. */
 export const zipfWithScan: Trace = (requests) => {
   const random = randomFrom(2);
   const popular = zipfian(KEYS, 0.9, random);
@@ -19,7 +19,7 @@ export const zipfWithScan: Trace = (requests) => {
   return repeat(requests, () => (random() < 0.3 ? next++ : popular()));
 };
 
-/** Nine of ten requests go to a set of keys that just fits, and that is another one after each five rounds. */
+/** Nine of ten requests go to a hot set that just fits into the cache and is replaced after every five rounds. */
 export const shiftingHotSet: Trace = (requests, size) => {
   const random = randomFrom(3);
   const hot = Math.floor(size * 0.8);
@@ -28,7 +28,7 @@ export const shiftingHotSet: Trace = (requests, size) => {
   );
 };
 
-/** A feed: the younger an item the likelier it is read, and every fourth request there is a new one. */
+/** A feed: newer items are read more often, and every fourth request adds a new item. */
 export const feed: Trace = (requests, size) => {
   const random = randomFrom(4);
   return repeat(requests, (i) => Math.floor(i / 4) + Math.floor(Math.log(1 - random()) * size * 0.7));

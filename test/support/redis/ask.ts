@@ -1,14 +1,14 @@
 import { connect } from 'node:net';
 
 /**
- * What the server on `port` answers to a command whose answer is not an array, on a connection of its own.
- * Rejects when it answers with an error, or not within a second, as a paused one.
+ * Sends one command to the server on `port`, on a new connection, and returns its answer, which must not be an array.
+ * Rejects when the server answers with an error, or not within one second (a paused server).
  */
 export function ask(port: number, command: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port });
     let received = '';
-    // One character a byte: a reply says how many bytes follow.
+    // One character per byte, because a reply starts with its length in bytes.
     socket
       .setEncoding('latin1')
       .setTimeout(1_000, () => socket.destroy(new Error(`No answer to ${command} on port ${port}.`)));
@@ -28,7 +28,7 @@ export function ask(port: number, command: string): Promise<string> {
   });
 }
 
-/** The same, and an empty answer from a server that gives none. */
+/** Like `ask`, but resolves with an empty string instead of rejecting. */
 export function askOrNothing(port: number, command: string): Promise<string> {
   return ask(port, command).catch(() => '');
 }

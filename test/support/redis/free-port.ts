@@ -1,15 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A cluster node talks to its peers on its port plus this. */
+/** Offset from the port of a cluster node to the port of its cluster bus. */
 const BUS_OFFSET = 10_000;
-// Below what systems give to outgoing connections and to `listen(0)`: a server that is down finds its port free again.
+// Below the range of outgoing connections and of `listen(0)`, so that a server finds its port free when it restarts.
 const FIRST_PORT = 10_000;
 const LAST_PORT = 19_999;
 const ATTEMPTS = 100;
 
 /**
- * A port that was free a moment ago, as was that of its cluster bus. Another process may take it: who binds it retries.
+ * Finds a port that is free, together with the port of its cluster bus. Another process can take it before the caller
+ * binds it, so the caller must retry.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

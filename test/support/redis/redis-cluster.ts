@@ -13,10 +13,10 @@ const ALL_AGREE = [
   new RegExp(`cluster_known_nodes:${NODES}`),
 ];
 
-/** Three masters that share the slots, and a replica of each. A node is given up after two seconds. */
+/** Three masters that share the slots, with one replica each. The node timeout is two seconds. */
 export class RedisCluster {
   constructor(
-    /** Masters first, when it was started; then the replica of each in the same order. */
+    /** The initial masters, followed by the replica of each in the same order. */
     readonly nodes: readonly RedisServer[],
   ) {}
 
@@ -28,7 +28,7 @@ export class RedisCluster {
     return this.nodes.map(({ url }) => url);
   }
 
-  /** Those that call themselves so now. One that does not answer is left out. */
+  /** The nodes that report the role of a master now, without the nodes that do not answer. */
   masters(): Promise<RedisServer[]> {
     return this.#nodesWithRole('master');
   }
@@ -37,11 +37,10 @@ export class RedisCluster {
     return this.#nodesWithRole('slave');
   }
 
-  /** Ends when every node knows all of them and their roles, and every replica has its master's data. */
+  /** Resolves when every node knows all nodes and their roles, and every replica is in sync with its master. */
   async ready(): Promise<void> {
-    const complaint = (): string =>
-      `The cluster was not complete:\n${this.nodes.map(({ output }) => output).join('\n')}`;
-    await until(() => allOf(this.nodes, isReady), READY_WITHIN_MS, complaint);
+    const failure = (): string => `The cluster was not complete:\n${this.nodes.map(({ output }) => output).join('\n')}`;
+    await until(() => allOf(this.nodes, isReady), READY_WITHIN_MS, failure);
   }
 
   stop(): Promise<void> {
@@ -80,14 +79,14 @@ function nodeArgs(port: number): string[] {
 
 async function join(nodes: readonly RedisServer[]): Promise<void> {
   const masters = nodes.slice(0, MASTERS);
-  // Epochs of their own spare the nodes from settling who has which.
+  // Distinct epochs, because nodes resolve a conflict of equal epochs slowly.
   await Promise.all(nodes.map(({ port }, index) => ask(port, `CLUSTER SET-CONFIG-EPOCH ${index + 1}`)));
   await Promise.all(
     masters.map(({ port }, index) =>
       ask(port, `CLUSTER ADDSLOTSRANGE ${firstSlot(index)} ${firstSlot(index + 1) - 1}`),
     ),
   );
-  // Everyone meets everyone: gossip alone takes seconds.
+  // Every node meets every other node, because gossip alone takes seconds.
   await Promise.all(nodes.flatMap((node) => nodes.filter((peer) => peer !== node).map((peer) => meet(node, peer))));
   await Promise.all(masters.map((master, index) => replicate(nodes[MASTERS + index] as RedisServer, master)));
 }
@@ -100,7 +99,7 @@ function meet(node: RedisServer, peer: RedisServer): Promise<string> {
   return ask(node.port, `CLUSTER MEET 127.0.0.1 ${peer.port}`);
 }
 
-/** Retries until the replica has heard of its master. */
+/** Retries until the replica knows its master. */
 async function replicate(replica: RedisServer, master: RedisServer): Promise<void> {
   const masterId = await ask(master.port, 'CLUSTER MYID');
   const isAccepted = async (): Promise<boolean> =>

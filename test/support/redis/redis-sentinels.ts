@@ -12,19 +12,19 @@ const REPLICAS = 2;
 const READY_WITHIN_MS = 30_000;
 const ALL_KNOWN = new RegExp(`name=${NAME},status=ok,.*slaves=${REPLICAS},sentinels=${SENTINELS}\\b`);
 
-/** A master, two replicas, and three sentinels that replace a master which is silent for a second. */
+/** A master, two replicas, and three sentinels that replace a master after one second without an answer. */
 export class RedisSentinelTrio {
-  /** What the sentinels call the master. */
+  /** Name of the master in the sentinels' configuration. */
   readonly name = NAME;
 
   constructor(
     readonly sentinels: readonly RedisServer[],
-    /** The one it was started with: see `currentMaster`. */
+    /** The initial master; see `currentMaster`. */
     readonly master: RedisServer,
     readonly replicas: readonly RedisServer[],
   ) {}
 
-  /** The one that two sentinels or more send clients to now; `undefined` while they disagree. */
+  /** The master that at least two sentinels report now; `undefined` while they disagree. */
   async currentMaster(): Promise<RedisServer | undefined> {
     const views = await Promise.all(this.sentinels.map(({ port }) => askOrNothing(port, 'INFO sentinel')));
     const servers = [this.master, ...this.replicas];
@@ -33,13 +33,13 @@ export class RedisSentinelTrio {
     return servers.find((server) => votesFor(server) >= QUORUM);
   }
 
-  /** Ends when the sentinels know each other, the master and every replica. */
+  /** Resolves when the sentinels know each other, the master and every replica. */
   async ready(): Promise<void> {
     const knowsAll = async ({ port }: RedisServer): Promise<boolean> =>
       ALL_KNOWN.test(await askOrNothing(port, 'INFO sentinel'));
-    const complaint = (): string =>
+    const failure = (): string =>
       `The sentinels were not complete:\n${this.sentinels.map(({ output }) => output).join('\n')}`;
-    await until(() => allOf(this.sentinels, knowsAll), READY_WITHIN_MS, complaint);
+    await until(() => allOf(this.sentinels, knowsAll), READY_WITHIN_MS, failure);
   }
 
   stop(): Promise<void> {
@@ -57,7 +57,7 @@ export async function startSentinels(): Promise<RedisSentinelTrio> {
     await Promise.all(replicas.map(attached));
     const sentinels = await startServers(Array.from({ length: SENTINELS }, () => startServer(sentinelArgs(master))));
     started.push(...sentinels);
-    // They introduce themselves every two seconds otherwise.
+    // By default sentinels announce themselves every two seconds only.
     await Promise.all(sentinels.map(({ port }) => ask(port, 'SENTINEL DEBUG PUBLISH-PERIOD 100')));
     const trio = new RedisSentinelTrio(sentinels, master, replicas);
     await trio.ready();
@@ -78,7 +78,7 @@ async function attached(replica: RedisServer): Promise<void> {
   await until(isUp, READY_WITHIN_MS, () => `The replica on port ${replica.port} found no master:\n${replica.output}`);
 }
 
-/** A sentinel keeps what it learns in its file. */
+/** Writes a new configuration file only once, because a sentinel stores its state there. */
 function sentinelArgs(master: RedisServer): ServerArgs {
   return (port, directory) => {
     const file = join(directory, 'sentinel.conf');

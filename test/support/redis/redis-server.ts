@@ -11,13 +11,10 @@ const READY_WITHIN_MS = 15_000;
 const ATTEMPTS = 10;
 const PORT_TAKEN = /Address already in use|Failed listening on port/;
 
-/** The arguments of a server, which may find files of its own in `directory`. */
+/** Builds the arguments of a server. `directory` is its working directory. */
 export type ServerArgs = (port: number, directory: string) => string[];
 
-/**
- * A server on the loopback interface. What clients need of it are fields, so that it can be handed to them as an
- * address.
- */
+/** A server on the loopback interface. It has the fields `host` and `port`, so clients accept it as an address. */
 export class RedisServer {
   readonly host = '127.0.0.1';
   readonly url: string;
@@ -33,12 +30,12 @@ export class RedisServer {
     this.#args = args;
   }
 
-  /** Of the process that runs or ran last. */
+  /** Process id of the last started process. */
   get pid(): number {
     return this.#running.pid;
   }
 
-  /** What it printed since it was started. */
+  /** Output of the process since its start. */
   get output(): string {
     return this.#running.output;
   }
@@ -47,7 +44,7 @@ export class RedisServer {
     this.#running.kill(signal);
   }
 
-  /** It keeps its connections, takes new ones, and answers none. */
+  /** Stops the process with SIGSTOP: the kernel keeps and accepts connections, and no command is answered. */
   pause(): void {
     this.kill('SIGSTOP');
   }
@@ -63,28 +60,32 @@ export class RedisServer {
   }
 
   /**
-   * The same port and no data. Unless it was stopped, a cluster node is still one, and a sentinel knows what it knew.
+   * Restarts the server on the same port, without its data. Files of a cluster node and of a sentinel are kept, unless
+   * `stop` has removed them.
    */
   async restart(): Promise<void> {
     await this.#process?.end();
     await this.start();
   }
 
-  /** @internal Rejects with the server's output when it ends, or answers nothing for too long. */
+  /** @internal Rejects with the server's output when the process ends or does not answer in time. */
   async start(): Promise<void> {
     mkdirSync(this.#directory, { recursive: true });
     const started = new ServerProcess(this.#args(this.port, this.#directory), this.#directory);
     this.#process = started;
-    const complaint = (): string => `The server on port ${this.port} did not start:\n${started.output}`;
+    const failure = (): string => `The server on port ${this.port} did not start:\n${started.output}`;
     const isReady = async (): Promise<boolean> => {
       const isServing = await this.#isServing(started);
-      if (started.hasExited) throw new Error(complaint());
+      if (started.hasExited) throw new Error(failure());
       return isServing;
     };
-    await until(isReady, READY_WITHIN_MS, complaint);
+    await until(isReady, READY_WITHIN_MS, failure);
   }
 
-  /** Asks who answers, since that may be another one that took the port. One with a password tells no stranger. */
+  /**
+   * Compares process ids, because another server can have taken the port. A server with a password does not show its id
+   * to this client.
+   */
   async #isServing(started: ServerProcess): Promise<boolean> {
     const info = await ask(this.port, 'INFO server').catch(String);
     if (info.includes('NOAUTH')) return started.output.includes('Ready to accept connections');
@@ -92,7 +93,7 @@ export class RedisServer {
   }
 
   get #running(): ServerProcess {
-    if (this.#process === undefined) throw new Error('The server was not started.');
+    if (this.#process === undefined) throw new Error('Expected a started server: call start() first.');
     return this.#process;
   }
 }
@@ -113,7 +114,7 @@ export async function startServer(args: ServerArgs, fixedPort?: number): Promise
   }
 }
 
-/** All of them, or none and the first error. */
+/** Waits for all servers. When one fails, stops the others and rejects with the first error. */
 export async function startServers(starts: readonly Promise<RedisServer>[]): Promise<RedisServer[]> {
   try {
     return await Promise.all(starts);

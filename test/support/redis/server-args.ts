@@ -1,4 +1,4 @@
-/** What every server of the tests is started with: nothing written to disk, nobody else served, nothing forbidden. */
+/** Arguments of every test server: no persistence, loopback only, debug commands allowed. */
 export function commonArgs(port: number): string[] {
   return Object.entries({
     port: String(port),
@@ -8,7 +8,7 @@ export function commonArgs(port: number): string[] {
     appendonly: 'no',
     daemonize: 'no',
     'enable-debug-command': 'yes',
-    // A replica would be kept waiting for others that may come.
+    // By default a master delays the first sync to wait for more replicas.
     'repl-diskless-sync-delay': '0',
   }).flatMap(([name, value]) => [`--${name}`, value]);
 }

@@ -6,18 +6,19 @@ import { join } from 'node:path';
 
 const BINARIES = ['redis-server', 'valkey-server'];
 
-/** The name of the server on the PATH. */
+/** Finds the name of the server binary on the PATH. */
 export function findServer(path = process.env['PATH']): string {
   const found = BINARIES.find((name) => spawnSync(name, ['--version'], { env: { PATH: path } }).status === 0);
   if (found === undefined) {
     throw new Error(
-      'Expected redis-server or valkey-server on the PATH: run `node scripts/ensure-redis.mjs`, which installs one or says how.',
+      'Expected redis-server or valkey-server on the PATH: run `node scripts/ensure-redis.mjs`, ' +
+        'which installs one or says how.',
     );
   }
   return found;
 }
 
-/** A running server. It ends with the process that started it, however that one ends. */
+/** A running server process. It ends when its parent process ends, for any reason. */
 export class ServerProcess {
   readonly pid: number;
   readonly #child: ChildProcess;
@@ -26,14 +27,14 @@ export class ServerProcess {
 
   constructor(args: readonly string[], directory: string) {
     this.#logFile = join(directory, 'log');
-    // A file, since a pipe would fill up, or keep a test run from ending.
+    // A file, because a pipe can fill up, and keeps the test run from ending.
     const log = openSync(this.#logFile, 'w');
     this.#child = spawn(findServer(), args, { cwd: directory, stdio: ['ignore', log, log] });
     closeSync(log);
     this.pid = this.#child.pid as number;
     this.#exit = once(this.#child, 'exit');
     const guard = guardOf(this.pid, directory);
-    // The id may soon belong to a stranger.
+    // The process id can be reused by another process soon.
     this.#child.once('exit', () => guard.kill('SIGKILL'));
     this.#child.unref();
   }
@@ -50,7 +51,7 @@ export class ServerProcess {
     this.#child.kill(signal);
   }
 
-  /** Ends a paused one too. There is nothing it should save. */
+  /** Kills the process, even a paused one. There is no data to save. */
   async end(): Promise<void> {
     if (this.hasExited) return;
     this.#child.ref();
@@ -60,12 +61,12 @@ export class ServerProcess {
 }
 
 /**
- * Waits for the end of this process, which closes its standard input, and ends the server then. Jest hands tests a copy
- * of `process` that emits no 'exit', and nothing emits it for a process that was killed.
+ * Starts a shell that kills the server when this process ends, which closes the shell's standard input. An 'exit'
+ * handler is not enough: Jest gives tests a copy of `process` that never emits it, and a killed process never does.
  */
 function guardOf(pid: number, directory: string): ChildProcess {
   const script = 'read -r _; kill -KILL "$1"; rm -rf "$2"';
-  // Detached, since Ctrl+C goes to the whole group.
+  // Detached, because Ctrl+C is sent to the whole process group.
   const guard = spawn('sh', ['-c', script, 'sh', String(pid), directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,

@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 20;
 
-/** Ends when `isSo` is. Rejects after `timeoutMs` with what `complaint` says, and when `isSo` does. */
-export async function until(isSo: () => Promise<boolean>, timeoutMs: number, complaint: () => string): Promise<void> {
+/** Polls until `isTrue` resolves with true. Rejects with `failure()` after `timeoutMs`, and when `isTrue` rejects. */
+export async function until(isTrue: () => Promise<boolean>, timeoutMs: number, failure: () => string): Promise<void> {
   const deadlineMs = Date.now() + timeoutMs;
-  while (!(await isSo())) {
-    if (Date.now() > deadlineMs) throw new Error(complaint());
+  while (!(await isTrue())) {
+    if (Date.now() > deadlineMs) throw new Error(failure());
     await sleep(POLL_MS);
   }
 }
 
-/** Whether it holds for all of them, asked at the same time. */
-export async function allOf<T>(items: readonly T[], isSo: (item: T) => Promise<boolean>): Promise<boolean> {
-  return (await Promise.all(items.map(isSo))).every(Boolean);
+/** Checks all items at the same time. True when `isTrue` holds for each. */
+export async function allOf<T>(items: readonly T[], isTrue: (item: T) => Promise<boolean>): Promise<boolean> {
+  return (await Promise.all(items.map(isTrue))).every(Boolean);
 }
