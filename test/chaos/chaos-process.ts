@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import type { Mutant } from './mutants.js';
-import type { Told } from './telling.js';
+import type { WorkerBatch } from './failover-filter.js';
 
-/** What a process tells in the end. */
+/** Last message of a process, when it has closed its cache. */
 export interface Done {
   readonly missed: number;
-  /** Times that `onError` was told of an unavailable server. */
+  /** Number of errors with the code CACHE_BACKEND_UNAVAILABLE. */
   readonly unavailable: number;
   readonly callerErrorCount: number;
   readonly callerErrors: readonly string[];
@@ -22,50 +22,51 @@ export interface Done {
 
 const STEP_WITHIN_MS = 20_000;
 
-interface Said {
+interface Message {
   readonly type: string;
 }
 
-/** A process of a run, and what it says. It ends with the channel to this one at the latest. */
+/** A child process of a run, and its messages. It ends when the IPC channel closes, at the latest. */
 export class ChaosProcess {
-  onBatch: (batch: Told) => void = () => undefined;
+  onBatch: (batch: WorkerBatch) => void = () => undefined;
   readonly #child: ChildProcess;
   readonly #exit: Promise<never>;
-  readonly #said = new Map<string, PromiseWithResolver>();
+  readonly #messages = new Map<string, PromiseWithResolver>();
 
-  constructor(mutant: Mutant | undefined, order: object) {
+  constructor(mutant: Mutant | undefined, settings: object) {
     const execArgv =
       mutant === undefined ? [] : ['--import', pathToFileURL(join(import.meta.dirname, 'mutate.mjs')).href];
     const env = { ...process.env, CHAOS_EDITS: JSON.stringify(mutant?.edits ?? []) };
-    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(order)], {
+    this.#child = fork(join(import.meta.dirname, 'chaos.worker.mjs'), [JSON.stringify(settings)], {
       serialization: 'advanced',
       execArgv,
       env,
     });
     this.#exit = once(this.#child, 'exit').then(([code, signal]) =>
-      Promise.reject(new Error(`A process ended with ${code ?? signal} before it had told all.`)),
+      Promise.reject(new Error(`A chaos process ended with ${code ?? signal} before its last message.`)),
     );
     this.#exit.catch(() => undefined);
-    this.#child.on('message', (message: Said & Told) => {
+    this.#child.on('message', (message: Message & WorkerBatch) => {
       if (message.type === 'batch') this.onBatch(message);
-      else this.#of(message.type).resolve(message);
+      else this.#messageOf(message.type).resolve(message);
     });
   }
 
-  send(order: 'go' | 'calm' | 'stop'): void {
-    this.#child.send(order);
+  send(command: 'go' | 'calm' | 'stop'): void {
+    this.#child.send(command);
   }
 
-  async said(type: string): Promise<unknown> {
-    const late = new AbortController();
-    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: late.signal }).then(() =>
-      Promise.reject(new Error(`A process did not tell that it is ${type}.`)),
+  /** Waits for the message of this type. */
+  async received(type: string): Promise<unknown> {
+    const timer = new AbortController();
+    const timeout = sleep(STEP_WITHIN_MS, undefined, { signal: timer.signal }).then(() =>
+      Promise.reject(new Error(`A chaos process did not send '${type}' within ${STEP_WITHIN_MS} ms.`)),
     );
     timeout.catch(() => undefined);
     try {
-      return await Promise.race([this.#of(type).promise, this.#exit, timeout]);
+      return await Promise.race([this.#messageOf(type).promise, this.#exit, timeout]);
     } finally {
-      late.abort();
+      timer.abort();
     }
   }
 
@@ -75,14 +76,14 @@ export class ChaosProcess {
     await this.#exit.catch(() => undefined);
   }
 
-  #of(type: string): PromiseWithResolver {
-    const known = this.#said.get(type);
+  #messageOf(type: string): PromiseWithResolver {
+    const known = this.#messages.get(type);
     if (known !== undefined) return known;
     let resolve: (message: unknown) => void = () => undefined;
     const promise = new Promise<unknown>((settle) => (resolve = settle));
-    const made = { promise, resolve };
-    this.#said.set(type, made);
-    return made;
+    const created = { promise, resolve };
+    this.#messages.set(type, created);
+    return created;
   }
 }
 

@@ -8,14 +8,14 @@ import { between, type Fault, rounds } from './faults.js';
 import { type Healing, isNear, isUp, type Recovery, recoveries, type Sample } from './recovery.js';
 import type { Mutant } from './mutants.js';
 import { maxAgeMsOf, MAX_STALENESS_MS, RECOVERED_WITHIN_MS } from './settings.js';
-import { Telling, type Told } from './telling.js';
+import { FailoverFilter, type WorkerBatch } from './failover-filter.js';
 import { startTopology, type TopologyName } from './topology.js';
 
 /*
- * One run: processes read and invalidate the same keys through caches of their own (chaos.worker.mjs), faults come one
- * after the other in an order that the seed says, then all is calm for some seconds. What the processes tell is judged
- * meanwhile. Nothing outlives a run, however it ends: processes end with the channel to this one, servers with this
- * one.
+ * One run. Several processes read and invalidate the same keys, each through its own cache (chaos.worker.mjs). Faults
+ * follow one another in an order that the seed decides, and a few seconds without faults and writes end the run. The
+ * batches of the processes are judged during the run. Nothing outlives a run: child processes end when the IPC channel
+ * closes, and servers end with this process.
  */
 
 export interface RunOptions {
@@ -24,13 +24,13 @@ export interface RunOptions {
   readonly forMs: number;
   readonly seed: number;
   readonly processes?: number;
-  /** Only these faults. @default all of the topology */
+  /** Names of the faults to use. @default all faults of the topology */
   readonly faults?: readonly string[];
-  /** How long nothing happens before each fault. @default one or two seconds, and now and then hardly at all */
+  /** Pause before each fault. @default mostly 1,500 to 2,500 ms, sometimes less than 500 ms */
   readonly restMs?: number;
-  /** A design with one rule taken out. It is run until that shows. */
+  /** A design with one rule removed. The run ends when the checker finds it. */
   readonly mutant?: Mutant;
-  /** Values are kept in front of the cache, too, where nothing is heard of invalidations. */
+  /** True to put a Map in front of the cache, which misses all invalidations. */
   readonly isBehindAMap?: boolean;
   readonly onProgress?: (line: string) => void;
 }
@@ -40,9 +40,9 @@ export interface Report {
   readonly verdict: Verdict;
   readonly processes: readonly Done[];
   readonly healings: readonly Healing[];
-  /** After each fault, in each process: until most reads were near again. */
+  /** For each fault and process, the time until most reads were near hits again. */
   readonly nearAgain: readonly Recovery[];
-  /** The same, until Redis answered and had every invalidation. */
+  /** For each fault and process, the time until Redis answered and had every invalidation. */
   readonly upAgain: readonly Recovery[];
   readonly nearShare: number;
   readonly seconds: number;
@@ -51,7 +51,7 @@ export interface Report {
 const KEYS_PER_KIND = 12;
 const READERS = 12;
 const WRITE_PAUSE_MS = 40;
-/** How long all is calm in the end: longer than anything may be late. */
+/** Time without faults and writes at the end: longer than any invalidation may be delayed. */
 const CALM_MS = 5_000;
 const PROGRESS_EVERY_MS = 30_000;
 
@@ -79,22 +79,22 @@ export async function chaosRun(options: RunOptions): Promise<Report> {
         writePauseMs: WRITE_PAUSE_MS,
         seed: seed * 31 + process,
         isBehindAMap: options.isBehindAMap,
-        standsStill: options.faults?.length !== 0,
+        blocksEventLoop: options.faults?.length !== 0,
       });
       ends.push(() => worker.end());
       return worker;
     });
-    return await new Run(options, workers, chosen(topology.faults, options.faults), random).run();
+    return await new Run(options, workers, faultsNamed(topology.faults, options.faults), random).run();
   } finally {
     for (const end of ends.reverse()) await end();
   }
 }
 
-function chosen(faults: readonly Fault[], names: readonly string[] = faults.map(({ name }) => name)): Fault[] {
+function faultsNamed(faults: readonly Fault[], names: readonly string[] = faults.map(({ name }) => name)): Fault[] {
   return names.map((name) => {
     const fault = faults.find((each) => each.name === name);
     if (fault === undefined)
-      throw new Error(`There is no fault ${name}; there are ${faults.map((each) => each.name).join(', ')}.`);
+      throw new Error(`Expected a fault of ${faults.map((each) => each.name).join(', ')}, got ${name}.`);
     return fault;
   });
 }
@@ -105,7 +105,7 @@ class Run {
   readonly #healings: Healing[] = [];
   readonly #samples: Sample[][];
   #checker = new Checker(0);
-  #telling = new Telling(this.#checker);
+  #filter = new FailoverFilter(this.#checker);
   #reads = 0;
 
   constructor(
@@ -120,55 +120,56 @@ class Run {
   async run(): Promise<Report> {
     const [{ names }] = (await this.#all('ready')) as [{ names: readonly string[] }];
     this.#checker = new Checker(this.workers.length, (key) => names[key] ?? String(key));
-    this.#telling = new Telling(this.#checker);
+    this.#filter = new FailoverFilter(this.#checker);
     this.workers.forEach((worker, process) => (worker.onBatch = (batch) => this.#add(process, batch)));
     for (const worker of this.workers) worker.send('go');
-    await this.#strike();
+    await this.#runFaults();
     const calm = this.#all('calm');
     for (const worker of this.workers) worker.send('calm');
     await calm;
     this.#checker.calm(nowUs());
-    if (!this.#isFoundOut()) await sleep(CALM_MS);
+    if (!this.#isMutantFound()) await sleep(CALM_MS);
     const done = this.#all('done');
     for (const worker of this.workers) worker.send('stop');
     return this.#report((await done) as Done[]);
   }
 
   /**
-   * Fault after fault, until each came once and the time is over. Now and then the next one comes before the last one
-   * is forgotten.
+   * Runs one fault after the other, until each has run once and the time is over. Sometimes the next fault begins
+   * before the processes have recovered from the last one.
    */
-  async #strike(): Promise<void> {
+  async #runFaults(): Promise<void> {
     const endUs = nowUs() + this.options.forMs * 1_000;
     const order = rounds(this.faults, this.random);
-    let toldUs = nowUs();
+    let reportedUs = nowUs();
     for (;;) {
       await sleep(
         this.options.restMs ??
           (this.random() < 0.3 ? between(this.random, 0, 500) : between(this.random, 1_500, 2_500)),
       );
-      if (this.#isFoundOut() || (nowUs() > endUs && this.#counts.size === this.faults.length)) return;
+      if (this.#isMutantFound() || (nowUs() > endUs && this.#counts.size === this.faults.length)) return;
       const { value: fault } = order.next();
       if (fault === undefined) continue;
       this.#end(nowUs());
       const beganUs = nowUs();
-      await fault.run(this.random, () => this.#doubt());
+      await fault.run(this.random, () => this.#beginFailover());
       this.#healings.push({ fault: fault.name, beganUs, healedUs: nowUs(), untilUs: Infinity });
       this.#counts.set(fault.name, (this.#counts.get(fault.name) ?? 0) + 1);
-      if (nowUs() - toldUs < PROGRESS_EVERY_MS * 1_000) continue;
-      toldUs = nowUs();
+      if (nowUs() - reportedUs < PROGRESS_EVERY_MS * 1_000) continue;
+      reportedUs = nowUs();
       this.options.onProgress?.(
-        `${Math.round((toldUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ${this.#reads} reads, ${this.#checker.staleSoFar}`,
+        `${Math.round((reportedUs - this.#startedUs) / 1e6)} s, ${this.#healings.length} faults, ` +
+          `${this.#reads} reads, ${this.#checker.staleSoFar}`,
       );
     }
   }
 
-  #doubt(): () => void {
-    const settled = this.#telling.doubt(nowUs());
-    return () => settled(nowUs());
+  #beginFailover(): () => void {
+    const end = this.#filter.beginFailover(nowUs());
+    return () => end(nowUs());
   }
 
-  #isFoundOut(): boolean {
+  #isMutantFound(): boolean {
     return this.options.mutant !== undefined && this.#checker.isStale(maxAgeMsOf(this.options.backend));
   }
 
@@ -177,14 +178,14 @@ class Run {
     if (last !== undefined) this.#healings.push({ ...last, untilUs });
   }
 
-  #add(process: number, batch: Told): void {
-    this.#telling.add(process, batch, nowUs());
+  #add(process: number, batch: WorkerBatch): void {
+    this.#filter.add(process, batch, nowUs());
     this.#samples[process]!.push(...batch.samples);
     this.#reads += batch.reads.keys.length;
   }
 
   #all(type: string): Promise<unknown[]> {
-    return Promise.all(this.workers.map((worker) => worker.said(type)));
+    return Promise.all(this.workers.map((worker) => worker.received(type)));
   }
 
   #report(processes: readonly Done[]): Report {
@@ -197,7 +198,7 @@ class Run {
       this.#samples.flatMap((samples) =>
         recoveries(this.#healings, samples, isGood, RECOVERED_WITHIN_MS[this.options.topology]),
       );
-    this.#telling.finish();
+    this.#filter.finish();
     return {
       options: this.options,
       verdict: this.#checker.finish(),
@@ -211,7 +212,7 @@ class Run {
   }
 }
 
-/** The clock of the processes. */
+/** Reads the monotonic clock that all processes of the machine share. */
 function nowUs(): number {
   return Number(process.hrtime.bigint()) / 1_000;
 }

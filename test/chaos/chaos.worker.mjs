@@ -1,5 +1,5 @@
-// One process of a chaos run: readers of all keys, and one writer of its own, through a cache of its own. It judges
-// nothing. What it saw is told in batches, with the time of process.hrtime, which is one clock for all processes.
+// One process of a chaos run, with its own cache: several readers of all keys, and one writer. It judges nothing. It
+// sends its observations in batches, with times of process.hrtime, a clock that all processes of the machine share.
 import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -10,9 +10,9 @@ const BATCH_EVERY_MS = 200;
 const SAMPLE_EVERY_MS = 100;
 const WATCH_EVERY_MS = 10;
 const FACTORY_MS = 8;
-/** The channel to the parent, and what Node shows of its standard streams. */
-const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise', 'CloseReq']);
-/** ioredis gives the connections of its own, to nodes and sentinels, two seconds to end. */
+/** Resources that are not the cache's: the IPC channel and the standard streams. */
+const IGNORED_RESOURCES = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise', 'CloseReq']);
+/** Two seconds, in which ioredis lets its connections to nodes and sentinels end, and some slack. */
 const ENDED_WITHIN_MS = 2_500;
 
 const {
@@ -26,9 +26,9 @@ const {
   writePauseMs,
   seed,
   isBehindAMap,
-  standsStill,
+  blocksEventLoop,
 } = JSON.parse(process.argv[2]);
-// Whoever started it may be gone before it is done.
+// The parent can end first.
 process.once('disconnect', () => process.exit());
 
 const nowUs = () => Number(process.hrtime.bigint()) / 1_000;
@@ -49,11 +49,11 @@ const totals = { unavailable: 0, missed: 0, callerErrorCount: 0, callerErrors: [
 let reads = { keys: [], startsUs: [], versions: [] };
 let acks = { keys: [], atUs: [], versions: [], areSent: [] };
 let samples = [];
-let stoodMs = 0;
+let blockedMs = 0;
 let isReading = true;
 let isWriting = true;
 
-// As a router would: connections to a server lead to this process's own proxy of it.
+// Acts as a router: redirects connections to a server to this process's proxy of it.
 const { createConnection } = net;
 net.createConnection = ({ port, ...rest }) => createConnection({ ...rest, port: routes[port] ?? port });
 
@@ -70,7 +70,7 @@ function note(key, startUs, version) {
   reads.versions.push(version);
 }
 
-function tell() {
+function sendBatch() {
   const untilUs = nowUs();
   process.send({
     type: 'batch',
@@ -93,11 +93,9 @@ function tell() {
   samples = [];
 }
 
-/**
- * A call that must not reject. Of the time that it takes that does not count for which the process itself stood still.
- */
+/** Runs a call that must not reject, and records its duration without the time in which this process was blocked. */
 async function called(slowest, call) {
-  const stoodBeforeMs = stoodMs;
+  const blockedBeforeMs = blockedMs;
   const startedMs = performance.now();
   try {
     return await call();
@@ -108,9 +106,9 @@ async function called(slowest, call) {
   } finally {
     const tookMs = performance.now() - startedMs;
     if (slowest !== undefined && tookMs > totals[slowest]) {
-      // By then the watch has noticed.
+      // Waits until `watch` has measured the last block.
       await sleep(WATCH_EVERY_MS);
-      totals[slowest] = Math.max(totals[slowest], tookMs - (stoodMs - stoodBeforeMs));
+      totals[slowest] = Math.max(totals[slowest], tookMs - (blockedMs - blockedBeforeMs));
     }
   }
 }
@@ -178,14 +176,14 @@ async function write() {
     acks.keys.push(key);
     acks.atUs.push(nowUs());
     acks.versions.push(version);
-    // Told of an unavailable server, whoever it concerned: this one may have been kept for later.
+    // Any error about an unavailable server can mean that this invalidation is queued.
     acks.areSent.push(unavailable === totals.unavailable ? 1 : 0);
     await sleep(random(2 * writePauseMs));
   }
 }
 
-/** A process that computes, collects garbage or is not scheduled hears of nothing meanwhile. */
-async function standStill() {
+/** Blocks the event loop from time to time, as long computations, garbage collection and the scheduler do. */
+async function blockEventLoop() {
   while (isWriting) {
     await sleep(300 + random(2_000));
     const endMs = performance.now() + 20 + random(280);
@@ -193,12 +191,12 @@ async function standStill() {
   }
 }
 
-/** Notices that it stood still, for whatever reason. */
+/** Measures the time in which the event loop was blocked, for any reason. */
 async function watch() {
   while (isReading) {
     const startedMs = performance.now();
     await sleep(WATCH_EVERY_MS);
-    stoodMs += Math.max(0, performance.now() - startedMs - WATCH_EVERY_MS);
+    blockedMs += Math.max(0, performance.now() - startedMs - WATCH_EVERY_MS);
   }
 }
 
@@ -211,12 +209,13 @@ async function sample() {
   }
 }
 
-async function whatIsLeft() {
+/** Returns the resources that keep this process alive after the cache was closed. */
+async function leftResources() {
   const endMs = performance.now() + ENDED_WITHIN_MS;
   for (;;) {
-    // This wait's own timer is over when it is looked.
+    // The timer of this wait has ended before the check.
     await sleep(100);
-    const left = process.getActiveResourcesInfo().filter((resource) => !NOT_OURS.has(resource));
+    const left = process.getActiveResourcesInfo().filter((resource) => !IGNORED_RESOURCES.has(resource));
     if (left.length === 0 || performance.now() > endMs) return left;
   }
 }
@@ -224,26 +223,26 @@ async function whatIsLeft() {
 process.send({ type: 'ready', names: keys.map(({ name }) => name) });
 let reading;
 let writing;
-let telling;
-process.on('message', async (order) => {
-  if (order === 'go') {
-    telling = setInterval(tell, BATCH_EVERY_MS);
-    writing = Promise.all([write(), standsStill ? standStill() : undefined]);
+let sending;
+process.on('message', async (command) => {
+  if (command === 'go') {
+    sending = setInterval(sendBatch, BATCH_EVERY_MS);
+    writing = Promise.all([write(), blocksEventLoop ? blockEventLoop() : undefined]);
     reading = Promise.all([...Array.from({ length: readers }, read), sample(), watch()]);
-  } else if (order === 'calm') {
+  } else if (command === 'calm') {
     isWriting = false;
     await writing;
     process.send({ type: 'calm' });
-  } else if (order === 'stop') {
+  } else if (command === 'stop') {
     isReading = false;
     await reading;
-    clearInterval(telling);
-    tell();
+    clearInterval(sending);
+    sendBatch();
     const startedMs = performance.now();
     await opened.close();
     const closedMs = performance.now() - startedMs;
     db.disconnect();
-    process.send({ type: 'done', ...totals, closedMs, left: await whatIsLeft(), unhandled }, () =>
+    process.send({ type: 'done', ...totals, closedMs, left: await leftResources(), unhandled }, () =>
       process.disconnect(),
     );
   }

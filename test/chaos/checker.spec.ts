@@ -25,7 +25,7 @@ function batch(untilMs: number, reads: readonly Read[], acks: readonly Ack[] = [
   };
 }
 
-/** What is found when the process `by` read so, and all was known. */
+/** Judges these reads of the process `by`, with all acknowledgements known. */
 function verdictOf(
   acks: readonly Ack[],
   reads: readonly Read[],
@@ -46,19 +46,19 @@ describe('the checker', () => {
   ];
 
   it.each([
-    ['before anything was acknowledged', [99, 0], 0, 0],
-    ['just as it was acknowledged', [100, 0], 0, 0],
-    ['after a version that it does not show', [150, 0], 1, 50],
-    ['after a version that it shows', [199, 1], 0, 0],
-    ['after a version of which it shows the one before', [250, 1], 1, 50],
-    ['after three versions of which it shows none: the oldest counts', [350, 0], 1, 250],
-    ['after it was acknowledged, and shows more', [150, 3], 0, 0],
-    ['between versions that were acknowledged together', [301, 3], 1, 1],
+    ['before the first acknowledgement', [99, 0], 0, 0],
+    ['at the moment of the acknowledgement', [100, 0], 0, 0],
+    ['after an acknowledgement, and shows an older version', [150, 0], 1, 50],
+    ['after an acknowledgement, and shows its version', [199, 1], 0, 0],
+    ['after two acknowledgements, and shows the first version', [250, 1], 1, 50],
+    ['after three acknowledgements, and shows none: the oldest counts', [350, 0], 1, 250],
+    ['after an acknowledgement, and shows a newer version', [150, 3], 0, 0],
+    ['after two versions were acknowledged together, and shows the first', [301, 3], 1, 1],
   ] as const)('judges a read that began %s', (_, read, stale, maxAgeMs) => {
     expect(verdictOf(ACKS, [read]).others).toMatchObject({ stale, maxAgeMs });
   });
 
-  it('counts reads of the own process apart, and tells who read whom', () => {
+  it('counts reads of own writes separately, and reports readers and writers', () => {
     const verdict = verdictOf(
       ACKS,
       [
@@ -79,7 +79,7 @@ describe('the checker', () => {
     expect(verdict.own.worst).toBe('7: process 0 read 0, 150.0 ms after process 0 had acknowledged 1');
   });
 
-  it('holds what was kept for later against the own process alone', () => {
+  it('applies an unsent acknowledgement to its own process only', () => {
     const acks: readonly Ack[] = [
       [100, 1, false],
       [200, 2],
@@ -91,7 +91,7 @@ describe('the checker', () => {
     expect(verdictOf(acks, []).unsent).toBe(1);
   });
 
-  it('holds it against all of them when the faults have been over for long', () => {
+  it('applies an unsent acknowledgement to all processes long after the last fault', () => {
     const acks: readonly Ack[] = [[100, 1, false]];
     const quietMs = 100 + QUIET_AFTER_MS;
 
@@ -103,7 +103,7 @@ describe('the checker', () => {
     expect(verdictOf(acks, [[quietMs + 1, 1]], { calmMs: 100 }).late.stale).toBe(0);
   });
 
-  it('waits with a read for acknowledgements that are told later', () => {
+  it('judges a read only when all earlier acknowledgements are known', () => {
     const checker = new Checker(2);
 
     checker.add(READER, batch(160, [[150, 0]]));
@@ -113,13 +113,13 @@ describe('the checker', () => {
     expect(checker.finish().others).toMatchObject({ stale: 1, maxAgeMs: 20 });
   });
 
-  it('tells the age that one read in a hundred exceeds', () => {
+  it('reports the age that one read in a hundred exceeds', () => {
     const reads = Array.from({ length: 200 }, (_, i): Read => [101 + i, 0]);
 
     expect(verdictOf([[100, 1]], reads).others).toMatchObject({ stale: 200, p99AgeMs: 199, maxAgeMs: 200 });
   });
 
-  it('tells how long one acknowledgement in a hundred goes unseen, of those that are seen at once, too', () => {
+  it('reports the 99th percentile of the lag, with acknowledgements that are seen at once', () => {
     const acks = Array.from({ length: 100 }, (_, i): Ack => [100 * (i + 1), i + 1]);
 
     expect(

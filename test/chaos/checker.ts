@@ -1,25 +1,22 @@
 /*
- * What the processes have recorded is judged apart from them, by one rule: a read that began after version v of its key
- * was acknowledged must not bring less than v. The age of a stale read is the time from the first acknowledgement that
- * it does not show to its beginning. Times are microseconds of the one monotonic clock that the processes of a machine
- * share.
+ * Judges the records of the processes, outside these processes, by one rule: a read that begins after version v of its
+ * key was acknowledged must not return a version below v. The age of a stale read is the time from the first
+ * acknowledgement that it does not show to the begin of the read. Times are microseconds of the monotonic clock that
+ * all processes of a machine share.
  *
- * An acknowledgement counts in the process that gave it as soon as it is given. For the others it counts when the
- * server had it: one that the process could only keep for later says nothing to them, until the faults have been over
- * for so long that all that was kept must have been sent.
+ * An acknowledgement counts for its own process at once. For other processes it counts when the server has received the
+ * invalidation. A queued (unsent) invalidation counts for them only a while after the last fault, when every queue must
+ * be empty.
  *
- * Reads are judged when every acknowledgement from before they began is known, and then forgotten, so that a run may
- * take hours. Acknowledgements are kept.
+ * A read is judged when every acknowledgement from before its begin is known, and is then dropped, so a run can take
+ * hours. Acknowledgements are kept.
  */
 
-/**
- * What a process tells now and then. All acknowledgements that it gave until `untilUs` are in this batch or an earlier
- * one.
- */
+/** Records of one process. All its acknowledgements until `untilUs` are in this batch or in an earlier one. */
 export interface Batch {
   readonly untilUs: number;
   readonly reads: { readonly keys: Uint16Array; readonly startsUs: Float64Array; readonly versions: Uint32Array };
-  /** `areSent`: 1 where the server had it, 0 where it was kept for later. */
+  /** `areSent`: 1 when the server has received the invalidation, 0 when the process has queued it. */
   readonly acks: {
     readonly keys: Uint16Array;
     readonly atUs: Float64Array;
@@ -30,37 +27,37 @@ export interface Batch {
 
 export interface Staleness {
   readonly stale: number;
-  /** 0 where nothing was stale. */
+  /** 0 when nothing was stale. */
   readonly maxAgeMs: number;
   readonly p99AgeMs: number;
-  /** The oldest one, in words, and when it was read. */
+  /** Description of the oldest stale read. */
   readonly worst: string;
+  /** Begin of the oldest stale read. */
   readonly worstUs: number;
 }
 
 export interface Verdict {
   readonly reads: number;
   readonly acks: number;
-  /** Acknowledgements that the server did not have when they were given, as far as is known. */
+  /** Number of acknowledgements whose invalidation was queued, or is doubtful because of a failover. */
   readonly unsent: number;
-  /** What processes read of their own invalidations. */
+  /** Staleness of reads in the process that has invalidated the key. */
   readonly own: Staleness;
+  /** Staleness of reads in other processes. */
   readonly others: Staleness;
-  /**
-   * How long it took, 99 times in 100, until another process read nothing older any more than what was acknowledged.
-   */
+  /** 99th percentile of the time from an acknowledgement to the last read of an older version in another process. */
   readonly lagP99Ms: number;
-  /** Of both, what began when the faults had been over for a while. */
+  /** Staleness of all reads that began more than `QUIET_AFTER_MS` after the last fault. */
   readonly late: Staleness;
-  /** Stale reads, by reader and then by writer. */
+  /** Numbers of stale reads, by reader and then by writer. */
   readonly pairs: readonly (readonly number[])[];
 }
 
-/** So long after the last fault and the last write nothing may be behind. */
+/** Time after the last fault and the last write, from which no process may read an older version. */
 export const QUIET_AFTER_MS = 2_500;
 const MAX_AGES = 1 << 20;
 
-/** The acknowledgements of one key, whose versions rise with time, since one writer of one process gives them. */
+/** The acknowledgements of one key. Versions rise with time, because one writer in one process gives them. */
 class KeyHistory {
   writer = -1;
   readonly all: Acks = { atUs: [], versions: [] };
@@ -80,9 +77,7 @@ export class Checker {
   readonly #waiting: { readonly reader: number; readonly reads: Batch['reads'] }[] = [];
   readonly #ages = { own: new Ages(), others: new Ages(), late: new Ages() };
   readonly #pairs: number[][];
-  /**
-   * Of each acknowledgement that another process did not see at once, the age of the last read that did not show it.
-   */
+  /** Per reader and acknowledgement: the age of the last read that did not show it. */
   readonly #lagsMs = new Map<string, number>();
   #reads = 0;
   #acks = 0;
@@ -94,19 +89,20 @@ export class Checker {
     this.#pairs = Array.from({ length: processes }, () => new Array<number>(processes).fill(0));
   }
 
-  /** For who cannot wait for the end. */
+  /** Summary for progress messages. */
   get staleSoFar(): string {
     const { own, others } = this.#ages;
-    return `${own.count} stale in the own process, ${others.count} in others, by ${Math.round(others.maxMs)} ms at most`;
+    const maxMs = Math.round(others.maxMs);
+    return `${own.count} stale in the own process, ${others.count} in others, by ${maxMs} ms at most`;
   }
 
-  /** Whether it is known already that more was stale than may be. */
+  /** True as soon as a read broke the bound `maxAgeMs`. */
   isStale(maxAgeMs: number): boolean {
     const { own, others, late } = this.#ages;
     return own.count > 0 || others.maxMs > maxAgeMs || late.count > 0;
   }
 
-  /** The faults and the writes are over as of now. */
+  /** Records that faults and writes are over. */
   calm(atUs: number): void {
     this.#calmUs = atUs;
   }
@@ -118,7 +114,7 @@ export class Checker {
     this.#judgeUntil(Math.min(...this.#untilUs));
   }
 
-  /** No process has more to tell. */
+  /** Judges the remaining reads, when no more batches will come. */
   finish(): Verdict {
     this.#judgeUntil(Infinity);
     const { own, others, late } = this.#ages;
@@ -141,7 +137,7 @@ export class Checker {
   #addAck(writer: number, key: number, atUs: number, version: number, isSent: boolean): void {
     const history = this.#keys.get(key) ?? new KeyHistory();
     if (history.writer !== writer && history.writer !== -1)
-      throw new Error(`The key ${this.#nameOf(key)} has two writers.`);
+      throw new Error(`Expected one writer per key, got two writers of ${this.#nameOf(key)}.`);
     this.#keys.set(key, history);
     history.writer = writer;
     this.#acks++;
@@ -170,11 +166,12 @@ export class Checker {
     const missedUs = atUs[missed] ?? Infinity;
     if (missedUs >= startUs) return;
     const ageMs = (startUs - missedUs) / 1_000;
-    const tell = (): string =>
-      `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms after process ${history.writer} had acknowledged ${versions[missed]!}`;
-    this.#ages[isOwn ? 'own' : 'others'].add(ageMs, startUs, tell);
+    const description = (): string =>
+      `${this.#nameOf(key)}: process ${reader} read ${version}, ${ageMs.toFixed(1)} ms ` +
+      `after process ${history.writer} had acknowledged ${versions[missed]!}`;
+    this.#ages[isOwn ? 'own' : 'others'].add(ageMs, startUs, description);
     if (!isOwn) this.#noteLag(`${reader} ${key} ${versions[missed]!}`, ageMs);
-    if (isLate) this.#ages.late.add(ageMs, startUs, tell);
+    if (isLate) this.#ages.late.add(ageMs, startUs, description);
     this.#pairs[reader]![history.writer]!++;
   }
 
@@ -188,15 +185,15 @@ class Ages {
   maxMs = 0;
   #worst = '';
   #worstUs = 0;
-  /** Enough of them to tell the share of the old ones. */
+  /** The first `MAX_AGES` ages, enough for a percentile. */
   readonly #ages: number[] = [];
 
-  add(ageMs: number, atUs: number, tell: () => string): void {
+  add(ageMs: number, atUs: number, description: () => string): void {
     this.count++;
     if (this.#ages.length < MAX_AGES) this.#ages.push(ageMs);
     if (ageMs <= this.maxMs) return;
     this.maxMs = ageMs;
-    this.#worst = tell();
+    this.#worst = description();
     this.#worstUs = atUs;
   }
 
@@ -216,7 +213,7 @@ function isBefore({ startsUs }: Batch['reads'], knownUs: number): boolean {
   return knownUs === Infinity || startsUs.every((startUs) => startUs <= knownUs);
 }
 
-/** Where the first version is that is greater; behind the last one where none is. */
+/** Index of the first version greater than `version`, or the length of the list. */
 function firstAbove(versions: readonly number[], version: number): number {
   let low = 0;
   let high = versions.length;

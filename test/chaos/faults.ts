@@ -5,36 +5,37 @@ import type { RedisCluster, RedisSentinelTrio, RedisServer } from '../support/re
 import type { TcpProxy } from './tcp-proxy.js';
 
 /*
- * What can happen to servers and to the ways to them. A fault runs until it is healed: what it has broken is whole
- * again when its promise resolves, although nobody may have noticed yet.
+ * Faults of servers and of the network. The promise of a fault resolves when the damage is repaired, although clients
+ * might not have noticed the repair yet.
  */
 
 export interface Fault {
   readonly name: string;
-  run(random: () => number, doubt: Doubt): Promise<void>;
+  run(random: () => number, beginFailover: BeginFailover): Promise<void>;
 }
 
 /**
- * To be called when a replica is about to take the place of a master, and what it gives when that is over. What the
- * master had acknowledged last may be lost with it, and where it comes back it may for a while acknowledge what nobody
- * else hears of: replication is asynchronous.
+ * Announces that a replica will replace a master, and returns a function that announces the end of the failover.
+ * Replication is asynchronous: the last writes that the master has acknowledged can be lost with it, and a master that
+ * returns can acknowledge writes that no other server sees.
  */
-export type Doubt = () => () => void;
+export type BeginFailover = () => () => void;
 
-/** Two seconds until a cluster gives a node up, or one until sentinels do, and an election, which may have to wait. */
+/** A node timeout (one second with Sentinel, two in a cluster), and an election, which can be delayed. */
 const FAILOVER_WITHIN_MS = 30_000;
 
-const GAVE_IN_MS = 1_000;
+/** Time from a failover until no client writes to the old master any more, although that master might not know yet. */
+const ABANDONED_AFTER_MS = 1_000;
 
-export function between(random: () => number, least: number, most: number): number {
-  return least + random() * (most - least);
+export function between(random: () => number, min: number, max: number): number {
+  return min + random() * (max - min);
 }
 
 export function oneOf<T>(random: () => number, items: readonly T[]): T {
   return items[Math.floor(random() * items.length)] as T;
 }
 
-/** Faults without end, if there are any: in each round every one comes once, in an order of its own. */
+/** Generates faults endlessly, if there are any. Each round contains every fault once, in random order. */
 export function* rounds(faults: readonly Fault[], random: () => number): Generator<Fault, undefined> {
   while (faults.length > 0) {
     const left = [...faults];
@@ -43,17 +44,17 @@ export function* rounds(faults: readonly Fault[], random: () => number): Generat
   return undefined;
 }
 
-/** Faults of the network that hit one process alone. @param proxies those of each process, one to each server */
+/** Network faults that hit one process only. @param proxies for each process, one proxy per server */
 export function networkFaults(proxies: readonly (readonly TcpProxy[])[]): Fault[] {
-  /** All ways of one process, or the one to one server. */
+  /** All proxies of one process, or its proxy of one server. */
   const victims = (random: () => number): readonly TcpProxy[] => {
     const own = oneOf(random, proxies);
     return random() < 0.6 ? own : [oneOf(random, own)];
   };
-  const during = async (random: () => number, mostMs: number, begin: (proxy: TcpProxy) => void): Promise<void> => {
+  const during = async (random: () => number, maxMs: number, begin: (proxy: TcpProxy) => void): Promise<void> => {
     const hit = victims(random);
     for (const proxy of hit) begin(proxy);
-    await sleep(between(random, mostMs * 0.4, mostMs));
+    await sleep(between(random, maxMs * 0.4, maxMs));
     for (const proxy of hit) await proxy.pass();
   };
   return [
@@ -95,19 +96,19 @@ export function serverFaults(server: RedisServer): Fault[] {
 }
 
 export function clusterFaults(cluster: RedisCluster): Fault[] {
-  const failOver = async (random: () => number, doubt: Doubt, how: How): Promise<void> => {
+  const failOver = async (random: () => number, beginFailover: BeginFailover, how: How): Promise<void> => {
     const masters = await cluster.masters();
     const master = oneOf(random, masters);
-    const settled = doubt();
-    begin(master, how);
+    const endFailover = beginFailover();
+    takeDown(master, how);
     const isReplaced = async (): Promise<boolean> => {
       const others = (await cluster.masters()).filter((each) => each !== master);
-      return others.length === masters.length && (await areWell(others));
+      return others.length === masters.length && (await areHealthy(others));
     };
-    await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of its master.');
-    if (how === 'killed') settled();
+    await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica has replaced its master in time.');
+    if (how === 'killed') endFailover();
     await heal(master, how);
-    if (how === 'paused') await gaveIn(settled);
+    if (how === 'paused') await endWhenAbandoned(endFailover);
     await cluster.ready();
   };
   return [
@@ -116,20 +117,23 @@ export function clusterFaults(cluster: RedisCluster): Fault[] {
       name: 'a master paused for a moment',
       run: async (random) => paused(oneOf(random, await cluster.masters()), between(random, 300, 1_000)),
     },
-    { name: 'a master killed', run: (random, doubt) => failOver(random, doubt, 'killed') },
-    { name: 'a master paused until it was replaced', run: (random, doubt) => failOver(random, doubt, 'paused') },
+    { name: 'a master killed', run: (random, beginFailover) => failOver(random, beginFailover, 'killed') },
+    {
+      name: 'a master paused until it was replaced',
+      run: (random, beginFailover) => failOver(random, beginFailover, 'paused'),
+    },
   ];
 }
 
 export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
   const current = async (): Promise<RedisServer> => {
     const master = await trio.currentMaster();
-    if (master === undefined) throw new Error('The sentinels disagree about the master.');
+    if (master === undefined) throw new Error('Expected one master, got different masters from the sentinels.');
     return master;
   };
   const servers = [trio.master, ...trio.replicas];
-  /** All follow the master that the sentinels agree on, which takes them up to ten seconds. */
-  const isWhole = async (): Promise<boolean> => {
+  /** True when all servers follow the master that the sentinels agree on. That takes up to ten seconds. */
+  const isComplete = async (): Promise<boolean> => {
     const master = await trio.currentMaster();
     const infos = await Promise.all(servers.map(({ port }) => askOrNothing(port, 'INFO replication')));
     return infos.every((info, i) =>
@@ -138,20 +142,19 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
         : info.includes(`master_port:${master?.port ?? 0}\r\nmaster_link_status:up`),
     );
   };
-  const failOver = async (doubt: Doubt, how: How | 'demoted'): Promise<void> => {
+  const failOver = async (beginFailover: BeginFailover, how: How | 'demoted'): Promise<void> => {
     const master = await current();
-    const settled = doubt();
+    const endFailover = beginFailover();
     if (how === 'demoted') await ask(trio.sentinels[0]!.port, `SENTINEL FAILOVER ${trio.name}`);
-    else begin(master, how);
+    else takeDown(master, how);
     const isReplaced = async (): Promise<boolean> => ![undefined, master].includes(await trio.currentMaster());
-    await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica took the place of the master.');
-    if (how === 'killed') settled();
+    await until(isReplaced, FAILOVER_WITHIN_MS, () => 'No replica has replaced the master in time.');
+    if (how === 'killed') endFailover();
     if (how !== 'demoted') await heal(master, how);
-    // An operator would have it start as a replica: by itself it takes itself for a master, and empty, until a sentinel
-    // comes by.
+    // An operator would start it as a replica. Otherwise it is an empty master until a sentinel reconfigures it.
     if (how === 'killed') await ask(master.port, `REPLICAOF 127.0.0.1 ${(await current()).port}`);
-    if (how !== 'killed') await gaveIn(settled);
-    await until(isWhole, FAILOVER_WITHIN_MS, () => 'The servers did not follow the new master.');
+    if (how !== 'killed') await endWhenAbandoned(endFailover);
+    await until(isComplete, FAILOVER_WITHIN_MS, () => 'The servers do not follow the new master in time.');
     await trio.ready();
   };
   return [
@@ -160,21 +163,27 @@ export function sentinelFaults(trio: RedisSentinelTrio): Fault[] {
       name: 'the master paused for a moment',
       run: async (random) => paused(await current(), between(random, 300, 600)),
     },
-    { name: 'the master killed', run: (_, doubt) => failOver(doubt, 'killed') },
-    { name: 'the master paused until it was replaced', run: (_, doubt) => failOver(doubt, 'paused') },
-    { name: 'the master replaced while it runs', run: (_, doubt) => failOver(doubt, 'demoted') },
+    { name: 'the master killed', run: (_, beginFailover) => failOver(beginFailover, 'killed') },
+    {
+      name: 'the master paused until it was replaced',
+      run: (_, beginFailover) => failOver(beginFailover, 'paused'),
+    },
+    {
+      name: 'the master replaced while it runs',
+      run: (_, beginFailover) => failOver(beginFailover, 'demoted'),
+    },
   ];
 }
 
-/** Long after everybody was told, nobody may be with the old master any more, though it may not know yet. */
-async function gaveIn(settled: () => void): Promise<void> {
-  await sleep(GAVE_IN_MS);
-  settled();
+/** Ends the failover when no client can write to the old master any more. */
+async function endWhenAbandoned(endFailover: () => void): Promise<void> {
+  await sleep(ABANDONED_AFTER_MS);
+  endFailover();
 }
 
 type How = 'killed' | 'paused';
 
-function begin(master: RedisServer, how: How): void {
+function takeDown(master: RedisServer, how: How): void {
   if (how === 'killed') master.kill('SIGKILL');
   else master.pause();
 }
@@ -190,7 +199,7 @@ async function paused(server: RedisServer, forMs: number): Promise<void> {
   server.resume();
 }
 
-/** Those that listen, too. */
+/** Closes all client connections, also those of subscribers. */
 async function killClients(servers: readonly RedisServer[]): Promise<void> {
   await Promise.all(
     servers.flatMap(({ port }) =>
@@ -199,7 +208,7 @@ async function killClients(servers: readonly RedisServer[]): Promise<void> {
   );
 }
 
-async function areWell(nodes: readonly RedisServer[]): Promise<boolean> {
+async function areHealthy(nodes: readonly RedisServer[]): Promise<boolean> {
   const infos = await Promise.all(nodes.map(({ port }) => askOrNothing(port, 'CLUSTER INFO')));
   return infos.every((info) => info.includes('cluster_state:ok'));
 }

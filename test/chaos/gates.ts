@@ -1,33 +1,33 @@
 import { LEASE_MS } from '../../src/adapters/redis/loads/lease-keeper.js';
 import type { Report } from './chaos-run.js';
 import type { Staleness } from './checker.js';
-import { matterAt, type Recovery, slowest } from './recovery.js';
+import { situationAt, type Recovery, slowest } from './recovery.js';
 import { maxAgeMsOf, RECOVERED_WITHIN_MS, SLACK_MS } from './settings.js';
 
 /*
- * What a run must have held. There is slack in what is about speed, since the machine may be
- * busy, and none in what is about old values.
+ * Conditions that every run must meet. Conditions about speed have slack, because the machine can be busy. Conditions
+ * about stale values have none.
  */
 
-/** What one call may wait for Redis in all, as it is by default. */
+/** Default limit for the time that one call waits for Redis. */
 const LIMIT_MS = 250;
-/** What loads add: the lease of a process that was cut off, and the factory. */
+/** Additional time of a load: the lease of a process that lost its connection, and the factory. */
 const LOAD_MS = LEASE_MS + 50;
-/** So much is done even on a slow machine. */
+/** Work that even a slow machine completes. */
 const ENOUGH = { reads: 5_000, acks: 100 };
 const CLOSED_WITHIN_MS = 500 + SLACK_MS;
 
 type Check = readonly [isBroken: boolean, what: string];
 
-/** What was broken, in words. */
+/** Descriptions of all broken conditions. */
 export function broken(report: Report): string[] {
-  return [...staleness(report), ...brokenElse(report)];
+  return [...staleness(report), ...otherFailures(report)];
 }
 
-/** What was served that was too old. */
+/** Descriptions of broken conditions about stale values. */
 export function staleness({ options, verdict: { own, others, late }, healings }: Report): string[] {
   const shown = ({ stale, maxAgeMs: ageMs, worst, worstUs }: Staleness): string =>
-    `${stale} times, by ${ageMs.toFixed(1)} ms at most (${worst}; that was ${matterAt(healings, worstUs)})`;
+    `${stale} times, by ${ageMs.toFixed(1)} ms at most (${worst}; that was ${situationAt(healings, worstUs)})`;
   const maxAgeMs = maxAgeMsOf(options.backend);
   return failed([
     [own.stale > 0, `a process read what it had invalidated itself: ${shown(own)}`],
@@ -39,14 +39,14 @@ export function staleness({ options, verdict: { own, others, late }, healings }:
   ]);
 }
 
-function brokenElse({ options, verdict, processes, nearAgain, upAgain }: Report): string[] {
+function otherFailures({ options, verdict, processes, nearAgain, upAgain }: Report): string[] {
   const withinMs = RECOVERED_WITHIN_MS[options.topology];
   const slowestGetMs = Math.max(...processes.map((each) => each.slowestGetMs));
   const slowestLoadMs = Math.max(...processes.map((each) => each.slowestLoadMs));
   return failed([
     [
       verdict.reads < ENOUGH.reads || verdict.acks < ENOUGH.acks,
-      `only ${verdict.reads} reads and ${verdict.acks} invalidations are too few to tell`,
+      `only ${verdict.reads} reads and ${verdict.acks} invalidations are too few to judge`,
     ],
     ...processes.flatMap(({ callerErrorCount, callerErrors, unhandled, left, closedMs }, process): Check[] => [
       [
@@ -59,8 +59,8 @@ function brokenElse({ options, verdict, processes, nearAgain, upAgain }: Report)
     ]),
     [slowestGetMs > LIMIT_MS + SLACK_MS, `a get took ${Math.round(slowestGetMs)} ms`],
     [slowestLoadMs > LIMIT_MS + LOAD_MS + SLACK_MS, `a getOrSet took ${Math.round(slowestLoadMs)} ms`],
-    [slowest(upAgain).afterMs > withinMs, `it took ${told(upAgain)} until Redis had every invalidation`],
-    [slowest(nearAgain).afterMs > withinMs, `it took ${told(nearAgain)} until most reads were near again`],
+    [slowest(upAgain).afterMs > withinMs, `it took ${slowestOf(upAgain)} until Redis had every invalidation`],
+    [slowest(nearAgain).afterMs > withinMs, `it took ${slowestOf(nearAgain)} until most reads were near again`],
   ]);
 }
 
@@ -68,7 +68,7 @@ function failed(checks: readonly Check[]): string[] {
   return checks.filter(([isBroken]) => isBroken).map(([, what]) => what);
 }
 
-/** One line of figures. */
+/** Summary of a run in one line. */
 export function figures({
   options,
   verdict,
@@ -84,23 +84,29 @@ export function figures({
     processes.reduce((total, each) => total + of(each), 0);
   const highest = (of: (process: Report['processes'][number]) => number): number =>
     Math.round(Math.max(...processes.map(of)));
+  const design = options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`;
   return [
-    `${options.topology}, ${options.backend}, seed ${options.seed}${options.mutant === undefined ? '' : `, a design that ${options.mutant.name}`}: ${Math.round(seconds)} s, ${processes.length} processes, ${healings.length} faults`,
-    `${reads} reads, ${acks} invalidations (${unsent} unsent or in doubt at first)`,
-    `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, p99 ${others.p99AgeMs.toFixed(1)} ms; of all invalidations ${lagP99Ms.toFixed(1)} ms), late ${late.stale}`,
-    `near ${(nearShare * 100).toFixed(1)} %, near again within ${told(nearAgain)}, up again within ${told(upAgain)}`,
-    `slowest get ${highest((each) => each.slowestGetMs)} ms, getOrSet ${highest((each) => each.slowestLoadMs)} ms, close ${highest((each) => each.closedMs)} ms`,
-    `${sum((each) => each.callerErrorCount)} errors, ${sum((each) => each.unhandled.length)} unhandled, ${sum((each) => each.left.length)} left`,
+    `${options.topology}, ${options.backend}, seed ${options.seed}${design}: ` +
+      `${Math.round(seconds)} s, ${processes.length} processes, ${healings.length} faults`,
+    `${reads} reads, ${acks} invalidations (${unsent} queued or doubtful at first)`,
+    `stale: own ${own.stale}, others ${others.stale} (max ${others.maxAgeMs.toFixed(1)} ms, ` +
+      `p99 ${others.p99AgeMs.toFixed(1)} ms; of all invalidations ${lagP99Ms.toFixed(1)} ms), late ${late.stale}`,
+    `near ${(nearShare * 100).toFixed(1)} %, near again within ${slowestOf(nearAgain)}, ` +
+      `up again within ${slowestOf(upAgain)}`,
+    `slowest get ${highest((each) => each.slowestGetMs)} ms, ` +
+      `getOrSet ${highest((each) => each.slowestLoadMs)} ms, close ${highest((each) => each.closedMs)} ms`,
+    `${sum((each) => each.callerErrorCount)} errors, ${sum((each) => each.unhandled.length)} unhandled, ` +
+      `${sum((each) => each.left.length)} resources left`,
   ].join('; ');
 }
 
-/** Each fault and how often it came. */
+/** Numbers of runs of each fault. */
 export function tally({ healings }: Report): string {
   const names = [...new Set(healings.map(({ fault }) => fault))].sort();
   return names.map((name) => `${name} ${healings.filter(({ fault }) => fault === name).length}`).join(', ');
 }
 
-function told(recoveries: readonly Recovery[]): string {
+function slowestOf(recoveries: readonly Recovery[]): string {
   const { fault, afterMs } = slowest(recoveries);
   return `${Math.round(afterMs)} ms (${fault})`;
 }

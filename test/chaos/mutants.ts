@@ -1,15 +1,15 @@
 import type { RunOptions } from './chaos-run.js';
 
 /*
- * Designs that look right and are not: each is the kit with one rule taken out, by changes to the text of its build
- * while a process loads it (mutate.mjs). Each is run under the faults that show it, and must be found out by the old
- * values that it serves, or the chaos would not find out us.
+ * Designs that look right but are wrong. Each is the kit with one rule removed, by changes to the text of its build
+ * while a process loads it (mutate.mjs). Each runs under the faults that reveal it, and the checker must find the stale
+ * values that it serves. Otherwise the chaos would not find a mistake of ours either.
  */
 
 export interface Edit {
-  /** Below dist. */
+  /** Path below dist. */
   readonly file: string;
-  /** Stands in the file once. */
+  /** Text that occurs exactly once in the file. */
   readonly find: string;
   readonly replace: string;
 }
@@ -26,7 +26,7 @@ const COHERENCE = 'adapters/redis/redis-coherence.js';
 
 export const MUTANTS: readonly Mutant[] = [
   {
-    name: 'forgets what could not be sent',
+    name: 'forgets invalidations that could not be sent',
     backend: 'redis',
     faults: ['paused', 'black hole'],
     edits: [
@@ -38,7 +38,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'takes a proof for good',
+    name: 'trusts a proof of freshness forever',
     backend: 'hybrid',
     faults: ['black hole to the client'],
     edits: [
@@ -62,7 +62,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'makes a copy of an answer that a change has overtaken',
+    name: 'copies an answer that a change has overtaken',
     backend: 'hybrid',
     faults: ['latency'],
     edits: [
@@ -75,7 +75,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: 'leaves it to the server to tell of its own invalidations',
+    name: 'waits for the server to announce its own invalidations',
     backend: 'hybrid',
     faults: ['latency'],
     edits: [
@@ -88,10 +88,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-/** @throws where there is none of that name */
+/** Finds a mutant. @throws when there is no mutant with this name */
 export function mutantNamed(name: string): Mutant {
   const mutant = MUTANTS.find((each) => each.name === name);
   if (mutant === undefined)
-    throw new Error(`There is no mutant ${name}; there are ${MUTANTS.map((each) => each.name).join(', ')}.`);
+    throw new Error(`Expected a mutant of ${MUTANTS.map((each) => each.name).join(', ')}, got ${name}.`);
   return mutant;
 }

@@ -1,7 +1,7 @@
 /*
- * Changes the kit while it is loaded: `node --import ./test/chaos/mutate.mjs <file>`, with the edits of a mutant in
- * CHAOS_EDITS (see mutants.ts). An edit that finds nothing to change ends the process: the design has moved on, and its
- * mutant must follow.
+ * Changes the kit while Node loads it: `node --import ./test/chaos/mutate.mjs <file>`, with the edits of a mutant in
+ * CHAOS_EDITS (see mutants.ts). An edit whose text is not found ends the process: the code has changed, and its mutant
+ * must follow.
  */
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
@@ -13,11 +13,11 @@ const edits = new Map();
 function changed(code, { file, find, replace }) {
   const parts = code.split(find);
   if (parts.length !== 2)
-    throw new Error(`Expected dist/${file} to hold this once, found it ${parts.length - 1} times: ${find}`);
+    throw new Error(`Expected dist/${file} to contain this text once, found it ${parts.length - 1} times: ${find}`);
   return parts.join(replace);
 }
 
-// The hooks live in a thread of their own, which loads this same file.
+// Module hooks run in their own thread, which loads this file again.
 if (isMainThread) {
   const data = JSON.parse(process.env.CHAOS_EDITS);
   for (const edit of data) changed(readFileSync(new URL(edit.file, DIST), 'utf8'), edit);

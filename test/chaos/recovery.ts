@@ -1,29 +1,29 @@
 /*
- * How soon a process is itself again when a fault is healed. Processes tell of themselves ten times a second.
+ * Measures how soon a process has recovered after a fault. Each process sends ten samples per second.
  */
 
-/** Counts since the process began. `isUp`: whether the server answers, and nothing waits to be told to it. */
+/** Counts since the start of the process. `isUp`: 1 when the server answers and no invalidation is queued. */
 export type Sample = readonly [atUs: number, nearHits: number, nearMisses: number, isUp: 0 | 1];
 
 export interface Healing {
   readonly fault: string;
   readonly beganUs: number;
   readonly healedUs: number;
-  /** When the next fault began. */
+  /** Begin of the next fault. */
   readonly untilUs: number;
 }
 
-/** Of so many reads at least a share is told. */
+/** Minimum number of reads for a near share. */
 const FEWEST_READS = 20;
 const GOOD_SHARE = 0.8;
 
 export interface Recovery {
   readonly fault: string;
-  /** `Infinity` where it did not come before the next fault, though there was time. */
+  /** `Infinity` when the process did not recover before the next fault although it had enough time. */
   readonly afterMs: number;
 }
 
-/** For each healing, how long until a sample was `isGood`; those are left out that the next fault soon overtook. */
+/** Measures the time from each repair to the first good sample. Omits repairs that the next fault followed too soon. */
 export function recoveries(
   healings: readonly Healing[],
   samples: readonly Sample[],
@@ -42,8 +42,8 @@ export function slowest(all: readonly Recovery[]): Recovery {
   return all.reduce((worst, each) => (each.afterMs > worst.afterMs ? each : worst), { fault: 'no fault', afterMs: 0 });
 }
 
-/** What was the matter, in words. */
-export function matterAt(healings: readonly Healing[], atUs: number): string {
+/** Describes the last fault before a time. */
+export function situationAt(healings: readonly Healing[], atUs: number): string {
   const last = healings.findLast(({ beganUs }) => beganUs <= atUs);
   if (last === undefined) return 'before any fault';
   const { fault, beganUs, healedUs } = last;
@@ -56,7 +56,7 @@ export function isUp([, , , up]: Sample): boolean {
   return up === 1;
 }
 
-/** Whether most reads since the sample before were answered near. */
+/** True when most reads since the previous sample were near hits. */
 export function isNear(sample: Sample, before: Sample): boolean {
   const [hits, misses] = [sample[1] - before[1], sample[2] - before[2]];
   return hits + misses >= FEWEST_READS && hits / (hits + misses) > GOOD_SHARE;

@@ -1,30 +1,26 @@
 import type { RunOptions } from './chaos-run.js';
 import type { TopologyName } from './topology.js';
 
-/** The backend that the chaos is for, unless said otherwise: CHAOS_BACKEND=redis. */
+/** Backend of the runs; set CHAOS_BACKEND=redis for the other one. */
 export const BACKEND = (process.env['CHAOS_BACKEND'] ?? 'hybrid') as RunOptions['backend'];
 export const BACKENDS: readonly RunOptions['backend'][] = ['redis', 'hybrid'];
 
 export const MAX_STALENESS_MS = 1_000;
 
-/**
- * How long ago another process may have invalidated what is read: where there are no near copies, nothing is ever
- * behind.
- */
+/** Maximum age of a stale read, after an invalidation by another process. Without near copies, no read is stale. */
 export function maxAgeMsOf(backend: RunOptions['backend']): number {
   return backend === 'hybrid' ? MAX_STALENESS_MS : 0;
 }
 
-/** What a busy machine may add to a time. Nothing is added to the age of a value. */
+/** Slack for durations on a busy machine. The age of a value has no slack. */
 export const SLACK_MS = 400;
 
-/** What it may add to a recovery, which takes several steps, some of them by timers. */
+/** Slack for a recovery, which takes several steps, some of them on timers. */
 const RECOVERY_SLACK_MS = 1_000;
 
 /**
- * How soon all must be as before when a fault is over. ioredis looks for a lost node of a cluster when it reads the
- * slots again, which is every two seconds; a sentinel tells its clients of a failover when it is done with it, and they
- * connect anew.
+ * Limits for the recovery after a fault. ioredis finds a lost cluster node again when it refreshes its slots, every two
+ * seconds. A sentinel announces a failover to its clients when the failover is complete, and then they reconnect.
  */
 export const RECOVERED_WITHIN_MS: Readonly<Record<TopologyName, number>> = {
   standalone: 2_000 + RECOVERY_SLACK_MS,

@@ -1,10 +1,10 @@
 /*
- * The long run, by hand:
+ * A long run, started by hand:
  *
  *   npm run chaos -- --minutes 30 --topology cluster --seed 7
  *
- * `--backend`, `--faults 'reset,black hole'`, `--rest <ms>` and `--mutant <name>` as in chaos-run.ts. Ends with 1 where
- * a gate was broken.
+ * `--backend`, `--faults 'reset,black hole'`, `--rest <ms>` and `--mutant <name>` are the options of chaos-run.ts. The
+ * exit code is 1 when a condition of gates.ts is broken.
  */
 import { parseArgs } from 'node:util';
 import { chaosRun, type RunOptions } from './chaos-run.js';
@@ -47,6 +47,6 @@ const report = await chaosRun({
   ...(values.faults === undefined ? {} : { faults: values.faults.split(',').filter(Boolean) }),
 });
 console.log(`${figures(report)}\n${tally(report)}`);
-const complaints = broken(report);
-for (const complaint of complaints) console.log(`BROKEN: ${complaint}`);
-process.exitCode = complaints.length === 0 ? 0 : 1;
+const failures = broken(report);
+for (const failure of failures) console.log(`BROKEN: ${failure}`);
+process.exitCode = failures.length === 0 ? 0 : 1;

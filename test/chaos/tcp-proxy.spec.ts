@@ -6,7 +6,7 @@ import { until } from '../support/redis/until.js';
 import { TcpProxy } from './tcp-proxy.js';
 
 const WITHIN_MS = 2_000;
-/** Long enough for bytes that are not held back to arrive. */
+/** Time in which bytes arrive when nothing holds them back. */
 const A_WHILE_MS = 60;
 
 const cleanups: (() => unknown)[] = [];
@@ -14,8 +14,8 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0).reverse()) cleanup();
 });
 
-/** A connection whose bytes come back. */
-interface Line {
+/** A connection to an echo server. */
+interface Connection {
   readonly socket: Socket;
   received: string;
   isClosed: boolean;
@@ -24,16 +24,16 @@ interface Line {
 describe('a proxy', () => {
   let proxy: TcpProxy;
   let servers: Set<Socket>;
-  let heard: string;
+  let receivedByServer: string;
 
   beforeEach(async () => {
     servers = new Set();
-    heard = '';
+    receivedByServer = '';
     const server = createServer({ noDelay: true }, (socket) => {
       servers.add(socket);
       socket.on('error', () => undefined).on('close', () => servers.delete(socket));
       socket.on('data', (bytes) => {
-        heard += bytes.toString();
+        receivedByServer += bytes.toString();
         socket.write(bytes);
       });
     });
@@ -47,29 +47,29 @@ describe('a proxy', () => {
     );
   });
 
-  function open(): Line {
+  function open(): Connection {
     const socket = connect({ host: '127.0.0.1', port: proxy.port, noDelay: true });
-    const line: Line = { socket, received: '', isClosed: false };
+    const line: Connection = { socket, received: '', isClosed: false };
     socket.on('data', (bytes) => (line.received += bytes.toString()));
     socket.on('error', () => undefined).on('close', () => (line.isClosed = true));
     cleanups.push(() => socket.destroy());
     return line;
   }
 
-  const gets = (line: Line, text: string): Promise<void> =>
+  const gets = (line: Connection, text: string): Promise<void> =>
     until(
       async () => line.received === text,
       WITHIN_MS,
-      () => `Got ${line.received}, not ${text}.`,
+      () => `Expected ${text}, got ${line.received}.`,
     );
-  const closes = (line: Line): Promise<void> =>
+  const closes = (line: Connection): Promise<void> =>
     until(
       async () => line.isClosed,
       WITHIN_MS,
       () => 'The connection was not closed.',
     );
 
-  it('lets bytes pass in both directions, and the end', async () => {
+  it('forwards bytes in both directions, and the end of a connection', async () => {
     const line = open();
     line.socket.write('abc');
     await gets(line, 'abc');
@@ -79,11 +79,11 @@ describe('a proxy', () => {
     await until(
       async () => servers.size === 0 && proxy.connections === 0,
       WITHIN_MS,
-      () => 'The server was not told of the end.',
+      () => 'The server did not see the end of the connection.',
     );
   });
 
-  it('resets connections, and takes new ones', async () => {
+  it('resets connections, and accepts new ones', async () => {
     const line = open();
     line.socket.write('a');
     await gets(line, 'a');
@@ -96,7 +96,7 @@ describe('a proxy', () => {
     await gets(next, 'b');
   });
 
-  it('refuses new connections and keeps the others until it passes again', async () => {
+  it('refuses new connections and keeps the existing ones until `pass`', async () => {
     const line = open();
     line.socket.write('a');
     await gets(line, 'a');
@@ -115,8 +115,8 @@ describe('a proxy', () => {
 
   it.each([
     ['both directions', undefined, ''],
-    ['the way to the server', ['toServer'], ''],
-    ['the way back', ['toClient'], 'a'],
+    ['to the server', ['toServer'], ''],
+    ['to the client', ['toClient'], 'a'],
   ] as const)('holds back what is sent into a black hole (%s)', async (_, directions, expected) => {
     const line = open();
     proxy.swallow(directions);
@@ -125,12 +125,12 @@ describe('a proxy', () => {
     const late = open();
     await sleep(A_WHILE_MS);
 
-    expect([heard, line.received, line.isClosed, late.isClosed]).toEqual([expected, '', false, false]);
+    expect([receivedByServer, line.received, line.isClosed, late.isClosed]).toEqual([expected, '', false, false]);
     await proxy.pass();
     await gets(line, 'a');
   });
 
-  it('leaves the server in the belief that a client is there which has gone into a black hole', async () => {
+  it('hides the end of a client from the server while a black hole is open', async () => {
     const line = open();
     line.socket.write('a');
     await gets(line, 'a');
@@ -144,7 +144,7 @@ describe('a proxy', () => {
     await until(
       async () => servers.size === 0,
       WITHIN_MS,
-      () => 'The server was not told of the end.',
+      () => 'The server did not see the end of the connection.',
     );
   });
 

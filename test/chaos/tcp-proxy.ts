@@ -3,21 +3,21 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePort } from '../support/redis/free-port.js';
 
 /*
- * Stands between one process and one server, and does to their connections what networks do. Bytes keep their order
- * whatever happens, as TCP would have it: what a black hole swallows is not lost but late, and an end or a reset that
- * follows it is late, too, so that one side may believe for long in a connection that the other has given up.
+ * A proxy between one process and one server that imitates network faults. Bytes always keep their order, as with TCP:
+ * a black hole does not lose bytes but delays them, together with an end or a reset that follows them. So one side can
+ * keep a connection open long after the other side has closed it.
  */
 
 export type Direction = 'toServer' | 'toClient';
 
-/** What every connection draws its own latency from, once for each direction: half of the way there and back. */
+/** Range of round-trip times. Each connection draws one per direction, and each direction gets half of it. */
 export interface Latency {
   readonly leastMs: number;
   readonly mostMs: number;
 }
 
 const DIRECTIONS: readonly Direction[] = ['toServer', 'toClient'];
-/** Beyond so much that is held back, nothing more is taken from the sender. */
+/** Buffer limit per direction. Above it, the proxy reads nothing more from the sender. */
 const MAX_HELD_BYTES = 8 << 20;
 const ATTEMPTS = 10;
 
@@ -34,7 +34,7 @@ export class TcpProxy {
     private readonly random: () => number,
   ) {}
 
-  /** A proxy of the server on `serverPort` that lets everything pass. */
+  /** Starts a proxy of the server on `serverPort` that forwards everything. */
   static async start(serverPort: number, random: () => number = Math.random): Promise<TcpProxy> {
     for (let attempt = 1; ; attempt++) {
       const proxy = new TcpProxy(await freePort(), serverPort, random);
@@ -51,18 +51,18 @@ export class TcpProxy {
     return this.#links.size;
   }
 
-  /** Resets all connections. New ones are taken. */
+  /** Resets all connections. Accepts new ones. */
   kill(): void {
     for (const link of this.#links) link.reset();
   }
 
-  /** New connections are refused from now on, those that there are go on. */
+  /** Refuses new connections. Existing ones continue. */
   refuse(): void {
     this.#server?.close();
     this.#server = undefined;
   }
 
-  /** Takes new connections again. */
+  /** Accepts new connections again. */
   async accept(): Promise<void> {
     if (this.#server !== undefined) return;
     const server = createServer({ noDelay: true, pauseOnConnect: true }, (client) => this.#connect(client));
@@ -74,19 +74,19 @@ export class TcpProxy {
     });
   }
 
-  /** Keeps connections, takes new ones, and forwards nothing until it is told to pass again. */
+  /** Keeps connections, accepts new ones, and forwards nothing until `pass`. */
   swallow(directions: readonly Direction[] = DIRECTIONS): void {
     for (const direction of directions) this.#held.add(direction);
     this.#apply();
   }
 
-  /** What is on its way already keeps its delay, and what comes later does not overtake it. */
+  /** Sets the latency of bytes that arrive from now on. They do not overtake earlier bytes. */
   delay(latency: Latency): void {
     this.#latency = latency;
     this.#apply();
   }
 
-  /** All is well again. */
+  /** Ends all faults. */
   async pass(): Promise<void> {
     this.#held.clear();
     this.#latency = undefined;
@@ -119,7 +119,7 @@ export class TcpProxy {
   }
 }
 
-/** One connection of a client, and the one to the server that was made for it. */
+/** A connection of a client, together with its connection to the server. */
 class Link {
   readonly #lanes: Readonly<Record<Direction, Lane>>;
   readonly #sockets: readonly Socket[];
@@ -146,9 +146,9 @@ class Link {
   }
 }
 
-/** What goes from one socket to the other, in order. */
+/** One direction of a link: forwards bytes from one socket to the other, in order. */
 class Lane {
-  /** Without bytes it is the end. */
+  /** Items in order; `undefined` bytes mean the end of the connection. */
   #queue: { readonly dueMs: number; readonly bytes: Buffer | undefined }[] = [];
   #heldBytes = 0;
   #isHeld = false;
@@ -177,7 +177,7 @@ class Lane {
   }
 
   #push(bytes: Buffer | undefined): void {
-    // Never before what came before it: a latency that is taken away would else turn bytes around.
+    // Not before earlier bytes: otherwise the end of a latency would change the order.
     this.#lastDueMs = Math.max(this.#lastDueMs, performance.now() + this.#delayMs);
     this.#queue.push({ dueMs: this.#lastDueMs, bytes });
     this.#heldBytes += bytes?.length ?? 0;

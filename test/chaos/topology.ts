@@ -5,19 +5,18 @@ import { clusterFaults, type Fault, networkFaults, sentinelFaults, serverFaults 
 import { TcpProxy } from './tcp-proxy.js';
 
 /*
- * Servers, and for each process its own proxy to each of them. A process is told the real addresses, as nodes of a
- * cluster and sentinels tell them, too, and leads what it connects to them to its proxies, as a router would. (`natMap`
- * of ioredis is no way to do this: a MOVED puts the address that was not mapped into its slots.) Sentinels are asked
- * without a proxy.
+ * Servers, and for each process its own proxy of each server. A process knows the real addresses, because cluster nodes
+ * and sentinels report these, and it redirects its connections to its proxies, as a router would. (`natMap` of ioredis
+ * does not work here: a MOVED reply puts the unmapped address into its slot table.) Sentinels have no proxy.
  */
 
 export type TopologyName = 'standalone' | 'cluster' | 'sentinel';
 export const TOPOLOGIES: readonly TopologyName[] = ['standalone', 'cluster', 'sentinel'];
 
 export interface Topology {
-  /** Can be told to another process. */
+  /** Options without functions, so that they can be sent to another process. */
   readonly redis: RedisOptions;
-  /** The port of a process's proxy by that of the server. */
+  /** Ports of a process's proxies, by the port of the server. */
   routesOf(process: number): Readonly<Record<number, number>>;
   readonly faults: readonly Fault[];
   stop(): Promise<void>;
@@ -52,8 +51,7 @@ const STARTS: Readonly<Record<TopologyName, () => Promise<Parts>>> = {
   async sentinel() {
     const trio = await startSentinels();
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
-    // They look often, and give a server up only after several looks: a failover that nobody meant would be one fault
-    // too many.
+    // Sentinels ping often, and need several missed pings for a failover, so that no failover happens by accident.
     await Promise.all(
       sentinels.flatMap(({ port }) => [
         ask(port, 'SENTINEL DEBUG PING-PERIOD 200 INFO-PERIOD 1000'),

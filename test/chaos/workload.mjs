@@ -1,7 +1,7 @@
-// What the processes of a chaos run do to their caches. A key's value is its version in a database, which is another
-// server.
+// Operations of the processes of a chaos run on their caches. The value of a key is its version in a database, which is
+// another Redis server.
 
-/** How each kind of key is stored, and how its writer makes a new version seen. */
+/** For each kind of key: options for storing it, and the operation that publishes a new version. */
 export const KINDS = {
   key: { options: () => ({}), invalidate: (cache, name) => cache.delete(name) },
   tag: {
@@ -28,19 +28,19 @@ export const KINDS = {
   writeThrough: { options: () => ({}), write: (cache, name, bump) => cache.writeThrough(name, bump) },
 };
 
-/** All keys of a run, in the order of their numbers. A number belongs to one writer: see `isOwn`. */
+/** Lists all keys of a run, in the order of their numbers. Each number has one writer: see `isOwn`. */
 export function keysOf(keysPerKind) {
   return Object.keys(KINDS).flatMap((kind) =>
     Array.from({ length: keysPerKind }, (_, i) => ({ kind, name: `${kind} ${i}x` })),
   );
 }
 
-/** One writer for each key, so that versions are acknowledged in their order. */
+/** True when this process is the writer of the key. One writer per key keeps acknowledgements in version order. */
 export function isOwn(number, process, processes) {
   return number % processes === process;
 }
 
-/** Wrong on purpose: values are kept in a Map that hears of no invalidation. The checker must find it out. */
+/** Puts a Map in front of the cache that misses all invalidations. Wrong on purpose: the checker must find it. */
 export function behindAMap(cache) {
   const kept = new Map();
   const keep = (name, value) => {
