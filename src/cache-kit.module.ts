@@ -11,10 +11,15 @@ import {
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
+import {
+  CACHE_OPTION_NAMES,
+  type CacheKitOptions,
+  type ResolvedCacheKitOptions,
+  resolveCacheKitOptions,
+} from './cache-kit.options.js';
 import { composeCache } from './compose-cache.js';
 import { checkKey } from './core/vocabulary/cache-key.js';
-import { CACHE_OPTION_NAMES, DEFAULT_CACHE_NAME } from './core/cache-options.js';
+import { DEFAULT_CACHE_NAME } from './core/service-options.js';
 import { CacheConfigError } from './core/vocabulary/cache.errors.js';
 import type { CacheService } from './core/cache.service.js';
 import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';

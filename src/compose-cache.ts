@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
-import { type CacheKitOptions, resolveCacheKitOptions } from './cache-kit.options.js';
+import { type MemoryOptions, readMemory } from './adapters/memory/memory-options.js';
+import { type CacheKitOptions, type ResolvedCacheOptions, resolveCacheKitOptions } from './cache-kit.options.js';
 import { isAnnounced } from './core/observation/announced-fault.js';
-import { checkAdapter, type MemoryOptions, readMemory, type ResolvedCacheOptions } from './core/cache-options.js';
 import { CacheReporter } from './core/observation/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
 import type { CacheError } from './core/vocabulary/cache.errors.js';
@@ -15,6 +15,7 @@ import type { ProcessHold } from './core/ports/process-hold.js';
 import { SystemClock } from './core/system-clock.js';
 import { NO_TYPES } from './core/vocabulary/value-types.js';
 import { Advice } from './nest/start-up-advisor.js';
+import { checkAdapter } from './store.options.js';
 
 /**
  * The cache without Nest's container: for scripts, workers and tests. End it with `close()`. Takes the options of

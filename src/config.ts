@@ -1,10 +1,10 @@
 import { registerAs } from '@nestjs/config';
 import type { CacheKitFactoryOptions } from './cache-kit.module.js';
-import type { Backend } from './core/cache-options.js';
 import { CacheConfigError } from './core/vocabulary/cache.errors.js';
 import type { Ttl } from './core/vocabulary/duration.js';
 import { type Finding, FINDINGS } from './core/vocabulary/finding.js';
 import type { EncryptionOptions } from './core/values/sealing/sealing-options.js';
+import type { Backend } from './store.options.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

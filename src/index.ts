@@ -5,7 +5,7 @@ export type {
   CacheKitFeatureOptions,
   CacheKitOptionsFactory,
 } from './cache-kit.module.js';
-export type { CacheKitOptions } from './cache-kit.options.js';
+export type { CacheKitOptions, CacheOptions } from './cache-kit.options.js';
 export { createCache } from './compose-cache.js';
 
 export { CacheService } from './core/cache.service.js';
@@ -19,14 +19,15 @@ export type {
   InvalidateTagsOptions,
   ListOptions,
 } from './core/cache-operations.js';
-export type { Backend, CacheOptions, MemoryOptions } from './core/cache-options.js';
 export type {
+  Backend,
   CoherenceMode,
   HybridRedisOptions,
+  MemoryOptions,
   RedisAddress,
   RedisClient,
   RedisOptions,
-} from './core/redis-options.js';
+} from './store.options.js';
 export type { CompressionAlgorithm } from './core/values/sealing/sealing-compression.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
 export type { CacheEntry, LoadOutcome } from './core/ports/cache-entry.js';

@@ -4,11 +4,16 @@
  */
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
+import { type MemoryOptions, readMemory } from './adapters/memory/memory-options.js';
 import { openCoherentRedis, openRedisAdapter } from './adapters/redis/open-redis.js';
-import { type MemoryOptions, readMemory } from './core/cache-options.js';
+import {
+  type HybridRedisOptions,
+  readHybridRedis,
+  readRedis,
+  type RedisOptions,
+} from './adapters/redis/options/redis-options.js';
 import { createEntryCodec } from './core/values/codec.js';
 import type { CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
-import { type HybridRedisOptions, readHybridRedis, readRedis, type RedisOptions } from './core/redis-options.js';
 import {
   type CompressionOptions,
   type EncryptionOptions,
@@ -58,7 +63,7 @@ export function hybridAdapter({
   };
 }
 
-export type { MemoryOptions } from './core/cache-options.js';
+export type { MemoryOptions } from './adapters/memory/memory-options.js';
 export type { CompressionOptions, EncryptionKey, EncryptionOptions } from './core/values/sealing/sealing-options.js';
 export type {
   CoherenceMode,
@@ -66,4 +71,4 @@ export type {
   RedisAddress,
   RedisClient,
   RedisOptions,
-} from './core/redis-options.js';
+} from './adapters/redis/options/redis-options.js';

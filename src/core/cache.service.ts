@@ -12,7 +12,7 @@ import type {
   InvalidateTagsOptions,
   ListOptions,
 } from './cache-operations.js';
-import type { ResolvedCacheOptions } from './cache-options.js';
+import type { ResolvedServiceOptions } from './service-options.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
 import type { CacheStats } from './observation/cache-stats.js';
 import { type CacheError, isCallersFault } from './vocabulary/cache.errors.js';
@@ -59,7 +59,7 @@ import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 
 /** What a `CacheService` is made of. */
 export interface CacheServiceParts {
-  readonly options: ResolvedCacheOptions;
+  readonly options: ResolvedServiceOptions;
   readonly adapter: CacheAdapter;
   readonly clock: Clock;
   readonly reporter: CacheReporter;

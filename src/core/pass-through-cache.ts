@@ -1,4 +1,4 @@
-import { type ResolvedCacheOptions, resolveCacheOptions } from './cache-options.js';
+import { type ResolvedServiceOptions, resolveServiceOptions, type StoreTraits } from './service-options.js';
 import { CacheReporter } from './observation/cache-reporter.js';
 import { CacheService } from './cache.service.js';
 import type { CacheError } from './vocabulary/cache.errors.js';
@@ -22,19 +22,20 @@ export const passThroughAdapter: CacheAdapter = {
   close: () => undefined,
 };
 
-/** The options of a cache that stores nothing, and whose callers get what their own factory gives. */
-export function passingThrough(options: ResolvedCacheOptions): ResolvedCacheOptions {
-  return Object.freeze<ResolvedCacheOptions>({
+/** The options of a cache that stores nothing: each caller gets the result of its own factory. */
+export function passingThrough<Options extends ResolvedServiceOptions>(options: Options): Options {
+  return Object.freeze({
     ...options,
-    store: { kind: 'adapter', adapter: passThroughAdapter },
     isolation: 'none',
     load: Object.freeze({ ...options.load, singleFlight: false }),
   });
 }
 
+const STORE_TRAITS: StoreTraits = { keepsInstances: true, isolation: 'none', singleFlight: 'process' };
+
 /** A cache that stores nothing. */
 export function passThroughCache(onError: (error: CacheError) => void): CacheService {
-  const options = passingThrough(resolveCacheOptions({}));
+  const options = passingThrough(resolveServiceOptions({}, STORE_TRAITS));
   return new CacheService({
     options,
     adapter: passThroughAdapter,

@@ -1,5 +1,5 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
-import { DEFAULT_CACHE_NAME } from '../core/cache-options.js';
+import { DEFAULT_CACHE_NAME } from '../core/service-options.js';
 import { CacheService } from '../core/cache.service.js';
 import type { NamespacedCache } from '../core/namespaced-cache.js';
 

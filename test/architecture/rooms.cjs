@@ -5,6 +5,12 @@
 module.exports = {
   core: [['load'], ['observation'], ['values'], ['ports'], ['vocabulary']],
   'adapters/memory': [['eviction'], ['nodes']],
-  'adapters/redis': [['loads', 'invalidation', 'upkeep'], ['entries'], ['ioredis'], ['connection'], ['protocol']],
+  'adapters/redis': [
+    ['loads', 'invalidation', 'upkeep'],
+    ['entries'],
+    ['ioredis'],
+    ['connection', 'options'],
+    ['protocol'],
+  ],
   'nest/http': [['request'], ['route'], ['response'], ['message'], ['exchange']],
 };

@@ -1,4 +1,4 @@
-import type { RedisOptions } from '../../src/core/redis-options.js';
+import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { ask } from '../support/redis/ask.js';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
 import { clusterFaults, type Fault, networkFaults, sentinelFaults, serverFaults } from './faults.js';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, jest } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedisAdapter } from '../../src/adapters/redis/open-redis.js';
 import { createEntryCodec } from '../../src/core/values/codec.js';
-import { readRedis } from '../../src/core/redis-options.js';
+import { readRedis } from '../../src/adapters/redis/options/redis-options.js';
 import { readCompression, readEncryption } from '../../src/core/values/sealing/sealing-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';

@@ -6,7 +6,7 @@ import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 import { openRedisAdapter } from '../../src/adapters/redis/open-redis.js';
 import { createEntryCodec } from '../../src/core/values/codec.js';
-import { readRedis, type RedisClient } from '../../src/core/redis-options.js';
+import { readRedis, type RedisClient } from '../../src/adapters/redis/options/redis-options.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { createCache } from '../../src/index.js';
 import { describeCacheAdapter } from '../../src/testing/index.js';

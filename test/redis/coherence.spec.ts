@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
-import type { HybridRedisOptions } from '../../src/core/redis-options.js';
+import type { HybridRedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';

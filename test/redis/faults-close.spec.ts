@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { RedisOptions } from '../../src/core/redis-options.js';
+import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { freePort } from '../support/redis/free-port.js';
 import {
   type RedisCluster,

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
 import { RedisKeys } from '../../src/adapters/redis/protocol/redis-keys.js';
-import type { RedisOptions } from '../../src/core/redis-options.js';
+import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
 import { closeAll, startWith } from '../../src/nest/decorators/decorators.fixture.js';
 import { times } from '../support/cache-with.js';

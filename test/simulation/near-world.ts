@@ -9,7 +9,7 @@ import { RedisCoherence } from '../../src/adapters/redis/redis-coherence.js';
 import { RedisKeys } from '../../src/adapters/redis/protocol/redis-keys.js';
 import { call, type Command, type Reply } from '../../src/adapters/redis/connection/redis-wire.js';
 import { REMOVE } from '../../src/adapters/redis/protocol/scripts.js';
-import type { CoherenceMode } from '../../src/core/redis-options.js';
+import type { CoherenceMode } from '../../src/adapters/redis/options/redis-options.js';
 import { draftOf } from '../../src/testing/adapter-fixture.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { SimulatedStore } from './simulated-store.js';

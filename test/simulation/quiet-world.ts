@@ -2,7 +2,7 @@ import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
 import type { Command } from '../../src/adapters/redis/connection/redis-wire.js';
 import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
-import { resolveCacheOptions } from '../../src/core/cache-options.js';
+import { resolveCacheOptions } from '../../src/cache-kit.options.js';
 import { createEntryCodec } from '../../src/core/values/codec.js';
 import { SimulatedRedis } from './simulated-redis.js';
 import { type Network, SimulatedWire } from './simulated-wire.js';

@@ -2,7 +2,7 @@ import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
 import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
 import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
-import { resolveCacheOptions } from '../../src/core/cache-options.js';
+import { resolveCacheOptions } from '../../src/cache-kit.options.js';
 import { createEntryCodec } from '../../src/core/values/codec.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { Actor } from './actor.js';

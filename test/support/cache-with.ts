@@ -1,5 +1,5 @@
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
-import { type CacheOptions, resolveCacheOptions } from '../../src/core/cache-options.js';
+import { type CacheOptions, resolveCacheOptions } from '../../src/cache-kit.options.js';
 import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
 import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';

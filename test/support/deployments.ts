@@ -1,4 +1,4 @@
-import type { RedisOptions } from '../../src/core/redis-options.js';
+import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import type { CacheAdapter } from '../../src/core/ports/cache-adapter.port.js';
 import { until } from './redis/until.js';
 import { type RedisServer, startCluster, startRedis, startSentinels } from './redis-servers.js';

@@ -1,7 +1,7 @@
 import type { EntryCodec } from '../../core/values/codec.js';
 import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js';
 import { settledWithin } from '../../core/ports/grace.js';
-import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from '../../core/redis-options.js';
+import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from './options/redis-options.js';
 import { clientFor } from './ioredis/ioredis-client.js';
 import { ConnectionWords } from './connection/connection-words.js';
 import { IoredisWire } from './ioredis/ioredis-wire.js';

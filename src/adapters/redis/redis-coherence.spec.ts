@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
-import type { CoherenceMode } from '../../core/redis-options.js';
+import type { CoherenceMode } from './options/redis-options.js';
 import { FakeClock } from '../../testing/fake-clock.js';
 import type { Silence } from './connection/announcer.js';
 import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './connection/listening-wire.js';

@@ -1,7 +1,7 @@
 import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
-import { COHERENCE_MODES, type CoherenceMode } from '../../core/redis-options.js';
+import { COHERENCE_MODES, type CoherenceMode } from './options/redis-options.js';
 import type { Feed, ListeningWire, Sink, SinkListener } from './connection/listening-wire.js';
 import type { RedisKeys } from './protocol/redis-keys.js';
 import { RollCall } from './roll-call.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type CacheFixture, cacheWith, ManualLoad, settle } from '../../../test/support/cache-with.js';
-import type { CacheOptions } from '../cache-options.js';
+import type { CacheOptions } from '../../cache-kit.options.js';
 import { CacheSerializationError } from '../vocabulary/cache.errors.js';
 import type { CacheAdapter, LoadTicket, StoredEntry } from '../ports/cache-adapter.port.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from '../vocabulary/cache.errors.js';
-import { type CacheOptions, resolveCacheOptions } from '../cache-options.js';
+import { type CacheOptions, resolveCacheOptions } from '../../cache-kit.options.js';
 import type { CacheAdapter } from '../ports/cache-adapter.port.js';
 import { readTypes } from './value-type-options.js';
 

@@ -1,12 +1,18 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { moduleOf } from '../../cache-kit.module.js';
-import { type CacheKitOptions, type ResolvedCacheKitOptions, resolveCacheKitOptions } from '../../cache-kit.options.js';
-import { type Backend, CACHE_OPTION_NAMES, readBackend, type ResolvedCacheOptions } from '../../core/cache-options.js';
+import {
+  CACHE_OPTION_NAMES,
+  type CacheKitOptions,
+  OTHER_OPTION_NAMES,
+  type ResolvedCacheKitOptions,
+  type ResolvedCacheOptions,
+  resolveCacheKitOptions,
+} from '../../cache-kit.options.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { checkNames, readOneOf } from '../../core/vocabulary/option-checks.js';
-import { OTHER_ROOT_NAMES } from '../../core/vocabulary/other-names.js';
-import { passingThrough } from '../../core/pass-through-cache.js';
+import { passingThrough, passThroughAdapter } from '../../core/pass-through-cache.js';
 import { ValueTypes } from '../../core/vocabulary/value-types.js';
+import { type Backend, readBackend } from '../../store.options.js';
 
 /**
  * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`,
@@ -25,7 +31,7 @@ export type TestCacheOptions = Omit<CacheKitTestingOptions, 'admin' | 'isGlobal'
 export class CacheKitTestingModule {
   /** @throws CacheConfigError naming the option that is wrong */
   static forRoot(options: CacheKitTestingOptions = {}): DynamicModule {
-    checkNames(options, ['mode', 'isGlobal', 'http', 'admin', ...CACHE_OPTION_NAMES], '', OTHER_ROOT_NAMES);
+    checkNames(options, ['mode', 'isGlobal', 'http', 'admin', ...CACHE_OPTION_NAMES], '', OTHER_OPTION_NAMES);
     return moduleOf(resolveForTests(options), options);
   }
 }
@@ -54,8 +60,12 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
   const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
   return isPassing
-    ? { ...resolved, cache: passingThrough(resolved.cache), http: { ...resolved.http, standsAside: true } }
+    ? { ...resolved, cache: storingNothing(resolved.cache), http: { ...resolved.http, standsAside: true } }
     : resolved;
+}
+
+function storingNothing(cache: ResolvedCacheOptions): ResolvedCacheOptions {
+  return passingThrough({ ...cache, store: { kind: 'adapter', adapter: passThroughAdapter } });
 }
 
 /** A backend with a server refuses instances that memory keeps: a test has to find them before the application does. */

@@ -1,4 +1,4 @@
-import { checkAdapter } from '../../core/cache-options.js';
+import { checkAdapter } from '../../store.options.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { type Duration, parseDuration } from '../../core/vocabulary/duration.js';
 import { checkNames, readCount, readOneOf } from '../../core/vocabulary/option-checks.js';

@@ -1,6 +1,6 @@
 import type { Cluster, ClusterOptions } from 'ioredis';
 import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
-import type { RedisConnection } from '../../../core/redis-options.js';
+import type { RedisConnection } from '../options/redis-connection.js';
 import type { Client } from './ioredis-send.js';
 import { DISCONNECT_LIMIT_MS } from './listening-clients.js';
 import { withQuietSentinels } from './quiet-sentinels.js';

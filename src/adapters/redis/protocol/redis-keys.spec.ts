@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
-import { readRedis, RESERVED_PARTS } from '../../../core/redis-options.js';
-import { type KeySpace, RedisKeys } from './redis-keys.js';
+import { readRedis } from '../options/redis-options.js';
+import { type KeySpace, RedisKeys, RESERVED_PARTS } from './redis-keys.js';
 
 /** What all names are made of, so that they meet wherever they can. */
 const PARTS = [

@@ -1,5 +1,4 @@
 import type { InvalidationTarget } from '../../../core/ports/cache-adapter.port.js';
-import { RESERVED_PARTS } from '../../../core/redis-options.js';
 import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
 import { fnv1a } from '../../../core/vocabulary/hash.js';
 import type { Generation } from './generation.js';
@@ -44,6 +43,21 @@ export interface KeySpace {
    */
   readonly parts: number;
 }
+
+/** The parts of keys that follow the prefix and the name of the cache, between colons. */
+export const RESERVED_PARTS: ReadonlySet<string> = new Set([
+  'e',
+  'g',
+  'i',
+  'c',
+  'x',
+  'trash',
+  'sweep',
+  'epochs',
+  'wake',
+  'bus',
+  'beat',
+]);
 
 /** How many groups are kept at hand. */
 const REMEMBERED_GROUPS = 20_000;

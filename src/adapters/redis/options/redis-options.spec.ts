@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { CacheConfigError } from './vocabulary/cache.errors.js';
+import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
 import { readHybridRedis, readRedis } from './redis-options.js';
 
 describe('readRedis', () => {

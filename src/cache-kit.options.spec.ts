@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type CacheOptions, resolveCacheOptions } from './cache-options.js';
-import { CacheConfigError } from './vocabulary/cache.errors.js';
-import { SystemClock } from './system-clock.js';
+import { type CacheOptions, resolveCacheOptions } from './cache-kit.options.js';
+import { SystemClock } from './core/system-clock.js';
+import { CacheConfigError } from './core/vocabulary/cache.errors.js';
 
 describe('resolveCacheOptions', () => {
   it('fills in every default', () => {
