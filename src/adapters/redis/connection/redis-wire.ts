@@ -18,6 +18,15 @@ export interface Command {
   readonly yieldsToMoves?: boolean;
 }
 
+/** A reply that is not an error. */
+export type Answer = Exclude<Reply, Error>;
+
+/** Returns the results, or throws the first error among them. */
+export function allOrThrow<T>(results: readonly (T | Error)[]): readonly T[] {
+  for (const result of results) if (result instanceof Error) throw result;
+  return results as readonly T[];
+}
+
 export function plain(name: string, key: string, ...args: Argument[]): Command {
   return { name, keys: [key], args };
 }

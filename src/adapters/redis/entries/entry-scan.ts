@@ -42,8 +42,7 @@ export class EntryScan {
   async #step(place: Place, query: ScanQuery, entries: RedisEntry[]): Promise<Place | undefined> {
     const { keys, limitMs, link } = this.parts;
     const { created = '' } = keys.everything[place.part] as Group;
-    const [reply] = await link.run([call(PAGE, [created], place.member, place.time, NAMES_PER_STEP)], limitMs);
-    if (reply instanceof Error) throw reply;
+    const [reply] = await link.ask([call(PAGE, [created], place.member, place.time, NAMES_PER_STEP)], limitMs);
     const found = (reply as Reply[]).map(String);
     const isWanted = this.#filter(query);
     const wanted: Place[] = [];

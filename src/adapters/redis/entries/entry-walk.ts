@@ -1,6 +1,6 @@
 import { escapeGlob } from '../../../core/vocabulary/glob.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
+import { type Answer, plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
 
 /** How many names one step looks at: a few hundred microseconds of the server. */
 const STEP = 500;
@@ -92,7 +92,7 @@ export class EntryWalk {
     places: readonly { readonly index: string; readonly cursor: string }[],
     count: number,
   ): Promise<IndexPage[]> {
-    const replies = await this.link.run(
+    const replies = await this.link.ask(
       places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)),
       this.limitMs,
     );
@@ -119,17 +119,15 @@ export class EntryWalk {
 
   async #inNone(members: readonly string[], indexes: readonly CountedIndex[]): Promise<number> {
     if (members.length === 0) return 0;
-    const replies = await this.link.run(
+    const replies = await this.link.ask(
       indexes.map(({ index }) => plain('ZMSCORE', index, ...members)),
       this.limitMs,
     );
-    for (const reply of replies) if (reply instanceof Error) throw reply;
     return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
   }
 }
 
-function pageIn(reply: Reply): IndexPage {
-  if (reply instanceof Error) throw reply;
+function pageIn(reply: Answer): IndexPage {
   const [cursor, flat] = reply as [Buffer, Reply[]];
   const scored: ScoredMember[] = [];
   for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), String(flat[i + 1])]);

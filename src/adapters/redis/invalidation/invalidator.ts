@@ -6,7 +6,7 @@ import { checkForgotten, type Ended, type GroupEnding } from './group-ending.js'
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { How, RedisParts } from '../entries/redis-parts.js';
-import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { allOrThrow, call, type Command, plain } from '../connection/redis-wire.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
 import type { TrashSweeper } from './trash-sweeper.js';
@@ -74,9 +74,9 @@ export class Invalidator {
       [...commands, ...groups.map(({ key }) => plain('GET', key))],
       this.parts.limitMs,
     );
-    const heads = replies
-      .slice(0, names.length)
-      .map((reply) => (soft ? (replyOf(reply) as Buffer[])[1] : replyOf(reply)) as Buffer);
+    const heads = allOrThrow(replies.slice(0, names.length)).map(
+      (reply) => (soft ? (reply as readonly Buffer[])[1] : reply) as Buffer,
+    );
     const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
     const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
     const count = await this.#count(
@@ -121,7 +121,7 @@ export class Invalidator {
     const ending = await this.ending.end(groups, dryRun, first);
     const { ended, isSweeping } = ending;
     try {
-      return await this.#countEnded(ended.map(checked), isSweeping);
+      return await this.#countEnded(allOrThrow(ended), isSweeping);
     } finally {
       if (!dryRun) this.ending.sweep(ending);
     }
@@ -141,7 +141,7 @@ export class Invalidator {
       ? []
       : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
     checkForgotten(forgotten.slice(0, first.length));
-    forgotten.slice(first.length).forEach(replyOf);
+    allOrThrow(forgotten.slice(first.length));
     return this.#countMembers(groups, true, before);
   }
 
@@ -182,7 +182,7 @@ export class Invalidator {
       this.parts.limitMs,
     );
     checkForgotten(answers.slice(0, first.length));
-    const sizes = answers.slice(first.length).map(replyOf) as number[];
+    const sizes = allOrThrow(answers.slice(first.length)) as readonly number[];
     const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
     return this.conjunctions.run(tags, rarest, how);
   }
@@ -199,14 +199,4 @@ export class Invalidator {
     }
     return count;
   }
-}
-
-function replyOf(reply: Reply | undefined): Reply {
-  if (reply instanceof Error) throw reply;
-  return reply as Reply;
-}
-
-function checked(ended: Ended | Error): Ended {
-  if (ended instanceof Error) throw ended;
-  return ended;
 }

@@ -4,7 +4,7 @@ import { ID_LENGTH, randomId, readGeneration } from '../protocol/generation.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { How, RedisParts } from '../entries/redis-parts.js';
-import { call, type Command, type Reply } from '../connection/redis-wire.js';
+import { call, type Command } from '../connection/redis-wire.js';
 import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
 
 /**
@@ -41,13 +41,13 @@ export class TagConjunction {
           ? []
           : this.#commands(names[i] as string, head, isHit[i] === true ? how : undefined, { rarest, oldId, id }),
       );
-      this.parts.writer.forget(await this.#ask(commands));
+      this.parts.writer.forget(await this.parts.link.ask(commands, this.parts.limitMs));
     }
     return count;
   }
 
   async #replace(group: Group, id: string): Promise<Generations> {
-    const [text] = await this.#ask([call(REPLACE, [group.key], id)]);
+    const [text] = await this.parts.link.ask([call(REPLACE, [group.key], id)], this.parts.limitMs);
     group.known = undefined;
     return new Map([[group, readGeneration((text as Buffer).toString('latin1'))]]);
   }
@@ -63,11 +63,5 @@ export class TagConjunction {
     const place = this.parts.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
     const remark = place < 0 ? [] : [call(REMARK, [name], head.revision, markPlace(place), ids.oldId, ids.id)];
     return how === undefined ? remark : [call(SOFTEN, [name], this.parts.keys.wake), ...remark];
-  }
-
-  async #ask(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const replies = commands.length === 0 ? [] : await this.parts.link.run(commands, this.parts.limitMs);
-    for (const reply of replies) if (reply instanceof Error) throw reply;
-    return replies;
   }
 }

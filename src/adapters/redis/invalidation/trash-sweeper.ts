@@ -134,8 +134,7 @@ export class TrashSweeper {
   }
 
   async #some(name: string): Promise<string[]> {
-    const [members] = await this.parts.link.run([plain('ZRANGE', name, 0, BATCH - 1)], this.parts.limitMs);
-    if (members instanceof Error) throw members;
+    const [members] = await this.parts.link.ask([plain('ZRANGE', name, 0, BATCH - 1)], this.parts.limitMs);
     return (members as Reply[]).map(String);
   }
 

@@ -1,13 +1,11 @@
-import { seen } from '../entries/entry-reader.js';
 import type { Prepared, Stored, StoreFailure } from '../entries/entry-writer.js';
+import { creations, generationsIn } from './generation-maker.js';
 import { JointStore } from './joint-store.js';
-import { begun } from './load-opener.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisLink } from '../connection/redis-link.js';
 import type { RedisParts } from '../entries/redis-parts.js';
-import { call, plain, type Reply } from '../connection/redis-wire.js';
+import { allOrThrow, call, plain, type Reply } from '../connection/redis-wire.js';
 import { RELEASE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
 
@@ -88,22 +86,17 @@ export class LoadCommitter {
     if (unknown.size === 0 || epochs === undefined) return;
     const groups = [...unknown.keys()];
     const parts = [...unknown.values()].map(epochPartOf);
-    const make = groups.flatMap((group) => [begun(group), plain('GET', group.key)]);
+    const make = creations(groups);
     const look = plain('HMGET', this.parts.keys.epochs, ...parts);
-    const replies = this.parts.isCluster
-      ? [...(await this.#ask(make)), ...(await this.#ask([look]))]
-      : await this.#ask([...make, look]);
+    const { link, isCluster } = this.parts;
+    const replies = isCluster
+      ? [...(await link.ask(make, LATEST_MS)), ...(await link.ask([look], LATEST_MS))]
+      : await link.ask([...make, look], LATEST_MS);
     const now = replies.at(-1) as readonly Reply[];
+    const made = allOrThrow(generationsIn(replies, groups));
     groups.forEach((group, i) => {
-      if (String(now[i]) === epochs[parts[i] as number])
-        generations.set(group, seen(group, replies[2 * i + 1] as Buffer | null));
+      if (String(now[i]) === epochs[parts[i] as number]) generations.set(group, made[i]);
     });
-  }
-
-  async #ask(commands: Parameters<RedisLink['run']>[0]): Promise<readonly Reply[]> {
-    const replies = await this.parts.link.run(commands, LATEST_MS);
-    for (const reply of replies) if (reply instanceof Error) throw reply;
-    return replies;
   }
 }
 

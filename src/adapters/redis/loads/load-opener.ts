@@ -2,7 +2,8 @@ import type { LoadRequest } from '../../../core/ports/cache-adapter.port.js';
 import { OWN_LAG_MS } from '../connection/deadlines.js';
 import type { EntryReader, Generations } from '../entries/entry-reader.js';
 import { seen } from '../entries/entry-reader.js';
-import { newGeneration, randomId } from '../protocol/generation.js';
+import { randomId } from '../protocol/generation.js';
+import { creation, GenerationMaker } from './generation-maker.js';
 import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
@@ -52,15 +53,16 @@ type Answer = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
  * this process has not seen.
  */
 export class LoadOpener {
-  /** Generations that are being made, and what comes of it. */
-  readonly #onTheirWay = new Map<Group, Promise<Reply>>();
+  readonly #maker: GenerationMaker;
 
   constructor(
     private readonly keys: RedisKeys,
     private readonly link: RedisLink,
     private readonly reader: EntryReader,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.#maker = new GenerationMaker(link);
+  }
 
   /** @param remainingMs the limit of all that this may take, asked for before each round trip */
   async open(
@@ -126,7 +128,7 @@ export class LoadOpener {
       if (generation === undefined && reply !== null) foreign.add(group);
     });
     const leases = await this.#leases(asked, replies, load, remainingMs);
-    if (leases.some(({ state }) => state === 'granted')) await this.#ensure(generations, foreign, remainingMs);
+    if (leases.some(({ state }) => state === 'granted')) await this.#maker.complete(generations, foreign, remainingMs);
     const epochs = load.request.computesTags ? textsIn(replies[asked.length] as Reply) : undefined;
     return { leases, generations, epochs };
   }
@@ -136,7 +138,7 @@ export class LoadOpener {
    * ends it in between.
    */
   #beginnings(groups: readonly Group[]): Command[] {
-    return groups.filter(({ known }) => known === undefined).map(begun);
+    return groups.filter(({ known }) => known === undefined).map(creation);
   }
 
   /**
@@ -239,47 +241,6 @@ export class LoadOpener {
       };
     return entry !== undefined && this.now() < entry.freshUntilMs ? { state: 'found', entry } : undefined;
   }
-
-  /**
-   * Makes the generations that do not exist. Of several processes that do so at once, the first one's stand; loads of
-   * this one share what is on its way: whatever it brings stood after they were sent, or is valid nowhere.
-   * @param foreign where something else stands in their place, which is removed
-   */
-  async #ensure(generations: Generations, foreign: ReadonlySet<Group>, remainingMs: () => number): Promise<void> {
-    const missing = [...generations].flatMap(([group, generation]) => (generation === undefined ? [group] : []));
-    const unmade = missing.filter((group) => !this.#onTheirWay.has(group));
-    if (unmade.length > 0)
-      this.#make(
-        unmade,
-        unmade.filter((group) => foreign.has(group)),
-        remainingMs(),
-      );
-    await Promise.all(
-      missing.map(async (group) => {
-        const reply = await this.#onTheirWay.get(group);
-        if (reply instanceof Error) throw reply;
-        generations.set(group, seen(group, reply as Buffer | null));
-      }),
-    );
-  }
-
-  #make(groups: readonly Group[], foreign: readonly Group[], limitMs: number): void {
-    const removals = foreign.map(({ key }) => plain('UNLINK', key));
-    const made = this.link.run(
-      [...removals, ...groups.flatMap((group) => [begun(group), plain('GET', group.key)])],
-      limitMs,
-    );
-    groups.forEach((group, i) => {
-      const reply = made.then((replies) => replies[removals.length + 2 * i + 1] as Reply);
-      this.#onTheirWay.set(group, reply);
-      reply.catch(() => undefined).finally(() => this.#onTheirWay.delete(group));
-    });
-  }
-}
-
-/** What makes the generation of a group, if it has none. */
-export function begun({ key }: Group): Command {
-  return plain('SET', key, newGeneration().text, 'PX', KEEP_MS, 'NX');
 }
 
 const MAX_TRIES = 4;

@@ -3,7 +3,7 @@ import { EMPTY_GROUP_MS, indexKeys } from '../entries/entry-writer.js';
 import { LostMembers } from './lost-members.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisParts } from '../entries/redis-parts.js';
-import { call, plain, type Reply } from '../connection/redis-wire.js';
+import { call, plain } from '../connection/redis-wire.js';
 import { STRIKE } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
@@ -125,8 +125,6 @@ export class IndexSweeper {
   }
 
   async #ask(commands: Parameters<RedisParts['link']['run']>[0]): Promise<number[]> {
-    const replies: readonly Reply[] = await this.parts.link.run(commands, this.parts.limitMs);
-    for (const reply of replies) if (reply instanceof Error) throw reply;
-    return replies as number[];
+    return (await this.parts.link.ask(commands, this.parts.limitMs)) as number[];
   }
 }
