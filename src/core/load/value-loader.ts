@@ -128,7 +128,7 @@ export class ValueLoader {
 
   /** Callers that come from now on do not wait for loads that `target` has made invalid. */
   detach(target: InvalidationTarget): void {
-    this.#flights.detach(concerns(target));
+    if (target.kind !== 'expired') this.#flights.detach(hitBy(target));
   }
 
   /**
@@ -479,23 +479,4 @@ function newerEntry(
 
 function currentOf(ticket: LoadTicket | undefined): StoredEntry | undefined {
   return ticket?.state === 'granted' ? ticket.current : undefined;
-}
-
-function concerns(target: InvalidationTarget): (flight: Flight) => boolean {
-  switch (target.kind) {
-    case 'keys':
-      return ({ key, namespace }) => namespace === target.namespace && target.keys.includes(key);
-    case 'tags':
-      return ({ tags }) => tags === undefined || target.tags.some((tag) => tags.includes(tag));
-    case 'namespace':
-      return ({ namespace }) => namespace === target.namespace;
-    case 'pattern': {
-      const isMatch = compileGlob(target.pattern);
-      return ({ key, namespace }) => namespace === target.namespace && isMatch(key);
-    }
-    case 'all':
-      return () => true;
-    case 'expired':
-      return () => false;
-  }
 }
