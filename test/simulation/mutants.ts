@@ -1,8 +1,7 @@
-import type { EntryReader } from '../../src/adapters/redis/entries/entry-reader.js';
 import { GroupEnding } from '../../src/adapters/redis/invalidation/group-ending.js';
 import { LoadCommitter } from '../../src/adapters/redis/loads/load-committer.js';
 import { Outbox } from '../../src/adapters/redis/invalidation/outbox.js';
-import type { RedisParts } from '../../src/adapters/redis/entries/redis-parts.js';
+import type { RedisContext } from '../../src/adapters/redis/entries/redis-context.js';
 import type { Command } from '../../src/adapters/redis/connection/redis-wire.js';
 import { FlightTable } from '../../src/core/load/flight.js';
 import type { Profile } from './profile.js';
@@ -87,10 +86,10 @@ function withArgs(command: Command, changes: Readonly<Record<number, string | nu
 function endEpochsLast(): void {
   const { end } = GroupEnding.prototype;
   GroupEnding.prototype.end = async function (groups, isDryRun, ...rest) {
-    const { parts } = this as unknown as { parts: RedisParts };
+    const { context } = this as unknown as { context: RedisContext };
     const [first = []] = rest;
     const ending = await end.call(this, groups, isDryRun);
-    if (first.length > 0) await parts.link.run(first, parts.limitMs);
+    if (first.length > 0) await context.run(first);
     return ending;
   };
 }
@@ -139,13 +138,13 @@ function countGenerations(): void {
 }
 
 function readGenerationsLate(): void {
-  const { commit } = LoadCommitter.prototype;
-  LoadCommitter.prototype.commit = async function (grant, prepared) {
-    const { parts } = this as unknown as { parts: { reader: EntryReader } };
+  const { store } = LoadCommitter.prototype;
+  LoadCommitter.prototype.store = async function (grant, prepared) {
+    const { context } = this as unknown as { context: RedisContext };
     const generations = grant.opening.generations;
-    const now = await parts.reader.generationsOf(new Set(prepared.flatMap(({ groups }) => groups)), 250);
+    const now = await context.reader.generationsOf(new Set(prepared.flatMap(({ groups }) => groups)), 250);
     for (const [group, generation] of now) generations.set(group, generation);
-    return commit.call(this, grant, prepared);
+    return store.call(this, grant, prepared);
   };
 }
 

@@ -1,8 +1,6 @@
-import { CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
+import { settledWithin } from '../../core/ports/grace.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import { compileGlob } from '../../core/vocabulary/glob.js';
-import { idleMs } from '../../core/ports/clock.port.js';
-import { settledWithin } from '../../core/ports/grace.js';
 import type {
   AdapterUsage,
   CacheAdapter,
@@ -11,34 +9,21 @@ import type {
   InvalidationTarget,
   LoadGrant,
   LoadRequest,
-  LoadTicket,
   ScanPage,
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { ConnectionWords } from './connection/connection-words.js';
-import { EntryReader } from './entries/entry-reader.js';
 import { EntryScan } from './entries/entry-scan.js';
-import { EntryWalk } from './entries/entry-walk.js';
-import { EntryWriter, type Prepared } from './entries/entry-writer.js';
+import type { Prepared } from './entries/entry-writer.js';
 import { randomId } from './protocol/generation.js';
-import { GroupEnding } from './invalidation/group-ending.js';
 import { IndexSweeper } from './upkeep/index-sweeper.js';
-import { Invalidator, type Target } from './invalidation/invalidator.js';
-import { LeaseKeeper } from './loads/lease-keeper.js';
-import { LoadCommitter } from './loads/load-committer.js';
-import { GIVEN_UP, type Lease, LoadOpener } from './loads/load-opener.js';
-import { type Hides, Outbox } from './invalidation/outbox.js';
-import { Redelivery } from './invalidation/redelivery.js';
-import { type OwnLease, RedisGrant } from './loads/redis-grant.js';
+import { RedisLoads } from './loads/redis-loads.js';
+import { RedisInvalidations } from './invalidation/redis-invalidations.js';
 import { RedisKeys } from './protocol/redis-keys.js';
-import { RedisLink } from './connection/redis-link.js';
-import type { RedisParts } from './entries/redis-parts.js';
+import { type Hides, RedisContext } from './entries/redis-context.js';
 import type { RedisWire } from './connection/redis-wire.js';
 import { StoreSurvey } from './entries/store-survey.js';
-import { TagConjunction } from './invalidation/tag-conjunction.js';
-import { TrashSweeper } from './invalidation/trash-sweeper.js';
-import { WakeRoom, type Watch } from './loads/wake-room.js';
 
 /*
  * Entries in Redis, for any number of processes. What keeps an old value out, whatever the network does:
@@ -77,149 +62,84 @@ const NOTHING = Promise.resolve(undefined);
 
 export class RedisAdapter implements CacheAdapter {
   readonly kind = 'redis';
-  readonly #context: CacheAdapterContext;
-  readonly #limitMs: number;
-  readonly #wire: RedisWire;
-  readonly #keys: RedisKeys;
-  readonly #link: RedisLink;
+  readonly #context: RedisContext;
   readonly #words: ConnectionWords | undefined;
-  readonly #reader: EntryReader;
-  readonly #writer: EntryWriter;
-  readonly #opener: LoadOpener;
-  readonly #committer: LoadCommitter;
-  readonly #leases: LeaseKeeper;
-  readonly #room: WakeRoom;
-  readonly #invalidator: Invalidator;
-  readonly #sweeper: TrashSweeper;
+  readonly #loads: RedisLoads;
+  readonly #invalidations: RedisInvalidations;
   readonly #indexes: IndexSweeper;
-  readonly #outbox: Outbox;
   readonly #scan: EntryScan;
   readonly #survey: StoreSurvey;
-  /** What changes the store and was not answered yet. */
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** Changes of the store that Redis has not answered yet. */
+  readonly #pending = new Set<Promise<unknown>>();
   #hits = 0;
   #misses = 0;
-  #isClosed = false;
 
-  /** @param wire belongs to the adapter from now on, which closes it */
-  constructor(
-    wire: RedisWire,
-    { keyPrefix, version, codec, commandTimeoutMs: limitMs, words }: RedisAdapterOptions,
-    context: CacheAdapterContext,
-  ) {
-    const { clock } = context;
-    this.#context = context;
-    this.#limitMs = limitMs;
-    this.#wire = wire;
-    this.#keys = new RedisKeys({
-      keyPrefix,
-      name: context.name,
-      version,
-      parts: wire.isCluster ? PARTS.cluster : PARTS.single,
-    });
+  /** @param wire belongs to the adapter, which closes it */
+  constructor(wire: RedisWire, options: RedisAdapterOptions, host: CacheAdapterContext) {
+    const { keyPrefix, version, codec, commandTimeoutMs, words } = options;
+    const parts = wire.isCluster ? PARTS.cluster : PARTS.single;
     this.#words = words;
-    this.#link = new RedisLink(wire, clock, {
-      timeKey: this.#keys.partOf('').key,
-      limitMs,
+    this.#context = new RedisContext({
+      wire,
+      keys: new RedisKeys({ keyPrefix, name: host.name, version, parts }),
+      codec,
+      clock: host.clock,
+      limitMs: commandTimeoutMs,
+      hides: () => this.#invalidations.hides(),
+      onError: (error) => host.onError(error),
       onUp: (isMoved) => this.#onUp(isMoved),
       ...(words === undefined ? {} : { onAway: (why) => words.away(why ?? wire.lastError()) }),
     });
-    this.#reader = new EntryReader(this.#keys, this.#link, codec, clock);
-    this.#writer = new EntryWriter(this.#keys, this.#link, this.#reader, codec, clock);
-    const parts: RedisParts = {
-      keys: this.#keys,
-      link: this.#link,
-      reader: this.#reader,
-      writer: this.#writer,
-      walk: new EntryWalk(wire, this.#link, limitMs),
-      clock,
-      limitMs,
-      isCluster: wire.isCluster,
-      onError: (error) => context.onError(error),
-    };
-    this.#opener = new LoadOpener(this.#keys, this.#link, this.#reader, () => clock.nowMs());
-    this.#committer = new LoadCommitter(parts, (keys, namespace) =>
-      this.#outbox.acknowledged({ kind: 'keys', keys, namespace }, false),
-    );
-    this.#leases = new LeaseKeeper(this.#link, clock);
-    this.#room = new WakeRoom(clock, () => wire.isListening());
-    this.#sweeper = new TrashSweeper(parts);
-    this.#indexes = new IndexSweeper(parts);
-    const ending = new GroupEnding(parts, this.#sweeper);
-    this.#invalidator = new Invalidator(parts, new TagConjunction(parts), ending, this.#sweeper);
-    this.#outbox = new Outbox(clock, new Redelivery(parts, this.#invalidator, ending, (name) => wire.placeOf(name)));
-    this.#scan = new EntryScan(parts);
-    this.#survey = new StoreSurvey(this.#keys, this.#link, limitMs);
+    this.#invalidations = new RedisInvalidations(this.#context);
+    this.#loads = new RedisLoads(this.#context, (keys, namespace) => this.#invalidations.replaced(keys, namespace));
+    this.#indexes = new IndexSweeper(this.#context);
+    this.#scan = new EntryScan(this.#context);
+    this.#survey = new StoreSurvey(this.#context);
+    const { link } = this.#context;
     wire.listen({
-      onUp: () => this.#link.connectionUp(),
-      onDown: () => this.#link.connectionDown(),
-      onMoved: () => this.#link.moved(),
-      onWake: (name) => this.#room.wake(name),
+      onUp: () => link.connectionUp(),
+      onDown: () => link.connectionDown(),
+      onMoved: () => link.moved(),
+      onWake: (name) => this.#loads.wake(name),
     });
   }
 
-  /** Resolves when it is known whether Redis answers. */
+  /** Resolves when the first probe of the connection is answered; at once when there is no connection. */
   async ready(): Promise<void> {
-    if (this.#wire.isUp()) await this.#link.firstUp;
+    const { wire, link } = this.#context;
+    if (wire.isUp()) await link.firstUp;
   }
 
   get(key: string, namespace: string | undefined): Promise<StoredEntry | undefined> {
-    if (this.#isClosed) return NOTHING;
-    const hides = this.#outbox.pending();
-    return this.#reader.read([key], namespace, this.#limitMs, ([entry]) => this.#shown(entry, hides));
+    const { isClosed, reader, limitMs } = this.#context;
+    if (isClosed) return NOTHING;
+    const hides = this.#invalidations.hides();
+    return reader.read([key], namespace, limitMs, ([entry]) => this.#shown(entry, hides));
   }
 
   getMany(keys: readonly string[], namespace: string | undefined): Promise<(StoredEntry | undefined)[]> {
-    if (this.#isClosed || keys.length === 0) return Promise.resolve(keys.map(() => undefined));
-    const hides = this.#outbox.pending();
-    return this.#reader.read(keys, namespace, this.#limitMs, (entries) =>
-      entries.map((entry) => this.#shown(entry, hides)),
-    );
+    const { isClosed, reader, limitMs } = this.#context;
+    if (isClosed || keys.length === 0) return Promise.resolve(keys.map(() => undefined));
+    const hides = this.#invalidations.hides();
+    return reader.read(keys, namespace, limitMs, (entries) => entries.map((entry) => this.#shown(entry, hides)));
   }
 
-  async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
-    const sentMs = idleMs(this.#context.clock);
-    const remainingMs = (): number => this.#limitMs - (request.waitedMs ?? 0) - (idleMs(this.#context.clock) - sentMs);
-    const hides = this.#outbox.pending();
-    const asked = this.#isClosed
-      ? []
-      : [...new Set(keys)].filter((key) => hides?.(key, namespace, request.tags) !== true);
-    const names = asked.map((key) => this.#keys.entry(key, namespace));
-    const watches = request.exclusive ? names.map((name) => this.#room.watch(name)) : [];
-    try {
-      const opening = await this.#opener.open(asked, namespace, request, remainingMs);
-      const tickets = new Map(asked.map((key, i) => [key, ticketOf(shownLease(opening.leases[i], hides), watches[i])]));
-      const grant = new RedisGrant({
-        namespace,
-        purpose: request.purpose,
-        opening,
-        keys: asked,
-        names,
-        epochsKey: this.#keys.epochs,
-        tickets: keys.map((key) => tickets.get(key) ?? { state: 'granted' }),
-        spentMs: this.#limitMs - remainingMs(),
-        commit: (open, drafts) => this.#commit(open, drafts),
-        end: (open, left) => this.#end(open, left),
-      });
-      if (grant.leases.length > 0) this.#leases.keep(grant);
-      return grant;
-    } catch (error) {
-      for (const watch of watches) watch.close();
-      throw error;
-    }
+  begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
+    return this.#loads.begin(keys, namespace, request);
   }
 
   async set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
-    if (this.#isClosed) return;
+    const { isClosed, writer } = this.#context;
+    if (isClosed) return;
     const last = [...new Map(drafts.map((draft) => [draft.key, draft])).values()];
-    const prepared = await this.#writer.prepare(last, namespace);
-    const target: Target = { kind: 'keys', keys: last.map(({ key }) => key), namespace };
+    const prepared = await writer.prepare(last, namespace);
+    const keys = last.map(({ key }) => key);
     try {
-      await this.#watched(this.#store(prepared));
-      this.#outbox.acknowledged(target, false);
+      await this.#track(this.#store(prepared));
+      this.#invalidations.replaced(keys, namespace);
     } catch (error) {
-      // What was there before must not outlive a set that was answered.
-      this.#outbox.add(target, false);
+      // The old entries must not outlive a set that has returned.
+      this.#invalidations.notReplaced(keys, namespace);
       throw error;
     }
   }
@@ -229,79 +149,62 @@ export class RedisAdapter implements CacheAdapter {
     { soft = false, dryRun = false }: { soft?: boolean; dryRun?: boolean } = {},
   ): Promise<number> {
     if (target.kind === 'pattern') compileGlob(target.pattern);
-    if (this.#isClosed) return 0;
-    if (target.kind === 'expired') return this.#link.isUp() ? this.#indexes.forgetExpired(dryRun) : 0;
-    if (dryRun) return this.#invalidator.run(target, { soft, dryRun });
-    try {
-      const count = await this.#watched(this.#invalidator.run(target, { soft, dryRun }));
-      this.#outbox.acknowledged(target, soft);
-      return count;
-    } catch (error) {
-      // Once the adapter is closed the outbox takes nothing.
-      if (!this.#outbox.add(target, soft)) throw error;
-      this.#context.onError(unheard(error));
-      return 0;
-    }
+    const { isClosed, link } = this.#context;
+    if (isClosed) return 0;
+    if (target.kind === 'expired') return link.isUp() ? this.#indexes.forgetExpired(dryRun) : 0;
+    const work = this.#invalidations.run(target, { soft, dryRun });
+    return dryRun ? work : this.#track(work);
   }
 
   async scan(query: ScanQuery): Promise<ScanPage> {
-    return this.#isClosed ? { entries: [] } : this.#scan.page(query);
+    return this.#context.isClosed ? { entries: [] } : this.#scan.page(query);
   }
 
   async usage(): Promise<AdapterUsage> {
     const { entries, oldestMs, newestMs, areManyExpired } = await this.#survey.take();
     if (areManyExpired) void this.#indexes.sweep();
-    const status = this.#outbox.size > 0 && this.#link.isUp() ? 'degraded' : this.#link.status;
+    const { link } = this.#context;
+    const status = this.#invalidations.pending > 0 && link.isUp() ? 'degraded' : link.status;
     const tier = { name: 'redis', entries, hits: this.#hits, misses: this.#misses, bytes: null } as const;
     return { entries, bytes: null, evictions: 0, oldestMs, newestMs, status, tiers: [tier] };
   }
 
-  /** Where an operator finds the entry. */
+  /** The Redis key of an entry. */
   storedKey(key: string, namespace: string | undefined): string {
-    return this.#keys.entry(key, namespace);
+    return this.#context.keys.entry(key, namespace);
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    const context = this.#context;
+    if (context.isClosed) return;
+    context.isClosed = true;
     this.#words?.close();
-    await this.#drain();
-    if (this.#outbox.size > 0) this.#context.onError(undelivered(this.#outbox.size));
-    this.#outbox.close();
-    this.#leases.close();
-    this.#sweeper.close();
+    await settledWithin(context.clock, context.limitMs, this.#drain());
+    this.#invalidations.close();
+    this.#loads.close();
     this.#indexes.close();
-    this.#room.wakeAll();
-    this.#link.close();
-    await this.#wire.close();
+    context.link.close();
+    await context.wire.close();
   }
 
-  /**
-   * Ends when Redis has heard of everything that was to be stored or invalidated, and has freed it, or cannot do so in
-   * time.
-   */
+  /** Resolves when Redis has stored, invalidated and freed all that it was sent. */
   async #drain(): Promise<void> {
-    const told = Promise.allSettled(this.#underWay).then(() =>
-      this.#outbox.size > 0 && this.#link.isUp() ? this.#outbox.flush() : undefined,
-    );
-    const done = told.then(() => this.#sweeper.done());
-    await settledWithin(this.#context.clock, this.#limitMs, done);
+    await Promise.allSettled(this.#pending);
+    await this.#invalidations.drain();
   }
 
-  #watched<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    return work.finally(() => this.#underWay.delete(work));
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    return work.finally(() => this.#pending.delete(work));
   }
 
   #onUp(isMoved: boolean): void {
     this.#words?.up();
-    if (isMoved) this.#outbox.repeatRecent();
-    void this.#outbox.flush();
-    void this.#sweeper.adopt();
+    this.#invalidations.onUp(isMoved);
     this.#indexes.start();
   }
 
-  /** @param hides what was to be invalidated still when the read began */
+  /** @param hides the filter from when the read began */
   #shown(entry: StoredEntry | undefined, hides: Hides | undefined): StoredEntry | undefined {
     const isShown = entry !== undefined && hides?.(entry.key, entry.namespace, entry.tags) !== true;
     if (isShown && this.#context.clock.coarseNowMs() < entry.freshUntilMs) this.#hits++;
@@ -310,71 +213,17 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   async #store(prepared: readonly Prepared[]): Promise<void> {
-    const marks = this.#writer.guess(prepared);
+    const { writer, link, limitMs } = this.#context;
+    const marks = writer.guess(prepared);
     let left = prepared;
     for (let tries = 0; left.length > 0; tries++) {
-      const ends = await this.#writer.store(left, marks, this.#limitMs);
+      const ends = await writer.store(left, marks, limitMs);
       const failed = ends.find((end) => 'reason' in end);
       if (failed !== undefined) throw failed.reason;
-      if (ends.some(({ state }) => state === 'late')) this.#link.resync();
+      if (ends.some(({ state }) => state === 'late')) link.resync();
       left = left.filter((_, i) => ends[i]?.state !== 'stored').map((each) => ({ ...each, revision: randomId() }));
       if (left.length > 0 && tries === STORE_TRIES)
         throw new Error('The entry was invalidated again and again while it was being stored.');
     }
   }
-
-  async #commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]> {
-    if (this.#isClosed) return drafts.map(() => undefined);
-    const { namespace } = grant;
-    const hides = this.#outbox.pending();
-    const isAllowed = drafts.map(({ key, tags }) => grant.tokens.has(key) && hides?.(key, namespace, tags) !== true);
-    const prepared = await this.#writer.prepareLoaded(
-      drafts.filter((_, i) => isAllowed[i]),
-      namespace,
-      (error) => this.#context.onError(error),
-    );
-    const sentMs = idleMs(this.#context.clock);
-    const stored = await this.#committer
-      .commit(grant, prepared)
-      .finally(() => (grant.spentMs += idleMs(this.#context.clock) - sentMs));
-    let next = 0;
-    return isAllowed.map((isOne) => (isOne ? stored[next++] : undefined));
-  }
-
-  async #end(grant: RedisGrant, left: readonly OwnLease[]): Promise<void> {
-    this.#leases.drop(grant);
-    if (left.length > 0) await this.#committer.release(left, this.#limitMs - grant.spentMs);
-  }
-}
-
-/**
- * What a load may be told of: the tags of what is stored are known only now. An entry that is hidden is to be loaded
- * anew.
- */
-function shownLease(lease: Lease | undefined, hides: Hides | undefined): Lease | undefined {
-  const entry = lease?.state === 'found' ? lease.entry : lease?.state === 'granted' ? lease.current : undefined;
-  if (entry === undefined || hides?.(entry.key, entry.namespace, entry.tags) !== true) return lease;
-  return lease?.state === 'granted' ? { ...lease, current: undefined } : GIVEN_UP;
-}
-
-function ticketOf(lease: Lease | undefined, watch: Watch | undefined): LoadTicket {
-  if (lease?.state === 'held' && watch !== undefined) return { state: 'held', settled: watch.ended(lease.leftMs) };
-  watch?.close();
-  if (lease?.state === 'found') return { state: 'found', entry: lease.entry };
-  return lease?.state === 'granted' && lease.current !== undefined
-    ? { state: 'granted', current: lease.current }
-    : { state: 'granted' };
-}
-
-function unheard(cause: unknown): CacheUnavailableError {
-  return new CacheUnavailableError(
-    'Redis could not be told of an invalidation. It is kept and sent again until Redis has it; this process treats what it concerns as missing.',
-    { cause },
-  );
-}
-
-function undelivered(count: number): CacheUnavailableError {
-  return new CacheUnavailableError(
-    `The cache was closed while Redis could not be told of ${count} invalidations. Other processes may serve what they concern until it expires.`,
-  );
 }

@@ -1,7 +1,7 @@
 import { asAnnounced } from '../../../core/observation/announced-fault.js';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
-import { allOrThrow, type Answer, call, type Command, type RedisWire, type Reply } from './redis-wire.js';
+import { allOrThrow, type ReplyValue, call, type Command, type RedisWire, type Reply } from './redis-wire.js';
 import { TIME } from '../protocol/scripts.js';
 import { ServerTime } from './server-time.js';
 
@@ -101,8 +101,8 @@ export class RedisLink {
   }
 
   /** Like `run`, but rejects with the first reply that is an error. Sends nothing when there are no commands. */
-  async ask(commands: readonly Command[], limitMs: number): Promise<readonly Answer[]> {
-    return commands.length === 0 ? [] : allOrThrow<Answer>(await this.run(commands, limitMs));
+  async ask(commands: readonly Command[], limitMs: number): Promise<readonly ReplyValue[]> {
+    return commands.length === 0 ? [] : allOrThrow<ReplyValue>(await this.run(commands, limitMs));
   }
 
   /** The strings under the keys, by `onAnswer`, or why not, by `onError`; one of them is called, later. */

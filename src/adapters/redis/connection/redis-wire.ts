@@ -19,7 +19,7 @@ export interface Command {
 }
 
 /** A reply that is not an error. */
-export type Answer = Exclude<Reply, Error>;
+export type ReplyValue = Exclude<Reply, Error>;
 
 /** Returns the results, or throws the first error among them. */
 export function allOrThrow<T>(results: readonly (T | Error)[]): readonly T[] {

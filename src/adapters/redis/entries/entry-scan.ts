@@ -4,7 +4,7 @@ import type { ScanPage, ScanQuery } from '../../../core/ports/cache-adapter.port
 import { show } from '../../../core/vocabulary/show.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from './redis-parts.js';
+import type { RedisContext } from './redis-context.js';
 import { call, type Reply } from '../connection/redis-wire.js';
 import { PAGE } from '../protocol/scripts.js';
 
@@ -27,11 +27,11 @@ interface Place {
  * may pass entries by when it is not followed step by step, and it goes through the keys of everybody.
  */
 export class EntryScan {
-  constructor(private readonly parts: RedisParts) {}
+  constructor(private readonly context: RedisContext) {}
 
   async page(query: ScanQuery): Promise<ScanPage> {
     const entries: RedisEntry[] = [];
-    let place: Place | undefined = placeOf(query.cursor, this.parts.keys.everything.length);
+    let place: Place | undefined = placeOf(query.cursor, this.context.keys.everything.length);
     for (let steps = 0; place !== undefined && steps < STEPS_PER_PAGE && entries.length < query.limit; steps++) {
       place = await this.#step(place, query, entries);
     }
@@ -40,9 +40,9 @@ export class EntryScan {
 
   /** Adds what one step finds to `entries`, up to the limit; answers where to go on. */
   async #step(place: Place, query: ScanQuery, entries: RedisEntry[]): Promise<Place | undefined> {
-    const { keys, limitMs, link } = this.parts;
+    const { keys } = this.context;
     const { created = '' } = keys.everything[place.part] as Group;
-    const [reply] = await link.ask([call(PAGE, [created], place.member, place.time, NAMES_PER_STEP)], limitMs);
+    const [reply] = await this.context.ask([call(PAGE, [created], place.member, place.time, NAMES_PER_STEP)]);
     const found = (reply as Reply[]).map(String);
     const isWanted = this.#filter(query);
     const wanted: Place[] = [];
@@ -59,7 +59,7 @@ export class EntryScan {
   }
 
   #filter({ namespace, pattern }: ScanQuery): (member: string) => boolean {
-    const { keys } = this.parts;
+    const { keys } = this.context;
     const scope = namespace === undefined ? '' : keys.member('', namespace);
     const isMatch = pattern === undefined ? undefined : compileGlob(pattern);
     return (member) =>
@@ -67,7 +67,7 @@ export class EntryScan {
   }
 
   async #read(places: readonly Place[]): Promise<RedisEntry[]> {
-    const { keys, reader, limitMs } = this.parts;
+    const { keys, reader, limitMs } = this.context;
     const entries = places.map(({ member }) => {
       const { key, namespace } = keys.parse(keys.entryPrefix + member);
       return reader.read([key], namespace, limitMs, ([entry]) => entry);

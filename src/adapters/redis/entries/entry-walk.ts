@@ -1,6 +1,6 @@
 import { escapeGlob } from '../../../core/vocabulary/glob.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { type Answer, plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
+import { type ReplyValue, plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
 
 /** How many names one step looks at: a few hundred microseconds of the server. */
 const STEP = 500;
@@ -127,7 +127,7 @@ export class EntryWalk {
   }
 }
 
-function pageIn(reply: Answer): IndexPage {
+function pageIn(reply: ReplyValue): IndexPage {
   const [cursor, flat] = reply as [Buffer, Reply[]];
   const scored: ScoredMember[] = [];
   for (let i = 0; i < flat.length; i += 2) scored.push([String(flat[i]), String(flat[i + 1])]);

@@ -1,5 +1,4 @@
-import type { RedisKeys } from '../protocol/redis-keys.js';
-import type { RedisLink } from '../connection/redis-link.js';
+import type { RedisContext } from './redis-context.js';
 import { call, type Reply } from '../connection/redis-wire.js';
 import { EMPTY_GROUP_MS, indexKeys } from './entry-writer.js';
 import { SURVEY } from '../protocol/scripts.js';
@@ -22,17 +21,15 @@ const STRUCK_AT_ONCE = 300;
 export class StoreSurvey {
   #last: Survey = { entries: 0, oldestMs: null, newestMs: null, areManyExpired: false };
 
-  constructor(
-    private readonly keys: RedisKeys,
-    private readonly link: RedisLink,
-    private readonly limitMs: number,
-  ) {}
+  constructor(private readonly context: RedisContext) {}
 
   async take(): Promise<Survey> {
-    if (!this.link.isUp()) return this.#last;
+    if (!this.context.link.isUp()) return this.#last;
     try {
-      const parts = this.keys.everything.map((part) => call(SURVEY, indexKeys(part), EMPTY_GROUP_MS, STRUCK_AT_ONCE));
-      this.#last = sumOf(await this.link.run(parts, this.limitMs));
+      const parts = this.context.keys.everything.map((part) =>
+        call(SURVEY, indexKeys(part), EMPTY_GROUP_MS, STRUCK_AT_ONCE),
+      );
+      this.#last = sumOf(await this.context.run(parts));
     } catch {
       // The link knows, and so will the status.
     }

@@ -1,7 +1,7 @@
 import type { CountedIndex } from '../entries/entry-walk.js';
 import { type Generation, randomId, readGeneration } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/redis-wire.js';
 import { END, REPLACE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
@@ -26,7 +26,7 @@ export interface Ending {
 /** Ends the generations of groups, and has what is left of them freed. */
 export class GroupEnding {
   constructor(
-    private readonly parts: RedisParts,
+    private readonly context: RedisContext,
     private readonly sweeper: TrashSweeper,
   ) {}
 
@@ -36,9 +36,9 @@ export class GroupEnding {
    */
   async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {
     if (tags.length === 0) return [];
-    const epochs = plain('HDEL', this.parts.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
-    if (!this.parts.isCluster) return [epochs];
-    checkForgotten(await this.parts.link.run([epochs], this.parts.limitMs));
+    const epochs = plain('HDEL', this.context.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
+    if (!this.context.isCluster) return [epochs];
+    checkForgotten(await this.context.run([epochs]));
     return [];
   }
 
@@ -55,11 +55,11 @@ export class GroupEnding {
       ),
     );
     const isAtWork = this.sweeper.isAtWork();
-    const look = plain('EXISTS', this.parts.keys.trash);
+    const look = plain('EXISTS', this.context.keys.trash);
     // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a
     // name. A server that is full refuses it; then only this process knows.
-    const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...ends.map(({ trash }) => trash))];
-    const answers = await this.parts.link.run([...first, look, ...register, ...commands], this.parts.limitMs);
+    const register = isDryRun ? [] : [plain('SADD', this.context.keys.trash, ...ends.map(({ trash }) => trash))];
+    const answers = await this.context.run([...first, look, ...register, ...commands]);
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + 1 + register.length);
     const ended = ends.map(({ group, trash }, i) =>
@@ -82,13 +82,15 @@ export class GroupEnding {
   ): Promise<void> {
     const places = ended.flatMap((each, i) => (isOnItsWay(each) ? [i] : []));
     const moving = places.map((i) => ends[i] as { group: Group; trash: string });
-    const afterMs = `(${Math.floor(this.parts.link.time.nowMs())}`;
+    const afterMs = `(${Math.floor(this.context.link.time.nowMs())}`;
     const steps = moving.flatMap(({ group: { key, index } }) => [
       isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()),
       plain('ZCOUNT', index, afterMs, '+inf'),
     ]);
-    const register = isDryRun ? [] : [plain('SADD', this.parts.keys.trash, ...moving.map(({ group }) => group.index))];
-    const replies = (await this.parts.link.run([...register, ...steps], this.parts.limitMs)).slice(register.length);
+    const register = isDryRun
+      ? []
+      : [plain('SADD', this.context.keys.trash, ...moving.map(({ group }) => group.index))];
+    const replies = (await this.context.run([...register, ...steps])).slice(register.length);
     places.forEach(
       (place, i) =>
         (ended[place] = endedInSteps(

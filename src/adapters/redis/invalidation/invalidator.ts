@@ -1,11 +1,12 @@
 import { compileGlob } from '../../../core/vocabulary/glob.js';
-import type { InvalidationTarget } from '../../../core/ports/cache-adapter.port.js';
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
 import { type Generations, seen } from '../entries/entry-reader.js';
 import { type EntryHead, readHead } from '../protocol/entry-record.js';
 import { checkForgotten, type Ended, type GroupEnding } from './group-ending.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { How, RedisParts } from '../entries/redis-parts.js';
+import type { InvalidationOptions } from './invalidation-options.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { allOrThrow, call, type Command, plain } from '../connection/redis-wire.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
@@ -24,8 +25,6 @@ import type { TrashSweeper } from './trash-sweeper.js';
  * took out of view a moment ago: while there is trash the heads of a small group are looked at, too.
  */
 
-export type Target = Exclude<InvalidationTarget, { kind: 'expired' }>;
-
 /** So many entries are looked at in one round trip. */
 const NAMES_AT_ONCE = 200;
 /** The members of a larger group are counted by its index, though that may name some that are out of view already. */
@@ -33,47 +32,46 @@ const COUNTED_BY_HEADS = 1_000;
 
 export class Invalidator {
   constructor(
-    private readonly parts: RedisParts,
+    private readonly context: RedisContext,
     private readonly conjunctions: TagConjunction,
     private readonly ending: GroupEnding,
     private readonly sweeper: TrashSweeper,
   ) {}
 
-  /** How many live entries it took out of view. Rejects when the server did not do all of it. */
-  run(target: Target, how: How): Promise<number> {
+  /** InvalidationOptions many live entries it took out of view. Rejects when the server did not do all of it. */
+  run(target: EntryTarget, options: InvalidationOptions): Promise<number> {
     switch (target.kind) {
       case 'keys':
         return this.#byName(
-          [...new Set(target.keys)].map((key) => this.parts.keys.entry(key, target.namespace)),
-          how,
+          [...new Set(target.keys)].map((key) => this.context.keys.entry(key, target.namespace)),
+          options,
         );
       case 'tags':
-        return this.#tags([...new Set(target.tags)], target.mode, how);
+        return this.#tags([...new Set(target.tags)], target.mode, options);
       case 'namespace':
-        return this.sweeper.settled().then(() => this.#groups([this.parts.keys.namespace(target.namespace)], how));
+        return this.sweeper
+          .settled()
+          .then(() => this.#groups([this.context.keys.namespace(target.namespace)], options));
       case 'pattern':
-        return this.#pattern(target.pattern, target.namespace, how);
+        return this.#pattern(target.pattern, target.namespace, options);
       case 'all':
-        return this.sweeper.settled().then(() => this.#groups(this.parts.keys.everything, how));
+        return this.sweeper.settled().then(() => this.#groups(this.context.keys.everything, options));
     }
   }
 
-  async #byName(names: readonly string[], how: How): Promise<number> {
+  async #byName(names: readonly string[], options: InvalidationOptions): Promise<number> {
     let count = 0;
     for (let i = 0; i < names.length; i += NAMES_AT_ONCE)
-      count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), how);
+      count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), options);
     return count;
   }
 
-  async #someByName(names: readonly string[], { soft, dryRun }: How): Promise<number> {
-    if (dryRun) return this.#count(await readHeads(this.parts.link, names, this.parts.limitMs), soft);
+  async #someByName(names: readonly string[], { soft, dryRun }: InvalidationOptions): Promise<number> {
+    if (dryRun) return this.#count(await readHeads(this.context.link, names, this.context.limitMs), soft);
     const script = soft ? SOFTEN : REMOVE;
     const groups = this.#expectedGroups(names);
-    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.parts.keys.wake));
-    const replies = await this.parts.link.run(
-      [...commands, ...groups.map(({ key }) => plain('GET', key))],
-      this.parts.limitMs,
-    );
+    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.context.keys.wake));
+    const replies = await this.context.run([...commands, ...groups.map(({ key }) => plain('GET', key))]);
     const heads = allOrThrow(replies.slice(0, names.length)).map(
       (reply) => (soft ? (reply as readonly Buffer[])[1] : reply) as Buffer,
     );
@@ -84,7 +82,7 @@ export class Invalidator {
       soft,
       known,
     );
-    if (!soft) this.parts.writer.forget(heads);
+    if (!soft) this.context.writer.forget(heads);
     return count;
   }
 
@@ -93,7 +91,7 @@ export class Invalidator {
    * way.
    */
   #expectedGroups(names: readonly string[]): Group[] {
-    const { keys, reader } = this.parts;
+    const { keys, reader } = this.context;
     const groups = names.map((name) => {
       const { key, namespace } = keys.parse(name);
       return keys.groupsOf(key, namespace, reader.tagsOf(key, namespace));
@@ -102,21 +100,25 @@ export class Invalidator {
   }
 
   async #count(heads: readonly (EntryHead | undefined)[], isSoft: boolean, known?: Generations): Promise<number> {
-    const states = await this.parts.reader.statesOf(heads, this.parts.limitMs, known);
+    const states = await this.context.reader.statesOf(heads, this.context.limitMs, known);
     return states.filter((state) => state === 'fresh' || (state === 'stale' && !isSoft)).length;
   }
 
-  async #tags(tags: readonly string[], mode: 'any' | 'all', how: How): Promise<number> {
+  async #tags(tags: readonly string[], mode: 'any' | 'all', options: InvalidationOptions): Promise<number> {
     if (tags.length === 0) return 0;
-    const groups = tags.map((tag) => this.parts.keys.tag(tag));
+    const groups = tags.map((tag) => this.context.keys.tag(tag));
     await this.sweeper.settled();
-    const first = how.dryRun ? [] : await this.ending.forgetEpochs(tags);
+    const first = options.dryRun ? [] : await this.ending.forgetEpochs(tags);
     return mode === 'all' && groups.length > 1
-      ? this.#conjunction(tags, groups, how, first)
-      : this.#groups(groups, how, first);
+      ? this.#conjunction(tags, groups, options, first)
+      : this.#groups(groups, options, first);
   }
 
-  async #groups(groups: readonly Group[], { soft, dryRun }: How, first: readonly Command[] = []): Promise<number> {
+  async #groups(
+    groups: readonly Group[],
+    { soft, dryRun }: InvalidationOptions,
+    first: readonly Command[] = [],
+  ): Promise<number> {
     if (soft) return this.#softenGroups(groups, dryRun, first);
     const ending = await this.ending.end(groups, dryRun, first);
     const { ended, isSweeping } = ending;
@@ -132,21 +134,21 @@ export class Invalidator {
     if (isSweeping && atMost <= COUNTED_BY_HEADS)
       return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
     // Parts of everything have no member in common.
-    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.parts.walk.union(ended);
+    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.context.walk.union(ended);
   }
 
   async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
-    const before = await this.parts.reader.generationsOf(groups, this.parts.limitMs);
+    const before = await this.context.reader.generationsOf(groups, this.context.limitMs);
     const forgotten = isDryRun
       ? []
-      : await this.parts.link.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))], this.parts.limitMs);
+      : await this.context.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))]);
     checkForgotten(forgotten.slice(0, first.length));
     allOrThrow(forgotten.slice(first.length));
     return this.#countMembers(groups, true, before);
   }
 
   /**
-   * How many of the entries that the indexes name are live, each counted once.
+   * InvalidationOptions many of the entries that the indexes name are live, each counted once.
    * @param before the generations that they are to be judged by
    */
   async #countMembers(
@@ -157,13 +159,13 @@ export class Invalidator {
     const counted = new Set<string>();
     let count = 0;
     for (const { index } of indexes) {
-      for await (const members of this.parts.walk.members(index)) {
+      for await (const members of this.context.walk.members(index)) {
         const unseen = members.filter((member) => !counted.has(member));
         unseen.forEach((member) => counted.add(member));
         const heads = await readHeads(
-          this.parts.link,
-          unseen.map((member) => this.parts.keys.entryPrefix + member),
-          this.parts.limitMs,
+          this.context.link,
+          unseen.map((member) => this.context.keys.entryPrefix + member),
+          this.context.limitMs,
         );
         count += await this.#count(heads, isSoft, new Map(before));
       }
@@ -174,27 +176,24 @@ export class Invalidator {
   async #conjunction(
     tags: readonly string[],
     groups: readonly Group[],
-    how: How,
+    options: InvalidationOptions,
     first: readonly Command[],
   ): Promise<number> {
-    const answers = await this.parts.link.run(
-      [...first, ...groups.map(({ index }) => plain('ZCARD', index))],
-      this.parts.limitMs,
-    );
+    const answers = await this.context.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))]);
     checkForgotten(answers.slice(0, first.length));
     const sizes = allOrThrow(answers.slice(first.length)) as readonly number[];
     const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
-    return this.conjunctions.run(tags, rarest, how);
+    return this.conjunctions.run(tags, rarest, options);
   }
 
-  async #pattern(pattern: string, namespace: string | undefined, how: How): Promise<number> {
+  async #pattern(pattern: string, namespace: string | undefined, options: InvalidationOptions): Promise<number> {
     const isMatch = compileGlob(pattern);
-    const scope = this.parts.keys.entry('', namespace);
+    const scope = this.context.keys.entry('', namespace);
     let count = 0;
-    for await (const names of this.parts.walk.names(scope, pattern)) {
+    for await (const names of this.context.walk.names(scope, pattern)) {
       count += await this.#byName(
         names.filter((name) => isMatch(name.slice(scope.length))),
-        how,
+        options,
       );
     }
     return count;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { settle, times } from '../../../../test/support/cache-with.js';
 import { FakeClock } from '../../../testing/fake-clock.js';
-import type { Target } from './invalidator.js';
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
 import { type Courier, type Invalidation, Outbox } from './outbox.js';
 
-const key = (name: string, namespace?: string): Target => ({ kind: 'keys', keys: [name], namespace });
-const tag = (...tags: string[]): Target => ({ kind: 'tags', tags, mode: 'any' });
-const allOf = (...tags: string[]): Target => ({ kind: 'tags', tags, mode: 'all' });
-const pattern = (text: string, namespace?: string): Target => ({ kind: 'pattern', pattern: text, namespace });
+const key = (name: string, namespace?: string): EntryTarget => ({ kind: 'keys', keys: [name], namespace });
+const tag = (...tags: string[]): EntryTarget => ({ kind: 'tags', tags, mode: 'any' });
+const allOf = (...tags: string[]): EntryTarget => ({ kind: 'tags', tags, mode: 'all' });
+const pattern = (text: string, namespace?: string): EntryTarget => ({ kind: 'pattern', pattern: text, namespace });
 
 /** Takes what it is given, one lane for each first letter of a key, and does what the test says. */
 class TestCourier implements Courier {
@@ -23,7 +23,7 @@ class TestCourier implements Courier {
     return this.isReachable;
   }
 
-  laneOf(target: Target): string {
+  laneOf(target: EntryTarget): string {
     return target.kind === 'keys' ? target.keys[0]!.slice(0, 1) : target.kind;
   }
 
@@ -49,7 +49,7 @@ class TestCourier implements Courier {
   }
 }
 
-function nameOf(target: Target): string {
+function nameOf(target: EntryTarget): string {
   if (target.kind === 'keys') return target.keys.join();
   if (target.kind === 'tags') return target.tags.join();
   return target.kind === 'pattern' ? target.pattern : target.kind === 'namespace' ? target.namespace : 'all';
@@ -65,7 +65,7 @@ function outboxWith() {
 }
 
 describe('what waits to be sent', () => {
-  it.each<[string, Target, readonly string[], readonly string[]]>([
+  it.each<[string, EntryTarget, readonly string[], readonly string[]]>([
     ['keys', { kind: 'keys', keys: ['k', 'l'], namespace: undefined }, ['k', 'l'], ['m', 'n/k']],
     ['keys of a namespace', key('k', 'n'), ['n/k'], ['k', 'o/k', 'n/l']],
     ['a namespace', { kind: 'namespace', namespace: 'n' }, ['n/k', 'n/l+t'], ['k', 'o/k']],

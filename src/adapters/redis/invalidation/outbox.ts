@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
-import type { Target } from './invalidator.js';
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
+import type { Hides } from '../entries/redis-context.js';
 import { TargetIndex } from './target-index.js';
 
 /*
@@ -16,11 +17,8 @@ import { TargetIndex } from './target-index.js';
  *              what was added to the chain since. What no read holds any more is forgotten by itself.
  */
 
-/** Whether an entry is to be invalidated still. @param tags unknown while it has not been read */
-export type Hides = (key: string, namespace: string | undefined, tags: readonly string[] | undefined) => boolean;
-
 export interface Invalidation {
-  readonly target: Target;
+  readonly target: EntryTarget;
   readonly isSoft: boolean;
 }
 
@@ -29,7 +27,7 @@ export interface Courier {
   /** Whether it makes sense to send anything. */
   isUp(): boolean;
   /** What can be sent together has the same lane. */
-  laneOf(target: Target): string;
+  laneOf(target: EntryTarget): string;
   /** How many invalidations of a lane are sent together. */
   batchOf(lane: string): number;
   /** Answers those that the server did not acknowledge. Rejects where it acknowledged none. */
@@ -88,14 +86,14 @@ export class Outbox {
   }
 
   /** Keeps an invalidation that was not acknowledged. False where it cannot be kept, because the cache is closed. */
-  add(target: Target, isSoft: boolean): boolean {
+  add(target: EntryTarget, isSoft: boolean): boolean {
     if (this.#isClosed) return false;
     this.#keep({ target, isSoft });
     this.#later();
     return true;
   }
 
-  acknowledged(target: Target, isSoft: boolean): void {
+  acknowledged(target: EntryTarget, isSoft: boolean): void {
     const atMs = this.clock.nowMs();
     this.#forget(atMs);
     if (this.#recentSize >= MAX_KEPT) this.#replaceRecent([{ atMs, target: EVERYTHING, isSoft: false }]);
@@ -190,7 +188,7 @@ export class Outbox {
   }
 
   /** Puts one that covers a target and its neighbours in the place of all of them. */
-  #broaden(target: Target, isSoft: boolean): void {
+  #broaden(target: EntryTarget, isSoft: boolean): void {
     const broad = broadOf(target);
     const id = idOf(broad);
     const covered = [...this.#items.values()].filter((item) => idOf(broadOf(item.target)) === id);
@@ -266,19 +264,19 @@ function firstOf(items: ReadonlyMap<string, Item>, count: number): Item[] {
 }
 
 /** One target for each key, and for each of several tags that are not meant together. */
-function partsOf(target: Target): readonly Target[] {
+function partsOf(target: EntryTarget): readonly EntryTarget[] {
   if (target.kind === 'keys') return target.keys.map((key) => ({ ...target, keys: [key] }));
   if (target.kind !== 'tags' || (target.mode === 'all' && target.tags.length > 1)) return [target];
   return target.tags.map((tag) => ({ kind: 'tags', tags: [tag], mode: 'any' }));
 }
 
-function sizeOf(target: Target): number {
+function sizeOf(target: EntryTarget): number {
   if (target.kind === 'keys') return target.keys.length;
   return target.kind === 'tags' ? target.tags.length : 1;
 }
 
 /** The same for equal targets, and for no others: what may hold any character comes last, or behind its length. */
-function idOf(target: Target): string {
+function idOf(target: EntryTarget): string {
   switch (target.kind) {
     case 'keys':
       return `key ${scopeOf(target.namespace)} ${target.keys[0] as string}`;
@@ -298,7 +296,7 @@ function scopeOf(namespace: string | undefined): string {
 }
 
 /** A target that covers this one and all its neighbours. */
-function broadOf(target: Target): Target {
+function broadOf(target: EntryTarget): EntryTarget {
   if (target.kind === 'tags') return { kind: 'tags', tags: target.tags.slice(0, 1), mode: 'any' };
   if (target.kind !== 'pattern') return target;
   return target.namespace === undefined

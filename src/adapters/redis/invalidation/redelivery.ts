@@ -1,8 +1,9 @@
 import { checkForgotten, type GroupEnding } from './group-ending.js';
-import type { Invalidator, Target } from './invalidator.js';
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
+import type { Invalidator } from './invalidator.js';
 import type { Courier, Invalidation } from './outbox.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/redis-wire.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 
@@ -15,21 +16,21 @@ const TOGETHER = 200;
  */
 export class Redelivery implements Courier {
   constructor(
-    private readonly parts: RedisParts,
+    private readonly context: RedisContext,
     private readonly invalidator: Invalidator,
     private readonly ending: GroupEnding,
-    private readonly placeOf: (name: string) => string,
   ) {}
 
   isUp(): boolean {
-    return this.parts.link.isUp();
+    return this.context.link.isUp();
   }
 
-  laneOf(target: Target): string {
-    const { keys } = this.parts;
-    if (target.kind === 'keys') return `keys ${this.placeOf(keys.entry(target.keys[0] as string, target.namespace))}`;
+  laneOf(target: EntryTarget): string {
+    const { keys } = this.context;
+    if (target.kind === 'keys')
+      return `keys ${this.context.wire.placeOf(keys.entry(target.keys[0] as string, target.namespace))}`;
     const group = this.#groupOf(target);
-    return group === undefined ? 'others' : `groups ${this.placeOf(group.key)}`;
+    return group === undefined ? 'others' : `groups ${this.context.wire.placeOf(group.key)}`;
   }
 
   batchOf(lane: string): number {
@@ -46,35 +47,29 @@ export class Redelivery implements Courier {
   }
 
   async #sendKeys(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
-    const { keys, link, limitMs, writer } = this.parts;
+    const { keys, writer } = this.context;
     const commands = invalidations.map(({ target, isSoft }) => {
       const {
         keys: [key = ''],
         namespace,
-      } = target as Target & { kind: 'keys' };
+      } = target as EntryTarget & { kind: 'keys' };
       const name = keys.entry(key, namespace);
       return isSoft ? call(SOFTEN, [name], keys.wake) : call(REMOVE, [name], '', keys.wake);
     });
-    const replies = await link.run(commands, limitMs);
+    const replies = await this.context.run(commands);
     writer.forget(replies.filter((_, i) => invalidations[i]?.isSoft === false));
     return failedOf(invalidations, replies);
   }
 
   async #sendGroups(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
-    const { link, limitMs } = this.parts;
     const epochs = await this.ending.forgetEpochs(
       invalidations.flatMap(({ target }) => (target.kind === 'tags' ? target.tags : [])),
     );
-    checkForgotten(epochs.length === 0 ? [] : await link.run(epochs, limitMs));
+    checkForgotten(epochs.length === 0 ? [] : await this.context.run(epochs));
     const hard = invalidations.filter(({ isSoft }) => !isSoft);
     const soft = invalidations.filter(({ isSoft }) => isSoft);
     const softened =
-      soft.length === 0
-        ? []
-        : await link.run(
-            this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])),
-            limitMs,
-          );
+      soft.length === 0 ? [] : await this.context.run(this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])));
     if (hard.length === 0) return failedOf(soft, softened);
     const ending = await this.ending.end(this.#groupsOf(hard), false);
     this.ending.sweep(ending);
@@ -86,9 +81,11 @@ export class Redelivery implements Courier {
   }
 
   /** What one tag, or a namespace, names; `undefined` for all else. */
-  #groupOf(target: Target): Group | undefined {
-    if (target.kind === 'namespace') return this.parts.keys.namespace(target.namespace);
-    return target.kind === 'tags' && target.mode === 'any' ? this.parts.keys.tag(target.tags[0] as string) : undefined;
+  #groupOf(target: EntryTarget): Group | undefined {
+    if (target.kind === 'namespace') return this.context.keys.namespace(target.namespace);
+    return target.kind === 'tags' && target.mode === 'any'
+      ? this.context.keys.tag(target.tags[0] as string)
+      : undefined;
   }
 }
 

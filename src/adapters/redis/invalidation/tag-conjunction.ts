@@ -3,7 +3,8 @@ import { type EntryHead, markPlace } from '../protocol/entry-record.js';
 import { ID_LENGTH, randomId, readGeneration } from '../protocol/generation.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { How, RedisParts } from '../entries/redis-parts.js';
+import type { InvalidationOptions } from './invalidation-options.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command } from '../connection/redis-wire.js';
 import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
 
@@ -15,53 +16,53 @@ import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
  * are misses.
  */
 export class TagConjunction {
-  constructor(private readonly parts: RedisParts) {}
+  constructor(private readonly context: RedisContext) {}
 
-  /** How many live entries it took out of view. @param rarest the group of one of `tags` */
-  async run(tags: readonly string[], rarest: Group, how: How): Promise<number> {
+  /** InvalidationOptions many live entries it took out of view. @param rarest the group of one of `tags` */
+  async run(tags: readonly string[], rarest: Group, options: InvalidationOptions): Promise<number> {
     const id = randomId();
-    const before: Generations = how.dryRun
-      ? await this.parts.reader.generationsOf([rarest], this.parts.limitMs)
+    const before: Generations = options.dryRun
+      ? await this.context.reader.generationsOf([rarest], this.context.limitMs)
       : await this.#replace(rarest, id);
     let count = 0;
-    for await (const members of this.parts.walk.members(rarest.index)) {
-      const names = members.map((member) => this.parts.keys.entryPrefix + member);
-      const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
+    for await (const members of this.context.walk.members(rarest.index)) {
+      const names = members.map((member) => this.context.keys.entryPrefix + member);
+      const heads = await readHeads(this.context.link, names, this.context.limitMs);
       const isHit = heads.map((head) => tags.every((tag) => head?.tags.includes(tag)));
-      const states = await this.parts.reader.statesOf(
+      const states = await this.context.reader.statesOf(
         heads.map((head, i) => (isHit[i] === true ? head : undefined)),
-        this.parts.limitMs,
+        this.context.limitMs,
         new Map(before),
       );
-      count += states.filter((state) => state === 'fresh' || (state === 'stale' && !how.soft)).length;
-      if (how.dryRun) continue;
+      count += states.filter((state) => state === 'fresh' || (state === 'stale' && !options.soft)).length;
+      if (options.dryRun) continue;
       const oldId = before.get(rarest)?.mark.slice(0, ID_LENGTH) ?? '';
       const commands = heads.flatMap((head, i) =>
         head === undefined
           ? []
-          : this.#commands(names[i] as string, head, isHit[i] === true ? how : undefined, { rarest, oldId, id }),
+          : this.#commands(names[i] as string, head, isHit[i] === true ? options : undefined, { rarest, oldId, id }),
       );
-      this.parts.writer.forget(await this.parts.link.ask(commands, this.parts.limitMs));
+      this.context.writer.forget(await this.context.ask(commands));
     }
     return count;
   }
 
   async #replace(group: Group, id: string): Promise<Generations> {
-    const [text] = await this.parts.link.ask([call(REPLACE, [group.key], id)], this.parts.limitMs);
+    const [text] = await this.context.ask([call(REPLACE, [group.key], id)]);
     group.known = undefined;
     return new Map([[group, readGeneration((text as Buffer).toString('latin1'))]]);
   }
 
-  /** What becomes of one entry. @param how absent where it is not one of those that are meant */
+  /** What becomes of one entry. @param options absent where it is not one of those that are meant */
   #commands(
     name: string,
     head: EntryHead,
-    how: How | undefined,
+    options: InvalidationOptions | undefined,
     ids: { rarest: Group; oldId: string; id: string },
   ): Command[] {
-    if (how?.soft === false) return [call(REMOVE, [name], head.revision, this.parts.keys.wake)];
-    const place = this.parts.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
+    if (options?.soft === false) return [call(REMOVE, [name], head.revision, this.context.keys.wake)];
+    const place = this.context.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
     const remark = place < 0 ? [] : [call(REMARK, [name], head.revision, markPlace(place), ids.oldId, ids.id)];
-    return how === undefined ? remark : [call(SOFTEN, [name], this.parts.keys.wake), ...remark];
+    return options === undefined ? remark : [call(SOFTEN, [name], this.context.keys.wake), ...remark];
   }
 }

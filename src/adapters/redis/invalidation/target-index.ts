@@ -1,5 +1,5 @@
 import { compileGlob } from '../../../core/vocabulary/glob.js';
-import type { Target } from './invalidator.js';
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
 
 /**
  * Targets of invalidations, so kept that one look tells whether any of them hits an entry: what that costs does not
@@ -17,7 +17,7 @@ export class TargetIndex {
   #isAll = false;
 
   /** @param target names one key or one tag, where it names keys, or any of several tags */
-  add(target: Target): void {
+  add(target: EntryTarget): void {
     switch (target.kind) {
       case 'all':
         this.#isAll = true;
@@ -44,7 +44,7 @@ export class TargetIndex {
     }
   }
 
-  delete(target: Target): void {
+  delete(target: EntryTarget): void {
     switch (target.kind) {
       case 'all':
         this.#isAll = false;
@@ -65,7 +65,7 @@ export class TargetIndex {
   }
 
   /** How many targets must be looked at one by one where an entry may be hit by this one. */
-  neighbours(target: Target): number {
+  neighbours(target: EntryTarget): number {
     if (target.kind === 'pattern') return this.#patterns.get(target.namespace)?.size ?? 0;
     return target.kind === 'tags' && target.mode === 'all'
       ? (this.#conjunctions.get(target.tags[0] as string)?.size ?? 0)

@@ -3,7 +3,7 @@ import { settledWithin } from '../../../core/ports/grace.js';
 import type { EntryHead } from '../protocol/entry-record.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply, yielding } from '../connection/redis-wire.js';
 import { REMOVE } from '../protocol/scripts.js';
 
@@ -28,7 +28,7 @@ export class TrashSweeper {
   #retry: Timer | undefined;
   #look: Timer | undefined;
 
-  constructor(private readonly parts: RedisParts) {}
+  constructor(private readonly context: RedisContext) {}
 
   /**
    * Resolves when nothing waits to be freed, or after a moment. Until then entries that one group made invalid are
@@ -36,7 +36,7 @@ export class TrashSweeper {
    */
   async settled(): Promise<void> {
     if (this.#sweeping === undefined || this.#isClosed) return;
-    await settledWithin(this.parts.clock, PATIENCE_MS, this.#sweeping);
+    await settledWithin(this.context.clock, PATIENCE_MS, this.#sweeping);
   }
 
   /** Resolves when nothing waits to be freed, however long that takes. */
@@ -56,20 +56,20 @@ export class TrashSweeper {
 
   /** Strikes off names under which there turned out to be nothing. Nobody waits for it. */
   strike(names: readonly string[]): void {
-    if (names.length > 0) this.parts.link.post([plain('SREM', this.parts.keys.trash, ...names)]);
+    if (names.length > 0) this.context.link.post([plain('SREM', this.context.keys.trash, ...names)]);
   }
 
   /** Looks for what other processes have left behind, now and then until it is closed. */
   async adopt(): Promise<void> {
     if (this.#isClosed) return;
     this.#look?.cancel();
-    this.#look = this.parts.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
-    if (!this.parts.link.isUp()) return;
+    this.#look = this.context.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
+    if (!this.context.link.isUp()) return;
     try {
-      const [names] = await this.parts.link.run([plain('SMEMBERS', this.parts.keys.trash)], this.parts.limitMs);
+      const [names] = await this.context.run([plain('SMEMBERS', this.context.keys.trash)]);
       if (Array.isArray(names)) this.add(names.map(String));
     } catch (error) {
-      this.parts.onError(error);
+      this.context.onError(error);
     }
   }
 
@@ -94,22 +94,22 @@ export class TrashSweeper {
       // The link tells of its own faults; what is left is found again.
       if (this.#isClosed) return;
       this.#retry?.cancel();
-      this.#retry = this.parts.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
+      this.#retry = this.context.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
     }
   }
 
   async #sweepOne(name: string): Promise<void> {
-    if (this.parts.keys.isIndex(name)) return this.#sweepIndex(name);
+    if (this.context.keys.isIndex(name)) return this.#sweepIndex(name);
     for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
       if (this.#isClosed) return;
       // While a name is among the trash, the members of other groups are counted with care: so it stays until these
       // have heard of it.
       const { leave } = await this.#free(members);
-      await this.parts.link.run([plain('ZREM', name, ...members), ...leave], this.parts.limitMs);
+      await this.context.run([plain('ZREM', name, ...members), ...leave]);
     }
-    this.parts.link.post([
-      plain('SREM', this.parts.keys.trash, name),
-      ...this.parts.writer.retireCommands(this.parts.keys.groupOfTrash(name)),
+    this.context.link.post([
+      plain('SREM', this.context.keys.trash, name),
+      ...this.context.writer.retireCommands(this.context.keys.groupOfTrash(name)),
     ]);
   }
 
@@ -118,7 +118,7 @@ export class TrashSweeper {
    * off. Its name stays among the trash until the slot has arrived.
    */
   async #sweepIndex(index: string): Promise<void> {
-    const { keys, link, limitMs, walk, writer } = this.parts;
+    const { keys, walk, writer } = this.context;
     const group = keys.groupOfTrash(index);
     for await (const members of walk.members(index)) {
       if (this.#isClosed) return;
@@ -127,14 +127,14 @@ export class TrashSweeper {
         gone.length === 0
           ? []
           : [index, ...(group.created === undefined ? [] : [group.created])].map((key) => plain('ZREM', key, ...gone));
-      await link.run([...strike, ...leave], limitMs);
+      await this.context.run([...strike, ...leave]);
     }
-    const replies = await link.run(writer.retireCommands(group).map(yielding), limitMs);
+    const replies = await this.context.run(writer.retireCommands(group).map(yielding));
     if (replies.every((reply) => !(reply instanceof Error))) this.strike([index]);
   }
 
   async #some(name: string): Promise<string[]> {
-    const [members] = await this.parts.link.ask([plain('ZRANGE', name, 0, BATCH - 1)], this.parts.limitMs);
+    const [members] = await this.context.ask([plain('ZRANGE', name, 0, BATCH - 1)]);
     return (members as Reply[]).map(String);
   }
 
@@ -146,16 +146,16 @@ export class TrashSweeper {
     members: readonly string[],
     kept: readonly Group[] = [],
   ): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
-    const names = members.map((member) => this.parts.keys.entryPrefix + member);
-    const heads = await readHeads(this.parts.link, names, this.parts.limitMs);
-    const states = await this.parts.reader.statesOf(heads, this.parts.limitMs);
+    const names = members.map((member) => this.context.keys.entryPrefix + member);
+    const heads = await readHeads(this.context.link, names, this.context.limitMs);
+    const states = await this.context.reader.statesOf(heads, this.context.limitMs);
     const places = names.flatMap((_, i) => (heads[i] !== undefined && states[i] === 'invalid' ? [i] : []));
     const removals = places.map((i) =>
-      call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.parts.keys.wake),
+      call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.context.keys.wake),
     );
-    const removed = removals.length === 0 ? [] : await this.parts.link.run(removals, this.parts.limitMs);
+    const removed = removals.length === 0 ? [] : await this.context.run(removals);
     const isRemoved = new Set(places.filter((_, i) => Buffer.isBuffer(removed[i]) && removed[i].length > 0));
     const gone = members.filter((_, i) => heads[i] === undefined || isRemoved.has(i));
-    return { gone, leave: this.parts.writer.forgetCommands(removed, kept).map(yielding) };
+    return { gone, leave: this.context.writer.forgetCommands(removed, kept).map(yielding) };
   }
 }

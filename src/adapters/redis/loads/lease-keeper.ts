@@ -1,5 +1,5 @@
-import type { Clock, Timer } from '../../../core/ports/clock.port.js';
-import type { RedisLink } from '../connection/redis-link.js';
+import type { Timer } from '../../../core/ports/clock.port.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/redis-wire.js';
 import { OUTLIVE, RENEW } from '../protocol/scripts.js';
 
@@ -24,14 +24,11 @@ export class LeaseKeeper {
   #timer: Timer | undefined;
   #renewals = 0;
 
-  constructor(
-    private readonly link: RedisLink,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly context: RedisContext) {}
 
   keep(held: Held): void {
     this.#held.add(held);
-    this.#timer ??= this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+    this.#timer ??= this.context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
   }
 
   drop(held: Held): void {
@@ -50,7 +47,7 @@ export class LeaseKeeper {
       leases.map(({ name, token }) => call(RENEW, [name], token, LEASE_MS)),
     );
     const remembered = ++this.#renewals % OUTLIVE_EVERY === 0 ? new Set(held.flatMap((each) => each.remembered)) : [];
-    this.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
-    this.#timer = this.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+    this.context.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
+    this.#timer = this.context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
   }
 }

@@ -1,9 +1,12 @@
 import { expect, it } from '@jest/globals';
+import type { LeaseKeeper } from './lease-keeper.js';
 import { LoadCommitter } from './load-committer.js';
 import type { Prepared, Stored } from '../entries/entry-writer.js';
 import type { RedisGrant } from './redis-grant.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import type { Command } from '../connection/redis-wire.js';
+
+const LEASES = {} as LeaseKeeper;
 
 function committerOn(isUp: boolean) {
   const [posted, awaited]: [Command[], Command[]] = [[], []];
@@ -12,7 +15,11 @@ function committerOn(isUp: boolean) {
     post: (commands: Command[]) => void posted.push(...commands),
     run: async (commands: Command[]) => void awaited.push(...commands),
   };
-  const committer = new LoadCommitter({ link, keys: { wake: 'wake' } } as unknown as RedisParts, () => undefined);
+  const committer = new LoadCommitter(
+    { link, keys: { wake: 'wake' } } as unknown as RedisContext,
+    LEASES,
+    () => undefined,
+  );
   return { committer, posted, awaited };
 }
 
@@ -38,7 +45,7 @@ async function followingOf(end: Stored) {
     errors: [],
   };
   const group = {};
-  const parts = {
+  const context = {
     limitMs: 250,
     link: { orInstead: (_: number, work: Promise<unknown>) => work },
     reader: { expectTags: () => undefined },
@@ -61,8 +68,8 @@ async function followingOf(end: Stored) {
     groups: [group],
     envelope: { key: 'k', namespace: undefined, tags: [] },
   };
-  const committer = new LoadCommitter(parts as unknown as RedisParts, (keys) => (seen.replaced = keys));
-  await committer.commit(grant as unknown as RedisGrant, [prepared as unknown as Prepared]);
+  const committer = new LoadCommitter(context as unknown as RedisContext, LEASES, (keys) => (seen.replaced = keys));
+  await committer.store(grant as unknown as RedisGrant, [prepared as unknown as Prepared]);
   return seen;
 }
 

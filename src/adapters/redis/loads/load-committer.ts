@@ -1,10 +1,13 @@
+import type { EntryDraft, StoredEntry } from '../../../core/ports/cache-adapter.port.js';
+import { idleMs } from '../../../core/ports/clock.port.js';
 import type { Prepared, Stored, StoreFailure } from '../entries/entry-writer.js';
 import { creations, generationsIn } from './generation-maker.js';
 import { JointStore } from './joint-store.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
-import type { OwnLease, RedisGrant } from './redis-grant.js';
+import type { LeaseKeeper } from './lease-keeper.js';
+import type { GrantEnd, OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { allOrThrow, call, plain, type Reply } from '../connection/redis-wire.js';
 import { RELEASE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
@@ -12,32 +15,58 @@ import { epochPartOf } from '../protocol/tag-epochs.js';
 /** So long the storing of a result goes on, whoever waits for it. */
 const LATEST_MS = 3_000;
 
+/**
+ * Called with the keys of fresh entries that other ones have replaced, however late the server acknowledges it: the old
+ * entries must not come back.
+ */
+export type OnReplaced = (keys: readonly string[], namespace: string | undefined) => void;
+
 /** Ends loads: stores what they bring where nothing was invalidated since they began. */
-export class LoadCommitter {
+export class LoadCommitter implements GrantEnd {
   readonly #joint: JointStore;
 
-  /**
-   * @param onReplaced told of keys whose fresh entries have given way to others, however late the server says so: what
-   * was there before must not come back
-   */
   constructor(
-    private readonly parts: RedisParts,
-    private readonly onReplaced: (keys: readonly string[], namespace: string | undefined) => void,
+    private readonly context: RedisContext,
+    private readonly leases: LeaseKeeper,
+    private readonly onReplaced: OnReplaced,
   ) {
     this.#joint = new JointStore(parts.writer, LATEST_MS);
+  }
+
+  /** Stores the results that are allowed: of keys with a token that no invalidation hides. */
+  async commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]> {
+    const { clock, writer, isClosed } = this.context;
+    if (isClosed) return drafts.map(() => undefined);
+    const { namespace, tokens } = grant;
+    const hides = this.context.hides();
+    const isAllowed = drafts.map(({ key, tags }) => tokens.has(key) && hides?.(key, namespace, tags) !== true);
+    const prepared = await writer.prepareLoaded(
+      drafts.filter((_, i) => isAllowed[i]),
+      namespace,
+      (error) => this.context.onError(error),
+    );
+    const sentMs = idleMs(clock);
+    const stored = await this.store(grant, prepared).finally(() => (grant.spentMs += idleMs(clock) - sentMs));
+    let next = 0;
+    return isAllowed.map((isOne) => (isOne ? stored[next++] : undefined));
+  }
+
+  async end(grant: RedisGrant, leases: readonly OwnLease[]): Promise<void> {
+    this.leases.drop(grant);
+    if (leases.length > 0) await this.release(leases, this.context.limitMs - grant.spentMs);
   }
 
   /**
    * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait;
    * what is acknowledged later is stored all the same.
    */
-  commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+  store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
-    return this.parts.link.orInstead(
-      this.parts.limitMs - grant.spentMs,
-      this.#commit(grant, prepared),
+    return this.context.link.orInstead(
+      this.context.limitMs - grant.spentMs,
+      this.#store(grant, prepared),
       nothing,
-      (error) => this.parts.onError(error),
+      (error) => this.context.onError(error),
     );
   }
 
@@ -46,30 +75,31 @@ export class LoadCommitter {
    * others would wait for these loads.
    */
   async release(leases: readonly OwnLease[], limitMs: number): Promise<void> {
-    const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.parts.keys.wake));
-    if (limitMs > 0 && this.parts.link.isUp()) await this.parts.link.run(commands, limitMs);
-    else this.parts.link.post(commands);
+    const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.context.keys.wake));
+    if (limitMs > 0 && this.context.link.isUp()) await this.context.link.run(commands, limitMs);
+    else this.context.link.post(commands);
   }
 
-  async #commit(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+  async #store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const { generations } = grant.opening;
-    for (const { envelope } of prepared) this.parts.reader.expectTags(envelope.key, envelope.namespace, envelope.tags);
+    for (const { envelope } of prepared)
+      this.context.reader.expectTags(envelope.key, envelope.namespace, envelope.tags);
     await this.#lookUp(grant, prepared);
     const storable = prepared.filter(({ groups }) => groups.every((group) => generations.get(group) !== undefined));
     if (storable.length === 0) return prepared.map(() => undefined);
     const tokenOf = ({ draft }: Prepared): string => grant.tokens.get(draft.key) as string;
     const ends = await this.#joint.store(storable, generations, tokenOf);
     const failed = ends.find((end): end is StoreFailure => 'reason' in end);
-    if (failed !== undefined) this.parts.onError(failed.reason);
+    if (failed !== undefined) this.context.onError(failed.reason);
     const refused = storable.filter((_, i) => !isKept(ends[i]));
-    this.parts.writer.discard(refused, this.parts.limitMs).catch((error: unknown) => this.parts.onError(error));
+    this.context.writer.discard(refused, this.context.limitMs).catch((error: unknown) => this.context.onError(error));
     // What a load of something missing has stored may be lost with a server: it is loaded again.
     const replaced =
       grant.purpose === 'load' ? [] : storable.filter((_, i) => isKept(ends[i])).map(({ draft }) => draft.key);
     if (replaced.length > 0) this.onReplaced(replaced, grant.namespace);
     const isStored = new Set(storable.filter(({ draft }, i) => ends[i]?.state === 'stored' && draft.ttlMs > 0));
     return Promise.all(
-      prepared.map(async (each) => (isStored.has(each) ? this.parts.writer.entryOf(each) : undefined)),
+      prepared.map(async (each) => (isStored.has(each) ? this.context.writer.entryOf(each) : undefined)),
     );
   }
 
@@ -81,14 +111,14 @@ export class LoadCommitter {
     const unknown = new Map<Group, string>();
     for (const { envelope } of prepared) {
       for (const tag of envelope.tags)
-        if (!generations.has(this.parts.keys.tag(tag))) unknown.set(this.parts.keys.tag(tag), tag);
+        if (!generations.has(this.context.keys.tag(tag))) unknown.set(this.context.keys.tag(tag), tag);
     }
     if (unknown.size === 0 || epochs === undefined) return;
     const groups = [...unknown.keys()];
     const parts = [...unknown.values()].map(epochPartOf);
     const make = creations(groups);
-    const look = plain('HMGET', this.parts.keys.epochs, ...parts);
-    const { link, isCluster } = this.parts;
+    const look = plain('HMGET', this.context.keys.epochs, ...parts);
+    const { link, isCluster } = this.context;
     const replies = isCluster
       ? [...(await link.ask(make, LATEST_MS)), ...(await link.ask([look], LATEST_MS))]
       : await link.ask([...make, look], LATEST_MS);

@@ -1,13 +1,12 @@
 import type { LoadRequest } from '../../../core/ports/cache-adapter.port.js';
 import { OWN_LAG_MS } from '../connection/deadlines.js';
-import type { EntryReader, Generations } from '../entries/entry-reader.js';
-import { seen } from '../entries/entry-reader.js';
+import { type Generations, seen } from '../entries/entry-reader.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { randomId } from '../protocol/generation.js';
 import { creation, GenerationMaker } from './generation-maker.js';
 import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
-import type { Group, RedisKeys } from '../protocol/redis-keys.js';
-import type { RedisLink } from '../connection/redis-link.js';
+import type { Group } from '../protocol/redis-keys.js';
 import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
 import { ACQUIRE, EPOCHS, RELEASE } from '../protocol/scripts.js';
 import { EPOCH_PARTS } from '../protocol/tag-epochs.js';
@@ -45,7 +44,7 @@ interface Load {
   readonly generations: Generations;
 }
 
-type Answer = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
+type AcquireReply = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
 
 /**
  * Begins loads: asks for the leases of keys, and for the generations that their results will be marked with, in one
@@ -55,13 +54,8 @@ type Answer = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
 export class LoadOpener {
   readonly #maker: GenerationMaker;
 
-  constructor(
-    private readonly keys: RedisKeys,
-    private readonly link: RedisLink,
-    private readonly reader: EntryReader,
-    private readonly now: () => number,
-  ) {
-    this.#maker = new GenerationMaker(link);
+  constructor(private readonly context: RedisContext) {
+    this.#maker = new GenerationMaker(context.link);
   }
 
   /** @param remainingMs the limit of all that this may take, asked for before each round trip */
@@ -78,7 +72,7 @@ export class LoadOpener {
     } catch (error) {
       // Some may have been given all the same; nobody must wait for them.
       this.#giveBack(
-        keys.map((key) => this.keys.entry(key, namespace)),
+        keys.map((key) => this.context.keys.entry(key, namespace)),
         token,
       );
       throw error;
@@ -86,18 +80,20 @@ export class LoadOpener {
   }
 
   #giveBack(names: readonly string[], token: string): void {
-    this.link.post(names.map((name) => call(RELEASE, [name], token, this.keys.wake)));
+    this.context.link.post(names.map((name) => call(RELEASE, [name], token, this.context.keys.wake)));
   }
 
   async #open(keys: readonly string[], load: Load, remainingMs: () => number): Promise<Opening> {
     const { namespace, request, token } = load;
     const asked = keys.map((key) => ({
       key,
-      name: this.keys.entry(key, namespace),
-      useless: this.reader.uselessRevision(key, namespace),
+      name: this.context.keys.entry(key, namespace),
+      useless: this.context.reader.uselessRevision(key, namespace),
     }));
     const groups = this.#groupsOf(keys, namespace, request);
-    const ids = request.computesTags ? [call(EPOCHS, [this.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)] : [];
+    const ids = request.computesTags
+      ? [call(EPOCHS, [this.context.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)]
+      : [];
     const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
     // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
     const reads = groups.map(({ key }) => plain('GET', key));
@@ -152,7 +148,7 @@ export class LoadOpener {
     token: string,
     limitMs: number,
   ): Promise<readonly Reply[]> {
-    return this.link.run(commands, limitMs, () =>
+    return this.context.link.run(commands, limitMs, () =>
       this.#giveBack(
         asked.map(({ name }) => name),
         token,
@@ -166,8 +162,8 @@ export class LoadOpener {
   #groupsOf(keys: readonly string[], namespace: string | undefined, { tags, computesTags }: LoadRequest): Group[] {
     const groups = new Set<Group>();
     for (const key of keys) {
-      const expected = computesTags ? [...tags, ...this.reader.tagsOf(key, namespace)] : tags;
-      for (const group of this.keys.groupsOf(key, namespace, expected)) groups.add(group);
+      const expected = computesTags ? [...tags, ...this.context.reader.tagsOf(key, namespace)] : tags;
+      for (const group of this.context.keys.groupsOf(key, namespace, expected)) groups.add(group);
     }
     return [...groups];
   }
@@ -181,7 +177,7 @@ export class LoadOpener {
       purpose,
       exclusive ? 1 : 0,
       useless,
-      this.link.latestMs(limitMs + OWN_LAG_MS),
+      this.context.link.latestMs(limitMs + OWN_LAG_MS),
     );
   }
 
@@ -206,15 +202,15 @@ export class LoadOpener {
           remainingMs(),
         )) as [Reply];
       if (reply instanceof Error) throw reply;
-      const lease = await this.#leaseIn(reply as Answer, each, load, remainingMs);
+      const lease = await this.#leaseIn(reply as AcquireReply, each, load, remainingMs);
       if (lease !== undefined) return lease;
-      each.useless = this.reader.uselessRevision(each.key, load.namespace);
+      each.useless = this.context.reader.uselessRevision(each.key, load.namespace);
     }
     return undefined;
   }
 
   async #leaseIn(
-    [state, detail, bytes]: Answer,
+    [state, detail, bytes]: AcquireReply,
     { key }: Asked,
     { namespace, generations }: Load,
     remainingMs: () => number,
@@ -222,10 +218,10 @@ export class LoadOpener {
     const name = state.toString('latin1');
     if (name === 'held') return { state: 'held', leftMs: detail as number };
     if (name === 'late') {
-      this.link.resync();
+      this.context.link.resync();
       return undefined;
     }
-    const entry = await this.reader.judge(
+    const entry = await this.context.reader.judge(
       key,
       namespace,
       name === 'value' ? (detail as Buffer) : (bytes ?? EMPTY),
@@ -239,7 +235,9 @@ export class LoadOpener {
         isOwn: name === 'granted',
         current: entry,
       };
-    return entry !== undefined && this.now() < entry.freshUntilMs ? { state: 'found', entry } : undefined;
+    return entry !== undefined && this.context.clock.nowMs() < entry.freshUntilMs
+      ? { state: 'found', entry }
+      : undefined;
   }
 }
 

@@ -14,7 +14,15 @@ export interface OwnLease {
   readonly token: string;
 }
 
-export interface GrantParts {
+/** Ends the loads of a grant. */
+export interface GrantEnd {
+  /** Stores results. Rejects before anything is sent when a value cannot be stored. */
+  commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]>;
+  /** Gives back leases that no result has ended. Called once for each grant. */
+  end(grant: RedisGrant, leases: readonly OwnLease[]): Promise<void>;
+}
+
+export interface RedisGrantOptions {
   readonly namespace: string | undefined;
   readonly purpose: LoadRequest['purpose'];
   readonly opening: Opening;
@@ -23,12 +31,8 @@ export interface GrantParts {
   readonly names: readonly string[];
   readonly epochsKey: string;
   readonly tickets: readonly LoadTicket[];
-  /** How long the caller has waited for the server already. */
+  /** Time that the caller has waited for the server so far. */
   readonly spentMs: number;
-  /** Stores results. Rejects where a value cannot be stored, before anything was sent. */
-  commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]>;
-  /** Called once, with the leases that no result has ended. */
-  end(grant: RedisGrant, left: readonly OwnLease[]): Promise<void>;
 }
 
 /** Loads that are under way, until their results are stored or given up. */
@@ -37,51 +41,54 @@ export class RedisGrant implements LoadGrant, Held {
   readonly opening: Opening;
   readonly namespace: string | undefined;
   readonly purpose: LoadRequest['purpose'];
-  /** Grows as the caller waits on. */
+  /** Time that the caller has waited for the server; grows with each wait. */
   spentMs: number;
-  /** By key: what must still stand where a result is stored. */
+  /** Tokens by key: a result is stored only while its token is still in Redis. */
   readonly tokens: ReadonlyMap<string, string>;
   readonly leases: readonly OwnLease[];
   readonly remembered: readonly string[];
-  readonly #parts: GrantParts;
+  readonly #end: GrantEnd;
   #isEnded = false;
 
-  constructor(parts: GrantParts) {
-    this.#parts = parts;
-    this.tickets = parts.tickets;
-    this.opening = parts.opening;
-    this.namespace = parts.namespace;
-    this.purpose = parts.purpose;
-    this.spentMs = parts.spentMs;
+  constructor(
+    { namespace, purpose, opening, keys, names, epochsKey, tickets, spentMs }: RedisGrantOptions,
+    end: GrantEnd,
+  ) {
+    this.tickets = tickets;
+    this.opening = opening;
+    this.namespace = namespace;
+    this.purpose = purpose;
+    this.spentMs = spentMs;
+    this.#end = end;
     const tokens = new Map<string, string>();
     const leases: OwnLease[] = [];
-    parts.opening.leases.forEach((lease, i) => {
+    opening.leases.forEach((lease, i) => {
       if (lease.state !== 'granted' || lease.token === '') return;
-      const key = parts.keys[i] as string;
+      const key = keys[i] as string;
       tokens.set(key, lease.token);
-      if (lease.isOwn) leases.push({ key, name: parts.names[i] as string, token: lease.token });
+      if (lease.isOwn) leases.push({ key, name: names[i] as string, token: lease.token });
     });
     this.tokens = tokens;
     this.leases = leases;
-    const generations = [...parts.opening.generations.keys()].map(({ key }) => key);
-    this.remembered = parts.opening.epochs === undefined ? generations : [...generations, parts.epochsKey];
+    const generations = [...opening.generations.keys()].map(({ key }) => key);
+    this.remembered = opening.epochs === undefined ? generations : [...generations, epochsKey];
   }
 
   async commit(drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]> {
     if (this.#isEnded) return drafts.map(() => undefined);
-    const stored = await this.#parts.commit(this, drafts);
+    const stored = await this.#end.commit(this, drafts);
     const done = new Set(stored.map((entry) => entry?.key));
-    await this.#end(this.leases.filter(({ key }) => !done.has(key)));
+    await this.#release(this.leases.filter(({ key }) => !done.has(key)));
     return stored;
   }
 
   release(): Promise<void> {
-    return this.#end(this.leases);
+    return this.#release(this.leases);
   }
 
-  async #end(left: readonly OwnLease[]): Promise<void> {
+  async #release(leases: readonly OwnLease[]): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    await this.#parts.end(this, left);
+    await this.#end.end(this, leases);
   }
 }

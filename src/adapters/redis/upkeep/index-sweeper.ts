@@ -2,8 +2,8 @@ import type { Timer } from '../../../core/ports/clock.port.js';
 import { EMPTY_GROUP_MS, indexKeys } from '../entries/entry-writer.js';
 import { LostMembers } from './lost-members.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
-import { call, plain } from '../connection/redis-wire.js';
+import type { RedisContext } from '../entries/redis-context.js';
+import { call, type Command, plain } from '../connection/redis-wire.js';
 import { STRIKE } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
@@ -32,15 +32,15 @@ export class IndexSweeper {
   #isSweeping = false;
   #isClosed = false;
 
-  constructor(private readonly parts: RedisParts) {
-    this.#ticket = new SweepTicket(parts.keys.sweep, parts.link, parts.limitMs);
-    this.#pace = new SweepPace(parts.clock, this.#ticket);
-    this.#lost = new LostMembers(parts);
+  constructor(private readonly context: RedisContext) {
+    this.#ticket = new SweepTicket(context.keys.sweep, context);
+    this.#pace = new SweepPace(context.clock, this.#ticket);
+    this.#lost = new LostMembers(context);
   }
 
   /** Sweeps now and then until it is closed. */
   start(): void {
-    this.#timer ??= this.parts.clock.schedule(SWEEP_EVERY_MS, () => {
+    this.#timer ??= this.context.clock.schedule(SWEEP_EVERY_MS, () => {
       this.#timer = undefined;
       if (this.#isClosed) return;
       this.start();
@@ -50,7 +50,7 @@ export class IndexSweeper {
 
   /** Goes through all indexes once, unless another process does, or has done so a moment ago. Never rejects. */
   async sweep(): Promise<void> {
-    if (this.#isClosed || this.#isSweeping || !this.parts.link.isUp()) return;
+    if (this.#isClosed || this.#isSweeping || !this.context.link.isUp()) return;
     this.#isSweeping = true;
     try {
       if (!(await this.#ticket.take())) return;
@@ -65,11 +65,11 @@ export class IndexSweeper {
 
   /** Strikes all expired members from all indexes. @returns how many entries that were */
   async forgetExpired(isDryRun: boolean): Promise<number> {
-    const { everything, indexPrefix } = this.parts.keys;
+    const { everything, indexPrefix } = this.context.keys;
     const counts = await Promise.all(
       everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#strikeAll(part))),
     );
-    if (!isDryRun) for await (const names of this.parts.walk.names(indexPrefix, '')) await this.#strike(names);
+    if (!isDryRun) for await (const names of this.context.walk.names(indexPrefix, '')) await this.#strike(names);
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -82,20 +82,20 @@ export class IndexSweeper {
   }
 
   async #sweepAll(): Promise<void> {
-    const beganMs = this.parts.clock.nowMs();
+    const beganMs = this.context.clock.nowMs();
     const pause = (): Promise<void> => this.#pace.pause();
     this.#pace.begin();
     let isAny = false;
-    for await (const names of this.parts.walk.names(this.parts.keys.indexPrefix, '', pause)) {
+    for await (const names of this.context.walk.names(this.context.keys.indexPrefix, '', pause)) {
       isAny = true;
       await this.#strike(names, pause);
     }
-    if (isAny) this.#ticket.expireIn(Math.max(REST.leastMs, REST.times * (this.parts.clock.nowMs() - beganMs)));
+    if (isAny) this.#ticket.expireIn(Math.max(REST.leastMs, REST.times * (this.context.clock.nowMs() - beganMs)));
     else this.#ticket.giveBack();
   }
 
   async #strike(indexes: readonly string[], pause?: Pause): Promise<void> {
-    const groups = indexes.map((index) => this.parts.keys.groupOfIndex(index));
+    const groups = indexes.map((index) => this.context.keys.groupOfIndex(index));
     for (let i = 0; i < groups.length; i += TOGETHER.indexes) {
       const some = groups.slice(i, i + TOGETHER.indexes);
       const struck = await this.#ask(
@@ -119,12 +119,12 @@ export class IndexSweeper {
 
   async #countExpired({ index }: Group): Promise<number> {
     const [count = 0] = await this.#ask([
-      plain('ZCOUNT', index, '-inf', String(Math.floor(this.parts.link.time.nowMs()))),
+      plain('ZCOUNT', index, '-inf', String(Math.floor(this.context.link.time.nowMs()))),
     ]);
     return count;
   }
 
-  async #ask(commands: Parameters<RedisParts['link']['run']>[0]): Promise<number[]> {
-    return (await this.parts.link.ask(commands, this.parts.limitMs)) as number[];
+  async #ask(commands: readonly Command[]): Promise<number[]> {
+    return (await this.context.ask(commands)) as number[];
   }
 }

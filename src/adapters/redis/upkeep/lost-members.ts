@@ -1,7 +1,7 @@
 import type { IndexPage, ScoredMember } from '../entries/entry-walk.js';
 import { EMPTY_GROUP_MS, indexKeys, type Prepared } from '../entries/entry-writer.js';
 import type { Group } from '../protocol/redis-keys.js';
-import type { RedisParts } from '../entries/redis-parts.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
 import { PRESENT, STRIKE_LOST } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
@@ -45,17 +45,17 @@ export class LostMembers {
   #isAtWork = false;
   #isClosed = false;
 
-  constructor(private readonly parts: RedisParts) {
-    this.#ticket = new SweepTicket(parts.keys.lostSweep, parts.link, parts.limitMs);
-    this.#pace = new SweepPace(parts.clock, this.#ticket);
-    parts.writer.listen((entries) => this.#count(entries));
+  constructor(private readonly context: RedisContext) {
+    this.#ticket = new SweepTicket(context.keys.lostSweep, context);
+    this.#pace = new SweepPace(context.clock, this.#ticket);
+    context.writer.listen((entries) => this.#count(entries));
   }
 
   /**
    * Looks whether many entries are lost, and if so strikes their members, unless another process does. Never rejects.
    */
   async look(): Promise<void> {
-    if (this.#isClosed || this.#isAtWork || !this.parts.link.isUp()) return;
+    if (this.#isClosed || this.#isAtWork || !this.context.link.isUp()) return;
     this.#isAtWork = true;
     try {
       if ((await this.#areManyLost()) && (await this.#ticket.take())) await this.#walk();
@@ -83,10 +83,10 @@ export class LostMembers {
   /** Takes the parts of everything in turn: the members of each have their entries on all servers. */
   async #areManyLost(): Promise<boolean> {
     this.#isDue = false;
-    const { everything } = this.parts.keys;
+    const { everything } = this.context.keys;
     const part = everything[this.#nextPart++ % everything.length] as Group;
     const places = [...new Set([part, ...this.#lately])].map(({ index }) => ({ index, cursor: '0' }));
-    const pages = await this.parts.walk.pages(places, LOOK.members);
+    const pages = await this.context.walk.pages(places, LOOK.members);
     const lost = await this.#lostOf(pages);
     return lost.some(
       ({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length),
@@ -97,7 +97,7 @@ export class LostMembers {
    * Goes through the indexes that are written to first, and again when that is due while it searches for the others.
    */
   async #walk(): Promise<void> {
-    const { keys, walk, clock } = this.parts;
+    const { keys, walk, clock } = this.context;
     const beganMs = clock.nowMs();
     const busy = new Set([...keys.everything, ...this.#lately]);
     const isBusy = new Set([...busy].map(({ index }) => index));
@@ -119,7 +119,7 @@ export class LostMembers {
 
   async #strikeIn(groups: readonly Group[]): Promise<void> {
     if (groups.length === 0) return;
-    const sizes = await this.parts.walk.sizes(groups.map(({ index }) => index));
+    const sizes = await this.context.walk.sizes(groups.map(({ index }) => index));
     for (const some of batches(groups, sizes)) {
       let places: Place[] = some.map((group) => ({ group, cursor: '0' }));
       while (places.length > 0) {
@@ -131,7 +131,7 @@ export class LostMembers {
 
   /** @returns where to go on */
   async #step(places: readonly Place[]): Promise<Place[]> {
-    const { walk, link } = this.parts;
+    const { walk, link } = this.context;
     const pages = await walk.pages(
       places.map(({ group: { index }, cursor }) => ({ index, cursor })),
       TOGETHER,
@@ -150,14 +150,14 @@ export class LostMembers {
 
   /** For each page, its members without an entry. */
   async #lostOf(pages: readonly IndexPage[]): Promise<ScoredMember[][]> {
-    const { keys, link, limitMs, isCluster } = this.parts;
+    const { keys, isCluster } = this.context;
     const asked = [...new Set(pages.flatMap(({ scored }) => scored.map(([member]) => member)))];
     const names = asked.map((member) => keys.entryPrefix + member);
     // Entries of a cluster are in slots of their own, and a script takes keys of one slot.
     const commands = isCluster
       ? names.map((name) => plain('EXISTS', name))
       : chunks(names).map((some) => call(PRESENT, some));
-    const replies = commands.length === 0 ? [] : await link.run(commands, limitMs);
+    const replies = commands.length === 0 ? [] : await this.context.run(commands);
     const present = replies.flatMap((reply, i) => digitsIn(reply, commands[i] as Command));
     const lost = new Set(asked.filter((_, i) => present[i] === '0'));
     return pages.map(({ scored }) => scored.filter(([member]) => lost.has(member)));

@@ -1,4 +1,4 @@
-import type { RedisLink } from '../connection/redis-link.js';
+import type { RedisContext } from '../entries/redis-context.js';
 import { plain } from '../connection/redis-wire.js';
 
 /** So long the ticket of a process that has died keeps others from sweeping. */
@@ -8,12 +8,11 @@ const HELD_MS = 60_000;
 export class SweepTicket {
   constructor(
     private readonly key: string,
-    private readonly link: RedisLink,
-    private readonly limitMs: number,
+    private readonly context: RedisContext,
   ) {}
 
   async take(): Promise<boolean> {
-    const [reply] = await this.link.run([plain('SET', this.key, 1, 'PX', HELD_MS, 'NX')], this.limitMs);
+    const [reply] = await this.context.run([plain('SET', this.key, 1, 'PX', HELD_MS, 'NX')]);
     // A server that is full stores no ticket, and needs the sweeping most.
     return reply instanceof Error ? reply.message.startsWith('OOM') : reply !== null;
   }
@@ -25,10 +24,10 @@ export class SweepTicket {
 
   /** Nobody sweeps until then. */
   expireIn(ms: number): void {
-    this.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
+    this.context.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
   }
 
   giveBack(): void {
-    this.link.post([plain('UNLINK', this.key)]);
+    this.context.link.post([plain('UNLINK', this.key)]);
   }
 }

@@ -18,7 +18,7 @@ export interface Watch {
  * Callers that wait for loads of other processes. A watch is opened before the lease is asked for: the message of its
  * end may arrive before the answer that somebody has it.
  */
-export class WakeRoom {
+export class LoadWaiters {
   readonly #watches = new Map<string, Set<() => void>>();
   readonly #looks = new Map<string, number>();
 
