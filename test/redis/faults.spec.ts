@@ -107,7 +107,7 @@ describe('while there is no server', () => {
 
     expect(wasThere).toBe(false);
     expect(tookMs).toBeLessThan(LIMIT_MS + SLACK_MS);
-    expect(told.map(({ message }) => message)).toContainEqual(expect.stringContaining('kept and sent again'));
+    expect(told.map(({ message }) => message)).toContainEqual(expect.stringContaining('queued and will be retried'));
     expect([await cache.get('k', { namespace: 'n' }), await other.cache.get('k', { namespace: 'n' })]).toEqual([
       undefined,
       undefined,
@@ -363,7 +363,7 @@ describe('while the server is a replica', () => {
     const later = await timed(() => cache.getOrSet('cold', () => 'loaded'));
     const deletion = await timed(() => cache.delete('gone'));
     const hidden = await cache.get('gone');
-    const told = errors.some(({ message }) => message.includes('kept and sent again'));
+    const told = errors.some(({ message }) => message.includes('queued and will be retried'));
     await ask(server.port, 'REPLICAOF NO ONE');
     await untilItStores(cache);
     await untilStatus(cache, 'up');

@@ -4,7 +4,6 @@ import type { LoadContext } from './call-options.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { Caller } from '../observation/caller.js';
 import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
-import { compileGlob } from '../vocabulary/glob.js';
 import { type GuardedGrant, type GuardedStore, UNREADABLE } from './guarded-store.js';
 import { draftOfLoad } from './load-draft.js';
 import type { LoadPlan } from './load-policy.js';
@@ -18,6 +17,7 @@ import type {
 } from '../ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../ports/clock.port.js';
 import { settledWithin } from '../ports/grace.js';
+import { hitBy } from '../ports/invalidation-target.js';
 import { LoadRun } from './load-run.js';
 import { copyValue } from '../values/value-copier.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';

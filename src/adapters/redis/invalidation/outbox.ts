@@ -60,7 +60,7 @@ const MAX_KEPT = 100_000;
  */
 const MAX_NEIGHBOURS = 100;
 const RETRY_EVERY_MS = 200;
-const EVERYTHING: Target = { kind: 'all' };
+const EVERYTHING: EntryTarget = { kind: 'all' };
 
 export class Outbox {
   readonly #items = new Map<string, Item>();

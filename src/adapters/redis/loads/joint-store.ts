@@ -4,22 +4,22 @@ import type { Generation } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
 import { Turn } from '../connection/turn.js';
 
-/** What one load brings. */
+/** The results of one load. */
 interface Delivery {
   readonly prepared: readonly Prepared[];
-  /** What the entries are marked with. */
+  /** The generations that the entries are marked with. */
   readonly marks: ReadonlyMap<Group, Generation>;
   readonly tokenOf: (each: Prepared) => string;
   resolve(stored: readonly Stored[]): void;
   reject(error: unknown): void;
 }
 
-/** So many entries go in one round trip: who waits for one of them waits for all. */
-const ENTRIES_AT_ONCE = 200;
+/** Entries per round trip: a caller that waits for one of them waits for all. */
+const ENTRIES_PER_TRIP = 200;
 
 /**
- * Stores what the loads of one turn of the event loop bring together, so that each group is told once of all its new
- * members, not once for each.
+ * Stores the results of all loads of one turn of the event loop together: each group then gets all its new members in
+ * one command.
  */
 export class JointStore {
   readonly #turn = new Turn<Delivery>((deliveries) => this.#sendAll(deliveries));
@@ -30,8 +30,9 @@ export class JointStore {
   ) {}
 
   /**
+   * Stores the entries of one load. Returns how that ended for each.
    * @param generations at least those of all groups that the entries are in
-   * @param tokenOf what must still stand where the entry is stored
+   * @param tokenOf the token that must still be under the name of an entry
    */
   store(
     prepared: readonly Prepared[],
@@ -51,7 +52,7 @@ export class JointStore {
     for (const delivery of deliveries) {
       if (
         together.length > 0 &&
-        (entries + delivery.prepared.length > ENTRIES_AT_ONCE || !agree(marks, delivery.marks))
+        (entries + delivery.prepared.length > ENTRIES_PER_TRIP || !agree(marks, delivery.marks))
       ) {
         this.#send(together, marks);
         together = [];
@@ -84,11 +85,11 @@ export class JointStore {
   }
 }
 
-/** Whether loads that saw these generations saw the same of each group. */
-function agree(some: ReadonlyMap<Group, Generation>, others: ReadonlyMap<Group, Generation>): boolean {
+/** True when no group has different generations in both maps. */
+function agree(marks: ReadonlyMap<Group, Generation>, others: ReadonlyMap<Group, Generation>): boolean {
   for (const [group, { text }] of others) {
-    const other = some.get(group);
-    if (other !== undefined && other.text !== text) return false;
+    const mark = marks.get(group);
+    if (mark !== undefined && mark.text !== text) return false;
   }
   return true;
 }

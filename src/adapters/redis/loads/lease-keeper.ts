@@ -3,22 +3,22 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/redis-wire.js';
 import { OUTLIVE, RENEW } from '../protocol/scripts.js';
 
-/** How long a lease lasts by itself: what a process that dies, is cut off or stands still keeps others waiting for. */
+/** Lifetime of a lease without renewal: the time that others wait for a process that died, hangs or is cut off. */
 export const LEASE_MS = 900;
 const RENEW_EVERY_MS = 300;
-/** Renewals until what loads remember is made to last, too. */
+/** Number of renewals of leases per renewal of the generations and epochs that loads compare with. */
 const OUTLIVE_EVERY = 3;
-/** How long what a load remembers of the server must last from now. */
+/** Least lifetime, from now, of generations and epochs that a load compares with when it ends. */
 export const KEEP_MS = 60_000;
 
-/** What a load holds on the server. */
+/** Keys on the server that a load needs until it ends. */
 export interface Held {
   readonly leases: readonly { readonly name: string; readonly token: string }[];
-  /** Keys that it compares with in the end: generations and epochs. */
+  /** Keys of the generations and epochs that the load compares with when it ends. */
   readonly remembered: readonly string[];
 }
 
-/** Makes leases last for as long as their loads run, however long that is. */
+/** Renews leases while their loads run, however long that takes. */
 export class LeaseKeeper {
   readonly #held = new Set<Held>();
   #timer: Timer | undefined;

@@ -12,7 +12,7 @@ import { allOrThrow, call, plain, type Reply } from '../connection/redis-wire.js
 import { RELEASE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
 
-/** So long the storing of a result goes on, whoever waits for it. */
+/** Time limit for storing a result, even when its caller no longer waits. */
 const LATEST_MS = 3_000;
 
 /**
@@ -21,7 +21,7 @@ const LATEST_MS = 3_000;
  */
 export type OnReplaced = (keys: readonly string[], namespace: string | undefined) => void;
 
-/** Ends loads: stores what they bring where nothing was invalidated since they began. */
+/** Ends loads: stores their results unless they were invalidated after the load began. */
 export class LoadCommitter implements GrantEnd {
   readonly #joint: JointStore;
 
@@ -30,7 +30,7 @@ export class LoadCommitter implements GrantEnd {
     private readonly leases: LeaseKeeper,
     private readonly onReplaced: OnReplaced,
   ) {
-    this.#joint = new JointStore(parts.writer, LATEST_MS);
+    this.#joint = new JointStore(context.writer, LATEST_MS);
   }
 
   /** Stores the results that are allowed: of keys with a token that no invalidation hides. */
@@ -57,8 +57,8 @@ export class LoadCommitter implements GrantEnd {
   }
 
   /**
-   * The entries that were stored, in the order of `prepared`. Waits for what the caller of the load has left to wait;
-   * what is acknowledged later is stored all the same.
+   * Returns the entries that were stored, in the order of `prepared`. Waits only for the rest of the caller's time
+   * limit; entries that the server acknowledges later are stored too.
    */
   store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
@@ -71,8 +71,8 @@ export class LoadCommitter implements GrantEnd {
   }
 
   /**
-   * Gives leases back, and waits for it no longer than `limitMs`. A server that has not answered lately is sent it too:
-   * others would wait for these loads.
+   * Gives leases back and waits at most `limitMs` for the reply. The commands are also sent to a server that has not
+   * answered lately: otherwise other processes would wait for these loads.
    */
   async release(leases: readonly OwnLease[], limitMs: number): Promise<void> {
     const commands = leases.map(({ name, token }) => call(RELEASE, [name], token, this.context.keys.wake));
@@ -93,7 +93,7 @@ export class LoadCommitter implements GrantEnd {
     if (failed !== undefined) this.context.onError(failed.reason);
     const refused = storable.filter((_, i) => !isKept(ends[i]));
     this.context.writer.discard(refused, this.context.limitMs).catch((error: unknown) => this.context.onError(error));
-    // What a load of something missing has stored may be lost with a server: it is loaded again.
+    // If a server loses the result of a load of a missing entry, no old entry comes back: it is loaded again.
     const replaced =
       grant.purpose === 'load' ? [] : storable.filter((_, i) => isKept(ends[i])).map(({ draft }) => draft.key);
     if (replaced.length > 0) this.onReplaced(replaced, grant.namespace);
@@ -104,8 +104,8 @@ export class LoadCommitter implements GrantEnd {
   }
 
   /**
-   * Finds the generations of tags that nobody expected when the load began, where it is sure that they were the same
-   * then.
+   * Adds the generations of tags that were not expected when the load began. A generation is added only if the epoch of
+   * its tag is unchanged: then the generation is the same as when the load began.
    */
   async #lookUp({ opening: { generations, epochs } }: RedisGrant, prepared: readonly Prepared[]): Promise<void> {
     const unknown = new Map<Group, string>();
@@ -130,7 +130,7 @@ export class LoadCommitter implements GrantEnd {
   }
 }
 
-/** Whether an entry stands where it was stored, in whatever indexes. */
+/** True when the entry is in Redis, even if an index does not name it. */
 function isKept(end: Stored | undefined): boolean {
   return end?.state === 'stored' || end?.state === 'unlisted';
 }

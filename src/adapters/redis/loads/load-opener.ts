@@ -11,7 +11,7 @@ import { call, type Command, plain, type Reply } from '../connection/redis-wire.
 import { ACQUIRE, EPOCHS, RELEASE } from '../protocol/scripts.js';
 import { EPOCH_PARTS } from '../protocol/tag-epochs.js';
 
-/** What came of asking for the lease of one key. */
+/** The outcome of a request for the lease of one key. */
 export type Lease =
   | {
       readonly state: 'granted';
@@ -22,19 +22,20 @@ export type Lease =
   | { readonly state: 'found'; readonly entry: RedisEntry }
   | { readonly state: 'held'; readonly leftMs: number };
 
-/** What is true of the server when a load begins, to be compared with when it ends. */
+/** The state of the server when a load begins, to compare with when the load ends. */
 export interface Opening {
   readonly leases: readonly Lease[];
   readonly generations: Generations;
-  /** Of the parts of all tags; `undefined` where the load computes none. */
+  /** The epochs of the parts of all tags; `undefined` unless the load computes its tags. */
   readonly epochs: readonly string[] | undefined;
 }
 
-interface Asked {
+/** A key whose lease is requested. */
+interface Wanted {
   readonly key: string;
   readonly name: string;
-  /** A revision that may be replaced. */
-  useless: string;
+  /** The revision that the load may replace. */
+  replaceable: string;
 }
 
 interface Load {
@@ -42,14 +43,16 @@ interface Load {
   readonly request: LoadRequest;
   readonly token: string;
   readonly generations: Generations;
+  /** Returns the rest of the time limit. */
+  readonly remainingMs: () => number;
 }
 
 type AcquireReply = readonly [state: Buffer, detail: Buffer | number, entry?: Buffer];
 
 /**
- * Begins loads: asks for the leases of keys, and for the generations that their results will be marked with, in one
- * round trip. More are needed only where a generation does not exist yet, or where somebody has stored an entry that
- * this process has not seen.
+ * Begins loads: requests the leases of keys and the generations that their results will be marked with, in one round
+ * trip. More round trips are needed only when a generation does not exist yet, or when another process has stored an
+ * entry that this one has not seen.
  */
 export class LoadOpener {
   readonly #maker: GenerationMaker;
@@ -58,7 +61,7 @@ export class LoadOpener {
     this.#maker = new GenerationMaker(context.link);
   }
 
-  /** @param remainingMs the limit of all that this may take, asked for before each round trip */
+  /** @param remainingMs returns the rest of the time limit; called before each round trip */
   async open(
     keys: readonly string[],
     namespace: string | undefined,
@@ -68,9 +71,9 @@ export class LoadOpener {
     if (keys.length === 0) return { leases: [], generations: new Map(), epochs: undefined };
     const token = randomId();
     try {
-      return await this.#open(keys, { namespace, request, token, generations: new Map() }, remainingMs);
+      return await this.#open(keys, { namespace, request, token, generations: new Map(), remainingMs });
     } catch (error) {
-      // Some may have been given all the same; nobody must wait for them.
+      // The server may have granted some leases all the same; nobody must wait for them.
       this.#giveBack(
         keys.map((key) => this.context.keys.entry(key, namespace)),
         token,
@@ -83,38 +86,31 @@ export class LoadOpener {
     this.context.link.post(names.map((name) => call(RELEASE, [name], token, this.context.keys.wake)));
   }
 
-  async #open(keys: readonly string[], load: Load, remainingMs: () => number): Promise<Opening> {
-    const { namespace, request, token } = load;
-    const asked = keys.map((key) => ({
+  async #open(keys: readonly string[], load: Load): Promise<Opening> {
+    const { namespace, request } = load;
+    const wanted = keys.map((key) => ({
       key,
       name: this.context.keys.entry(key, namespace),
-      useless: this.context.reader.uselessRevision(key, namespace),
+      replaceable: this.context.reader.uselessRevision(key, namespace),
     }));
     const groups = this.#groupsOf(keys, namespace, request);
     const ids = request.computesTags
       ? [call(EPOCHS, [this.context.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)]
       : [];
-    const acquires = asked.map((each) => this.#acquire(each, request, token, remainingMs()));
-    // Asked for as strings one by one, not together: with the scripts they are one round trip in a cluster, too.
+    const acquires = wanted.map((each) => this.#acquire(each, load));
+    // One GET per generation, not one MGET: together with the scripts that is one round trip in a cluster too.
     const reads = groups.map(({ key }) => plain('GET', key));
-    return this.#answered(
-      asked,
-      groups,
-      [...acquires, ...ids, ...this.#beginnings(groups), ...reads],
-      load,
-      remainingMs,
-    );
+    return this.#send(wanted, groups, [...acquires, ...ids, ...this.#creations(groups), ...reads], load);
   }
 
-  async #answered(
-    asked: readonly Asked[],
+  async #send(
+    wanted: readonly Wanted[],
     groups: readonly Group[],
     commands: readonly Command[],
     load: Load,
-    remainingMs: () => number,
   ): Promise<Opening> {
     const { generations } = load;
-    const replies = await this.#run(commands, asked, load.token, remainingMs());
+    const replies = await this.#run(commands, wanted, load);
     const firstRead = commands.length - groups.length;
     const foreign = new Set<Group>();
     groups.forEach((group, i) => {
@@ -123,42 +119,39 @@ export class LoadOpener {
       generations.set(group, generation);
       if (generation === undefined && reply !== null) foreign.add(group);
     });
-    const leases = await this.#leases(asked, replies, load, remainingMs);
-    if (leases.some(({ state }) => state === 'granted')) await this.#maker.complete(generations, foreign, remainingMs);
-    const epochs = load.request.computesTags ? textsIn(replies[asked.length] as Reply) : undefined;
+    const leases = await this.#leases(wanted, replies, load);
+    if (leases.some(({ state }) => state === 'granted'))
+      await this.#maker.complete(generations, foreign, load.remainingMs);
+    const epochs = load.request.computesTags ? textsIn(replies[wanted.length] as Reply) : undefined;
     return { leases, generations, epochs };
   }
 
   /**
-   * Makes the generations of groups that are not known to have one: what is read behind that is there, unless somebody
-   * ends it in between.
+   * Makes generations for groups that are not known to have one. A read right after that finds a generation, unless an
+   * invalidation ends it in between.
    */
-  #beginnings(groups: readonly Group[]): Command[] {
+  #creations(groups: readonly Group[]): Command[] {
     return groups.filter(({ known }) => known === undefined).map(creation);
   }
 
   /**
-   * Asks for leases, among other things. One that is given after the limit belongs to nobody, and was not there yet
-   * when all were given back: a command that a cluster sends from server to server may be run behind one that was sent
-   * later.
+   * Sends commands that request leases. A lease that is granted after the time limit belongs to no load. Giving all back
+   * at the limit is not enough: a command that a cluster redirects may run after one that was sent later.
    */
   #run(
     commands: readonly Command[],
-    asked: readonly Asked[],
-    token: string,
-    limitMs: number,
+    wanted: readonly Wanted[],
+    { token, remainingMs }: Load,
   ): Promise<readonly Reply[]> {
-    return this.context.link.run(commands, limitMs, () =>
+    return this.context.link.run(commands, remainingMs(), () =>
       this.#giveBack(
-        asked.map(({ name }) => name),
+        wanted.map(({ name }) => name),
         token,
       ),
     );
   }
 
-  /**
-   * The groups that a result is expected to be in: those of the key, of known tags, and of those it had the last time.
-   */
+  /** The groups that results are expected to be in: by key, by known tags, and by the tags of the entry last seen. */
   #groupsOf(keys: readonly string[], namespace: string | undefined, { tags, computesTags }: LoadRequest): Group[] {
     const groups = new Set<Group>();
     for (const key of keys) {
@@ -168,82 +161,58 @@ export class LoadOpener {
     return [...groups];
   }
 
-  #acquire({ name, useless }: Asked, { purpose, exclusive }: LoadRequest, token: string, limitMs: number): Command {
-    return call(
-      ACQUIRE,
-      [name],
-      token,
-      LEASE_MS,
-      purpose,
-      exclusive ? 1 : 0,
-      useless,
-      this.context.link.latestMs(limitMs + OWN_LAG_MS),
-    );
+  #acquire({ name, replaceable }: Wanted, { request, token, remainingMs }: Load): Command {
+    const { purpose, exclusive } = request;
+    const latestMs = this.context.link.latestMs(remainingMs() + OWN_LAG_MS);
+    return call(ACQUIRE, [name], token, LEASE_MS, purpose, exclusive ? 1 : 0, replaceable, latestMs);
   }
 
-  #leases(asked: readonly Asked[], replies: readonly Reply[], load: Load, remainingMs: () => number): Promise<Lease[]> {
+  #leases(wanted: readonly Wanted[], replies: readonly Reply[], load: Load): Promise<Lease[]> {
     return Promise.all(
-      asked.map(async (each, i) => (await this.#leaseOf(each, replies[i] as Reply, load, remainingMs)) ?? GIVEN_UP),
+      wanted.map(async (each, i) => (await this.#leaseOf(each, replies[i] as Reply, load)) ?? GIVEN_UP),
     );
   }
 
   /**
-   * Asks again where somebody has stored what is of no use to us, or was held up on the way. `undefined` after some
-   * tries.
+   * Requests a lease again when another process has stored an entry that this load cannot use, or when the command
+   * reached the server late. Returns `undefined` after MAX_TRIES.
    */
-  async #leaseOf(each: Asked, first: Reply, load: Load, remainingMs: () => number): Promise<Lease | undefined> {
+  async #leaseOf(each: Wanted, first: Reply, load: Load): Promise<Lease | undefined> {
     let reply = first;
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (tries > 0)
-        [reply] = (await this.#run(
-          [this.#acquire(each, load.request, load.token, remainingMs())],
-          [each],
-          load.token,
-          remainingMs(),
-        )) as [Reply];
+      if (tries > 0) [reply] = (await this.#run([this.#acquire(each, load)], [each], load)) as [Reply];
       if (reply instanceof Error) throw reply;
-      const lease = await this.#leaseIn(reply as AcquireReply, each, load, remainingMs);
+      const lease = await this.#leaseIn(reply as AcquireReply, each, load);
       if (lease !== undefined) return lease;
-      each.useless = this.context.reader.uselessRevision(each.key, load.namespace);
+      each.replaceable = this.context.reader.uselessRevision(each.key, load.namespace);
     }
     return undefined;
   }
 
   async #leaseIn(
     [state, detail, bytes]: AcquireReply,
-    { key }: Asked,
-    { namespace, generations }: Load,
-    remainingMs: () => number,
+    { key }: Wanted,
+    { namespace, generations, remainingMs }: Load,
   ): Promise<Lease | undefined> {
+    const { link, reader, clock } = this.context;
     const name = state.toString('latin1');
     if (name === 'held') return { state: 'held', leftMs: detail as number };
     if (name === 'late') {
-      this.context.link.resync();
+      link.resync();
       return undefined;
     }
-    const entry = await this.context.reader.judge(
-      key,
-      namespace,
-      name === 'value' ? (detail as Buffer) : (bytes ?? EMPTY),
-      generations,
-      remainingMs(),
-    );
-    if (name !== 'value')
-      return {
-        state: 'granted',
-        token: (detail as Buffer).toString('latin1'),
-        isOwn: name === 'granted',
-        current: entry,
-      };
-    return entry !== undefined && this.context.clock.nowMs() < entry.freshUntilMs
-      ? { state: 'found', entry }
-      : undefined;
+    const entryBytes = name === 'value' ? (detail as Buffer) : (bytes ?? EMPTY);
+    const entry = await reader.judge(key, namespace, entryBytes, generations, remainingMs());
+    if (name === 'value')
+      return entry !== undefined && clock.nowMs() < entry.freshUntilMs ? { state: 'found', entry } : undefined;
+    const token = (detail as Buffer).toString('latin1');
+    return { state: 'granted', token, isOwn: name === 'granted', current: entry };
   }
 }
 
 const MAX_TRIES = 4;
 const EMPTY = Buffer.alloc(0);
-/** Others store faster than we can look: one may load, and keep nothing. */
+/** Other processes store faster than this one can read: it may load, but its result is not stored. */
 export const GIVEN_UP: Lease = { state: 'granted', token: '', isOwn: false, current: undefined };
 
 function bytesIn(reply: Reply): Buffer | null {

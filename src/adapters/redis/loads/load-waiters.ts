@@ -1,26 +1,27 @@
 import type { Clock } from '../../../core/ports/clock.port.js';
 
-/** Added to what is left of a lease, so that it is over when somebody looks. */
+/** Added to the remaining time of a lease, so that the lease is over when a waiter asks again. */
 const AFTER_LEASE_MS = 5;
-/** How often one looks where nobody can wake one: sooner at first. */
-const LOOK_EVERY_MS = { least: 50, most: 500 };
-/** And how often where one is woken, in case a message is lost. */
-const LOOK_ANYWAY_MS = 1_000;
+/** Time until a waiter asks again when no message can wake it; it doubles with each attempt. */
+const ASK_EVERY_MS = { least: 50, most: 500 };
+/** Time until a waiter asks again although a message can wake it: the message may be lost. */
+const ASK_ANYWAY_MS = 1_000;
 
-/** Who waits for the end of a load. */
+/** One waiter for the end of a load. */
 export interface Watch {
-  /** Resolves when the load has ended, or may have. Never rejects. */
+  /** Resolves when the load has ended or may have ended. Never rejects. */
   ended(leaseLeftMs: number): Promise<void>;
   close(): void;
 }
 
 /**
- * Callers that wait for loads of other processes. A watch is opened before the lease is asked for: the message of its
- * end may arrive before the answer that somebody has it.
+ * Callers of this process that wait for loads of other processes. A watch is opened before the lease is requested: the
+ * message that the other load has ended may arrive before the reply that the lease is held.
  */
 export class LoadWaiters {
   readonly #watches = new Map<string, Set<() => void>>();
-  readonly #looks = new Map<string, number>();
+  /** Attempts without a message, by name. */
+  readonly #attempts = new Map<string, number>();
 
   constructor(
     private readonly clock: Clock,
@@ -44,9 +45,8 @@ export class LoadWaiters {
       close,
       ended: (leaseLeftMs) =>
         new Promise<void>((settle) => {
-          const timer = this.clock.schedule(Math.min(leaseLeftMs + AFTER_LEASE_MS, this.#patienceMs(name)), () =>
-            wake(),
-          );
+          const waitMs = Math.min(leaseLeftMs + AFTER_LEASE_MS, this.#patienceMs(name));
+          const timer = this.clock.schedule(waitMs, () => wake());
           resolve = () => {
             timer.cancel();
             close();
@@ -58,20 +58,20 @@ export class LoadWaiters {
   }
 
   wake(name: string): void {
-    this.#looks.delete(name);
+    this.#attempts.delete(name);
     for (const wake of this.#watches.get(name) ?? []) wake();
   }
 
-  /** Nobody waits any more. */
+  /** Ends the wait of all callers. */
   wakeAll(): void {
     for (const name of this.#watches.keys()) this.wake(name);
   }
 
   #patienceMs(name: string): number {
-    if (this.isListening()) return LOOK_ANYWAY_MS;
-    const looks = this.#looks.get(name) ?? 0;
-    this.#looks.set(name, looks + 1);
-    return Math.min(LOOK_EVERY_MS.least * 2 ** looks, LOOK_EVERY_MS.most);
+    if (this.isListening()) return ASK_ANYWAY_MS;
+    const attempts = this.#attempts.get(name) ?? 0;
+    this.#attempts.set(name, attempts + 1);
+    return Math.min(ASK_EVERY_MS.least * 2 ** attempts, ASK_EVERY_MS.most);
   }
 
   #add(name: string, wake: () => void): void {
