@@ -7,23 +7,23 @@ import { END, REPLACE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
-/** A group that an invalidation has ended, or would have. */
+/** A group that an invalidation has ended, or that a dry run has counted. */
 export interface Ended extends CountedIndex {
   readonly group: Group;
-  /** What its entries were valid by. */
+  /** The generation before. */
   readonly generation: Generation | undefined;
-  /** Whether its index, or what became of it, is still to be gone through. */
+  /** True when entries of its index, which may be in the trash, must still be freed. */
   readonly isTrash: boolean;
 }
 
 export interface Ending {
-  /** In the order of the groups; an error where the server did not end one. */
+  /** In the order of the groups; an error for each group that the server did not end. */
   readonly ended: readonly (Ended | Error)[];
-  /** Whether indexes may name entries that were out of view before. */
+  /** True when indexes may name entries that were invalid already. */
   readonly isSweeping: boolean;
 }
 
-/** Ends the generations of groups, and has what is left of them freed. */
+/** Ends the generations of groups, and lets the sweeper free their entries. */
 export class GroupEnding {
   constructor(
     private readonly context: RedisContext,
@@ -31,8 +31,8 @@ export class GroupEnding {
   ) {}
 
   /**
-   * Removes the ids of parts of all tags, before the generations, see tag-epochs.ts. Answers commands that must come
-   * first in the pipeline: on one server their order is enough, in a cluster they are run here.
+   * Removes the epochs of tags. That must happen before their generations end (tag-epochs.ts). In a cluster it is done
+   * here; for one server this returns commands that must come first in the next pipeline.
    */
   async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {
     if (tags.length === 0) return [];
@@ -42,7 +42,7 @@ export class GroupEnding {
     return [];
   }
 
-  /** @param first what `forgetEpochs` has answered */
+  /** @param first the commands that `forgetEpochs` has returned */
   async end(groups: readonly Group[], isDryRun: boolean, first: readonly Command[] = []): Promise<Ending> {
     const ends = groups.map((group) => ({ group, trash: group.trash(randomId()) }));
     const commands = ends.map(({ group, trash }) =>
@@ -56,8 +56,8 @@ export class GroupEnding {
     );
     const isAtWork = this.sweeper.isAtWork();
     const look = plain('EXISTS', this.context.keys.trash);
-    // Registered before it exists: a process that dies in between leaves a name that leads nowhere, not trash without a
-    // name. A server that is full refuses it; then only this process knows.
+    // Registered before it exists: a process that dies in between leaves a name without trash, not trash without a
+    // name. A server without memory refuses the registration; then only this process knows the name.
     const register = isDryRun ? [] : [plain('SADD', this.context.keys.trash, ...ends.map(({ trash }) => trash))];
     const answers = await this.context.run([...first, look, ...register, ...commands]);
     checkForgotten(answers.slice(0, first.length));
@@ -65,17 +65,17 @@ export class GroupEnding {
     const ended = ends.map(({ group, trash }, i) =>
       endedBy(replies[i] as Reply, group, isDryRun ? group.index : trash),
     );
-    if (ended.some(isOnItsWay)) await this.#endOnTheWay(ended, ends, isDryRun);
+    if (ended.some(isOnItsWay)) await this.#endMoving(ended, ends, isDryRun);
     if (!isDryRun) for (const group of groups) group.known = undefined;
     return { ended, isSweeping: isAtWork || answers[first.length] === 1 };
   }
 
   /**
-   * Ends groups whose slot is on its way from one server to another, in steps of one key each. The generation gets
-   * another id, so that it stays where the index is and entries can be stored; the index cannot be set aside and is
-   * gone through where it is.
+   * Ends groups whose slot is moving to another server, in steps of one key each. The generation gets a new id instead
+   * of being removed: it stays in the same slot as the index, and entries can be stored. The index cannot be renamed;
+   * the sweeper walks it in its place.
    */
-  async #endOnTheWay(
+  async #endMoving(
     ended: (Ended | Error)[],
     ends: readonly { group: Group; trash: string }[],
     isDryRun: boolean,
@@ -102,7 +102,7 @@ export class GroupEnding {
     if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
   }
 
-  /** Has freed what ended groups have left. */
+  /** Lets the sweeper free the entries of ended groups. */
   sweep({ ended }: Ending): void {
     const done = ended.filter((each): each is Ended => !(each instanceof Error));
     this.sweeper.add(done.filter(({ isTrash }) => isTrash).map(({ index }) => index));
@@ -122,7 +122,7 @@ function endedInSteps(text: Reply, live: Reply, group: Group): Ended | Error {
   return { group, index: group.index, live: typeof live === 'number' ? live : 0, isTrash: true, generation };
 }
 
-/** Whether ids of parts of all tags are removed. What is no hash holds none. */
+/** Throws unless the epochs are removed. A key of another type holds none. */
 export function checkForgotten(replies: readonly Reply[]): void {
   for (const reply of replies) if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
 }

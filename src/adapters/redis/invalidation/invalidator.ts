@@ -13,21 +13,22 @@ import type { TagConjunction } from './tag-conjunction.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
 /*
- * Everything that takes entries out of view. Two ways:
+ * Makes entries invalid (missing for all reads) or stale. Two ways:
  *
- *   by name     keys, patterns, and entries that carry all of several tags: the entry, or its placeholder, is removed or
- *               softened where it stands. This fences loads, too: their leases are in there.
- *   by group    a tag, a namespace, everything: the generation is ended, one short command whatever the number of entries.
- *               What is left over is freed by and by (see trash-sweeper.ts).
+ *   by name     keys, patterns, and entries that carry all of several tags: the entry, or its placeholder, is removed
+ *               or softened. This fences loads too, because the placeholder holds their lease.
+ *   by group    a tag, a namespace, everything: the generation ends, by one short command for any number of entries.
+ *               The memory of the entries is freed later (trash-sweeper.ts).
  *
- * Counts are of live entries. They come from the heads in the first case and from the group's index in the second; an
- * entry in several of the groups is counted once. An index may still name what another invalidation, of any process,
- * took out of view a moment ago: while there is trash the heads of a small group are looked at, too.
+ * Counts are of live entries. They come from the heads of the entries in the first case, and from the index of the
+ * group in the second; an entry in several groups is counted once. An index may still name entries that another
+ * invalidation, of any process, made invalid a moment ago: while there is trash, the heads of a small group are read
+ * too.
  */
 
-/** So many entries are looked at in one round trip. */
-const NAMES_AT_ONCE = 200;
-/** The members of a larger group are counted by its index, though that may name some that are out of view already. */
+/** Entries per round trip. */
+const NAMES_PER_TRIP = 200;
+/** Largest group that is counted by heads. The index of a larger one may count some invalid entries. */
 const COUNTED_BY_HEADS = 1_000;
 
 export class Invalidator {
@@ -38,7 +39,7 @@ export class Invalidator {
     private readonly sweeper: TrashSweeper,
   ) {}
 
-  /** InvalidationOptions many live entries it took out of view. Rejects when the server did not do all of it. */
+  /** Invalidates, and returns the number of live entries that it hit. Rejects when the server did not do all of it. */
   run(target: EntryTarget, options: InvalidationOptions): Promise<number> {
     switch (target.kind) {
       case 'keys':
@@ -61,8 +62,8 @@ export class Invalidator {
 
   async #byName(names: readonly string[], options: InvalidationOptions): Promise<number> {
     let count = 0;
-    for (let i = 0; i < names.length; i += NAMES_AT_ONCE)
-      count += await this.#someByName(names.slice(i, i + NAMES_AT_ONCE), options);
+    for (let i = 0; i < names.length; i += NAMES_PER_TRIP)
+      count += await this.#someByName(names.slice(i, i + NAMES_PER_TRIP), options);
     return count;
   }
 
@@ -87,8 +88,8 @@ export class Invalidator {
   }
 
   /**
-   * What decides whether the entries are valid, as far as it is known without them: it can be asked for on the same
-   * way.
+   * The groups whose generations decide whether the entries are valid, as far as they are known before the entries are
+   * read: the same round trip can read them.
    */
   #expectedGroups(names: readonly string[]): Group[] {
     const { keys, reader } = this.context;
@@ -133,7 +134,7 @@ export class Invalidator {
     const atMost = ended.reduce((sum, { live }) => sum + live, 0);
     if (isSweeping && atMost <= COUNTED_BY_HEADS)
       return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
-    // Parts of everything have no member in common.
+    // The parts of everything share no member.
     return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.context.walk.union(ended);
   }
 
@@ -148,8 +149,8 @@ export class Invalidator {
   }
 
   /**
-   * InvalidationOptions many of the entries that the indexes name are live, each counted once.
-   * @param before the generations that they are to be judged by
+   * Counts the live entries that the indexes name, each once.
+   * @param before the generations that decide whether an entry is valid
    */
   async #countMembers(
     indexes: readonly { readonly index: string }[],

@@ -4,17 +4,18 @@ import type { Hides } from '../entries/redis-context.js';
 import { TargetIndex } from './target-index.js';
 
 /*
- * Invalidations that the server may not have. One that could not be sent, or was not answered, is kept here and sent
- * again until it is acknowledged; meanwhile this process treats what it names as missing. One that was acknowledged is
- * remembered for a while: a replica that becomes the master may never have heard of it, so it is then sent once more.
- * To invalidate twice does no harm beyond a miss, and in any order.
+ * The queue of invalidations that the server might not have. An invalidation that could not be sent, or was not
+ * answered, is queued and retried until it is acknowledged; meanwhile this process treats the entries that it hits as
+ * missing. An acknowledged one is remembered for a while: a replica that is promoted to master might not have received
+ * it, so then it is sent once more. A second invalidation costs at most a miss, and the order does not matter.
  *
- *   item       one key, one tag, one namespace: equal ones meet, and neighbours travel together
- *   lane       items that can be sent together, to one server; one that cannot be sent holds up its own lane only, and no
- *              longer than until the next try, when it is the last of it
- *   reads      ask an index about entries that they have found. What was acknowledged since a read began is still hidden
- *              from it: each read holds the end of a chain of acknowledged batches, as it was when it began, and looks at
- *              what was added to the chain since. What no read holds any more is forgotten by itself.
+ *   item       one key, one tag or one namespace. Equal items are merged.
+ *   lane       items that can be sent together, to one server. An item that fails delays only its own lane, and only
+ *              until the next retry, when it is last in the lane.
+ *   reads      look up in an index whether the entries that they have found are hit. Items that were acknowledged after
+ *              a read began still hide entries from it: each read holds the end of a chain of acknowledged batches, as
+ *              it was when the read began, and follows the chain from there. Batches that no read holds are garbage
+ *              collected.
  */
 
 export interface Invalidation {
@@ -22,25 +23,25 @@ export interface Invalidation {
   readonly isSoft: boolean;
 }
 
-/** How invalidations reach the server. */
+/** Sends invalidations to the server. */
 export interface Courier {
-  /** Whether it makes sense to send anything. */
+  /** True when the server can be reached. */
   isUp(): boolean;
-  /** What can be sent together has the same lane. */
+  /** The lane of a target; targets of one lane can be sent together. */
   laneOf(target: EntryTarget): string;
-  /** How many invalidations of a lane are sent together. */
+  /** Invalidations of a lane per batch. */
   batchOf(lane: string): number;
-  /** Answers those that the server did not acknowledge. Rejects where it acknowledged none. */
+  /** Returns those that the server did not acknowledge. Rejects when it acknowledged none. */
   send(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]>;
 }
 
-/** An invalidation that waits. */
+/** A queued invalidation. */
 interface Item extends Invalidation {
   readonly id: string;
   readonly lane: string;
 }
 
-/** What was acknowledged together, and what was after it. */
+/** A batch of acknowledged invalidations, and the batch after it. */
 interface Link {
   readonly targets: TargetIndex;
   next: Link | undefined;
@@ -50,14 +51,11 @@ interface Remembered extends Invalidation {
   readonly atMs: number;
 }
 
-/** How long an acknowledged invalidation is remembered: longer than a replica lags that may still be promoted. */
+/** Time that an acknowledged invalidation is remembered: more than the lag of a replica that may be promoted. */
 const REMEMBERED_MS = 15_000;
-/** Beyond so many keys, tags and others it is cheaper, and as safe, to invalidate everything. */
+/** Most items in the queue. Beyond, it is cheaper and as safe to invalidate everything. */
 const MAX_KEPT = 100_000;
-/**
- * Beyond so many patterns of a namespace, or sets of tags, it is cheaper to invalidate the namespace, or one of the
- * tags.
- */
+/** Most patterns of a namespace, or sets with one tag. Beyond, it is cheaper to invalidate the namespace or the tag. */
 const MAX_NEIGHBOURS = 100;
 const RETRY_EVERY_MS = 200;
 const EVERYTHING: EntryTarget = { kind: 'all' };
@@ -68,8 +66,9 @@ export class Outbox {
   #index = new TargetIndex();
   #acknowledged: Link = { targets: new TargetIndex(), next: undefined };
   #recent: Remembered[] = [];
-  /** Where in `#recent` that begins which is not forgotten, and how many keys, tags and others it names. */
+  /** Index in `#recent` of the first one that is not forgotten. */
   #firstRecent = 0;
+  /** Number of keys, tags and other targets that are not forgotten. */
   #recentSize = 0;
   #timer: Timer | undefined;
   #sending: Promise<void> | undefined;
@@ -80,12 +79,12 @@ export class Outbox {
     private readonly courier: Courier,
   ) {}
 
-  /** How many keys, tags and others are to be invalidated. */
+  /** Number of queued keys, tags and other targets. */
   get size(): number {
     return this.#items.size;
   }
 
-  /** Keeps an invalidation that was not acknowledged. False where it cannot be kept, because the cache is closed. */
+  /** Queues an invalidation that was not acknowledged. Returns false when the outbox is closed. */
   add(target: EntryTarget, isSoft: boolean): boolean {
     if (this.#isClosed) return false;
     this.#keep({ target, isSoft });
@@ -93,6 +92,7 @@ export class Outbox {
     return true;
   }
 
+  /** Remembers an invalidation that the server has acknowledged. */
   acknowledged(target: EntryTarget, isSoft: boolean): void {
     const atMs = this.clock.nowMs();
     this.#forget(atMs);
@@ -101,7 +101,7 @@ export class Outbox {
     this.#recentSize += sizeOf(target);
   }
 
-  /** The server may have lost what it had acknowledged. */
+  /** Queues the remembered invalidations again: the server may have lost them. */
   repeatRecent(): void {
     this.#forget(this.clock.nowMs());
     const lost = this.#recent.slice(this.#firstRecent);
@@ -109,12 +109,14 @@ export class Outbox {
     for (const { target, isSoft } of lost) this.#keep({ target, isSoft });
   }
 
-  /** Sends what waits. Ends when each lane is empty, or something of it could not be sent. */
+  /** Sends the queue. Resolves when each lane is empty or has failed. */
   flush(): Promise<void> {
     return (this.#sending ??= this.#flush().finally(() => (this.#sending = undefined)));
   }
 
-  /** Which entries must be treated as missing, as of now; `undefined` where none must. */
+  /**
+   * Returns the filter of entries that a read that begins now must treat as missing; `undefined` for an empty queue.
+   */
   pending(): Hides | undefined {
     if (this.#items.size === 0) return undefined;
     const since = this.#acknowledged;
@@ -147,7 +149,7 @@ export class Outbox {
     return [...this.#lanes.keys()].filter((lane) => !stopped.has(lane));
   }
 
-  /** @returns whether all that was sent was acknowledged */
+  /** Sends one batch. Returns true when all of it was acknowledged. */
   async #sendSome(lane: string): Promise<boolean> {
     const items = firstOf(this.#lanes.get(lane) as Map<string, Item>, this.courier.batchOf(lane));
     const failed = new Set(await this.courier.send(items).catch(() => items));
@@ -162,14 +164,14 @@ export class Outbox {
     for (const item of sent) {
       link.targets.add(item.target);
       this.acknowledged(item.target, item.isSoft);
-      // What was to be invalidated once more meanwhile waits still.
+      // An item that was queued again meanwhile stays.
       if (this.#items.get(item.id) === item) this.#drop(item);
     }
     this.#acknowledged.next = link;
     this.#acknowledged = link;
   }
 
-  /** At the end of its lane, which may be another one when servers have changed. */
+  /** Moves an item to the end of its lane, which is another one when the server of its key has changed. */
   #postpone(item: Item): void {
     if (this.#items.get(item.id) !== item) return;
     this.#drop(item);
@@ -187,7 +189,7 @@ export class Outbox {
     }
   }
 
-  /** Puts one that covers a target and its neighbours in the place of all of them. */
+  /** Replaces a target and its neighbours by one that covers all of them. */
   #broaden(target: EntryTarget, isSoft: boolean): void {
     const broad = broadOf(target);
     const id = idOf(broad);
@@ -197,7 +199,8 @@ export class Outbox {
   }
 
   /**
-   * At the end of the line, for it may concern what was stored after the same one before. It is soft where both are.
+   * Adds an item at the end of its lane, because it may hit entries that were stored after an equal item was queued.
+   * The merged item is soft only when both are.
    */
   #put({ id, target, isSoft }: Omit<Item, 'lane'>): void {
     const before = this.#items.get(id);
@@ -246,7 +249,7 @@ export class Outbox {
       this.#recentSize -= sizeOf(first.target);
       this.#firstRecent++;
     }
-    // Moved up only now and then, so that each one is moved once or twice in all.
+    // The array is cut only when half of it is forgotten, so each element is copied once or twice in all.
     if (this.#firstRecent * 2 > this.#recent.length) {
       this.#recent = this.#recent.slice(this.#firstRecent);
       this.#firstRecent = 0;
@@ -263,7 +266,7 @@ function firstOf(items: ReadonlyMap<string, Item>, count: number): Item[] {
   return first;
 }
 
-/** One target for each key, and for each of several tags that are not meant together. */
+/** Splits a target into one for each key, or for each tag in mode 'any'. */
 function partsOf(target: EntryTarget): readonly EntryTarget[] {
   if (target.kind === 'keys') return target.keys.map((key) => ({ ...target, keys: [key] }));
   if (target.kind !== 'tags' || (target.mode === 'all' && target.tags.length > 1)) return [target];
@@ -275,7 +278,7 @@ function sizeOf(target: EntryTarget): number {
   return target.kind === 'tags' ? target.tags.length : 1;
 }
 
-/** The same for equal targets, and for no others: what may hold any character comes last, or behind its length. */
+/** An id that only equal targets share: a text of any characters comes last, or after its length. */
 function idOf(target: EntryTarget): string {
   switch (target.kind) {
     case 'keys':
@@ -295,7 +298,7 @@ function scopeOf(namespace: string | undefined): string {
   return namespace === undefined ? '-' : `${namespace.length} ${namespace}`;
 }
 
-/** A target that covers this one and all its neighbours. */
+/** Returns a target that covers this one and all its neighbours. */
 function broadOf(target: EntryTarget): EntryTarget {
   if (target.kind === 'tags') return { kind: 'tags', tags: target.tags.slice(0, 1), mode: 'any' };
   if (target.kind !== 'pattern') return target;

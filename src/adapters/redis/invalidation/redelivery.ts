@@ -7,12 +7,12 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/redis-wire.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 
-/** Keys, or tags and namespaces, in one pipeline. */
+/** Keys, or tags and namespaces, per pipeline. */
 const TOGETHER = 200;
 
 /**
- * Sends invalidations again that were counted before, or by nobody: many in one pipeline, and none of them waits for
- * another server's.
+ * Sends queued invalidations again. It does not count entries, so many go in one pipeline; the invalidations for one
+ * server do not wait for those for another.
  */
 export class Redelivery implements Courier {
   constructor(
@@ -80,7 +80,7 @@ export class Redelivery implements Courier {
     return invalidations.map(({ target }) => this.#groupOf(target) as Group);
   }
 
-  /** What one tag, or a namespace, names; `undefined` for all else. */
+  /** The group of one tag or of a namespace; `undefined` for other targets. */
   #groupOf(target: EntryTarget): Group | undefined {
     if (target.kind === 'namespace') return this.context.keys.namespace(target.namespace);
     return target.kind === 'tags' && target.mode === 'any'

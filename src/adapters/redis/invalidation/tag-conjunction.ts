@@ -9,16 +9,16 @@ import { call, type Command } from '../connection/redis-wire.js';
 import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
 
 /**
- * Invalidates the entries that carry all of several tags. They are found by the rarest of these, in time that grows
- * with its members. But a load that is under way is in no index, and its result must not show up behind the walk. So
- * the generation of the rarest tag gets another id first: all its entries are out of view, and all its loads are
- * refused. The walk then removes the entries it was sent for and marks the others anew; until it has come to them they
- * are misses.
+ * Invalidates the entries that carry all of several tags. A walk over the members of the rarest tag finds them, in time
+ * that grows with their number. But a running load is in no index, and its result must not appear after the walk has
+ * passed. So the generation of the rarest tag first gets a new id: all its entries become invalid, and the results of
+ * all its loads are refused. The walk then removes or softens the entries that carry all tags, and gives the others the
+ * new mark; until the walk reaches them they are misses.
  */
 export class TagConjunction {
   constructor(private readonly context: RedisContext) {}
 
-  /** InvalidationOptions many live entries it took out of view. @param rarest the group of one of `tags` */
+  /** Invalidates, and returns the number of live entries that it hit. @param rarest the group of one of `tags` */
   async run(tags: readonly string[], rarest: Group, options: InvalidationOptions): Promise<number> {
     const id = randomId();
     const before: Generations = options.dryRun
@@ -53,7 +53,7 @@ export class TagConjunction {
     return new Map([[group, readGeneration((text as Buffer).toString('latin1'))]]);
   }
 
-  /** What becomes of one entry. @param options absent where it is not one of those that are meant */
+  /** The commands for one entry. @param options absent when the entry does not carry all tags */
   #commands(
     name: string,
     head: EntryHead,

@@ -2,21 +2,21 @@ import { compileGlob } from '../../../core/vocabulary/glob.js';
 import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
 
 /**
- * Targets of invalidations, so kept that one look tells whether any of them hits an entry: what that costs does not
- * grow with their number, except for patterns and for sets of tags.
+ * Targets of invalidations, indexed so that one lookup decides whether any of them hits an entry. The cost of a lookup
+ * does not grow with the number of targets, except for patterns and for sets of tags.
  */
 export class TargetIndex {
   /** Keys by namespace. */
   readonly #keys = new Map<string | undefined, Set<string>>();
   readonly #namespaces = new Set<string>();
   readonly #tags = new Set<string>();
-  /** Sets of tags that an entry must carry all of, by the first of them. */
+  /** Sets of tags, by their first tag; such a target hits entries that carry all tags of the set. */
   readonly #conjunctions = new Map<string, Map<string, readonly string[]>>();
   /** By namespace, then by pattern. */
   readonly #patterns = new Map<string | undefined, Map<string, (key: string) => boolean>>();
   #isAll = false;
 
-  /** @param target names one key or one tag, where it names keys, or any of several tags */
+  /** @param target has only one key, or only one tag in mode 'any' */
   add(target: EntryTarget): void {
     switch (target.kind) {
       case 'all':
@@ -64,7 +64,7 @@ export class TargetIndex {
     }
   }
 
-  /** How many targets must be looked at one by one where an entry may be hit by this one. */
+  /** Number of targets that a lookup compares one by one when it must compare this one. */
   neighbours(target: EntryTarget): number {
     if (target.kind === 'pattern') return this.#patterns.get(target.namespace)?.size ?? 0;
     return target.kind === 'tags' && target.mode === 'all'
@@ -72,7 +72,10 @@ export class TargetIndex {
       : 0;
   }
 
-  /** @param tags unknown while the entry has not been read */
+  /**
+   * True when a target hits the entry.
+   * @param tags `undefined` when the entry has not been read
+   */
   hits(key: string, namespace: string | undefined, tags: readonly string[] | undefined): boolean {
     if (this.#isAll || this.#keys.get(namespace)?.has(key) === true) return true;
     if (namespace !== undefined && this.#namespaces.has(namespace)) return true;

@@ -7,19 +7,19 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply, yielding } from '../connection/redis-wire.js';
 import { REMOVE } from '../protocol/scripts.js';
 
-/** So many entries are freed in one go. */
+/** Entries freed per round trip. */
 const BATCH = 200;
-/** How often one looks for trash that others have left behind. */
+/** Interval of the search for trash that other processes have left behind. */
 const ADOPT_EVERY_MS = 60_000;
 const RETRY_AFTER_MS = 1_000;
-/** How long an exact count is worth waiting for. */
+/** Time that an invalidation waits for an exact count. */
 const PATIENCE_MS = 2;
 
 /**
- * Frees the memory of entries whose group was invalidated. Nothing depends on it but memory and counts: such entries
- * are out of view already. It takes the names from the trash, looks whether each is still invalid (it may have been
- * stored anew), removes it if it is what was looked at, and strikes it off; so it may stop anywhere, and two may do it
- * at once.
+ * Frees the memory of entries whose group was invalidated. Only memory and counts depend on it: reads treat such
+ * entries as missing already. It takes the names from the trash, checks that each entry is still invalid (it may have
+ * been stored again), removes that revision, and strikes the name off. So it may stop at any step, and two processes
+ * may sweep at the same time.
  */
 export class TrashSweeper {
   readonly #queue = new Set<string>();
@@ -31,20 +31,20 @@ export class TrashSweeper {
   constructor(private readonly context: RedisContext) {}
 
   /**
-   * Resolves when nothing waits to be freed, or after a moment. Until then entries that one group made invalid are
-   * still counted in others.
+   * Resolves when no entry waits to be freed, or after PATIENCE_MS. Until an entry is freed, the other groups that it
+   * is in count it.
    */
   async settled(): Promise<void> {
     if (this.#sweeping === undefined || this.#isClosed) return;
     await settledWithin(this.context.clock, PATIENCE_MS, this.#sweeping);
   }
 
-  /** Resolves when nothing waits to be freed, however long that takes. */
+  /** Resolves when no entry waits to be freed, however long that takes. */
   async done(): Promise<void> {
     await this.#sweeping;
   }
 
-  /** Whether entries of groups that this process made invalid may still be named in the indexes of others. */
+  /** True while indexes of other groups may name entries that this process has invalidated. */
   isAtWork(): boolean {
     return this.#queue.size > 0;
   }
@@ -54,12 +54,12 @@ export class TrashSweeper {
     this.#sweep();
   }
 
-  /** Strikes off names under which there turned out to be nothing. Nobody waits for it. */
+  /** Strikes off names of trash that does not exist. No caller waits for it. */
   strike(names: readonly string[]): void {
     if (names.length > 0) this.context.link.post([plain('SREM', this.context.keys.trash, ...names)]);
   }
 
-  /** Looks for what other processes have left behind, now and then until it is closed. */
+  /** Takes over the trash that other processes have left behind; again each ADOPT_EVERY_MS until closed. */
   async adopt(): Promise<void> {
     if (this.#isClosed) return;
     this.#look?.cancel();
@@ -91,7 +91,7 @@ export class TrashSweeper {
         this.#queue.delete(name);
       }
     } catch {
-      // The link tells of its own faults; what is left is found again.
+      // The link reports its own faults; the rest of the trash is found again.
       if (this.#isClosed) return;
       this.#retry?.cancel();
       this.#retry = this.context.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
@@ -102,8 +102,8 @@ export class TrashSweeper {
     if (this.context.keys.isIndex(name)) return this.#sweepIndex(name);
     for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
       if (this.#isClosed) return;
-      // While a name is among the trash, the members of other groups are counted with care: so it stays until these
-      // have heard of it.
+      // While a name is in the trash, members of other groups are counted by their heads. So the name stays until these
+      // groups have lost the members too.
       const { leave } = await this.#free(members);
       await this.context.run([plain('ZREM', name, ...members), ...leave]);
     }
@@ -114,8 +114,8 @@ export class TrashSweeper {
   }
 
   /**
-   * An index whose slot was on its way when its group was made invalid, and still serves: only what is gone is struck
-   * off. Its name stays among the trash until the slot has arrived.
+   * Sweeps an index that is still in use, because its slot was moving when its group was invalidated: only members
+   * without an entry are struck off. Its name stays in the trash until the slot has moved.
    */
   async #sweepIndex(index: string): Promise<void> {
     const { keys, walk, writer } = this.context;
@@ -139,8 +139,9 @@ export class TrashSweeper {
   }
 
   /**
-   * @returns the members under whose names there is nothing any more, and what takes the removed entries out of their
-   * groups but `kept`
+   * Removes the entries of members that are still invalid.
+   * @returns the members without an entry, and the commands that take the removed entries out of their groups, except
+   * `kept`
    */
   async #free(
     members: readonly string[],

@@ -135,8 +135,8 @@ export class LoadOpener {
   }
 
   /**
-   * Sends commands that request leases. A lease that is granted after the time limit belongs to no load. Giving all back
-   * at the limit is not enough: a command that a cluster redirects may run after one that was sent later.
+   * Sends commands that request leases. A lease that is granted after the time limit belongs to no load. Giving all
+   * back at the limit is not enough: a command that a cluster redirects may run after one that was sent later.
    */
   #run(
     commands: readonly Command[],
