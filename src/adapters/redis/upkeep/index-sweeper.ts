@@ -8,21 +8,21 @@ import { STRIKE } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
 
+/** Interval between two sweeps. */
 const SWEEP_EVERY_MS = 60_000;
-/**
- * How long all processes rest after a sweep: a little less than the time between two, and longer where one takes long.
- */
+/** Time without a sweep by any process after one: at least `leastMs`, and `times` the duration of a long sweep. */
 const REST = { leastMs: 50_000, times: 10 };
-/** So many indexes are asked in one pipeline for a few expired members, and those that have more one by one. */
+/** Indexes per pipeline, and expired members that it strikes from each. Indexes with more are swept one by one. */
 const TOGETHER = { indexes: 50, members: 20 };
-const STRUCK_AT_ONCE = 300;
+/** Expired members per script when one index is swept. */
+const STRUCK_PER_SCRIPT = 300;
 
 type Pause = () => Promise<void>;
 
 /**
- * Strikes members of expired entries from the indexes: the server drops the entries by itself, and a member goes along
- * with it only where somebody writes to its group. Nothing depends on it but memory and counts, so it may stop
- * anywhere. What is gone before its time is found by LostMembers.
+ * Strikes the members of expired entries from the indexes. The server removes expired entries itself; their members are
+ * otherwise removed only by the next write to the group. Only memory and counts depend on it, so it may stop at any
+ * step. LostMembers finds the members of entries that are gone before they expire.
  */
 export class IndexSweeper {
   readonly #ticket: SweepTicket;
@@ -38,7 +38,7 @@ export class IndexSweeper {
     this.#lost = new LostMembers(context);
   }
 
-  /** Sweeps now and then until it is closed. */
+  /** Sweeps each SWEEP_EVERY_MS until closed. */
   start(): void {
     this.#timer ??= this.context.clock.schedule(SWEEP_EVERY_MS, () => {
       this.#timer = undefined;
@@ -48,22 +48,22 @@ export class IndexSweeper {
     });
   }
 
-  /** Goes through all indexes once, unless another process does, or has done so a moment ago. Never rejects. */
+  /** Walks all indexes once, unless another process does so or has just done so. Never rejects. */
   async sweep(): Promise<void> {
     if (this.#isClosed || this.#isSweeping || !this.context.link.isUp()) return;
     this.#isSweeping = true;
     try {
       if (!(await this.#ticket.take())) return;
       await this.#sweepAll();
-      void this.#lost.look();
+      void this.#lost.sample();
     } catch {
-      // The link tells of its own faults; what is left is found the next time.
+      // The link reports its own faults; the next sweep finds the rest.
     } finally {
       this.#isSweeping = false;
     }
   }
 
-  /** Strikes all expired members from all indexes. @returns how many entries that were */
+  /** Strikes all expired members from all indexes. Returns the number of entries. */
   async forgetExpired(isDryRun: boolean): Promise<number> {
     const { everything, indexPrefix } = this.context.keys;
     const counts = await Promise.all(
@@ -109,9 +109,9 @@ export class IndexSweeper {
   async #strikeAll(group: Group, pause?: Pause): Promise<number> {
     let sum = 0;
     for (let isMore = true; isMore;) {
-      const [struck = 0] = await this.#ask([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_AT_ONCE)]);
+      const [struck = 0] = await this.#ask([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_PER_SCRIPT)]);
       sum += struck;
-      isMore = struck === STRUCK_AT_ONCE;
+      isMore = struck === STRUCK_PER_SCRIPT;
       await pause?.();
     }
     return sum;

@@ -7,40 +7,43 @@ import { PRESENT, STRIKE_LOST } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';
 
-/** A process looks each time it has stored this many entries. Storing them costs far more than the look. */
-const LOOK_AFTER = 2_000;
-/** Members that a look sees of each index, and indexes beside the one of everything. */
-const LOOK = { members: 100, indexes: 8 };
-/** A walk follows where more members of one index are lost. A few may be so for other reasons. */
+/** Entries that a process stores between two samples. To store them costs far more than a sample. */
+const SAMPLE_EVERY = 2_000;
+/** Members per index in a sample, and indexes in it besides the one of everything. */
+const SAMPLE = { members: 100, indexes: 8 };
+/** Lost members of one index, as a share and as a number, above which a walk follows. A few have other causes. */
 const MANY = { share: 0.1, members: 5 };
-/** Members that one step looks at, in one index or in several; and that one script takes. */
-const TOGETHER = 1_000;
+/** Members per step, in one index or in several. */
+const PER_STEP = 1_000;
+/** Members per script. */
 const PER_SCRIPT = 250;
+/** Least time between two walks. */
 const REST_MS = 1_000;
 
-/** Where to go on in an index. */
+/** The position of a walk in an index. */
 interface Place {
   readonly group: Group;
   readonly cursor: string;
 }
 
 /**
- * Strikes members whose entries were evicted. The server does not report evictions, so each process looks now and then:
- * a page of an index comes in no order and is a fair sample. Only where many of its members are lost all indexes are
- * walked through, so a server that evicts nothing is asked for no more than these pages.
+ * Strikes members whose entries were evicted. The server does not report evictions, so each process takes samples: a
+ * page of an index has no order, so it is a fair sample. All indexes are walked only when many members of a sample are
+ * lost; a server that evicts nothing has to answer for these pages only.
  *
- * Nothing here reads an entry, which would count as use: the server would evict others instead. A member is struck only
- * while it has the time that was seen before its entry was missed, since storing the entry again changes that time.
- * Nothing depends on it but memory and counts, so it may stop anywhere, and two processes may do it at once.
+ * Nothing here reads an entry: the server would count that as use and evict other entries instead. A member is struck
+ * only while it still has the expiry time that was read before its entry was missed, because storing the entry again
+ * changes that time. Only memory and counts depend on this class, so it may stop at any step, and two processes may run
+ * it at the same time.
  */
 export class LostMembers {
   readonly #ticket: SweepTicket;
   readonly #pace: SweepPace;
-  #untilLook = LOOK_AFTER;
-  /** A look is due, and has to wait for the walk that is under way. */
+  #untilSample = SAMPLE_EVERY;
+  /** True when a sample is due and has to wait for the running walk. */
   #isDue = false;
-  /** Written to lately. The index of everything alone would not do: it may have been evicted itself. */
-  #lately: readonly Group[] = [];
+  /** Groups with recent writes. The index of everything is not enough: it may have been evicted itself. */
+  #recent: readonly Group[] = [];
   #nextPart = 0;
   #isAtWork = false;
   #isClosed = false;
@@ -51,16 +54,14 @@ export class LostMembers {
     context.writer.listen((entries) => this.#count(entries));
   }
 
-  /**
-   * Looks whether many entries are lost, and if so strikes their members, unless another process does. Never rejects.
-   */
-  async look(): Promise<void> {
+  /** Strikes the members of lost entries if a sample shows many, unless another process does so. Never rejects. */
+  async sample(): Promise<void> {
     if (this.#isClosed || this.#isAtWork || !this.context.link.isUp()) return;
     this.#isAtWork = true;
     try {
       if ((await this.#areManyLost()) && (await this.#ticket.take())) await this.#walk();
     } catch {
-      // The link reports its own faults; what is left is found the next time.
+      // The link reports its own faults; the next walk finds the rest.
     } finally {
       this.#isAtWork = false;
     }
@@ -72,34 +73,32 @@ export class LostMembers {
   }
 
   #count(stored: readonly Prepared[]): void {
-    this.#untilLook -= stored.length;
-    if (this.#untilLook > 0) return;
-    this.#untilLook = LOOK_AFTER;
-    this.#lately = stored.at(-1)?.groups.slice(0, LOOK.indexes) ?? [];
+    this.#untilSample -= stored.length;
+    if (this.#untilSample > 0) return;
+    this.#untilSample = SAMPLE_EVERY;
+    this.#recent = stored.at(-1)?.groups.slice(0, SAMPLE.indexes) ?? [];
     this.#isDue = true;
-    void this.look();
+    void this.sample();
   }
 
-  /** Takes the parts of everything in turn: the members of each have their entries on all servers. */
+  /** Samples the parts of everything in turn: the entries of each part are on all servers. */
   async #areManyLost(): Promise<boolean> {
     this.#isDue = false;
     const { everything } = this.context.keys;
     const part = everything[this.#nextPart++ % everything.length] as Group;
-    const places = [...new Set([part, ...this.#lately])].map(({ index }) => ({ index, cursor: '0' }));
-    const pages = await this.context.walk.pages(places, LOOK.members);
+    const places = [...new Set([part, ...this.#recent])].map(({ index }) => ({ index, cursor: '0' }));
+    const pages = await this.context.walk.pages(places, SAMPLE.members);
     const lost = await this.#lostOf(pages);
     return lost.some(
       ({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length),
     );
   }
 
-  /**
-   * Goes through the indexes that are written to first, and again when that is due while it searches for the others.
-   */
+  /** Walks the indexes with recent writes first, and again when a sample is due while it searches for the others. */
   async #walk(): Promise<void> {
     const { keys, walk, clock } = this.context;
     const beganMs = clock.nowMs();
-    const busy = new Set([...keys.everything, ...this.#lately]);
+    const busy = new Set([...keys.everything, ...this.#recent]);
     const isBusy = new Set([...busy].map(({ index }) => index));
     const rest = async (): Promise<void> => {
       await this.#pace.pause();
@@ -129,12 +128,12 @@ export class LostMembers {
     }
   }
 
-  /** @returns where to go on */
+  /** Strikes lost members from one page of each index. Returns the next positions. */
   async #step(places: readonly Place[]): Promise<Place[]> {
     const { walk, link } = this.context;
     const pages = await walk.pages(
       places.map(({ group: { index }, cursor }) => ({ index, cursor })),
-      TOGETHER,
+      PER_STEP,
     );
     const lost = await this.#lostOf(pages);
     const strikes = places.flatMap(({ group }, i) =>
@@ -148,12 +147,12 @@ export class LostMembers {
       .filter(({ cursor }) => cursor !== '0');
   }
 
-  /** For each page, its members without an entry. */
+  /** Returns the members of each page that have no entry. */
   async #lostOf(pages: readonly IndexPage[]): Promise<ScoredMember[][]> {
     const { keys, isCluster } = this.context;
     const asked = [...new Set(pages.flatMap(({ scored }) => scored.map(([member]) => member)))];
     const names = asked.map((member) => keys.entryPrefix + member);
-    // Entries of a cluster are in slots of their own, and a script takes keys of one slot.
+    // In a cluster each entry is in its own slot, and a script takes keys of one slot only.
     const commands = isCluster
       ? names.map((name) => plain('EXISTS', name))
       : chunks(names).map((some) => call(PRESENT, some));
@@ -164,12 +163,12 @@ export class LostMembers {
   }
 }
 
-/** A digit for each key. Where the server answered with an error nothing is missed. */
+/** Returns a digit for each key: '0' when it is missing. After an error no key counts as missing. */
 function digitsIn(reply: Reply, { keys }: Command): string[] {
   return reply instanceof Error ? keys.map(() => '1') : [...String(reply)];
 }
 
-/** Groups whose indexes have no more members together than one step looks at; or one that has more. */
+/** Splits groups into batches with at most PER_STEP members in their indexes; a larger group is a batch alone. */
 function batches(groups: readonly Group[], sizes: readonly number[]): Group[][] {
   const all: Group[][] = [];
   let left = 0;
@@ -178,7 +177,7 @@ function batches(groups: readonly Group[], sizes: readonly number[]): Group[][] 
     if (size === 0) return;
     if (size > left) {
       all.push([]);
-      left = TOGETHER;
+      left = PER_STEP;
     }
     left -= size;
     all.at(-1)?.push(group);

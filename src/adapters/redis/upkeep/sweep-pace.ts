@@ -1,11 +1,12 @@
 import type { Clock } from '../../../core/ports/clock.port.js';
 import type { SweepTicket } from './sweep-ticket.js';
 
+/** Interval at which the ticket of a running sweep is renewed. */
 const HOLD_EVERY_MS = 30_000;
-/** Between two steps, each of which takes the server a fraction of a millisecond. */
+/** Pause between two steps; each step takes the server a fraction of a millisecond. */
 const PAUSE_MS = 10;
 
-/** The rest after each step of a sweep, in which its ticket is held for longer where that is due. */
+/** Pauses after each step of a sweep, and renews its ticket when that is due. */
 export class SweepPace {
   #heldMs = 0;
   #isClosed = false;
@@ -16,12 +17,12 @@ export class SweepPace {
     private readonly ticket: SweepTicket,
   ) {}
 
-  /** A sweep begins, whose ticket has just been taken. */
+  /** Begins a sweep whose ticket has just been taken. */
   begin(): void {
     this.#heldMs = this.clock.nowMs();
   }
 
-  /** Rejects when it is closed. */
+  /** Rejects when the pace is closed. */
   pause(): Promise<void> {
     const nowMs = this.clock.nowMs();
     if (nowMs - this.#heldMs >= HOLD_EVERY_MS) {

@@ -1,10 +1,10 @@
 import type { RedisContext } from '../entries/redis-context.js';
 import { plain } from '../connection/redis-wire.js';
 
-/** So long the ticket of a process that has died keeps others from sweeping. */
+/** Lifetime of a ticket: the time that a process that has died keeps others from sweeping. */
 const HELD_MS = 60_000;
 
-/** Lets one process of a cache at a time walk through its indexes, and none too often. Two at once would do no harm. */
+/** Lets one process of a cache at a time walk its indexes, and not too often. Two at the same time would do no harm. */
 export class SweepTicket {
   constructor(
     private readonly key: string,
@@ -13,16 +13,16 @@ export class SweepTicket {
 
   async take(): Promise<boolean> {
     const [reply] = await this.context.run([plain('SET', this.key, 1, 'PX', HELD_MS, 'NX')]);
-    // A server that is full stores no ticket, and needs the sweeping most.
+    // A server without memory stores no ticket, and needs the sweep most.
     return reply instanceof Error ? reply.message.startsWith('OOM') : reply !== null;
   }
 
-  /** Holds it for longer: to be called every half minute while sweeping. */
+  /** Renews the ticket. To be called every half minute during a sweep. */
   hold(): void {
     this.expireIn(HELD_MS);
   }
 
-  /** Nobody sweeps until then. */
+  /** Lets no process sweep for `ms`. */
   expireIn(ms: number): void {
     this.context.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
   }
