@@ -9,10 +9,10 @@ import { RedisAdapter } from './redis.adapter.js';
 import { RedisCoherence } from './redis-coherence.js';
 import { RedisKeys } from './protocol/redis-keys.js';
 
-/** How long the start of an application waits for Redis; it goes on without it. */
+/** Time that the start of an application waits for Redis. Then it goes on without Redis. */
 const START_LIMIT_MS = 1_000;
 
-/** The adapter for a Redis that may be away: it is looked for as long as the adapter is open. */
+/** Opens an adapter. When Redis is away, the adapter tries to connect until it is closed. */
 export async function openRedisAdapter(
   options: ResolvedRedisOptions,
   codec: EntryCodec,
@@ -23,7 +23,7 @@ export async function openRedisAdapter(
   return adapter;
 }
 
-/** The same as a far tier, and what keeps copies of its entries from growing old. */
+/** Opens an adapter as a far tier, and the coherence that keeps near copies of its entries up to date. */
 export async function openCoherentRedis(
   options: ResolvedHybridRedisOptions,
   codec: EntryCodec,

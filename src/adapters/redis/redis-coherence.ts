@@ -9,10 +9,11 @@ import { RollCall } from './roll-call.js';
 /*
  * Hears of every change in Redis, and knows how much of the past is complete.
  *
- *   tracking   Every master tells of all keys that change under the prefixes of entries and generations, whoever changes
- *              them: this kit, another client, expiry, eviction, FLUSHALL.
- *   bus        Those who change something say so on a channel of the same master, right behind the change. What is not done
- *              by this kit is not heard of. As long as it is not known that all others publish, copies are used as by ttl.
+ *   tracking   Every master tells of all keys that change under the prefixes of entries and generations, whoever
+ *              changes them: this kit, another client, expiry, eviction, FLUSHALL.
+ *   bus        Those who change something say so on a channel of the same master, right behind the change. What is not
+ *              done by this kit is not heard of. As long as it is not known that all others publish, copies are used as
+ *              by ttl.
  *   ttl        Nothing is heard; a copy is used for a limited time.
  *
  * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer

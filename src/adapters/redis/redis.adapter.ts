@@ -26,37 +26,40 @@ import type { RedisWire } from './connection/redis-wire.js';
 import { StoreSurvey } from './entries/store-survey.js';
 
 /*
- * Entries in Redis, for any number of processes. What keeps an old value out, whatever the network does:
+ * Entries in Redis, shared by any number of processes. Two rules keep an old value from being read, whatever the
+ * network does:
  *
- *   lease        A load puts a token under the name of the entry and may store only where it still stands. Whatever sets,
- *                removes or softens the entry takes the token away. One process at a time has an exclusive lease.
- *   generation   All entries of a tag, a namespace or everything are marked with a random id that the server has for it,
- *                as it was before their load began. An invalidation removes the id. An entry is valid where its marks
- *                equal what the server has after the read began.
+ *   lease        A load puts a token under the name of the entry, and its result is stored only if the token is still
+ *                there. Every set, removal and soft invalidation of the entry removes the token. Only one process at a
+ *                time has an exclusive lease.
+ *   generation   The server has a random id for each tag, each namespace and for everything. An entry is marked with
+ *                the ids that its groups had before its load began. An invalidation removes the id. An entry is valid
+ *                only if its marks equal the ids that the server has after the read began.
  *
- * So nothing has to be atomic across slots, and whatever the server loses makes an entry unreadable, never an old one
- * readable. Who does what:
+ * So no step has to be atomic across slots, and a loss of data on the server can make an entry unreadable but never
+ * make an old one readable. The classes:
  *
- *   EntryReader    entries and generations in one round trip, and whether they match
- *   LoadOpener     leases            LoadCommitter  results           LeaseKeeper   keeps leases alive
- *   EntryWriter    entries and indexes in one round trip
- *   Invalidator    out of view       TrashSweeper   out of memory     Outbox        what Redis has not heard of
- *   IndexSweeper   out of the indexes what has expired             LostMembers   and what was evicted
- *   RedisLink      limits every wait, refuses calls while Redis is away
+ *   EntryReader     reads entries and their generations in one round trip, and compares them
+ *   EntryWriter     writes entries and indexes in one round trip
+ *   RedisLoads      LoadOpener takes leases, LeaseKeeper renews them, LoadCommitter stores results
+ *   RedisInvalidations   Invalidator makes entries invalid, TrashSweeper frees their memory, Outbox retries
+ *   IndexSweeper    removes expired entries from the indexes; LostMembers removes evicted ones
+ *   RedisLink       limits every wait, and rejects calls while Redis is away
  */
 
 export interface RedisAdapterOptions {
   readonly keyPrefix: string;
   readonly version: string | undefined;
   readonly codec: EntryCodec;
-  /** How long one call may wait for Redis in all. */
+  /** Time limit of one call, all its round trips included. */
   readonly commandTimeoutMs: number;
-  /** Hears how the connection is. */
+  /** Writes notices about the connection. */
   readonly words?: ConnectionWords;
 }
 
-/** A cluster has one key for each part of everything, so that no server is asked by every read. */
+/** Number of parts of everything. A cluster has several, so that reads are spread over its servers. */
 const PARTS = { cluster: 16, single: 1 };
+/** Retries of a set whose entry was invalidated while it was being stored. */
 const STORE_TRIES = 3;
 const NOTHING = Promise.resolve(undefined);
 
@@ -223,7 +226,7 @@ export class RedisAdapter implements CacheAdapter {
       if (ends.some(({ state }) => state === 'late')) link.resync();
       left = left.filter((_, i) => ends[i]?.state !== 'stored').map((each) => ({ ...each, revision: randomId() }));
       if (left.length > 0 && tries === STORE_TRIES)
-        throw new Error('The entry was invalidated again and again while it was being stored.');
+        throw new Error(`Could not store the entry: it was invalidated during each of ${STORE_TRIES + 1} attempts.`);
     }
   }
 }

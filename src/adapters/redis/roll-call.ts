@@ -6,52 +6,55 @@ import type { RedisKeys } from './protocol/redis-keys.js';
 import { BEAT } from './protocol/scripts.js';
 
 /*
- * Whether each change is published that somebody has to hear of by the bus, and whether commands still go to the
- * database that the copies are from. Every process asks the server several times within the bound (a beat), which
- * answers with the random ids under three keys. They expire, and beats keep them:
+ * Decides two things: is each change published that a listener on the bus needs, and do commands still go to the
+ * database that the copies were read from? Every process asks the server several times within the bound (a beat). The
+ * reply holds the random ids under three keys. The keys expire, and beats renew them:
  *
- *   mark   stands always. Another id tells of another database: SWAPDB, another server, a loss of data
- *   bus    stands while somebody listens on the bus
- *   mute   stands while somebody makes changes who may not publish. Whoever makes it removes `bus`, which comes back with another id
+ *   mark   always exists. Another id means another database: SWAPDB, another server, a loss of data
+ *   bus    exists while a process listens on the bus
+ *   mute   exists while a process makes changes and has no right to publish. The process that makes it removes `bus`,
+ *          which is then created again with another id
  *
- * Two rules, by the clock of each process alone:
+ * Two rules, each by the clock of one process:
  *
- *   silence   A change may count as done without being published where its answer came within SILENCE_MS of the sending of a beat
- *             that found no `bus`, or that kept `mute`. Otherwise it is published before it counts.
- *   trust     A listener on the bus trusts what it hears once a row of beats is TRUSTED_AFTER_MS old, counted from the first answer.
- *             All beats of a row find the same `mark` and `bus`, and no `mute`. Until then it uses copies as `ttl` does, and
- *             whenever trust begins or ends, all copies go.
+ *   silence   A change may count as done without being published if its reply came within SILENCE_MS after the sending
+ *             of a beat that found no `bus`, or that renewed `mute`. Otherwise it is published before it counts as
+ *             done.
+ *   trust     A listener on the bus trusts what it hears once a row of beats is TRUSTED_AFTER_MS old, counted from the
+ *             first reply. All beats of a row find the same `mark` and `bus`, and no `mute`. Without trust it uses
+ *             copies as `ttl` does; whenever trust begins or ends, it drops all copies.
  *
- * Why a listener that trusts never uses a copy for longer than the bound: let a change count as done at t, unpublished,
- * by virtue of a beat that was sent at c and run by the server at p; so t < c + SILENCE_MS <= p + SILENCE_MS. Let the
- * row of the listener have its first answer at a.
- *   - p before the row: t < a + SILENCE_MS. The change was done before the trust began, and no copy is from before that.
- *   - p within the row, between two of its beats: p found no `bus`, or somebody made `mute` since the beat before and so
- *     removed `bus`. Then the beat after found another id of `bus`, and was not of this row.
+ * Proof that a listener with trust never uses a copy for longer than the bound: let a change count as done at t,
+ * unpublished, because of a beat that was sent at c and run by the server at p; so t < c + SILENCE_MS <= p +
+ * SILENCE_MS. Let the row of the listener have its first reply at a.
+ *   - p before the row: t < a + SILENCE_MS. The change was done before the trust began, and no copy is older than that.
+ *   - p within the row, between two of its beats: p found no `bus`, or a process made `mute` after the beat before and
+ *   so
+ *     removed `bus`. Then the beat after p found another id of `bus`, and was not in this row.
  *   - p after the last beat of the row, which was sent at b: copies are used until b + bound, before t + bound.
- * A change that was published counts as done after the message was sent: its listener's proofs cover it
+ * A change that was published counts as done after the message was sent: the proofs of the listener cover it
  * (redis-coherence.ts).
  *
- * When the connection is lost, what its beats have allowed is over. Not noticed are two swaps of databases between two
- * beats.
+ * When the connection is lost, the permissions that came from its beats end. Two swaps of databases between two beats
+ * are not noticed.
  */
 
-/** How long after a beat that allowed it changes need not be published. */
+/** Time after a beat during which changes need not be published, if the beat allowed it. */
 const SILENCE_MS = 1_500;
-/** A little more, for clocks that do not go at the same pace. */
+/** Age of a row that is trusted: slightly more, because clocks run at different speeds. */
 const TRUSTED_AFTER_MS = SILENCE_MS + 100;
-/** How long the keys are kept for a process that says nothing more. */
+/** Lifetime of the keys after the last beat. */
 const KEPT_MS = 60_000;
-/** A frozen server answers nothing for as long as it likes: questions must not pile up before it. */
+/** Time without a reply after which another beat is sent: beats must not pile up before a frozen server. */
 const ASK_AGAIN_AFTER_MS = 1_500;
-/** When a process that may not publish tries again. */
+/** Time after which a process without the right to publish tries again. */
 const MUTE_FOR_MS = 10_000;
 
 export interface RollCallOptions {
   readonly keys: RedisKeys;
   readonly clock: Clock;
   run(commands: readonly Command[]): Promise<readonly Reply[]>;
-  /** Called after each answer, with whether all is as it was at the one before: otherwise copies may be old. */
+  /** Called after each reply; `isAsBefore` is false when copies may be old, because something has changed. */
   onAnswer(isAsBefore: boolean): void;
 }
 
@@ -62,9 +65,9 @@ interface Ids {
 }
 
 export class RollCall implements Silence {
-  /** When the youngest beat was sent that was answered over the connection that stands. */
+  /** When the last beat was sent that was answered over the present connection. */
   provenMs = -Infinity;
-  /** Whether this process hears of all changes, if it hears of all that are published. */
+  /** True when all changes that this process must hear are published. */
   isTrusted = true;
   readonly #options: RollCallOptions;
   #isOnBus = false;
@@ -73,7 +76,7 @@ export class RollCall implements Silence {
   #known: Ids | undefined;
   #rowSinceMs = Infinity;
   #askedMs = -Infinity;
-  /** Tells answers that concern the present server and role from others. */
+  /** Counts connections and roles: a reply to a beat of an earlier one is ignored. */
   #turn = 0;
 
   constructor(options: RollCallOptions) {
@@ -90,7 +93,7 @@ export class RollCall implements Silence {
     return this.isAllowed();
   }
 
-  /** What this process listens to from now on. */
+  /** Sets the role of this process: `isOnBus` is true when it listens on the bus. */
   take(isOnBus: boolean): void {
     this.#isOnBus = isOnBus;
     this.isTrusted = !isOnBus;
@@ -99,7 +102,7 @@ export class RollCall implements Silence {
     this.reset();
   }
 
-  /** The answers to come are from another connection. */
+  /** Forgets what earlier replies have proven: the next ones come from another connection. */
   reset(): void {
     this.#turn++;
     this.provenMs = -Infinity;

@@ -6,42 +6,45 @@ import { TIME } from '../protocol/scripts.js';
 import { ServerTime } from './server-time.js';
 
 /*
- * What stands between the adapter and a Redis that may be away, slow or frozen. Every wait has a limit. A link is
+ * Protects the adapter from a Redis that is away, slow or frozen: every wait has a time limit. The states of a link:
  *
- *   down      there is no connection; calls are refused at once
- *   probing   there is one, but it has not proved itself: it is new, or three calls in a row got no answer in time. Calls
- *             are refused at once, so that they cost nothing, and a probe of the link's own is sent now and then
- *   up        the last probe was answered. It brought the server's time along
+ *   down      there is no connection; calls are rejected at once
+ *   probing   there is a connection, but it is new, or three calls in a row got no reply in time. Calls are rejected at
+ *             once, so that they cost no time, and the link sends probes at intervals
+ *   up        the last probe was answered; its reply was the time of the server
+ *   closed    after close(); final
  */
 
 export interface LinkOptions {
-  /** Any key; probes go to its server, so that all processes keep the time of the same one. */
+  /** A key on the server that probes go to: all processes then use the time of the same server. */
   readonly timeKey: string;
-  /** How long a probe may take. */
+  /** Time limit of a probe. */
   readonly limitMs: number;
-  /** Called whenever the link comes up, with whether the server may have missed acknowledged commands. */
+  /** Called whenever the link comes up; `isMoved` is true when the server may have lost acknowledged commands. */
   readonly onUp: (isMoved: boolean) => void;
   /**
-   * Called whenever the link turns out not to be up, again with each attempt that fails.
-   * @param why absent where that is not known
+   * Called whenever the link is found not to be up, and again after each failed probe.
+   * @param why `undefined` when the reason is not known
    */
   readonly onAway?: (why: Error | undefined) => void;
 }
 
+/** Interval of probes; it doubles after each failed one. */
 const PROBE_EVERY_MS = { least: 50, most: 1_000 };
-/** So long without an answer to a probe, and the connection itself is given up. */
-const GIVE_UP_AFTER_MS = 3_000;
+/** Time without an answer to a probe after which the connection is replaced. */
+const RECONNECT_AFTER_MS = 3_000;
+/** Interval of probes that keep the server's time while the link is up. */
 const SYNC_EVERY_MS = 30_000;
-/** How far the server's time, as told from here, may be off. */
+/** Largest error of the server's time as this process computes it. */
 const CLOCK_TOLERANCE_MS = 100;
-/** Calls without an answer in a row that make a connection doubtful. */
+/** Calls in a row without a reply in time after which the connection is probed. */
 const DOUBTFUL_AFTER = 3;
 
 export class RedisLink {
   readonly time: ServerTime;
   /** Resolves when the link is up for the first time. */
   readonly firstUp: Promise<void>;
-  #tellFirstUp!: () => void;
+  #resolveFirstUp!: () => void;
   #state: 'down' | 'probing' | 'up' | 'closed' = 'down';
   readonly #deadlines: Deadlines;
   #unanswered = 0;
@@ -59,7 +62,7 @@ export class RedisLink {
   ) {
     this.time = new ServerTime(clock);
     this.#deadlines = new Deadlines(clock);
-    this.firstUp = new Promise((resolve) => (this.#tellFirstUp = resolve));
+    this.firstUp = new Promise((resolve) => (this.#resolveFirstUp = resolve));
   }
 
   get status(): 'up' | 'degraded' | 'down' {
@@ -82,20 +85,20 @@ export class RedisLink {
     this.options.onAway?.(undefined);
   }
 
-  /** Acknowledged commands may be missing from the server: the next time the link comes up is told so. */
+  /** Records that the server may have lost acknowledged commands; the next `onUp` reports it. */
   moved(): void {
     this.#isMoved = true;
     if (this.#state === 'up') this.#doubt();
   }
 
   /**
-   * A reply for each command. Rejects when there is none within `limitMs`; what was sent may have been run all the
-   * same.
-   * @param onLate called when the replies come after that
+   * Sends commands and returns a reply for each; a reply may be an error. Rejects when there are no replies within
+   * `limitMs`; the server may have run the commands all the same.
+   * @param onLate called when the replies come after the limit
    */
   run(commands: readonly Command[], limitMs: number, onLate?: () => void): Promise<readonly Reply[]> {
     return this.within(limitMs, () => this.wire.run(commands), onLate).then((replies) => {
-      for (const reply of replies) if (reply instanceof Error) this.#consider(reply);
+      for (const reply of replies) if (reply instanceof Error) this.#checkRole(reply);
       return replies;
     });
   }
@@ -105,7 +108,7 @@ export class RedisLink {
     return commands.length === 0 ? [] : allOrThrow<ReplyValue>(await this.run(commands, limitMs));
   }
 
-  /** The strings under the keys, by `onAnswer`, or why not, by `onError`; one of them is called, later. */
+  /** Reads the strings under the keys. Calls either `onAnswer` or `onError`, never before it returns. */
   getAll(
     keys: readonly string[],
     limitMs: number,
@@ -115,19 +118,17 @@ export class RedisLink {
     this.#send(limitMs, () => this.wire.getAll(keys), onAnswer, onError);
   }
 
-  /** Asks for the server's time anew, because it seems to have jumped. */
+  /** Requests the server's time again, because it seems to have jumped. */
   resync(): void {
     if (this.#state === 'up' && this.#probes === 0) this.#probe();
   }
 
-  /** Sends commands that nobody waits for. What they were for must come right without them, if later. */
+  /** Sends commands without waiting for replies. Their effect must come about without them too, at a later time. */
   post(commands: readonly Command[]): void {
     if (this.#state === 'up' || this.#state === 'probing') this.wire.run(commands).catch(() => undefined);
   }
 
-  /**
-   * The time of the server after which a command that is sent now, by who waits for so long, must not be run any more.
-   */
+  /** The server's time after which a command that is sent now, with this time limit, must not run any more. */
   latestMs(limitMs: number): number {
     return Math.ceil(this.time.nowMs() + limitMs + CLOCK_TOLERANCE_MS);
   }
@@ -139,8 +140,8 @@ export class RedisLink {
   }
 
   /**
-   * What `work` brings, or `instead` where that takes longer than `limitMs`. It goes on, and if it fails then
-   * `onLateError` is told.
+   * Resolves with the result of `work`, or with `instead` when that takes longer than `limitMs`. The work then goes on,
+   * and its failure is reported to `onLateError`.
    */
   orInstead<T>(limitMs: number, work: Promise<T>, instead: T, onLateError: (error: unknown) => void): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -154,7 +155,7 @@ export class RedisLink {
     });
   }
 
-  /** What `send` brings, if it does so within `limitMs`. @param onLate called where it does so later */
+  /** Resolves with the result of `send`, or rejects after `limitMs`. @param onLate called when the result comes later */
   within<T>(limitMs: number, send: () => Promise<T>, onLate?: () => void): Promise<T> {
     return new Promise((resolve, reject) => this.#send(limitMs, send, resolve, reject, onLate));
   }
@@ -167,7 +168,8 @@ export class RedisLink {
     onLate?: () => void,
   ): void {
     if (this.#state !== 'up') return process.nextTick(onError, this.#away());
-    if (limitMs <= 0) return process.nextTick(onError, new Error('No time was left to ask Redis.'));
+    if (limitMs <= 0)
+      return process.nextTick(onError, new Error('The time limit of the call was over before Redis could be asked.'));
     const deadline = this.#deadlines.start(limitMs, () => {
       if (++this.#unanswered >= DOUBTFUL_AFTER && this.#state === 'up') this.#doubt();
       onError(new Error(`Redis did not answer within ${Math.ceil(limitMs)} ms.`));
@@ -192,7 +194,7 @@ export class RedisLink {
     this.#probe();
   }
 
-  /** Of several probes that are under way each one that ends comes here. */
+  /** Replaces the timer: several probes may be running, and each one that ends schedules the next. */
   #probeIn(delayMs: number): void {
     this.#timer?.cancel();
     this.#timer = this.clock.schedule(delayMs, () => this.#probe());
@@ -203,7 +205,8 @@ export class RedisLink {
     const sentMs = this.clock.nowMs();
     this.#probes++;
     const answer = this.wire.run([call(TIME, [this.options.timeKey])]).then(([reply]) => {
-      if (typeof reply !== 'number') throw reply instanceof Error ? reply : new Error('Redis did not tell its time.');
+      if (typeof reply !== 'number')
+        throw reply instanceof Error ? reply : new Error('Expected the time of the Redis server, got another reply.');
       return reply;
     });
     const deadline = this.#deadlines.start(this.options.limitMs, () => {
@@ -231,7 +234,7 @@ export class RedisLink {
     this.#probeIn(SYNC_EVERY_MS);
     if (this.#state === 'up') return;
     this.#state = 'up';
-    this.#tellFirstUp();
+    this.#resolveFirstUp();
     const isMoved = this.#isMoved;
     this.#isMoved = false;
     this.options.onUp(isMoved);
@@ -242,9 +245,9 @@ export class RedisLink {
     if (this.#state === 'up') return this.#doubt();
     if (error instanceof Error) {
       this.options.onAway?.(error);
-      this.#consider(error);
+      this.#checkRole(error);
     }
-    if (this.clock.nowMs() - this.#silentSinceMs > GIVE_UP_AFTER_MS) {
+    if (this.clock.nowMs() - this.#silentSinceMs > RECONNECT_AFTER_MS) {
       this.#silentSinceMs = this.clock.nowMs();
       this.wire.reconnect();
     }
@@ -252,8 +255,8 @@ export class RedisLink {
     this.#delayMs = Math.min(this.#delayMs * 2, PROBE_EVERY_MS.most);
   }
 
-  /** A master that has become a replica does not close its connections. */
-  #consider(error: Error): void {
+  /** Reconnects after a READONLY error: a master that becomes a replica does not close its connections. */
+  #checkRole(error: Error): void {
     if (!error.message.startsWith('READONLY')) return;
     this.options.onAway?.(error);
     const nowMs = this.clock.nowMs();
