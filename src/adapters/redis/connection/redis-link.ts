@@ -155,7 +155,10 @@ export class RedisLink {
     });
   }
 
-  /** Resolves with the result of `send`, or rejects after `limitMs`. @param onLate called when the result comes later */
+  /**
+   * Resolves with the result of `send`, or rejects after `limitMs`.
+   * @param onLate called when the result comes later
+   */
   within<T>(limitMs: number, send: () => Promise<T>, onLate?: () => void): Promise<T> {
     return new Promise((resolve, reject) => this.#send(limitMs, send, resolve, reject, onLate));
   }
