@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { types } from 'node:util';
 import { CacheKeyError } from '../vocabulary/cache.errors.js';
 import { openInstanceName } from './open-instance.js';
 import { show } from '../vocabulary/show.js';
-import { kindOf, type TypedArray, typedArrayName, type ValueKind } from './value-kinds.js';
+import { handlerFor, kindOf, type PerKind, typedArrayName, type ValueKind } from './value-kinds.js';
 
 /*
  * Arguments as a string: the same string exactly for arguments that are equal in the sense of `util.isDeepStrictEqual`,
@@ -59,52 +58,16 @@ function encodeObject(value: object, depth: number, argument: number): string {
   if (depth > MAX_DEPTH) throw refusal(argument, `something circular, or nested more than ${MAX_DEPTH} levels deep`);
   const inner = (part: unknown): string => encode(part, depth, argument);
   const kind = kindOf(value);
-  const encoded = kind === undefined ? encodeInstance(value, inner) : encodeKind(value, kind, inner);
+  const encoded = kind === undefined ? encodeInstance(value, inner) : handlerFor(ENCODERS, kind)(value, inner);
   if (encoded === undefined) throw refusal(argument, `${show(value)}, which may hold more than can be read from it`);
   return encoded;
 }
 
 type Encode = (part: unknown) => string;
 
-/** `undefined` for what is not known to be all value. */
-function encodeKind(value: object, kind: ValueKind, inner: Encode): string | undefined {
-  switch (kind) {
-    case 'object':
-    case 'null-object':
-      return encodeRecord(value, inner);
-    case 'array':
-      return encodeArray(value as unknown[], inner);
-    case 'buffer':
-      return `Buffer(${bytesOf(value as Buffer)})`;
-    case 'typed-array':
-      return `${typedArrayName(value as TypedArray)}(${bytesOf(value as TypedArray)})`;
-    case 'date':
-    case 'map':
-    case 'set':
-    case 'regexp':
-    case 'url':
-      return hasNothingAdded(value) ? encodeBuiltIn(value as BuiltIn, inner) : undefined;
-    default:
-      return undefined;
-  }
-}
-
 function encodeInstance(value: object, inner: Encode): string | undefined {
   const name = openInstanceName(value);
   return name === undefined ? undefined : `@${quote(name)}${encodeRecord(value, inner)}`;
-}
-
-type BuiltIn = Date | Map<unknown, unknown> | Set<unknown> | RegExp | URL;
-
-function encodeBuiltIn(value: BuiltIn, inner: Encode): string {
-  if (types.isDate(value)) return `Date(${Number.isNaN(value.getTime()) ? 'NaN' : value.toISOString()})`;
-  if (types.isMap(value))
-    return `Map{${Array.from(value, ([key, item]) => `${inner(key)}=>${inner(item)}`)
-      .sort()
-      .join(',')}}`;
-  if (types.isSet(value)) return `Set{${Array.from(value, inner).sort().join(',')}}`;
-  if (types.isRegExp(value)) return `RegExp(${JSON.stringify(value.source)},${value.flags},${value.lastIndex})`;
-  return `URL(${JSON.stringify(value.href)})`;
 }
 
 function encodeRecord(value: object, inner: Encode): string | undefined {
@@ -132,9 +95,34 @@ function bytesOf({ buffer, byteOffset, byteLength }: NodeJS.TypedArray): string 
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64url');
 }
 
-function hasNothingAdded(value: object): boolean {
-  return Reflect.ownKeys(value).every((key) => key === 'lastIndex');
+/** Encodes a builtin without properties of its own; `undefined` for one that has some. */
+function bare<Value extends object>(encodeContent: (value: Value, inner: Encode) => string) {
+  return (value: Value, inner: Encode): string | undefined =>
+    Reflect.ownKeys(value).every((key) => key === 'lastIndex') ? encodeContent(value, inner) : undefined;
 }
+
+const refuse = (): undefined => undefined;
+
+/** The encoders by kind. They give `undefined` for a value that may hold more than can be read from it. */
+const ENCODERS: PerKind<ValueKind, [inner: Encode], string | undefined> = {
+  object: encodeRecord,
+  'null-object': encodeRecord,
+  array: encodeArray,
+  buffer: (value) => `Buffer(${bytesOf(value)})`,
+  'typed-array': (value) => `${typedArrayName(value)}(${bytesOf(value)})`,
+  date: bare((value) => `Date(${Number.isNaN(value.getTime()) ? 'NaN' : value.toISOString()})`),
+  map: bare((value, inner) => {
+    const entries = Array.from(value, ([key, item]) => `${inner(key)}=>${inner(item)}`);
+    return `Map{${entries.sort().join(',')}}`;
+  }),
+  set: bare((value, inner) => `Set{${Array.from(value, inner).sort().join(',')}}`),
+  regexp: bare((value) => `RegExp(${JSON.stringify(value.source)},${value.flags},${value.lastIndex})`),
+  url: bare((value) => `URL(${JSON.stringify(value.href)})`),
+  'search-params': refuse,
+  'data-view': refuse,
+  'array-buffer': refuse,
+  error: refuse,
+};
 
 function quote(text: string): string {
   return PLAIN_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);

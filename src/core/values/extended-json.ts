@@ -1,38 +1,39 @@
-/**
- * JSON for what JSON cannot say, with binary content beside the text instead of inside it.
- *
- * Whatever JSON has no word for is written as `{"$":[kind, ...]}`, a user's own object with a key `$` as
- * `{"$":["object", {...}]}`. Every object, array and builtin has a number, counted in the order in which the walk meets
- * them; what is met again is written as `{"$":["ref", number]}`. Writer and reader must therefore walk alike: number an
- * object first, then go through its content in the same order. What the `to` of a type gave is a value of its own, with
- * numbers of its own.
- *
- * Chosen over devalue and `v8.serialize` on measurements, see docs/values.md.
- */
+import { type ListedType, makeInstance, type ValueTypes, withFields } from '../vocabulary/value-types.js';
 import {
+  copyBytes,
   defineErrorProperty,
   errorClassName,
   errorProperties,
+  handlerFor,
   isObject,
   isSparse,
   kindOf,
   makeError,
   makeTypedArray,
-  copyBytes,
+  type PerKind,
   typedArrayName,
-  type TypedArray,
   type ValueKind,
 } from './value-kinds.js';
 import type { Converted, ValueScan } from './value-scan.js';
-import { type ListedType, makeInstance, type ValueTypes, withFields } from '../vocabulary/value-types.js';
+
+/*
+ * JSON with escapes for the values that JSON cannot express, and binary content beside the text instead of inside it.
+ *
+ * An escape is `{"$":[kind, ...content]}`; an object of the user with a key `$` is written as `{"$":["object", {...}]}`.
+ * Each object, array and builtin has a number, in the order in which the walk reaches them. An object that the walk
+ * reaches again is written as `{"$":["ref", number]}`. So writer and reader must walk in the same order: first number an
+ * object, then go through its content. The result of the `to` of a type is a value of its own, with numbers of its own.
+ *
+ * Chosen over devalue and `v8.serialize` on measurements, see docs/values.md.
+ */
 
 export interface ExtendedJson {
   readonly text: string;
-  /** What the `bytes` of the reader are made of, one after the other. */
+  /** The parts of the `bytes` of the reader, in their order. */
   readonly blobs: readonly Uint8Array[];
 }
 
-/** @param found what `scan`, which must have accepted `value` with these `types`, found */
+/** @param found the result of `scan` for `value`, with the same `types` */
 export function writeExtendedJson(value: unknown, found: WrittenScan, types: ValueTypes): ExtendedJson {
   const writer = new Writer(found, types);
   const text = JSON.stringify(writer.write(value));
@@ -40,22 +41,56 @@ export function writeExtendedJson(value: unknown, found: WrittenScan, types: Val
 }
 
 /**
- * The value as it was written, sharing no memory with `bytes`.
- * @throws where the text or the bytes are not what a writer wrote, name a type that `types` lacks, or its `from` fails
+ * Reads the value that was written. It shares no memory with `bytes`.
+ * @throws where no writer wrote this text and these bytes, where `types` lacks a type, and where its `from` fails
  */
 export function readExtendedJson(text: string, bytes: Buffer, types: ValueTypes): unknown {
   return new Reader(bytes, types).read(JSON.parse(text));
 }
 
 type WrittenScan = Pick<ValueScan, 'isTree' | 'converted'>;
-
-type Escape = readonly [kind: string, ...content: unknown[]];
 type Properties = Record<string, unknown>;
+type BlobPlace = [offset: number, byteLength: number];
+
+/** The content of an escape by its kind, as the writer writes it. */
+interface EscapeContent {
+  undefined: [];
+  number: [text: string];
+  bigint: [text: string];
+  ref: [number: number];
+  object: [properties: object];
+  sparse: [length: number, elements: [index: number, element: unknown][]];
+  instance: [typeName: string, fields: object];
+  converted: [typeName: string, stored: unknown];
+  null: [properties: object];
+  /** `null` for an invalid date, because JSON has no NaN. */
+  date: [ms: number | null];
+  regexp: [source: string, flags: string, lastIndex: number];
+  map: [entries: [key: unknown, value: unknown][]];
+  set: [members: unknown[]];
+  url: [href: string];
+  'search-params': [text: string];
+  error: [className: string, properties: [name: string, enumerable: boolean, value: unknown][]];
+  buffer: BlobPlace;
+  'typed-array': [...BlobPlace, className: string];
+  'data-view': BlobPlace;
+  'array-buffer': BlobPlace;
+}
+
+type Escape<Kind extends keyof EscapeContent = keyof EscapeContent> = {
+  [K in Kind]: readonly [kind: K, ...content: EscapeContent[K]];
+}[Kind];
+
+/** The escapes of values that hold no other values. */
+type LeafEscape = Escape<
+  'date' | 'regexp' | 'url' | 'search-params' | 'buffer' | 'typed-array' | 'data-view' | 'array-buffer'
+>;
+type BuiltinKind = Exclude<ValueKind, 'object' | 'array'>;
 
 class Writer {
   readonly blobs: Uint8Array[] = [];
   #blobBytes = 0;
-  /** Absent for a tree, in which nothing is met again. */
+  /** `undefined` for a tree, in which no object is reached twice. */
   #numbers: Map<object, number> | undefined;
   readonly #converted: ReadonlyMap<object, Converted>;
   readonly #types: ValueTypes;
@@ -83,18 +118,38 @@ class Writer {
     if (kind === 'object')
       return Object.hasOwn(value, '$') ? escaped('object', this.#properties(value)) : this.#properties(value);
     if (kind === 'array') return this.#array(value as unknown[]);
-    return { $: kind === undefined ? this.#instance(value) : this.#builtin(kind, value) };
+    return { $: kind === undefined ? this.#instance(value) : handlerFor(Writer.#BUILTINS, kind)(value, this) };
   }
+
+  static readonly #BUILTINS: PerKind<BuiltinKind, [writer: Writer], Escape> = {
+    'null-object': (value, writer) => ['null', writer.#properties(value)],
+    date: (value) => ['date', value.getTime()],
+    regexp: (value) => ['regexp', value.source, value.flags, value.lastIndex],
+    map: (value, writer) => [
+      'map',
+      Array.from(value, (entry): [unknown, unknown] => [writer.write(entry[0]), writer.write(entry[1])]),
+    ],
+    set: (value, writer) => ['set', Array.from(value, (member) => writer.write(member))],
+    url: (value) => ['url', value.href],
+    'search-params': (value) => ['search-params', value.toString()],
+    error: (value, writer) => [
+      'error',
+      errorClassName(value),
+      errorProperties(value).map((property) => [property.name, property.enumerable, writer.write(property.value)]),
+    ],
+    buffer: (value, writer) => ['buffer', ...writer.#blob(value)],
+    'typed-array': (value, writer) => ['typed-array', ...writer.#blob(value), typedArrayName(value)],
+    'data-view': (value, writer) => ['data-view', ...writer.#blob(value)],
+    'array-buffer': (value, writer) => ['array-buffer', ...writer.#blob(value)],
+  };
 
   #instance(value: object): Escape {
     const converted = this.#converted.get(value);
-    // A copy of the fields, because JSON.stringify would call a `toJSON` of the class.
-    if (converted === undefined)
-      return [
-        'instance',
-        (this.#types.of(value) as ListedType).name,
-        this.#properties(withFields(Object.prototype, value)),
-      ];
+    if (converted === undefined) {
+      // A copy of the fields, because JSON.stringify would call a `toJSON` of the class.
+      const fields = this.#properties(withFields(Object.prototype, value));
+      return ['instance', (this.#types.of(value) as ListedType).name, fields];
+    }
     const outer = this.#numbers;
     if (outer !== undefined) this.#numbers = new Map();
     const stored = this.write(converted.stored);
@@ -102,7 +157,7 @@ class Writer {
     return ['converted', converted.type.name, stored];
   }
 
-  /** The same object where nothing in it needs an escape, so that JSON-like parts cost a look and no copy. */
+  /** Gives the same object when nothing in it needs an escape, so that plain JSON is not copied. */
   #properties(value: object): object {
     const properties = value as Properties;
     let written = properties;
@@ -116,46 +171,20 @@ class Writer {
   }
 
   #array(value: readonly unknown[]): unknown {
-    if (!isSparse(value)) return value.map((child) => this.write(child));
-    const elements = Object.keys(value).map((index) => [Number(index), this.write(value[Number(index)])]);
+    if (!isSparse(value)) return value.map((element) => this.write(element));
+    const indexes = Object.keys(value).map(Number);
+    const elements = indexes.map((index): [number, unknown] => [index, this.write(value[index])]);
     return escaped('sparse', value.length, elements);
   }
 
-  #builtin(kind: ValueKind, value: object): Escape {
-    switch (kind) {
-      case 'null-object':
-        return ['null', this.#properties(value)];
-      case 'date':
-        return ['date', (value as Date).getTime()];
-      case 'regexp':
-        return ['regexp', (value as RegExp).source, (value as RegExp).flags, (value as RegExp).lastIndex];
-      case 'map':
-        return ['map', Array.from(value as Map<unknown, unknown>, (entry) => entry.map((part) => this.write(part)))];
-      case 'set':
-        return ['set', Array.from(value as Set<unknown>, (content) => this.write(content))];
-      case 'url':
-        return ['url', (value as URL).href];
-      case 'search-params':
-        return ['search-params', (value as URLSearchParams).toString()];
-      case 'error':
-        return ['error', errorClassName(value as Error), this.#error(value as Error)];
-      default:
-        return this.#binary(kind, value as NodeJS.ArrayBufferView | ArrayBuffer);
-    }
-  }
-
-  #error(error: Error): unknown[] {
-    return errorProperties(error).map(({ name, enumerable, value }) => [name, enumerable, this.write(value)]);
-  }
-
-  #binary(kind: ValueKind, value: NodeJS.ArrayBufferView | ArrayBuffer): Escape {
+  #blob(value: ArrayBufferView | ArrayBuffer): BlobPlace {
     const blob = ArrayBuffer.isView(value)
       ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
       : new Uint8Array(value);
-    const place = [this.#blobBytes, blob.length];
+    const offset = this.#blobBytes;
     this.blobs.push(blob);
     this.#blobBytes += blob.length;
-    return kind === 'typed-array' ? [kind, ...place, typedArrayName(value as TypedArray)] : [kind, ...place];
+    return [offset, blob.length];
   }
 }
 
@@ -170,7 +199,7 @@ class Reader {
     this.#types = types;
   }
 
-  /** Works in place: what `JSON.parse` made is nobody else's. */
+  /** Changes `json` in place: the result of `JSON.parse` has no other user. */
   read(json: unknown): unknown {
     if (!isObject(json)) return json;
     if (Array.isArray(json)) return this.#array(this.#numbered(json as unknown[]));
@@ -199,46 +228,52 @@ class Reader {
     return object;
   }
 
-  #unescape([kind, first, second, third]: Escape): unknown {
-    switch (kind) {
+  #unescape(escape: Escape): unknown {
+    switch (escape[0]) {
       case 'undefined':
         return undefined;
       case 'number':
-        return Number(first);
+        return Number(escape[1]);
       case 'bigint':
-        return BigInt(first as string);
+        return BigInt(escape[1]);
       case 'ref':
-        return this.#referred(first);
+        return this.#referred(escape[1]);
       case 'object':
-        return this.#properties(this.#numbered(first as object));
+        return this.#properties(this.#numbered(escape[1]));
       case 'sparse':
-        return this.#sparse(first as number, second as [number, unknown][]);
+        return this.#sparse(escape[1], escape[2]);
       case 'null':
-        return this.#nullObject(first as object);
+        return this.#nullObject(escape[1]);
       case 'map':
-        return this.#map(first as [unknown, unknown][]);
+        return this.#map(escape[1]);
       case 'set':
-        return this.#set(first as unknown[]);
+        return this.#set(escape[1]);
       case 'error':
-        return this.#error(first as string, second as [string, boolean, unknown][]);
+        return this.#error(escape[1], escape[2]);
       default:
-        return this.#instance(kind, first as string, second) ?? this.#numbered(this.#leaf(kind, first, second, third));
+        return this.#typed(escape);
     }
   }
 
+  #typed(escape: Escape<'instance' | 'converted'> | LeafEscape): object {
+    if (escape[0] === 'instance') return this.#instance(escape[1], escape[2]);
+    if (escape[0] === 'converted') return this.#converted(escape[1], escape[2]);
+    return this.#numbered(this.#leaf(escape));
+  }
+
+  /** @param number not checked yet: a forged `__proto__` would give the prototype of the list */
   #referred(number: unknown): object {
-    // A forged `__proto__` would name the prototype of the list.
     const value = typeof number === 'number' ? this.#objects[number] : undefined;
     if (value === undefined) throw new RangeError('There is no such object.');
     return value;
   }
 
-  #sparse(length: number, elements: [number, unknown][]): unknown[] {
+  #sparse(length: number, elements: [index: number, element: unknown][]): unknown[] {
     const array: unknown[] = this.#numbered([]);
     array.length = length;
-    for (const [index, content] of elements) {
+    for (const [index, element] of elements) {
       if (!(Number.isInteger(index) && index >= 0 && index < length)) throw new RangeError('An index is none.');
-      array[index] = this.read(content);
+      array[index] = this.read(element);
     }
     return array;
   }
@@ -249,32 +284,27 @@ class Reader {
     return object;
   }
 
-  #map(entries: [unknown, unknown][]): Map<unknown, unknown> {
+  #map(entries: [key: unknown, value: unknown][]): Map<unknown, unknown> {
     const map = this.#numbered(new Map<unknown, unknown>());
-    for (const [key, content] of entries) map.set(this.read(key), this.read(content));
+    for (const [key, value] of entries) map.set(this.read(key), this.read(value));
     return map;
   }
 
-  #set(contents: unknown[]): Set<unknown> {
+  #set(members: unknown[]): Set<unknown> {
     const set = this.#numbered(new Set<unknown>());
-    for (const content of contents) set.add(this.read(content));
+    for (const member of members) set.add(this.read(member));
     return set;
   }
 
-  #error(className: string, properties: [string, boolean, unknown][]): Error {
+  #error(className: string, properties: EscapeContent['error'][1]): Error {
     const error = this.#numbered(makeError(className));
     for (const [name, enumerable, content] of properties)
       defineErrorProperty(error, { name, enumerable, value: this.read(content) });
     return error;
   }
 
-  /** The instance of a type; `undefined` where the kind is another. */
-  #instance(kind: string, name: string, content: unknown): object | undefined {
-    if (kind === 'instance') return this.#bare(name, content);
-    return kind === 'converted' ? this.#converted(name, content) : undefined;
-  }
-
-  #bare(name: string, fields: unknown): object {
+  /** @param fields not checked yet, as everything that is read */
+  #instance(name: string, fields: unknown): object {
     const type = this.#types.named(name);
     if (type === undefined || type.conversion !== undefined || !isObject(fields))
       throw new TypeError('There is no such type.');
@@ -291,37 +321,38 @@ class Reader {
     return this.#numbered(makeInstance(type, own));
   }
 
-  #leaf(kind: string, first: unknown, second: unknown, third: unknown): object {
-    switch (kind) {
+  #leaf(escape: LeafEscape): object {
+    const kind: string = escape[0];
+    switch (escape[0]) {
       case 'date':
-        return new Date((first as number | null) ?? NaN);
+        return new Date(escape[1] ?? NaN);
       case 'regexp':
-        return Object.assign(new RegExp(first as string, second as string), { lastIndex: third as number });
+        return Object.assign(new RegExp(escape[1], escape[2]), { lastIndex: escape[3] });
       case 'url':
-        return new URL(first as string);
+        return new URL(escape[1]);
       case 'search-params':
-        return new URLSearchParams(first as string);
+        return new URLSearchParams(escape[1]);
       case 'buffer':
-        // Not the part of `bytes` itself, which may be a piece of the socket's, and is read again for the next caller.
-        return Buffer.from(copyBytes(this.#blob(first as number, second as number)));
+        // Not a part of `bytes`: that may be a part of the socket's memory, and is read again for the next caller.
+        return Buffer.from(this.#blob(escape[1], escape[2]));
       case 'typed-array':
-        return makeTypedArray(third as string, copyBytes(this.#blob(first as number, second as number)));
+        return makeTypedArray(escape[3], this.#blob(escape[1], escape[2]));
       case 'data-view':
-        return new DataView(copyBytes(this.#blob(first as number, second as number)));
+        return new DataView(this.#blob(escape[1], escape[2]));
       case 'array-buffer':
-        return copyBytes(this.#blob(first as number, second as number));
+        return this.#blob(escape[1], escape[2]);
       default:
         throw new TypeError(`There is no kind ${kind}.`);
     }
   }
 
-  #blob(offset: number, length: number): Buffer {
-    // One after the other, as they were written: forged text cannot have the same bytes copied a million times.
+  /** A copy of the next blob. Forged text cannot copy the same bytes many times, because blobs are read in order. */
+  #blob(offset: number, byteLength: number): ArrayBuffer {
     if (offset !== this.#blobBytes) throw new RangeError('The bytes are not in their order.');
-    const blob = this.#bytes.subarray(offset, offset + length);
-    if (blob.length !== length) throw new RangeError('The bytes end too early.');
-    this.#blobBytes += length;
-    return blob;
+    const blob = this.#bytes.subarray(offset, offset + byteLength);
+    if (blob.length !== byteLength) throw new RangeError('The bytes end too early.');
+    this.#blobBytes += byteLength;
+    return copyBytes(blob);
   }
 }
 

@@ -3,13 +3,14 @@ import {
   defineErrorProperty,
   errorClassName,
   errorProperties,
+  handlerFor,
   isObject,
   isSparse,
   kindOf,
   makeError,
   makeTypedArray,
+  type PerKind,
   typedArrayName,
-  type TypedArray,
   type ValueKind,
 } from './value-kinds.js';
 import { type Converted, scan, type ValueScan } from './value-scan.js';
@@ -154,34 +155,17 @@ function copyGraph(root: unknown): unknown {
   return copyWith(root, () => undefined);
 }
 
-/** Is told of a copy before its content is copied, so that a way back to it is found. */
+/** Records a copy before its content is copied, so that a cycle back to the value finds the copy. */
 type Remember = (value: object, copy: object) => void;
 
 const forget: Remember = () => undefined;
 
 function copyObject(value: object, child: Copy, remember: Remember): object {
   const kind = kindOf(value);
-  switch (kind) {
-    case undefined:
-      return copyProperties(withFields(Object.getPrototypeOf(value) as object, value), value, child, remember);
-    case 'object':
-      return copyProperties({ ...value }, value, child, remember);
-    case 'null-object':
-      return copyProperties(Object.assign(Object.create(null) as object, value), value, child, remember);
-    case 'array':
-      return copyArray(value as unknown[], child, remember);
-    case 'map':
-      return copyMap(value as Map<unknown, unknown>, child, remember);
-    case 'set':
-      return copySet(value as Set<unknown>, child, remember);
-    case 'error':
-      return copyError(value as Error, child, remember);
-    default: {
-      const copy = copyLeaf(kind, value);
-      remember(value, copy);
-      return copy;
-    }
-  }
+  if (kind === 'object') return copyProperties({ ...value }, value, child, remember);
+  return kind === undefined
+    ? copyProperties(withFields(Object.getPrototypeOf(value) as object, value), value, child, remember)
+    : handlerFor(COPIERS, kind)(value, child, remember);
 }
 
 function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
@@ -213,14 +197,14 @@ function copySparse(value: readonly unknown[], child: Copy, remember: Remember):
   return copy;
 }
 
-function copyMap(value: Map<unknown, unknown>, child: Copy, remember: Remember): Map<unknown, unknown> {
+function copyMap(value: ReadonlyMap<unknown, unknown>, child: Copy, remember: Remember): Map<unknown, unknown> {
   const copy = new Map<unknown, unknown>();
   remember(value, copy);
   for (const [key, content] of value) copy.set(child(key), child(content));
   return copy;
 }
 
-function copySet(value: Set<unknown>, child: Copy, remember: Remember): Set<unknown> {
+function copySet(value: ReadonlySet<unknown>, child: Copy, remember: Remember): Set<unknown> {
   const copy = new Set<unknown>();
   remember(value, copy);
   for (const content of value) copy.add(child(content));
@@ -235,26 +219,13 @@ function copyError(value: Error, child: Copy, remember: Remember): Error {
   return copy;
 }
 
-function copyLeaf(kind: ValueKind, value: object): object {
-  switch (kind) {
-    case 'date':
-      return new Date((value as Date).getTime());
-    case 'regexp':
-      return copyRegExp(value as RegExp);
-    case 'url':
-      return new URL((value as URL).href);
-    case 'search-params':
-      return new URLSearchParams(value as URLSearchParams);
-    case 'buffer':
-      // Not Buffer.from: a small copy in Node's pool would keep 8 KB alive, and show its neighbours through `.buffer`.
-      return Buffer.from(copyBytes(value as Buffer));
-    case 'typed-array':
-      return makeTypedArray(typedArrayName(value as TypedArray), value as TypedArray);
-    case 'data-view':
-      return new DataView(copyBytes(value as DataView));
-    default:
-      return copyBytes(value as ArrayBuffer);
-  }
+/** Copies a value that holds no other values. */
+function leaf<Value extends object>(copyOf: (value: Value) => object) {
+  return (value: Value, _child: Copy, remember: Remember): object => {
+    const copy = copyOf(value);
+    remember(value, copy);
+    return copy;
+  };
 }
 
 function copyRegExp(value: RegExp): RegExp {
@@ -262,6 +233,24 @@ function copyRegExp(value: RegExp): RegExp {
   copy.lastIndex = value.lastIndex;
   return copy;
 }
+
+const COPIERS: PerKind<Exclude<ValueKind, 'object'>, [child: Copy, remember: Remember], object> = {
+  'null-object': (value, child, remember) =>
+    copyProperties(Object.assign(Object.create(null) as object, value), value, child, remember),
+  array: copyArray,
+  map: copyMap,
+  set: copySet,
+  error: copyError,
+  date: leaf((value) => new Date(value.getTime())),
+  regexp: leaf(copyRegExp),
+  url: leaf((value) => new URL(value.href)),
+  'search-params': leaf((value) => new URLSearchParams(value)),
+  // Not Buffer.from: a small copy in Node's pool would keep 8 KB alive, and show its neighbours through `.buffer`.
+  buffer: leaf((value) => Buffer.from(copyBytes(value))),
+  'typed-array': leaf((value) => makeTypedArray(typedArrayName(value), value)),
+  'data-view': leaf((value) => new DataView(copyBytes(value))),
+  'array-buffer': leaf(copyBytes),
+};
 
 function deepFreeze(value: object): void {
   if (Object.isFrozen(value)) return;

@@ -1,21 +1,37 @@
 import { types } from 'node:util';
 
-/** What a value that is not a primitive can be, and still be stored. Everything else is refused. */
-export type ValueKind =
-  | 'object'
-  | 'null-object'
-  | 'array'
-  | 'date'
-  | 'regexp'
-  | 'map'
-  | 'set'
-  | 'url'
-  | 'search-params'
-  | 'buffer'
-  | 'typed-array'
-  | 'data-view'
-  | 'array-buffer'
-  | 'error';
+/** The storable objects by kind. Objects of any other kind are refused, except instances (see `ValueTypes`). */
+export interface ValueOf {
+  object: object;
+  'null-object': object;
+  array: readonly unknown[];
+  date: Date;
+  regexp: RegExp;
+  map: ReadonlyMap<unknown, unknown>;
+  set: ReadonlySet<unknown>;
+  url: URL;
+  'search-params': URLSearchParams;
+  buffer: Buffer;
+  'typed-array': TypedArray;
+  'data-view': DataView;
+  'array-buffer': ArrayBuffer;
+  error: Error;
+}
+
+export type ValueKind = keyof ValueOf;
+
+/** One function for each kind. Each gets its value with the type of that kind. */
+export type PerKind<Kind extends ValueKind, Context extends readonly unknown[], Result> = {
+  readonly [K in Kind]: (value: ValueOf[K], ...context: Context) => Result;
+};
+
+/** The function of `table` for values of `kind`. Call it only with a value whose `kindOf` is `kind`. */
+export function handlerFor<Kind extends ValueKind, Context extends readonly unknown[], Result>(
+  table: PerKind<Kind, Context, Result>,
+  kind: Kind,
+): (value: object, ...context: Context) => Result {
+  return table[kind] as (value: object, ...context: Context) => Result;
+}
 
 export type TypedArray = Exclude<NodeJS.TypedArray, Buffer>;
 type TypedArrayConstructor = new (source: ArrayBuffer | TypedArray) => TypedArray;
@@ -69,7 +85,7 @@ for (const [name, { prototype }] of constructorsOf<{ prototype: object }>([...KI
   KIND_OF_PROTOTYPE.set(prototype, KIND_OF_NAME.get(name) as ValueKind);
 }
 
-/** Whether a value with the right prototype is the real thing: `Object.create(Date.prototype)` is not. */
+/** Checks of a value with the right prototype: `Object.create(Date.prototype)` is not a date. */
 const IS_GENUINE: Readonly<Record<ValueKind, (value: object) => boolean>> = {
   object: () => true,
   'null-object': () => true,
@@ -78,8 +94,8 @@ const IS_GENUINE: Readonly<Record<ValueKind, (value: object) => boolean>> = {
   regexp: types.isRegExp,
   map: types.isMap,
   set: types.isSet,
-  url: (value) => answers(() => (value as URL).href),
-  'search-params': (value) => answers(() => (value as URLSearchParams).size),
+  url: (value) => succeeds(() => (value as URL).href),
+  'search-params': (value) => succeeds(() => (value as URLSearchParams).size),
   buffer: types.isUint8Array,
   'typed-array': types.isTypedArray,
   'data-view': types.isDataView,
@@ -87,7 +103,7 @@ const IS_GENUINE: Readonly<Record<ValueKind, (value: object) => boolean>> = {
   error: types.isNativeError,
 };
 
-/** What `value` is; `undefined` for an instance of any other class, and for a subclass of a builtin. */
+/** The kind of `value`; `undefined` for an instance of any other class, and of a subclass of a builtin. */
 export function kindOf(value: object): ValueKind | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === Object.prototype) return 'object';
@@ -98,12 +114,12 @@ export function kindOf(value: object): ValueKind | undefined {
   return IS_GENUINE[kind](value) ? kind : undefined;
 }
 
-/** What the genuine objects with this prototype are; `undefined` for that of any other class. */
+/** The kind of objects with this prototype; `undefined` for the prototype of any other class. */
 export function kindOfPrototype(prototype: object): ValueKind | undefined {
   return KIND_OF_PROTOTYPE.get(prototype) ?? kindOfForeign(prototype);
 }
 
-/** The prototype that parsers, such as those of Fastify, give to objects which are to have none. */
+/** True for the empty prototype that some parsers, such as those of Fastify, use instead of `null`. */
 function isEmptyRoot(prototype: object): boolean {
   return Object.getPrototypeOf(prototype) === null && Reflect.ownKeys(prototype).length === 0;
 }
@@ -112,24 +128,24 @@ export function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** Whether an array has holes. Costs nothing where no element is `undefined`, and never walks the holes. */
+/** True when an array has holes. Fast when no element is `undefined`; never visits the holes. */
 export function isSparse(array: readonly unknown[]): boolean {
   return array.includes(undefined) && Object.keys(array).length < array.length;
 }
 
-/** `Float64Array` for a typed array, whatever realm it is from. */
+/** The name of the class of a typed array of any realm, such as `Float64Array`. */
 export function typedArrayName(array: TypedArray): string {
   return array[Symbol.toStringTag];
 }
 
-/** @throws TypeError when this Node has no such typed array */
+/** @throws TypeError when this version of Node has no class `name` */
 export function makeTypedArray(name: string, source: ArrayBuffer | TypedArray): TypedArray {
   const TypedArray = TYPED_ARRAYS.get(name);
   if (TypedArray === undefined) throw new TypeError(`There is no ${name} here.`);
   return new TypedArray(source);
 }
 
-/** The bytes that a view shows, and no byte around them, in a buffer of their own. */
+/** Copies the bytes of a view, and no bytes around them, to a new buffer. */
 export function copyBytes(view: NodeJS.ArrayBufferView | ArrayBuffer): ArrayBuffer {
   const bytes = ArrayBuffer.isView(view)
     ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
@@ -137,12 +153,12 @@ export function copyBytes(view: NodeJS.ArrayBufferView | ArrayBuffer): ArrayBuff
   return new Uint8Array(bytes).buffer;
 }
 
-/** `RangeError` for an error of that class, whatever realm it is from. */
+/** The name of the class of an error of any realm, such as `RangeError`. */
 export function errorClassName(error: Error): string {
   return (Object.getPrototypeOf(error) as Error).constructor.name;
 }
 
-/** An error without any property of its own. @throws TypeError when there is no such class of errors */
+/** Makes an error without own properties. @throws TypeError when there is no such class of errors */
 export function makeError(className: string): Error {
   const ErrorClass = ERRORS.get(className);
   if (ErrorClass === undefined) throw new TypeError(`There is no ${className} here.`);
@@ -158,7 +174,7 @@ export interface ErrorProperty {
   readonly enumerable: boolean;
 }
 
-/** What an error keeps: its enumerable properties, and of the hidden ones those that errors are made of. */
+/** The properties of an error that are stored: the enumerable ones, and the standard ones that are not enumerable. */
 export function errorProperties(error: Error): ErrorProperty[] {
   const visible = Object.keys(error);
   const hidden = ['name', 'message', 'stack', 'cause', 'errors'].filter(
@@ -177,7 +193,7 @@ export function defineErrorProperty(error: Error, { name, value, enumerable }: E
 
 const kindOfForeignPrototype = new WeakMap<object, ValueKind | 'none'>();
 
-/** Kinds of another realm (`node:vm`, and so all of Jest) have other prototypes: known by their native constructor. */
+/** Recognizes builtins of another realm (`node:vm`, which Jest uses) by their native constructor. */
 function kindOfForeign(prototype: object): ValueKind | undefined {
   let kind = kindOfForeignPrototype.get(prototype);
   if (kind === undefined) {
@@ -199,9 +215,9 @@ function constructorsOf<T>(names: readonly string[]): Map<string, T> {
   return new Map(names.filter((name) => name in all).map((name) => [name, all[name] as T]));
 }
 
-function answers(question: () => unknown): boolean {
+function succeeds(read: () => unknown): boolean {
   try {
-    question();
+    read();
     return true;
   } catch {
     return false;

@@ -1,7 +1,15 @@
 import { CacheSerializationError } from '../vocabulary/cache.errors.js';
 import { refusalOf } from './instance-refusal.js';
 import { hiddenPart } from './open-instance.js';
-import { errorProperties, isObject, isSparse, kindOf, type ValueKind } from './value-kinds.js';
+import {
+  errorProperties,
+  handlerFor,
+  isObject,
+  isSparse,
+  kindOf,
+  type PerKind,
+  type ValueKind,
+} from './value-kinds.js';
 import { type Conversion, type ListedType, NO_TYPES, type ValueTypes } from '../vocabulary/value-types.js';
 
 /** How many objects and arrays may stand inside one another: far beyond any real value, far before the stack ends. */
@@ -51,6 +59,9 @@ export function scan(value: unknown, types: ValueTypes = NO_TYPES): ValueScan {
 
 /** A property, an index, or something that is already written as code, such as `.get("a")`. */
 type Step = string | number | { readonly code: string };
+
+/** The kinds that the walk meets seldom. */
+type BuiltinKind = Exclude<ValueKind, 'object' | 'array'>;
 
 const STRING_BYTES = 16;
 const NUMBER_BYTES = 8;
@@ -158,16 +169,26 @@ class Scanner implements ValueScan {
     for (const index of indexes) this.#child(Number(index), value[Number(index)]);
   }
 
-  #builtin(kind: ValueKind, value: object): void {
+  #builtin(kind: BuiltinKind, value: object): void {
     this.isPlain = this.isJson = false;
-    if (kind === 'null-object') {
-      this.#properties(value);
-      return;
-    }
-    this.isFreezable = false;
-    if (kind === 'error') this.#error(value as Error);
-    else this.#content(kind, value);
+    if (kind !== 'null-object') this.isFreezable = false;
+    handlerFor(Scanner.#BUILTINS, kind)(value, this);
   }
+
+  static readonly #BUILTINS: PerKind<BuiltinKind, [scanner: Scanner], void> = {
+    'null-object': (value, scanner) => scanner.#properties(value),
+    error: (value, scanner) => scanner.#error(value),
+    date: (value, scanner) => scanner.#unnamed(value),
+    regexp: (value, scanner) => scanner.#unnamed(value),
+    map: (value, scanner) => scanner.#map(value),
+    set: (value, scanner) => scanner.#set(value),
+    url: (value, scanner) => scanner.#unnamed(value, URL_BYTES + stringBytes(value.href)),
+    'search-params': (value, scanner) => scanner.#unnamed(value, stringBytes(value.toString())),
+    buffer: (value, scanner) => scanner.#binary(value),
+    'typed-array': (value, scanner) => scanner.#binary(value),
+    'data-view': (value, scanner) => scanner.#binary(value),
+    'array-buffer': (value, scanner) => scanner.#binary(value),
+  };
 
   #error(error: Error): void {
     this.#noSymbols(error);
@@ -175,20 +196,18 @@ class Scanner implements ValueScan {
     for (const { name, value } of errorProperties(error)) this.#child(name, value);
   }
 
-  #content(kind: ValueKind, value: object): void {
-    if (kind === 'buffer' || kind === 'typed-array' || kind === 'data-view' || kind === 'array-buffer') {
-      this.sizeBytes += BINARY_BYTES + (value as ArrayBuffer).byteLength;
-      return;
-    }
-    this.#noNames(value, 0);
-    this.sizeBytes += BUILTIN_BYTES;
-    if (kind === 'map') this.#map(value as Map<unknown, unknown>);
-    else if (kind === 'set') this.#set(value as Set<unknown>);
-    else if (kind === 'url') this.sizeBytes += URL_BYTES + stringBytes((value as URL).href);
-    else if (kind === 'search-params') this.sizeBytes += stringBytes((value as URLSearchParams).toString());
+  #binary({ byteLength }: ArrayBuffer | ArrayBufferView): void {
+    this.sizeBytes += BINARY_BYTES + byteLength;
   }
 
-  #map(map: Map<unknown, unknown>): void {
+  /** A builtin that must have no properties of its own. @param contentBytes the size of its content */
+  #unnamed(value: object, contentBytes = 0): void {
+    this.#noNames(value, 0);
+    this.sizeBytes += BUILTIN_BYTES + contentBytes;
+  }
+
+  #map(map: ReadonlyMap<unknown, unknown>): void {
+    this.#unnamed(map);
     let index = 0;
     for (const [key, value] of map) {
       this.sizeBytes += MAP_ENTRY_BYTES;
@@ -198,7 +217,8 @@ class Scanner implements ValueScan {
     }
   }
 
-  #set(set: Set<unknown>): void {
+  #set(set: ReadonlySet<unknown>): void {
+    this.#unnamed(set);
     let index = 0;
     for (const value of set) {
       this.sizeBytes += SET_ENTRY_BYTES;
