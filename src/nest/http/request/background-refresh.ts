@@ -1,24 +1,26 @@
 import type { IncomingHttpHeaders, Server } from 'node:http';
-import { sharedByCopies } from '../../../core/vocabulary/copies.js';
 import type { Clock } from '../../../core/ports/clock.port.js';
 import { settledWithin } from '../../../core/ports/grace.js';
+import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
+import { sharedByCopies } from '../../../core/vocabulary/copies.js';
 import type { CacheRequest, Exchange } from '../exchange/exchange.js';
 import { requestInProcess } from '../exchange/in-process-request.js';
 import type { ClientSocket } from '../exchange/in-process-socket.js';
 import type { RoutePolicy } from '../route/route-policy.js';
 
-/** How long a refresh may take. */
+/** Time limit of one refresh, in milliseconds. */
 const MAX_REFRESH_MS = 30_000;
-/** How long a key is left alone after a refresh has failed. */
+/** Pause of a key after a failed refresh, in milliseconds. */
 const PAUSE_MS = 5_000;
-const MAX_PAUSED = 1_000;
-/** How many refreshes run at once; the stale answers of other keys wait for their next request. */
+/** Keys that can be paused; the half that was used last is never forgotten. */
+const MAX_PAUSED = 2_000;
+/** Refreshes that run side by side. A key over the limit is refreshed after one of its next requests. */
 const MAX_RUNNING = 32;
 
 /** The requests of refreshes that are under way. */
 const refreshing = sharedByCopies('refreshing-requests', () => new WeakSet());
 
-/** Whether a request was made by a refresh. */
+/** True for a request that a refresh has made. */
 export function isRefreshing({ raw }: Exchange): boolean {
   return refreshing.has(raw);
 }
@@ -30,18 +32,18 @@ export interface RefreshOrder {
 }
 
 /**
- * Computes answers anew that were served stale. The handler of the request that was answered cannot be run again: its
- * response is finished. So the server is asked, in this process, by a request like it: middleware, guards and handler
- * run as for a client, with a response that nobody waits for.
+ * Computes responses again after they were served stale. It cannot run the handler of the served request, whose
+ * response is finished. So it sends a similar request to the server of this process, without a connection: middleware,
+ * guards and handler run as for a client, with a response that nobody reads.
  */
 export class BackgroundRefresh {
   readonly #running = new Map<string, { readonly done: Promise<void>; readonly abort: () => void }>();
-  readonly #pausedUntilMs = new Map<string, number>();
+  readonly #pausedUntilMs = new BoundedMap<string, number>(MAX_PAUSED);
   #isClosed = false;
 
   constructor(private readonly server: () => Server | undefined) {}
 
-  /** One refresh of a key at a time, none of one that has just failed. */
+  /** Starts a refresh, unless one of the same key is running or has just failed. */
   start({ exchange, policy, key }: RefreshOrder): void {
     const { clock } = policy.cache;
     const server = this.server();
@@ -49,14 +51,12 @@ export class BackgroundRefresh {
     if (clock.coarseNowMs() < (this.#pausedUntilMs.get(key) ?? -Infinity)) return;
     this.#pausedUntilMs.delete(key);
     const { request } = exchange;
-    const like = { url: request.originalUrl, headers: headersFor(request, policy), client: clientOf(request) };
-    const { answered, abort } = requestInProcess(server, like, (own) => refreshing.add(own));
+    const similar = { url: request.originalUrl, headers: headersFor(request, policy), client: clientOf(request) };
+    const { answered, abort } = requestInProcess(server, similar, (own) => refreshing.add(own));
     const timer = clock.schedule(MAX_REFRESH_MS, abort);
+    const pause = (): unknown => this.#pausedUntilMs.put(key, clock.nowMs() + PAUSE_MS);
     const done = answered
-      .then(
-        (status) => status < 500 || this.#pause(key, clock),
-        () => this.#pause(key, clock),
-      )
+      .then((status) => status < 500 || pause(), pause)
       .then(() => {
         timer.cancel();
         this.#running.delete(key);
@@ -64,7 +64,7 @@ export class BackgroundRefresh {
     this.#running.set(key, { done, abort });
   }
 
-  /** Starts no more, waits for those that run, and gives them up after `graceMs`. */
+  /** Starts no more refreshes, waits for those that run, and aborts them after `graceMs`. */
   async close(graceMs: number, clock: Clock): Promise<void> {
     this.#isClosed = true;
     const running = [...this.#running.values()];
@@ -73,19 +73,15 @@ export class BackgroundRefresh {
     running.forEach(({ abort }) => abort());
     await ended;
   }
-
-  #pause(key: string, clock: Clock): void {
-    this.#pausedUntilMs.set(key, clock.nowMs() + PAUSE_MS);
-    const oldest = this.#pausedUntilMs.keys().next();
-    if (this.#pausedUntilMs.size > MAX_PAUSED && oldest.done !== true) this.#pausedUntilMs.delete(oldest.value);
-  }
 }
 
-/** What was about the client's connection, its copy or its body. */
-const DROPPED =
-  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|content-.*|if-.*|range|cache-control|pragma|:.*)$/;
+/** Headers about the client's connection, its copy of the response or its body. */
+const DROPPED = new RegExp(
+  '^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|expect|' +
+    'content-.*|if-.*|range|cache-control|pragma|:.*)$',
+);
 
-/** The credentials of a client are used for its own entries only. */
+/** Headers of the refresh. It gets the credentials of the client only for entries of that client. */
 function headersFor(
   { headers, host }: CacheRequest,
   { scope, varyBy, identitySigns }: RoutePolicy,

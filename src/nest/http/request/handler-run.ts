@@ -1,107 +1,80 @@
-import { type CallHandler } from '@nestjs/common';
-import { Observable, type Subscriber } from 'rxjs';
-import type { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
-import { answerOf, readComputedTags } from '../../../core/vocabulary/option-functions.js';
-import type { Clock } from '../../../core/ports/clock.port.js';
-import { answerFor, finishAnswer, type Provenance, showBypass } from '../response/answer-headers.js';
-import type { ForwardReason } from '../message/cache-status.js';
+import { Observable, type Subscriber, type Subscription } from 'rxjs';
+import type { Awaitable } from '../../../core/ports/cache-adapter.port.js';
+import { EMPTY_BODY, type ReplyBody } from '../exchange/exchange.js';
 import { OWN_FIELD } from '../message/cache-control.js';
+import type { ForwardReason } from '../message/cache-status.js';
+import { answerFor, finishAnswer, type Provenance, showBypass } from '../response/answer-headers.js';
 import type { CachedResponse } from '../response/cached-response.js';
-import { type Capture, captureResponse, mergedHeaders } from '../response/response-capture.js';
-import { CookieWatch } from '../response/cookie-watch.js';
-import { EMPTY_BODY, type Exchange, type HeaderMap, type ReplyBody } from '../exchange/exchange.js';
-import { maskRequest, type MaskedRequest } from './request-masking.js';
+import type { Captured } from '../response/response-capture.js';
 import { putBack, replay } from '../response/replay.js';
-import { hasChanged, restoreHeaders } from '../response/response-headers.js';
-import { declaredTags, requestTag, TAG_FIELDS } from '../response/response-tags.js';
-import { accessAfterRun, type RouteAccess } from '../route/route-access.js';
-import { hostOf } from '../exchange/host-name.js';
-import { routePathOf } from '../route/route-key.js';
-import type { RoutePolicy } from '../route/route-policy.js';
+import { TAG_FIELDS } from '../response/response-tags.js';
 import type { Refusal } from '../response/storability.js';
+import { type MaskedRequest, maskRequest } from '../route/request-masking.js';
+import { accessAfterRun, type RouteAccess } from '../route/route-access.js';
+import type { Outage, StoredReplacement } from './lookup.js';
+import { ResponseObserver } from './response-observer.js';
+import type { RouteRequest } from './route-request.js';
 
 /*
- * One run of a handler, watched from its first step to the reply, to learn what can be stored.
+ * One run of a handler, from its first step to the reply.
  *
- * What is stored is the answer as it leaves Nest: the bytes, after all interceptors, so that no order of interceptors
- * can bring out a field that one of them leaves out. The headers are those that the handler and the interceptors inside
- * the cache have set: two pictures are taken, before the handler and when its value comes back. Interceptors outside
- * set theirs on every request.
+ * "Inside" are the handler and the interceptors that run after the cache, "outside" those that run before it. The reply
+ * is seen when it leaves Nest, after all interceptors, so that nothing is stored that one of them takes out.
  *
- * The run ends once, whatever happens: with a response to be stored; with the reason why there is none; or with an
- * error. It must end, because requests for the same key may wait for it:
- * - the handler throws: its error is everybody's, unless the route stores answers of that status;
- * - the subscription is ended first (an outer time-out, a client that has left): `RunAbandoned`, and a waiter runs;
- * - the handler is done but nobody replies, because the client has left: the same, when the response is closed;
- * - the handler goes on after the client has left: it ends when the handler does, and the answer is stored.
+ * The run ends once, always: with a response to store, with the reason why there is none, or with an error. It must
+ * end, because requests for the same key may wait for it:
+ * - the handler throws: every waiting request gets the error, unless the route stores responses of that status;
+ * - the subscription ends before the handler (a timeout outside, a client that has left): `RunAbandoned`, and a waiting
+ *   request runs its handler;
+ * - the handler is done and nobody replies, because the client has left: the same, when the response is closed;
+ * - the client leaves and the handler goes on: the run ends with the handler, and the response is stored.
  */
 
-/** Nobody is left who could tell what the handler would have answered. */
+/** The run has ended without a response that can be shared: its client has left, or a timeout outside has answered. */
 export class RunAbandoned extends Error {}
 
-/** What came of a run. */
+/** The result of a run. */
 export interface RunResult {
-  /** What could be stored. */
+  /** The response that can be stored. */
   readonly response?: CachedResponse;
   readonly refusal?: Refusal;
   readonly status: number;
-  /** The answer is about this request alone, and says nothing about what is stored. */
+  /** True when the response is for this request alone, and says nothing about the stored one. */
   readonly isOwn?: boolean;
-  /** A run for the cache would have had an answer to be stored. */
+  /** True when the response could have been stored if the handler had run for the cache. */
   readonly isStorable?: boolean;
 }
 
-/** For this cache alone. */
+/** Response headers that only this cache reads, and removes. */
 const NOT_SENT = [OWN_FIELD, ...TAG_FIELDS];
 
-/** How long a reply may take after the handler is done and the response is closed. */
+/** Limit for a reply after the handler is done and the response is closed, in milliseconds. */
 const LATE_REPLY_MS = 1_000;
 
-/** A stored response in the place of a failure; `undefined` where there is none that may be served. Never rejects. */
-export type Rescue = () => Replacement | undefined | Promise<Replacement | undefined>;
-
-export interface Replacement {
-  readonly response: CachedResponse;
-  readonly how: Provenance;
-}
-
-export interface RunParts {
-  readonly exchange: Exchange;
-  readonly policy: RoutePolicy;
-  readonly access: RouteAccess;
-  readonly next: CallHandler;
-  readonly clock: Clock;
-  /** Why the handler runs. */
+export interface RunParts extends Pick<RouteRequest, 'exchange' | 'policy' | 'access' | 'next'> {
+  /** The reason why the handler runs. */
   readonly reason: ForwardReason;
-  /** The expired response that the handler is asked about. */
+  /** The expired response that the handler may confirm with a 304. */
   readonly validating: CachedResponse | undefined;
-  /** Otherwise it runs for its client alone. */
+  /** False when the handler runs for its client alone. */
   readonly isForCache: boolean;
-  /** Why the store does not take the answer, where that is known before the handler runs. */
+  /** The outage that keeps the response out of the store, if it is known before the run. */
   readonly outage: Outage | undefined;
-  readonly rescue: Rescue;
+  /** Finds a stored response to send in place of a failure. */
+  readonly rescue: () => Awaitable<StoredReplacement | undefined>;
 }
-
-/** The store does not answer in time, or cannot be reached. */
-export type Outage = 'store-slow' | 'store-error';
 
 export class HandlerRun {
   readonly result: Promise<RunResult>;
   #resolve!: (result: RunResult) => void;
   #reject!: (error: unknown) => void;
 
-  readonly #before: HeaderMap;
-  #after:
-    | { readonly headers: HeaderMap; readonly status: number; readonly value: unknown; readonly isThrown: boolean }
-    | undefined;
   #stage: 'waiting' | 'running' | 'done' = 'waiting';
-  readonly #cookies: CookieWatch;
+  readonly #observer: ResponseObserver;
   readonly #mask: MaskedRequest;
-  /** The handler sees something that a run for the cache would not show it. */
+  /** True when the handler sees something that a run for the cache would hide. */
   readonly #isOwn: boolean;
   #judgeConditions: (() => void) | undefined;
-  /** Why the route's `tags` could not be used. */
-  #tagFault: CacheConfigError | undefined;
   #stopWatching: () => void = () => undefined;
 
   constructor(private readonly parts: RunParts) {
@@ -110,43 +83,19 @@ export class HandlerRun {
       this.#reject = reject;
     });
     this.result.catch(() => undefined);
-    this.#before = parts.exchange.headers();
-    this.#cookies = new CookieWatch(parts.exchange);
+    this.#observer = new ResponseObserver(parts);
     this.#mask = maskRequest(parts);
     this.#isOwn = !parts.isForCache && this.#mask.isNeeded;
     parts.exchange.onClose(() => this.#abandonUnlessRunning());
     if (parts.exchange.isClosed()) this.#abandonLater();
   }
 
-  /**
-   * Runs the handler for the first subscriber; a later one, such as a retrying interceptor's, has the handler
-   * unwatched.
-   */
+  /** Runs the handler for the first subscriber. A later one, as of an interceptor that retries, runs it unobserved. */
   answer(): Observable<unknown> {
     return new Observable((subscriber) => {
       if (this.#stage !== 'waiting') return this.parts.next.handle().subscribe(subscriber);
       this.#begin();
-      const running = this.parts.next.handle().subscribe({
-        next: (value) => {
-          this.#see(value, this.parts.exchange.status(), false);
-          this.#unmask();
-          this.#cookies.leaveInside();
-          subscriber.next(value);
-          this.#cookies.enterInside();
-          // An operator outside that throws ends the subscription: what is answered then is not the handler's.
-          if (subscriber.closed) this.#after = undefined;
-          else this.#maskAgain();
-        },
-        error: (error: unknown) => {
-          this.#cookies.leaveInside();
-          this.#fail(error, subscriber).catch(() => subscriber.error(error));
-        },
-        complete: () => {
-          this.#cookies.leaveInside();
-          this.#complete();
-          subscriber.complete();
-        },
-      });
+      const running = this.#run(subscriber);
       return () => {
         running.unsubscribe();
         if (this.#stage === 'running') this.#abandon();
@@ -154,23 +103,44 @@ export class HandlerRun {
     });
   }
 
+  #run(subscriber: Subscriber<unknown>): Subscription {
+    return this.parts.next.handle().subscribe({
+      next: (value) => this.#pass(value, subscriber),
+      error: (error: unknown) => {
+        this.#observer.leaveInside();
+        this.#fail(error, subscriber).catch(() => subscriber.error(error));
+      },
+      complete: () => {
+        this.#observer.leaveInside();
+        this.#complete();
+        subscriber.complete();
+      },
+    });
+  }
+
   #begin(): void {
     this.#stage = 'running';
-    if (!this.#isOwn) this.#mask.hide();
+    this.#hideRequest();
     this.#stopWatching = this.parts.exchange.watchReply((body) => this.#reply(body));
-    this.#cookies.enterInside();
+    this.#observer.enterInside();
   }
 
-  /**
-   * Interceptors outside see the request as it is. The whole answer is wanted all the same, to be judged afterwards.
-   */
-  #unmask(): void {
+  /** Passes a value to the interceptors outside, which see the request as it is. */
+  #pass(value: unknown, subscriber: Subscriber<unknown>): void {
+    this.#observer.recordValue(value);
     this.#mask.show();
+    // The whole response is needed. The conditions of the request are judged on it afterwards.
     this.#judgeConditions ??= this.parts.exchange.ignoreConditions();
+    this.#observer.leaveInside();
+    subscriber.next(value);
+    this.#observer.enterInside();
+    // An operator outside that throws ends the subscription. The response to its error is not the handler's.
+    if (subscriber.closed) this.#observer.discardOutcome();
+    // The handler may go on after a first value.
+    else this.#hideRequest();
   }
 
-  /** The handler may go on after a first value. */
-  #maskAgain(): void {
+  #hideRequest(): void {
     if (!this.#isOwn) this.#mask.hide();
   }
 
@@ -178,10 +148,6 @@ export class HandlerRun {
     this.#mask.show();
     this.#judgeConditions?.();
     this.#judgeConditions = undefined;
-  }
-
-  #see(value: unknown, status: number, isThrown: boolean): void {
-    this.#after = { headers: this.parts.exchange.headers(), status, value, isThrown };
   }
 
   #complete(): void {
@@ -196,15 +162,15 @@ export class HandlerRun {
     this.#stage = 'done';
     this.#restoreRequest();
     if (policy.statusTtlsMs.has(status) || (status === 304 && validating !== undefined)) {
-      // A filter makes the answer of it; that answer is the one to be stored.
-      this.#see(undefined, status, true);
+      // An exception filter turns the error into a response, and that response is stored.
+      this.#observer.recordError(status);
       subscriber.error(error);
       return;
     }
     this.#stopWatching();
-    // Nor is the error of somebody who was found out inside for those who wait.
-    if (!this.#isAlone()) this.#reject(error);
-    else this.#resolve({ status, isOwn: true });
+    // An error for this request alone is not passed to waiting requests.
+    if (this.#isAlone()) this.#resolve({ status, isOwn: true });
+    else this.#reject(error);
     const stale = isRescuable(status) ? this.#acceptable(await this.parts.rescue()) : undefined;
     // An interceptor outside has answered meanwhile.
     if (subscriber.closed) return;
@@ -213,35 +179,35 @@ export class HandlerRun {
       subscriber.error(error);
       return;
     }
-    restoreHeaders(exchange, this.#before);
+    this.#observer.restoreHeaders();
     replay(exchange, stale.response, policy, stale.how).subscribe(subscriber);
   }
 
   #reply(body: Buffer | undefined): ReplyBody | Promise<ReplyBody> {
-    const { exchange } = this.parts;
+    const { exchange, validating } = this.parts;
     this.#restoreRequest();
-    if (body === undefined) return this.#pass(EMPTY_BODY, undefined);
+    if (body === undefined) return this.#sendUnstored(EMPTY_BODY, undefined);
     const status = exchange.status();
-    const { validating } = this.parts;
-    if (status === 304 && validating !== undefined && this.#after?.status === 304) return this.#confirm(validating);
-    // A status that an interceptor outside or its exception has set is a refusal of the request.
-    const stale = status === this.#after?.status && isRescuable(status) ? this.parts.rescue() : undefined;
+    const isOfHandler = this.#observer.hasHandlerStatus(status);
+    if (status === 304 && validating !== undefined && isOfHandler) return this.#confirm(validating);
+    // A status that an interceptor or exception outside has set refuses the request, and is sent.
+    const stale = isOfHandler && isRescuable(status) ? this.parts.rescue() : undefined;
     return stale instanceof Promise
       ? stale.then((found) => this.#replaceOrFinish(found, body))
       : this.#replaceOrFinish(stale, body);
   }
 
-  #replaceOrFinish(found: Replacement | undefined, body: Buffer): ReplyBody {
+  #replaceOrFinish(found: StoredReplacement | undefined, body: Buffer): ReplyBody {
     const stale = this.#acceptable(found);
     return stale === undefined ? this.#finish(body) : this.#replace(stale, this.parts.exchange.status());
   }
 
-  /** The answer is about this request alone. */
+  /** True when the response is for this request alone. */
   #isAlone(): boolean {
     return this.#isOwn || this.#accessNow() !== this.parts.access;
   }
 
-  #acceptable(stale: Replacement | undefined): Replacement | undefined {
+  #acceptable(stale: StoredReplacement | undefined): StoredReplacement | undefined {
     return stale !== undefined && this.#accessNow().accepts(stale.response) ? stale : undefined;
   }
 
@@ -252,22 +218,15 @@ export class HandlerRun {
 
   #finish(body: Buffer): ReplyBody {
     const { exchange, policy, access, outage } = this.parts;
-    const captured = this.#captured(body);
+    const captured: Captured = this.#stage === 'done' ? this.#observer.capture(body) : { refusal: 'status' };
     for (const name of NOT_SENT) exchange.removeHeader(name);
-    if ('refusal' in captured) {
-      if (captured.refusal === 'tags' && this.#tagFault !== undefined) policy.cache.reportMisuse(this.#tagFault);
-      return this.#pass(body, captured.refusal);
-    }
+    if ('refusal' in captured) return this.#sendUnstored(body, captured.refusal);
     const { response } = captured;
-    if (!this.#accessNow().accepts(response)) return this.#pass(body, 'private');
-    if (this.#isOwn && access.stores) return this.#pass(body, 'own-request');
+    if (!this.#accessNow().accepts(response)) return this.#sendUnstored(body, 'private');
+    if (this.#isOwn && access.stores) return this.#sendUnstored(body, 'own-request');
     this.#resolve({ status: response.status, response, isOwn: this.#isOwn });
-    const reply = finishAnswer(
-      exchange,
-      response,
-      policy,
-      outage === undefined ? this.#missed(response) : bypassing(outage, access),
-    );
+    const how = outage === undefined ? this.#missed(response) : bypassing(outage, access);
+    const reply = finishAnswer(exchange, response, policy, how);
     return reply === response.body ? 'own' : reply;
   }
 
@@ -280,8 +239,7 @@ export class HandlerRun {
     };
   }
 
-  /** An answer that is nobody else's. */
-  #pass(body: Buffer, refusal: Refusal | undefined): ReplyBody {
+  #sendUnstored(body: Buffer, refusal: Refusal | undefined): ReplyBody {
     const { exchange, policy, reason } = this.parts;
     this.#resolve({
       status: exchange.status(),
@@ -295,106 +253,38 @@ export class HandlerRun {
     return reply === body ? 'own' : reply;
   }
 
-  /** The stored response in the place of a 5xx that the handler has answered (RFC 9111 section 4.2.4). */
-  #replace({ response, how }: Replacement, status: number): ReplyBody {
+  /** Sends the stored response in place of a 5xx of the handler (RFC 9111 section 4.2.4). */
+  #replace({ response, how }: StoredReplacement, status: number): ReplyBody {
     const { exchange, policy } = this.parts;
     this.#resolve({ status });
-    restoreHeaders(exchange, this.#before);
+    this.#observer.restoreHeaders();
     putBack(exchange, response);
     return finishAnswer(exchange, response, policy, how);
   }
 
-  #captured(body: Buffer): ReturnType<typeof captureResponse> {
-    const { exchange, policy, clock } = this.parts;
-    // What an exception filter or an interceptor outside has made of it is not the handler's answer.
-    if (this.#stage !== 'done' || exchange.status() !== this.#after?.status) return { refusal: 'status' };
-    return captureResponse(this.#capture(body, exchange.headers()), policy, clock.wallMs());
-  }
-
-  /** The handler says that the stored response still holds (RFC 9111 section 4.3.4). */
+  /** Sends the stored response that a 304 of the handler has confirmed (RFC 9111 section 4.3.4). */
   #confirm(stored: CachedResponse): ReplyBody {
-    const { exchange, policy, access, clock, reason, outage } = this.parts;
-    const headers = mergedHeaders(stored, this.#before, exchange.headers());
-    restoreHeaders(exchange, this.#before);
-    const confirmed = {
-      ...this.#capture(stored.body, headers),
-      status: stored.status,
-      reason: stored.reason ?? undefined,
-      own: headers,
-      tags: stored.tags,
-      isComplete: true,
-    };
-    const captured = captureResponse(confirmed, policy, clock.wallMs());
-    const isOthers = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
-    const isStored = isOthers && outage === undefined;
-    this.#resolve({ status: 304, ...('refusal' in captured || isOthers ? captured : {}) });
+    const { exchange, policy, access, reason, outage } = this.parts;
+    const captured = this.#observer.captureConfirmed(stored);
+    const isShareable = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
+    const isStored = isShareable && outage === undefined;
+    this.#resolve({ status: 304, ...('refusal' in captured || isShareable ? captured : {}) });
     const sent = 'response' in captured ? captured.response : stored;
     putBack(exchange, sent);
-    const status = { forward: reason, forwardStatus: 304, isStored, key: access.key };
     return finishAnswer(exchange, sent, policy, {
       state: 'REVALIDATED',
       ageMs: sent.initialAgeMs,
       ...(outage === undefined ? { leftMs: sent.freshMs } : {}),
-      status,
+      status: { forward: reason, forwardStatus: 304, isStored, key: access.key },
     });
   }
 
-  #capture(body: Buffer, headers: HeaderMap): Capture {
-    const { exchange } = this.parts;
-    const { method } = exchange.request;
-    const own = this.#after?.headers ?? headers;
-    const length = headers['content-length'];
-    return {
-      method,
-      status: exchange.status(),
-      reason: exchange.reason(),
-      before: this.#before,
-      own,
-      headers,
-      body,
-      hasOwnCookie: this.#hasOwnCookie(headers),
-      tags: this.#tagsOf(headers),
-      isThrown: this.#after?.isThrown === true,
-      hasOwnValidator: own.etag !== undefined || own['last-modified'] !== undefined,
-      isComplete: length === undefined || Number(length) === body.length || method === 'HEAD',
-    };
-  }
-
-  /** The answer that a filter makes of an error is the handler's. */
-  #hasOwnCookie(headers: HeaderMap): boolean {
-    return (
-      this.#cookies.isSetInside || (this.#after?.isThrown === true && hasChanged('set-cookie', this.#before, headers))
-    );
-  }
-
-  /** `undefined` when the route's function fails. */
-  #tagsOf(headers: HeaderMap): readonly unknown[] | undefined {
-    const { policy, access, exchange } = this.parts;
-    const { tags } = policy;
-    try {
-      const named =
-        typeof tags === 'function'
-          ? answerOf(
-              'tags',
-              routePathOf(exchange.request),
-              () => tags(exchange.request, this.#after?.value),
-              readComputedTags,
-            )
-          : tags;
-      return [
-        ...new Set<unknown>([requestTag(hostOf(exchange.request), access.url), ...named, ...declaredTags(headers)]),
-      ];
-    } catch (error) {
-      this.#tagFault = error as CacheConfigError;
-      return undefined;
-    }
-  }
-
   #abandon(): void {
+    const { exchange, policy, reason } = this.parts;
     this.#stage = 'done';
     this.#stopWatching();
     this.#restoreRequest();
-    showBypass(this.parts.exchange, this.parts.policy, this.parts.reason, 'abandoned');
+    showBypass(exchange, policy, reason, 'abandoned');
     this.#reject(new RunAbandoned('The request ended before its handler did.'));
   }
 
@@ -403,7 +293,7 @@ export class HandlerRun {
   }
 
   #abandonLater(): void {
-    this.parts.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
+    this.parts.policy.cache.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
   }
 }
 
@@ -411,7 +301,7 @@ function bypassing(outage: Outage, { key }: RouteAccess): Provenance {
   return { state: 'BYPASS', status: { forward: 'bypass', detail: outage, key } };
 }
 
-/** The status that Nest's filters make of an error; 500 for one that has none. */
+/** The status that Nest's exception filters derive from an error; 500 for an error without one. */
 export function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null) return 500;
   const { getStatus, status, statusCode } = error as { getStatus?: unknown; status?: unknown; statusCode?: unknown };
@@ -420,9 +310,7 @@ export function statusOf(error: unknown): number {
   return typeof code === 'number' ? code : 500;
 }
 
-/**
- * RFC 5861 section 4 names these; a 4xx is the answer to this request, and no reason to fall back on an earlier one.
- */
+/** RFC 5861 section 4 names these. A 4xx answers this request, and no earlier response takes its place. */
 export function isRescuable(status: number): boolean {
   return [500, 502, 503, 504].includes(status);
 }

@@ -1,71 +1,83 @@
-import type { CacheService } from '../../../core/cache.service.js';
 import type { Awaitable, StoredEntry } from '../../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../../core/ports/clock.port.js';
+import { settledWithin } from '../../../core/ports/grace.js';
+import { NO_DIRECTIVES, type RequestDirectives } from '../message/request-directives.js';
 import type { Provenance } from '../response/answer-headers.js';
 import { type CachedResponse, isCachedResponse } from '../response/cached-response.js';
-import type { CacheRequest } from '../exchange/exchange.js';
-import { NO_DIRECTIVES, type RequestDirectives } from '../message/request-directives.js';
-import type { RouteAccess } from '../route/route-access.js';
-import { variantKey } from '../route/route-key.js';
-import type { RouteLoadOptions } from '../route/route-policy.js';
 import { isVaryMarker, type VaryMarker } from '../response/vary-marker.js';
+import { variantKey } from '../route/route-key.js';
+import type { RouteRequest } from './route-request.js';
 
-/** What is stored for a request. */
+/** Limit of waiting for the store, in milliseconds; after it the handler runs without the store. */
+export const MAX_LOOKUP_MS = 250;
+
+/** The store does not answer in time, or cannot be reached. */
+export type Outage = 'store-slow' | 'store-error';
+
+/** The stored response for a request, or the place for one. */
 export interface StoredLookup {
-  /** Under which its answer belongs: the request's own key, or that of the variant it selects. */
+  /** The key of the request, or of the variant that it selects. */
   readonly key: string;
   readonly entry: StoredEntry | undefined;
-  /** `undefined` when nothing is there that could be sent. */
+  /** `undefined` when no entry is stored, or one that is no response. */
   readonly response: CachedResponse | undefined;
+  /** Present for a URL with variants. */
   readonly marker: VaryMarker | undefined;
 }
 
-export interface LookupParts {
-  readonly cache: CacheService;
-  readonly access: RouteAccess;
-  readonly request: CacheRequest;
-  readonly load: RouteLoadOptions;
-}
-
-/** One look-up, or two where the URL has variants; at once where the store answers at once. */
-export function lookUp(parts: LookupParts): Awaitable<StoredLookup> {
-  const { cache, access, load } = parts;
-  const entry = cache.find(access.key, load);
-  return entry instanceof Promise ? entry.then((own) => resolveVariant(own, parts)) : resolveVariant(entry, parts);
+/** Reads the store once, or twice for a URL with variants. Answers at once where the store does. */
+export function lookUp(request: RouteRequest): Awaitable<StoredLookup> {
+  const { access, policy } = request;
+  const entry = policy.cache.find(access.key, policy.load);
+  return entry instanceof Promise ? entry.then((own) => resolveVariant(own, request)) : resolveVariant(entry, request);
 }
 
 function resolveVariant(
   entry: StoredEntry | undefined,
-  { cache, access, request, load }: LookupParts,
+  { access, policy, exchange }: RouteRequest,
 ): Awaitable<StoredLookup> {
   const value = entry?.shared;
-  if (!isVaryMarker(value)) return foundAt(access.key, entry, undefined);
-  const key = variantKey(access.key, value, request);
-  const variant = cache.find(key, load);
-  return variant instanceof Promise ? variant.then((own) => foundAt(key, own, value)) : foundAt(key, variant, value);
+  if (!isVaryMarker(value)) return lookupAt(access.key, entry, undefined);
+  const key = variantKey(access.key, value, exchange.request);
+  const variant = policy.cache.find(key, policy.load);
+  return variant instanceof Promise ? variant.then((own) => lookupAt(key, own, value)) : lookupAt(key, variant, value);
 }
 
-function foundAt(key: string, entry: StoredEntry | undefined, marker: VaryMarker | undefined): StoredLookup {
+function lookupAt(key: string, entry: StoredEntry | undefined, marker: VaryMarker | undefined): StoredLookup {
   return { key, entry, response: isCachedResponse(entry?.shared) ? entry.shared : undefined, marker };
 }
 
-/** Whether what was found may be served without asking the handler. */
-export type Use = 'fresh' | 'stale-while-revalidate' | 'stale-as-asked' | 'none';
+/** The reason for which a stored response may be served without the handler; `none` when it must not be. */
+export type Use = 'fresh' | 'stale-while-revalidate' | 'max-stale' | 'none';
 
-/** RFC 9111 section 4: what a request is answered with, by the response's freshness and by what the client asks. */
-export function useOf({ entry, response }: StoredLookup, access: RouteAccess, clock: Clock): Use {
+/**
+ * Decides by the freshness of the stored response, and by the directives of the request (RFC 9111 section 4). A
+ * background refresh takes a fresh response only.
+ */
+export function useOf(found: StoredLookup, { access, policy, isRefresh }: RouteRequest): Use {
+  const { entry, response } = found;
   if (entry === undefined || response === undefined || !access.accepts(response)) return 'none';
+  const use = useByFreshness(entry, response, access.directives, policy.cache.clock);
+  return isRefresh && use !== 'fresh' ? 'none' : use;
+}
+
+function useByFreshness(
+  entry: StoredEntry,
+  response: CachedResponse,
+  directives: RequestDirectives,
+  clock: Clock,
+): Use {
   const nowMs = clock.coarseNowMs();
   const leftMs = entry.freshUntilMs - nowMs;
   const isFresh = leftMs > 0 && response.freshMs > 0;
-  if (access.directives === NO_DIRECTIVES) return isFresh ? 'fresh' : staleUse(-leftMs, response, NO_DIRECTIVES);
-  const { mustValidate, maxAgeMs, minFreshMs } = access.directives;
+  if (directives === NO_DIRECTIVES) return isFresh ? 'fresh' : staleUse(-leftMs, response, NO_DIRECTIVES);
+  const { mustValidate, maxAgeMs, minFreshMs } = directives;
   if (mustValidate || ageOf(entry, response, nowMs, clock) > maxAgeMs) return 'none';
   if (isFresh) return leftMs >= minFreshMs ? 'fresh' : 'none';
-  return staleUse(-leftMs, response, access.directives);
+  return staleUse(-leftMs, response, directives);
 }
 
-/** RFC 9111 section 4.2.4, and section 5.2.1.1: who names an age, and no staleness, does not want what is stale. */
+/** RFC 9111 section 4.2.4, and section 5.2.1.1: `max-age` without `max-stale` refuses stale responses. */
 function staleUse(
   staleMs: number,
   { mayBeStale, staleWhileRevalidateMs }: CachedResponse,
@@ -73,17 +85,45 @@ function staleUse(
 ): Use {
   if (!mayBeStale || minFreshMs > 0 || (maxAgeMs !== Infinity && maxStaleMs === 0)) return 'none';
   if (staleMs < staleWhileRevalidateMs) return 'stale-while-revalidate';
-  return staleMs < maxStaleMs ? 'stale-as-asked' : 'none';
+  return staleMs < maxStaleMs ? 'max-stale' : 'none';
 }
 
-/** Whether it may take the place of an error (RFC 5861 section 4). */
-export function mayReplaceError({ entry, response }: StoredLookup, access: RouteAccess, clock: Clock): boolean {
-  if (entry === undefined || response === undefined || !access.accepts(response) || access.directives.mustValidate)
-    return false;
-  return clock.coarseNowMs() < entry.freshUntilMs + response.staleIfErrorMs;
+/** A stored response that is sent in place of an error. */
+export interface StoredReplacement {
+  readonly response: CachedResponse;
+  readonly how: Provenance;
 }
 
-/** How an answer from the store is told of. */
+/**
+ * Looks for an expired response to send in place of an error. It reads the store again, because the entry may have been
+ * invalidated meanwhile. Never rejects, and does not wait longer than `MAX_LOOKUP_MS`.
+ */
+export function rescue(request: RouteRequest): Awaitable<StoredReplacement | undefined> {
+  if (request.isRefresh) return undefined;
+  const found = lookUp(request);
+  return found instanceof Promise ? rescueInTime(found, request) : replacementOf(found, request);
+}
+
+async function rescueInTime(
+  lookup: Promise<StoredLookup>,
+  request: RouteRequest,
+): Promise<StoredReplacement | undefined> {
+  if (!(await settledWithin(request.policy.cache.clock, MAX_LOOKUP_MS, lookup))) return undefined;
+  return lookup.then((found) => replacementOf(found, request)).catch(() => undefined);
+}
+
+/** RFC 5861 section 4 (`stale-if-error`). */
+function replacementOf(found: StoredLookup, { access, policy }: RouteRequest): StoredReplacement | undefined {
+  const { entry, response } = found;
+  const { cache } = policy;
+  if (entry === undefined || response === undefined || !access.accepts(response)) return undefined;
+  if (access.directives.mustValidate) return undefined;
+  if (cache.clock.coarseNowMs() >= entry.freshUntilMs + response.staleIfErrorMs) return undefined;
+  cache.countServed(entry, 'stale');
+  return { response, how: provenanceOf(entry, response, cache.clock, access.key) };
+}
+
+/** The source of a stored response, as headers show it. */
 export function provenanceOf(entry: StoredEntry, response: CachedResponse, clock: Clock, key: string): Provenance {
   const nowMs = clock.coarseNowMs();
   const leftMs = entry.freshUntilMs - nowMs;
@@ -96,8 +136,8 @@ export function provenanceOf(entry: StoredEntry, response: CachedResponse, clock
 }
 
 /**
- * On the monotonic scale, so that no step of the wall clock makes an answer younger (RFC 9111 section 4.2.3). What was
- * expired by force has lost its place on that scale.
+ * The age in milliseconds, on the monotonic scale: a step of the wall clock makes no response younger (RFC 9111 section
+ * 4.2.3). An entry that was expired by force has no place on that scale any more, so the wall clock limits its age.
  */
 function ageOf(
   { freshUntilMs, ttlMs, createdAtMs }: StoredEntry,
@@ -105,12 +145,12 @@ function ageOf(
   nowMs: number,
   clock: Clock,
 ): number {
-  const storedMs = nowMs - (freshUntilMs - ttlMs);
+  const monotonicMs = nowMs - (freshUntilMs - ttlMs);
   const residentMs =
     ttlMs === Infinity
       ? clock.wallMs() - createdAtMs
       : nowMs < freshUntilMs
-        ? storedMs
-        : Math.min(storedMs, clock.wallMs() - createdAtMs);
+        ? monotonicMs
+        : Math.min(monotonicMs, clock.wallMs() - createdAtMs);
   return Math.max(0, residentMs) + initialAgeMs;
 }

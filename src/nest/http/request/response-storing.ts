@@ -1,22 +1,21 @@
 import type { CachedResponse } from '../response/cached-response.js';
-import type { RunResult } from './handler-run.js';
-import type { StoredLookup } from './lookup.js';
-import { variantKey } from '../route/route-key.js';
-import type { RouteRequest } from './route-request.js';
-import type { LoadedValue, RoutePolicy, StoredValue } from '../route/route-policy.js';
-import { recordSharing } from './run-purpose.js';
-import { selectingNames, selectionOf } from './selection.js';
 import type { Refusal } from '../response/storability.js';
 import { unstoredAnswer } from '../response/unstored-answer.js';
 import { varyMarker } from '../response/vary-marker.js';
+import { selectingNames, selectionOf, variantKey } from '../route/route-key.js';
+import type { LoadedValue, RoutePolicy, StoredValue } from '../route/route-policy.js';
+import type { RunResult } from './handler-run.js';
+import type { StoredLookup } from './lookup.js';
+import type { RouteRequest } from './route-request.js';
+import { recordSharing } from './run-purpose.js';
 
-/** Refusals that say of a refreshed answer that nobody else may have it any more. */
+/** Refusals of a refreshed response after which nobody may get the stored one either. */
 const INVALIDATING_REFUSALS = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
 
 /**
- * Decides what of a run is stored under the key that it was made for.
- * @param canStore whether the store can be reached
- * @returns that, or what others may be given although it is not stored; `undefined` for nothing
+ * Decides which value is stored after a run, under the key that it was made for.
+ * @param canStore false while the store cannot be reached
+ * @returns the value to store, or a response that only waiting requests share; `undefined` for neither
  */
 export async function storeResult(
   result: RunResult,
@@ -37,7 +36,7 @@ export async function storeResult(
   return response;
 }
 
-/** Whether an answer that is not stored takes back the one that is. */
+/** True when a response that is not stored shows that the stored one must not be served any more. */
 function invalidatesStored(
   { response, refusal, status, isOwn = false }: RunResult,
   found: StoredLookup,
@@ -54,7 +53,7 @@ function invalidatesStored(
   );
 }
 
-/** RFC 9111 section 4.3.5: a HEAD that tells of another representation than the stored one. */
+/** RFC 9111 section 4.3.5: a HEAD whose validators are not those of the stored response. */
 function differs(head: CachedResponse, stored: CachedResponse): boolean {
   const lastModified = ({ headers }: CachedResponse): unknown =>
     headers.find(([name]) => name === 'last-modified')?.[1];
@@ -62,9 +61,9 @@ function differs(head: CachedResponse, stored: CachedResponse): boolean {
 }
 
 /**
- * The first variant is stored before its marker, because those who have waited look for it as soon as they learn of the
- * marker. It was computed outside the fence of its own key; without the marker, whose fence is older than the run, no
- * key leads to it.
+ * Stores the first variant before its marker, because waiting requests look for it as soon as they see the marker. The
+ * load has no fence for the key of the variant. It needs none: without the marker, whose fence is older than the run,
+ * no key leads to the variant.
  */
 async function storeFirstVariant(
   response: CachedResponse,
@@ -78,7 +77,7 @@ async function storeFirstVariant(
     policy.honoursRequestDirectives,
   );
   if (found.marker !== undefined) {
-    // The variants that are there were told apart by too little: the next request begins anew.
+    // The keys of the stored variants lack a header that this response varies by. The next request stores a new marker.
     await removeEntry(access.key, policy);
     return undefined;
   }
@@ -92,7 +91,7 @@ async function removeVariants(keys: readonly string[], policy: RoutePolicy): Pro
   for (const key of keys) await removeEntry(key, policy);
 }
 
-/** What cannot be removed stays until it expires; it was reported. */
+/** Never rejects: the cache reports a failure, and the entry stays until it expires. */
 export async function removeEntry(key: string, { cache, namespace }: RoutePolicy): Promise<void> {
   await cache.delete(key, namespace === undefined ? undefined : { namespace }).catch(() => undefined);
 }

@@ -1,51 +1,44 @@
+import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
 import { RunsPastStore } from './runs-past-store.js';
 
-/** How long a key whose answers cannot be shared is not queued for (as Varnish's hit-for-miss objects, 120 s). */
-const UNSHARED_MS = 120_000;
-const MAX_KEYS = 1_000;
-/** How many variants of one URL this process stores; the oldest goes first. */
+/** Time for which an observation counts, in milliseconds (as Varnish's hit-for-miss objects). */
+const REMEMBERED_MS = 120_000;
+/** Keys in each table; the half that was used last is never forgotten. */
+const MAX_KEYS = 2_000;
+/** Variants of one URL that this process stores; the oldest is removed first. */
 const MAX_VARIANTS = 50;
 
-/**
- * What this process has learnt about keys while it served them: which are being computed, for which waiting is in vain,
- * whose answers are not stored, what they vary by.
- */
+/** Observations of this process about keys: which responses were shared or stored, and the headers they vary by. */
 export class RouteHistory {
   readonly pastStore = new RunsPastStore();
-  readonly #unsharedUntilMs = new Map<string, number>();
-  /** Until when the answers of a kind are taken for stored, or not stored, against what is usual. */
-  readonly #exceptions = new Map<string, number>();
-  readonly #variants = new Map<string, Variants>();
+  readonly #unsharedUntilMs = new BoundedMap<string, number>(MAX_KEYS);
+  /** End of the time for which the default of `isStored` is wrong, by kind. */
+  readonly #exceptionsUntilMs = new BoundedMap<string, number>(MAX_KEYS);
+  readonly #variants = new BoundedMap<string, Variants>(MAX_KEYS);
 
+  /** True when the last response for `key` could not be shared: waiting for the next one would be for nothing. */
   isUnshared(key: string, nowMs: number): boolean {
-    if (this.#unsharedUntilMs.size === 0) return false;
     return nowMs < (this.#unsharedUntilMs.get(key) ?? -Infinity);
   }
 
-  /** Remembers whether the last answer for `key` could be shared. */
   recordShared(key: string, isShared: boolean, nowMs: number): void {
-    this.#unsharedUntilMs.delete(key);
-    if (isShared) return;
-    this.#unsharedUntilMs.set(key, nowMs + UNSHARED_MS);
-    dropOldest(this.#unsharedUntilMs, MAX_KEYS);
+    if (isShared) this.#unsharedUntilMs.delete(key);
+    else this.#unsharedUntilMs.put(key, nowMs + REMEMBERED_MS);
   }
 
-  /** Whether answers of a kind are stored, as far as it was learnt lately. */
+  /** True when responses of this kind are stored, by the last one or else by default. */
   isStored(kind: string, byDefault: boolean, nowMs: number): boolean {
-    if (this.#exceptions.size === 0) return byDefault;
-    return nowMs < (this.#exceptions.get(kind) ?? -Infinity) ? !byDefault : byDefault;
+    return nowMs < (this.#exceptionsUntilMs.get(kind) ?? -Infinity) ? !byDefault : byDefault;
   }
 
   recordStored(kind: string, isStored: boolean, byDefault: boolean, nowMs: number): void {
-    this.#exceptions.delete(kind);
-    if (isStored === byDefault) return;
-    this.#exceptions.set(kind, nowMs + UNSHARED_MS);
-    dropOldest(this.#exceptions, MAX_KEYS);
+    if (isStored === byDefault) this.#exceptionsUntilMs.delete(kind);
+    else this.#exceptionsUntilMs.put(kind, nowMs + REMEMBERED_MS);
   }
 
   /**
-   * All names that responses under `key` have varied by: responses that name different headers then find the same
-   * variants.
+   * Adds to the names of headers that responses under `key` have varied by, and returns all of them. Responses that
+   * name different headers then find the same variants.
    */
   varyNames(key: string, names: readonly string[]): readonly string[] {
     const { names: known } = this.#variantsOf(key);
@@ -53,7 +46,7 @@ export class RouteHistory {
     return [...known];
   }
 
-  /** Remembers a stored variant of `key`. @returns the variants that are too many now */
+  /** Records a stored variant of `key`. @returns the keys of variants over the limit, to be removed */
   addVariant(key: string, variant: string): readonly string[] {
     const { keys } = this.#variantsOf(key);
     keys.delete(variant);
@@ -64,21 +57,11 @@ export class RouteHistory {
   }
 
   #variantsOf(key: string): Variants {
-    const known = this.#variants.get(key) ?? { names: new Set(), keys: new Set() };
-    this.#variants.delete(key);
-    this.#variants.set(key, known);
-    dropOldest(this.#variants, MAX_KEYS);
-    return known;
+    return this.#variants.get(key) ?? this.#variants.put(key, { names: new Set(), keys: new Set() });
   }
 }
 
 interface Variants {
   readonly names: Set<string>;
   readonly keys: Set<string>;
-}
-
-/** A Map gives its keys in the order in which they were set. */
-function dropOldest(map: Map<string, unknown>, maxKeys: number): void {
-  const oldest = map.keys().next();
-  if (map.size > maxKeys && oldest.done !== true) map.delete(oldest.value);
 }

@@ -6,9 +6,10 @@ import type { RouteAccess } from '../route/route-access.js';
 import type { RoutePolicy } from '../route/route-policy.js';
 import type { RouteHistory } from './route-history.js';
 
+/** The result of an interceptor. A hit in memory needs no promise. */
 export type RouteAnswer = Observable<unknown> | Promise<Observable<unknown>>;
 
-/** One request on its way through the cache. */
+/** One GET or HEAD of a cached route, and everything that is needed to answer it. */
 export interface RouteRequest {
   readonly exchange: Exchange;
   readonly policy: RoutePolicy;
@@ -16,8 +17,8 @@ export interface RouteRequest {
   readonly next: CallHandler;
   readonly history: RouteHistory;
   readonly refresh: BackgroundRefresh;
-  /** The last run past the store that had begun when the request came. */
+  /** Number of the last run past the store that had begun when the request came. */
   readonly lastRun: number;
-  /** The request of a background refresh: nothing stale answers it. */
+  /** True for the request of a background refresh, which no stale response may answer. */
   readonly isRefresh: boolean;
 }

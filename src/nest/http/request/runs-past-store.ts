@@ -1,22 +1,21 @@
 import type { UnstoredAnswer } from '../response/unstored-answer.js';
 
-/** A run of a handler whose answer goes past the store. */
+/** A run of a handler whose response is not stored, because of an outage of the store. */
 export interface RunPastStore {
   readonly number: number;
-  /** What other requests may be answered with; `undefined` where nothing is. Rejects as the handler does. */
+  /** The response for other requests; `undefined` when it must not be shared. Rejects with the error of the handler. */
   readonly outcome: Promise<UnstoredAnswer | undefined>;
 }
 
 /**
- * The runs past the store that are under way, one a key. They are numbered, so that a request can tell a run that has
- * begun before it came: something may have been invalidated between the two, and the request must not get what was
- * computed before that.
+ * The runs past the store that are under way, one for each key. Their numbers tell a request which runs had begun
+ * before it came. It must not share those: something may have been invalidated in between.
  */
 export class RunsPastStore {
   readonly #running = new Map<string, RunPastStore>();
   #last = 0;
 
-  /** The number of the run that has begun last; 0 before the first. */
+  /** The number of the youngest run; 0 before the first. */
   get last(): number {
     return this.#last;
   }
@@ -25,7 +24,7 @@ export class RunsPastStore {
     return this.#running.get(key);
   }
 
-  /** Takes `outcome` for that of the run under `key`, until it is known. */
+  /** Registers a run, until its outcome is known. */
   begin(key: string, outcome: Promise<UnstoredAnswer | undefined>): void {
     this.#running.set(key, { number: ++this.#last, outcome });
     const end = (): void => void this.#running.delete(key);

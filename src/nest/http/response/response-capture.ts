@@ -5,18 +5,16 @@ import { EMPTY_BODY, type HeaderMap, type HeaderValue } from '../exchange/exchan
 import { changedHeaders, hasChanged, listOf, removedHeaders } from './response-headers.js';
 import { type HandlerResponse, judge, type Refusal, type StorageRules } from './storability.js';
 
-/** An answer on its way out, with all that is known of how it was made. */
+/** A response that is about to be sent, and what is known about its making. */
 export interface Capture extends HandlerResponse {
   readonly method: string;
   readonly reason: string | undefined;
 }
 
-/** What can be stored of an answer, or why nothing can. */
-export function captureResponse(
-  capture: Capture,
-  rules: StorageRules & HeaderRules,
-  nowMs: number,
-): { readonly response: CachedResponse } | { readonly refusal: Refusal } {
+/** The response to store, or the reason why nothing can be stored. */
+export type Captured = { readonly response: CachedResponse } | { readonly refusal: Refusal };
+
+export function captureResponse(capture: Capture, rules: StorageRules & HeaderRules, nowMs: number): Captured {
   const verdict = judge(capture, rules, nowMs);
   if ('refusal' in verdict) return verdict;
   const { before, own, headers } = capture;
@@ -32,14 +30,14 @@ export function captureResponse(
     cacheControl: cacheControlFor({ freshMs: stored.freshMs, isDeclared }, rules),
     date: headers.date === undefined ? new Date(nowMs).toUTCString() : String(headers.date),
     body: capture.status === 204 ? EMPTY_BODY : capture.body,
-    // They were looked at by `judge`.
+    // `judge` has checked them.
     tags: capture.tags as readonly string[],
     isThrown: capture.isThrown,
   });
   return { response };
 }
 
-/** The handler's own or the platform's, or one of the bytes; the body of a HEAD is not there to be counted. */
+/** The tag of the handler or the platform, or else one of the bytes. The body of a HEAD has no bytes to make one of. */
 function etagOf({
   headers: { etag },
   own,
@@ -52,7 +50,7 @@ function etagOf({
   return { etag: isUnknown || status !== 200 ? null : weakEtag(body), hasOwnEtag: false };
 }
 
-/** What a 304 says of these is about itself, or nothing (RFC 9111 section 3.2). */
+/** Headers that a 304 does not update, because they describe the 304 itself (RFC 9111 section 3.2). */
 const NOT_UPDATED = new Set([
   'content-length',
   'content-encoding',
@@ -69,8 +67,8 @@ const NOT_UPDATED = new Set([
 ]);
 
 /**
- * The headers of a stored response after a 304 that confirms it: its own, and over them those that the handler has set
- * with the 304. `Age` and `Date` are those of the 304 alone.
+ * The headers of a stored response after a 304 has confirmed it: those of the handler's 304 replace the stored ones.
+ * `Age` and `Date` come from the 304 alone.
  */
 export function mergedHeaders(stored: CachedResponse, before: HeaderMap, confirming: HeaderMap): HeaderMap {
   const merged: Record<string, HeaderValue | undefined> = { ...before };

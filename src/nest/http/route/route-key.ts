@@ -3,17 +3,18 @@ import { CacheKeyError } from '../../../core/vocabulary/cache.errors.js';
 import { MAX_KEY_BYTES } from '../../../core/vocabulary/cache-key.js';
 import { atOnce, notAwaited } from '../../../core/vocabulary/option-functions.js';
 import { show } from '../../../core/vocabulary/show.js';
-import type { CacheRequest } from '../exchange/exchange.js';
+import type { CacheRequest, Exchange } from '../exchange/exchange.js';
 import { hostOf } from '../exchange/host-name.js';
 import type { RequestFunction } from './http-cache-options.js';
 import { keyedQuery, type QueryOptions } from '../message/query-parameters.js';
+import type { CachedResponse } from '../response/cached-response.js';
 import type { VaryHeader, VaryMarker } from '../response/vary-marker.js';
 
-/** What of a route's policy its keys are made of. */
+/** The part of a route's policy that keys are made from. */
 export interface KeyRules {
-  /** Of the handler; without spaces. */
+  /** Name of the handler, without spaces. */
   readonly identity: string;
-  /** What is added to it for a request, where it does not tell apart all that the handler answers. */
+  /** Adds to the name for a request, where one name serves several versions or paths. */
   readonly distinction: RequestFunction<string> | undefined;
   readonly key: string | RequestFunction<string> | undefined;
   readonly varyBy: readonly VaryHeader[];
@@ -22,20 +23,21 @@ export interface KeyRules {
 
 export interface RouteKey {
   readonly key: string;
-  /** The query parameters that are not in the key, and the URL without them. */
+  /** Names of the query parameters that are not in the key. */
   readonly dropped: readonly string[];
+  /** Path and query without those parameters. */
   readonly url: string;
 }
 
-/** How much of a long key stays readable. */
+/** Characters at the start of a long key that stay readable. */
 const READABLE_CHARACTERS = 200;
 
 /**
- * The key of a request: the method class, the origin, the handler, what was asked for, the headers it varies by and the
- * scope, six fields with a space between. No field holds a space, so that no request can imitate another one's key.
- * HEAD shares the key of GET, whose answer it is without the body (RFC 9110 section 9.3.2).
- * @param scope what `scopeKeyOf` answers
- * @throws CacheKeyError when the route's `key` answers no non-empty string
+ * The key of a request, six fields with spaces between them: method class, origin, handler, target, headers of `varyBy`
+ * and scope. No field contains a space, so that no request can imitate the key of another one. HEAD has the key of GET,
+ * whose response without the body is its own (RFC 9110 section 9.3.2).
+ * @param scope result of `scopeKeyOf`
+ * @throws CacheKeyError when the route's `key` returns no non-empty string
  */
 export function routeKey(rules: KeyRules, request: CacheRequest, scope: string): RouteKey {
   const url = request.originalUrl;
@@ -51,16 +53,13 @@ export function routeKey(rules: KeyRules, request: CacheRequest, scope: string):
   return { key: shortened(key), dropped: query.dropped, url: ownUrl };
 }
 
-/**
- * The path of the route that the platform has found for a request, as it was registered; that of the request where it
- * does not say.
- */
+/** The path of the route as it was registered, or of the request where the platform does not name the route. */
 export function routePathOf(request: CacheRequest): string {
   const { route, routeOptions } = request as { route?: { path?: string | RegExp }; routeOptions?: { url?: string } };
   return String(route?.path ?? routeOptions?.url ?? request.originalUrl.split('?', 1)[0]);
 }
 
-/** The key of the variant that a request selects, among those that a marker stands for. */
+/** The key of the variant that a request selects among those of a marker. */
 export function variantKey(
   key: string,
   { names, generation }: Pick<VaryMarker, 'names' | 'generation'>,
@@ -69,12 +68,31 @@ export function variantKey(
   return shortened(`${key} ${generation} ${names.map((name) => headerPart(name, request.headers[name])).join('&')}`);
 }
 
+/** The parts of a cached request by which it selects a variant. */
+interface SelectingRequest {
+  readonly access: Pick<RouteKey, 'key'>;
+  readonly policy: Pick<KeyRules, 'varyBy'>;
+  readonly exchange: Pick<Exchange, 'request'>;
+}
+
+/** Text that is equal for two requests which select the same response, among those that vary like this one. */
+export function selectionOf(response: CachedResponse, { access, policy, exchange }: SelectingRequest): string {
+  return variantKey(access.key, { names: selectingNames(response, policy), generation: '' }, exchange.request);
+}
+
+/** The names in `Vary` whose values are not in the key already. */
+export function selectingNames({ vary }: CachedResponse, { varyBy }: Pick<KeyRules, 'varyBy'>): readonly string[] {
+  return vary.filter((name) => !varyBy.some((header) => header.name === name));
+}
+
 const EMPTY_QUERY = { text: '', dropped: [] };
 
-/** The last origin that was spelled: most requests of a server are for one. */
+/** The last origin, because most requests of a server have the same. */
 let lastOrigin = { protocol: 'http', host: '', text: 'http://' };
 
-/** Scheme and host in one spelling (RFC 9110 section 4.2.3), as far as the platform trusts the proxy in front of it. */
+/**
+ * Scheme and host in one spelling (RFC 9110 section 4.2.3). The platform decides whether it trusts a proxy for them.
+ */
 function originOf(request: CacheRequest): string {
   const { protocol = 'http', host = '' } = request;
   if (lastOrigin.protocol !== protocol || lastOrigin.host !== host)
@@ -82,12 +100,12 @@ function originOf(request: CacheRequest): string {
   return lastOrigin.text;
 }
 
-/** A URL path begins with a slash, so a key of the route's own cannot look like one. */
+/** The `key` of the route after `=`, which no URL path begins with. */
 function customTarget(key: string | RequestFunction<string>, request: CacheRequest): string {
   const custom: unknown = typeof key === 'function' ? notAwaited(key(request)) : key;
   if (typeof custom === 'string' && custom !== '' && custom.isWellFormed()) return `=${encodeURIComponent(custom)}`;
   throw new CacheKeyError(
-    `Expected \`key\` of @CacheRoute to answer a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`,
+    `Expected \`key\` of @CacheRoute to return a non-empty string of well-formed Unicode, got \`${show(custom)}\`.`,
   );
 }
 
@@ -98,7 +116,7 @@ function varyPart({ name, normalize }: VaryHeader, { headers }: CacheRequest): s
   );
 }
 
-/** A missing header and an empty one are two things; the spaces between the members of a list are nothing. */
+/** Tells a missing header from an empty one, and ignores spaces between the members of a list. */
 function headerPart(name: string, value: string | string[] | undefined): string {
   const text = textOf(value);
   if (text === undefined) return name;
@@ -118,7 +136,7 @@ function encodeSpaces(text: string): string {
   return text.includes(' ') ? text.replaceAll(' ', '%20') : text;
 }
 
-/** A key over the limit keeps its beginning, for people and patterns, and the digest of the whole tells it apart. */
+/** Shortens a key over the limit to its beginning, for people and patterns, and the digest of the whole key. */
 function shortened(key: string): string {
   if (key.length * 3 <= MAX_KEY_BYTES || Buffer.byteLength(key) <= MAX_KEY_BYTES) return key;
   const digest = createHash('sha256').update(key).digest('base64url');

@@ -1,45 +1,51 @@
-import { ownValidators, type CachedResponse } from '../response/cached-response.js';
 import type { CacheRequest, Exchange } from '../exchange/exchange.js';
-import type { RouteAccess } from '../route/route-access.js';
+import { type CachedResponse, ownValidators } from '../response/cached-response.js';
 import type { VaryHeader } from '../response/vary-marker.js';
+import type { RouteAccess } from './route-access.js';
 
 /*
- * While a handler runs for the cache, its request is one that anybody could have made with the same key. These belong
- * to this client alone and are out of sight meanwhile:
- * - its conditions and its range, because the whole answer is wanted: they are judged on that (RFC 9111 section 4.3.2);
- * - headers that tell of another host, path or method than the key does: one client could poison the answer for all;
- * - the values of `varyBy` headers that a function maps to fewer: the handler sees what is in the key.
+ * A handler that runs for the cache gets a request that any client could have made with the same key. The mask hides
+ * the parts that are not in the key:
+ * - the conditions and the range, because the whole response is needed: they are judged on it later (RFC 9111 section
+ *   4.3.2);
+ * - headers that name another host, path or method than the key: with them one client could poison the response for
+ *   all;
+ * - the values of `varyBy` headers that a function normalizes: the handler gets the value that is in the key;
+ * - the query parameters that are not in the key.
  */
 
-const REROUTING =
-  /^(?:x-forwarded(?:-.+)?|forwarded|x-original-(?:url|uri|host)|x-rewrite-url|x-host|x-http-(?:method|host)(?:-override)?|x-method-override)$/;
+const REROUTING = new RegExp(
+  '^(?:x-forwarded(?:-.+)?|forwarded|x-original-(?:url|uri|host)|x-rewrite-url|x-host|' +
+    'x-http-(?:method|host)(?:-override)?|x-method-override)$',
+);
 
 const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range', 'range'];
 
-/** A request of which a part can be put out of sight, and back. */
+/** A request with a mask that is put on and taken off. */
 export interface MaskedRequest {
-  /** There is something to hide. */
+  /** False when there is nothing to hide. */
   readonly isNeeded: boolean;
   hide(): void;
   show(): void;
+}
+
+interface MaskingRules {
+  readonly varyBy: readonly VaryHeader[];
 }
 
 export interface MaskParts {
   readonly exchange: Exchange;
   readonly access: RouteAccess;
   readonly policy: MaskingRules;
-  /** The response that the handler is asked about. */
+  /** The stored response whose validators the handler gets as conditions. */
   readonly validating: CachedResponse | undefined;
 }
 
-/**
- * The mask that makes of a request one of everybody's: without the headers and query parameters that are not in its
- * key.
- */
+/** Prepares the mask. Nothing is hidden until `hide` is called. */
 export function maskRequest({ exchange, access, policy, validating }: MaskParts): MaskedRequest {
   const { headers } = exchange.request;
-  const hidden = maskedHeaders(exchange.request, policy, validating);
-  const ownHeaders = new Map([...hidden.keys()].map((name) => [name, headers[name]]));
+  const masked = maskedHeaders(exchange.request, policy, validating);
+  const ownHeaders = new Map([...masked.keys()].map((name) => [name, headers[name]]));
   let showQuery: (() => void) | undefined;
   let isHiding = false;
   const set = (values: ReadonlyMap<string, string | string[] | undefined>): void => {
@@ -49,11 +55,11 @@ export function maskRequest({ exchange, access, policy, validating }: MaskParts)
     }
   };
   return {
-    isNeeded: hidden.size > 0 || access.dropped.length > 0,
+    isNeeded: masked.size > 0 || access.dropped.length > 0,
     hide() {
       if (isHiding) return;
       isHiding = true;
-      set(hidden);
+      set(masked);
       showQuery = hideParameters(exchange, access);
     },
     show() {
@@ -71,41 +77,34 @@ function hideParameters(exchange: Exchange, { dropped, url }: RouteAccess): (() 
   return exchange.replaceQuery(Object.fromEntries(query), url);
 }
 
-interface MaskingRules {
-  readonly varyBy: readonly VaryHeader[];
-}
-
-/**
- * What a handler that runs for the cache is to see in the place of headers of the request; `undefined` for nothing.
- * @param validating the response that the handler is asked about by its own validators
- */
+/** The values that the handler sees in place of the client's, by header name; `undefined` for a hidden header. */
 function maskedHeaders(
   request: CacheRequest,
   rules: MaskingRules,
   validating: CachedResponse | undefined,
 ): Map<string, string | undefined> {
   const { headers } = request;
-  const hidden = new Map<string, string | undefined>();
-  for (const name of CONDITIONS) if (headers[name] !== undefined) hidden.set(name, undefined);
-  for (const name of rerouting(request, rules)) hidden.set(name, undefined);
+  const masked = new Map<string, string | undefined>();
+  for (const name of CONDITIONS) if (headers[name] !== undefined) masked.set(name, undefined);
+  for (const name of reroutingHeaders(request, rules)) masked.set(name, undefined);
   for (const { name, normalize } of rules.varyBy) {
     if (normalize === undefined) continue;
     const value = normalize(text(headers[name]));
-    if (value !== headers[name]) hidden.set(name, value);
+    if (value !== headers[name]) masked.set(name, value);
   }
   if (validating !== undefined) {
     const { etag, lastModified } = ownValidators(validating);
-    if (etag !== undefined) hidden.set('if-none-match', etag);
-    if (lastModified !== undefined) hidden.set('if-modified-since', lastModified);
+    if (etag !== undefined) masked.set('if-none-match', etag);
+    if (lastModified !== undefined) masked.set('if-modified-since', lastModified);
   }
-  return hidden;
+  return masked;
 }
 
 /**
- * The headers that tell of another request than the key; where the platform trusts the proxy, host and scheme are in
- * the key.
+ * The headers of the request that name another host, path or method than the key. If the platform trusts the proxy,
+ * forwarded host and scheme are in the key, and stay.
  */
-function rerouting(request: CacheRequest, { varyBy }: MaskingRules): string[] {
+function reroutingHeaders(request: CacheRequest, { varyBy }: MaskingRules): string[] {
   const { headers } = request;
   let names: string[] | undefined;
   for (const name in headers)
@@ -118,7 +117,7 @@ function rerouting(request: CacheRequest, { varyBy }: MaskingRules): string[] {
   return names.filter((name) => !trusted.includes(name) && !varyBy.some((header) => header.name === name));
 }
 
-/** Of the connection, whatever a proxy says. */
+/** The scheme of the connection, without regard to headers of a proxy. */
 function schemeOf(request: CacheRequest): string {
   const { socket, raw } = request as { socket?: { encrypted?: boolean }; raw?: { socket?: { encrypted?: boolean } } };
   return (socket ?? raw?.socket)?.encrypted === true ? 'https' : 'http';
