@@ -142,12 +142,12 @@ describe('the start-up advisor', () => {
     [
       'a route that can never be cached',
       { controllers: [controllerWith([Post(), CacheRoute()], [bound])] },
-      /ShopController\.get is never cached: it is no GET\. Take off its @CacheRoute or interceptor\./,
+      /ShopController\.get is never cached: it is no GET\. Remove its @CacheRoute or interceptor\./,
     ],
     [
       'a guarded route without scope',
       { controllers: [controllerWith([Get(), guarded], [bound])] },
-      /ShopController\.get is never cached: it has a guard, .* Say @CacheRoute\(\{ scope: 'user' \}\)/,
+      /ShopController\.get is never cached: it has a guard, .* Write @CacheRoute\(\{ scope: 'user' \}\)/,
     ],
     [
       'a guarded route of a controller with @CacheRoute, under an interceptor of the application',

@@ -2,18 +2,17 @@ import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { isHttpOptionsToken } from './route/http-cache-options.js';
 
-/** @throws CacheConfigError where no module of the application makes a cache */
+/** @throws CacheConfigError when no module of the application makes a cache */
 export function checkThereIsCache(moduleRef: ModuleRef): void {
   const tokens = modulesOf(moduleRef).flatMap(({ providers }) => [...providers.keys()]);
   if (tokens.some(isHttpOptionsToken)) return;
   throw new CacheConfigError(
-    'CacheInterceptor is bound, and the application has no cache. Import CacheKitModule.forRoot() in the root module.',
+    'Expected a cache for CacheInterceptor, and the application has none. ' +
+      'Import CacheKitModule.forRoot() in the root module.',
   );
 }
 
-/**
- * Whether a class is among those that Nest makes, and whose `onModuleInit` it calls; true while that cannot be told.
- */
+/** True for a class that Nest instantiates, so that it calls `onModuleInit`; true also while this is not known yet. */
 export function isMadeByNest(moduleRef: ModuleRef, type: object): boolean {
   const modules = modulesOf(moduleRef);
   return (
@@ -24,7 +23,7 @@ export function isMadeByNest(moduleRef: ModuleRef, type: object): boolean {
   );
 }
 
-/** Empty while Nest is making the container itself. */
+/** The modules of the application; none while Nest is making the container. */
 function modulesOf(moduleRef: ModuleRef) {
   const modules = moduleRef.get<ModulesContainer | undefined>(ModulesContainer, { strict: false });
   return [...(modules?.values() ?? [])];

@@ -23,13 +23,13 @@ import { RoutePolicies, type RoutePolicy } from './route/route-policy.js';
 import { RouteHistory } from './request/route-history.js';
 import { invalidateOnSuccess, isUnsafe } from './unsafe-request.js';
 
-/** How long a shutdown waits for refreshes. */
+/** Time that a shutdown waits for refreshes, in milliseconds. */
 const CLOSE_GRACE_MS = 5_000;
 
 /**
- * Answers GET and HEAD from the cache, and stores what may be stored: see docs/http.md. Bind it with `@UseInterceptors`
- * on a controller or route, or as `APP_INTERCEPTOR`; bound several times it works once. Guards run before it, on hits
- * too. A fault of the cache never reaches a client: the handler runs instead.
+ * Answers GET and HEAD from the cache, and stores responses that may be stored: see docs/http.md. Bind it with
+ * `@UseInterceptors` on a controller or route, or as `APP_INTERCEPTOR`. If it is bound several times, it works once.
+ * Guards run before it, on hits too. A fault of the cache never reaches a client: the handler runs instead.
  */
 @Injectable()
 export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeApplicationShutdown {
@@ -39,15 +39,17 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   readonly #logger = new Logger(CacheInterceptor.name);
   readonly #warned = new WeakSet<RoutePolicy>();
 
-  /** @throws CacheConfigError where it is made by hand, without a `ModuleRef` or for an application without a cache */
+  /** @throws CacheConfigError when it is made without Nest, and has no `ModuleRef` or finds no cache */
   constructor(private readonly moduleRef: ModuleRef) {
     if (typeof (moduleRef as ModuleRef | undefined)?.get !== 'function') {
       throw new CacheConfigError(
-        'CacheInterceptor finds its caches through Nest, and was made by hand. Bind the class: `@UseInterceptors(CacheInterceptor)` or ' +
-          '`{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }`; in main.ts, `app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef)))`.',
+        'Expected CacheInterceptor to be made by Nest or with a ModuleRef, got `new CacheInterceptor()` without one. ' +
+          'Bind the class: `@UseInterceptors(CacheInterceptor)` or ' +
+          '`{ provide: APP_INTERCEPTOR, useClass: CacheInterceptor }`. In main.ts, write ' +
+          '`app.useGlobalInterceptors(new CacheInterceptor(app.get(ModuleRef)))`.',
       );
     }
-    // Nest starts what it has made itself.
+    // Nest calls `onModuleInit`, with the same check, only on instances that it has made.
     if (!isMadeByNest(moduleRef, new.target)) checkThereIsCache(moduleRef);
     this.#policies = new RoutePolicies(moduleRef, CacheInterceptor);
     this.#refresh = new BackgroundRefresh(
@@ -61,7 +63,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   }
 
   beforeApplicationShutdown(): Promise<void> {
-    // By the real time: nobody moves the clock of a test while its application closes.
+    // With the real clock, because a test does not advance its own while the application closes.
     return this.#refresh.close(CLOSE_GRACE_MS, new SystemClock());
   }
 
@@ -89,7 +91,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     });
   }
 
-  /** A `key` or `scope` that throws leaves nothing to look up; the route must answer all the same. */
+  /** Bypasses the cache when a function of the route throws: the route must answer without a key. */
   #accessOf(policy: RoutePolicy, exchange: Exchange): RouteAccess | Bypass {
     try {
       return accessOf(policy, exchange.request);
@@ -104,12 +106,12 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   }
 }
 
-// One request passes the interceptor of one copy of the kit only.
+// Shared by all copies of the kit, so that one interceptor answers a request.
 const TAKEN = Symbol.for('taken by CacheInterceptor');
 
-/** Whether no interceptor has taken this request yet. */
+/** True for the first interceptor that gets this request. */
 function isFirst({ raw }: Exchange): boolean {
-  // A property, because a set of requests costs a hash for each.
+  // A property, because a `WeakSet` of requests computes a hash for each.
   const request = raw as { [TAKEN]?: true };
   if (request[TAKEN]) return false;
   request[TAKEN] = true;

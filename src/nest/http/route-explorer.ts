@@ -24,13 +24,13 @@ import { type CheckedRoute, findingsOf, type Interception, isRoute, mayBeCached 
 import { declaredTags, URL_TAG } from './response/response-tags.js';
 import { checkTextKey } from './route/text-key.js';
 
-/** Of the module's class, by `RouterModule`, with the application's id after it, or without. */
+/** Metadata key of `RouterModule` on the class of a module, with or without the id of the application after it. */
 const MODULE_PATH_METADATA = '__module_path__';
 
-/** The applications that were looked through: every cache of one brings an explorer of its own. */
+/** Applications whose routes were checked: each cache of an application has its own explorer. */
 const explored = new WeakSet<ModulesContainer>();
 
-/** Looks through the routes when the application starts. */
+/** Checks the routes when the application starts. */
 @Injectable()
 export class RouteExplorer implements OnModuleInit {
   constructor(
@@ -39,8 +39,7 @@ export class RouteExplorer implements OnModuleInit {
   ) {}
 
   /**
-   * @throws CacheConfigError for a route whose cache does not exist, and for a text `key` that cannot tell requests
-   * apart
+   * @throws CacheConfigError for a route without its cache, and for a text `key` that different requests would share
    */
   onModuleInit(): void {
     if (explored.has(this.modules)) return;
@@ -69,7 +68,7 @@ export class RouteExplorer implements OnModuleInit {
           facts,
           options,
           isDecorated: isDecorated(handler),
-          isAsked: options !== undefined,
+          hasCacheRoute: options !== undefined,
           isScopeDeclared: http !== undefined && declaresScope(options, http),
         },
       ];
@@ -82,8 +81,10 @@ export class RouteExplorer implements OnModuleInit {
     const found = findCache(this.moduleRef, name);
     if (found === undefined) {
       if (options === undefined && !isCovered(route, CacheInterceptor)) return;
+      const argument = name === 'default' ? '' : `{ name: '${name}' }`;
       throw new CacheConfigError(
-        `${facts.identity} is to be cached, and there is no cache named \`${name}\`. Import CacheKitModule.forRoot(${name === 'default' ? '' : `{ name: '${name}' }`}).`,
+        `Expected a cache named \`${name}\` for ${facts.identity}, and there is none. ` +
+          `Import CacheKitModule.forRoot(${argument}).`,
       );
     }
     if (typeof options?.key !== 'string' || !mayBeCached(route)) return;
@@ -100,7 +101,7 @@ export class RouteExplorer implements OnModuleInit {
       ...shortDurationsIn(writtenOn(handler), `@CacheRoute on ${facts.identity}: `),
     ];
     for (const finding of [...findingsOf(route, interception), ...durations]) advice.add(finding);
-    if (route.isAsked || isCovered(route, CacheInterceptor))
+    if (route.hasCacheRoute || isCovered(route, CacheInterceptor))
       advice.writesTags({ cache: options?.cache ?? 'default', tags: tagsOf(route), prefix: URL_TAG });
   }
 
@@ -110,7 +111,7 @@ export class RouteExplorer implements OnModuleInit {
   }
 }
 
-/** Those of the options, which may be a function, and those that `@Header` names. */
+/** The tags of a route: a function, or those of its options and of `@Header`. */
 function tagsOf({ handler, options }: ExploredRoute): unknown {
   const { tags = [] } = options ?? {};
   return typeof tags === 'function' ? tags : [...tags, ...declaredTags(fixedHeadersOf(handler))];

@@ -3,7 +3,7 @@ import type { CacheRequest, Exchange, HeaderValue } from './exchange/exchange.js
 import { hostOf } from './exchange/host-name.js';
 import { requestTag } from './response/response-tags.js';
 
-/** RFC 9110 section 9.2.1; whatever else a method does, it may change things. */
+/** RFC 9110 section 9.2.1. Any other method may change a resource. */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
 export function isUnsafe({ method }: CacheRequest): boolean {
@@ -11,15 +11,15 @@ export function isUnsafe({ method }: CacheRequest): boolean {
 }
 
 /**
- * Removes what is stored for the URL of an unsafe request, and for those that its answer names, when it has succeeded
- * (RFC 9111 section 4.4). The answer waits for that: who has it never finds the old state.
+ * Removes the stored responses of the URL of an unsafe request, and of the URLs that its response names, when it has
+ * succeeded (RFC 9111 section 4.4). The response waits for this, so that its client never reads the old state.
  */
 export function invalidateOnSuccess(exchange: Exchange, caches: Iterable<CacheService>): void {
   exchange.watchReply((body) => {
     const status = exchange.status();
     if (status < 200 || status >= 400) return 'own';
     const tags = changedUrls(exchange);
-    // A fault was reported by the cache, and is no reason to answer otherwise.
+    // The cache reports a fault itself, and the response stays the same.
     const done = Promise.all([...caches].map((cache) => cache.invalidateTags(tags).catch(() => 0)));
     return body === undefined ? 'own' : done.then(() => 'own' as const);
   });
@@ -34,7 +34,7 @@ function changedUrls(exchange: Exchange): string[] {
   return [...new Set([requestTag(host, request.originalUrl), ...named])];
 }
 
-/** Only of the same host: no origin may have a say in what is stored of another. */
+/** The tag of a URL on the same host. An origin must not invalidate responses of another one. */
 function tagOnHost(
   reference: HeaderValue | undefined,
   host: string,

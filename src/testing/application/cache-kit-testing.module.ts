@@ -60,7 +60,7 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
   const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
   return isPassing
-    ? { ...resolved, cache: storingNothing(resolved.cache), http: { ...resolved.http, standsAside: true } }
+    ? { ...resolved, cache: storingNothing(resolved.cache), http: { ...resolved.http, isDisabled: true } }
     : resolved;
 }
 

@@ -5,7 +5,7 @@ export type HeaderValue = string | number | readonly string[];
 /** Response headers by lower-case name. */
 export type HeaderMap = Readonly<Record<string, HeaderValue | undefined>>;
 
-/** The request that functions in options are given: the platform's own, as far as Express and Fastify agree on it. */
+/** The request that functions in options get: the part that the requests of Express and Fastify have in common. */
 export interface CacheRequest {
   readonly method: string;
   /** Path and query as the client sent them, with the global prefix. */
@@ -13,80 +13,74 @@ export interface CacheRequest {
   readonly headers: IncomingHttpHeaders;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
-  /** With the port, and from `X-Forwarded-Host` where the platform trusts the proxy. */
+  /** Host and port, from `X-Forwarded-Host` if the platform trusts the proxy. */
   readonly host?: string;
   readonly protocol?: string;
-  /** What a guard has put there. */
+  /** The user, as a guard has set it. */
   readonly user?: unknown;
 }
 
-/** What is sent as the body: the one that the platform has, or other bytes. */
+/** The body to send: the platform's own, or other bytes. */
 export type ReplyBody = 'own' | Buffer;
 
 /**
- * What to send in the place of a reply.
- * @param body what the platform was to send
- * @param hasStatus whether somebody has set a status by the platform's own method since `replaceReply`, be it the same
+ * Makes the body to send in place of a reply; `undefined` lets the reply pass.
+ * @param body the body of the platform's reply
+ * @param hasStatus true when a status was set by the platform's method since `replaceReply`, even the same one
  */
 export type BodySubstitute = (body: unknown, hasStatus: boolean) => Buffer | undefined;
 
 /** One request and its response, the same for every platform. Header names are lower-case. */
 export interface Exchange {
   readonly request: CacheRequest;
-  /** The request of `node:http`, one object for each request. */
+  /** The request of `node:http`; one object for each request. */
   readonly raw: object;
 
   status(): number;
   setStatus(status: number): void;
-  /** The reason phrase, where somebody has set one. */
+  /** The reason phrase, if one was set. */
   reason(): string | undefined;
   setReason(reason: string): void;
   header(name: string): HeaderValue | undefined;
-  /** As they are now; what is set later does not show in it. */
+  /** A snapshot of all headers. */
   headers(): HeaderMap;
   setHeader(name: string, value: HeaderValue): void;
   removeHeader(name: string): void;
-  /** Whether a cookie is to be set that is not among the headers yet. */
+  /** True when a cookie was set that is not among the headers yet. */
   hasPendingCookie(): boolean;
 
   /**
-   * Lets `onReply` see the next reply before any of it is sent: the body as the platform has serialised it, or
-   * `undefined` for a stream, whose reply cannot be put off or replaced. It may still change status and headers. Called
-   * once at most; nothing is sent before its promise is resolved, which must not be rejected.
-   * @returns stops listening
+   * Calls `onReply` with the next reply before any of it is sent: with the serialised body, or with `undefined` for a
+   * stream, which cannot be delayed or replaced. `onReply` may still change status and headers. It is called once at
+   * most. Nothing is sent before its promise resolves, and the promise must not reject.
+   * @returns a function that stops watching
    */
   watchReply(onReply: (body: Buffer | undefined) => ReplyBody | Promise<ReplyBody>): () => void;
 
-  /**
-   * Sends what `answer` gives in the place of the next reply, or lets that pass when `answer` gives nothing. Asked
-   * once.
-   */
-  replaceReply(answer: BodySubstitute): void;
+  /** Sends the result of `substitute` in place of the next reply. Calls it once. */
+  replaceReply(substitute: BodySubstitute): void;
 
-  /** Sends the answer now; what Nest replies after that comes to nothing. */
+  /** Sends the response now, and ignores the reply of Nest that follows. */
   sendNow(body: Buffer): void;
 
-  /** Makes the handler see `query` and `url` in the place of the request's own. @returns puts them back */
+  /** Shows `query` and `url` to the handler in place of the request's own. @returns a function that puts them back */
   replaceQuery(query: Readonly<Record<string, unknown>>, url: string): () => void;
 
   /**
-   * Keeps the platform from judging the client's conditions by itself, which would take the body away.
-   * @returns lets it again
+   * Keeps the platform from judging the client's conditions by itself, because it would drop the body.
+   * @returns a function that ends this
    */
   ignoreConditions(): () => void;
 
-  /**
-   * Whether middleware or a hook sees the body after the cache has sent it, and may send another, such as a compressed
-   * one.
-   */
+  /** True when middleware or a hook may change the body that the cache sends, for example compress it. */
   hasBodyFilter(): boolean;
 
   isClosed(): boolean;
-  /** Calls `listener` when the response is over: sent, or its client gone. */
+  /** Calls `listener` when the response is sent, or its client has left. */
   onClose(listener: () => void): void;
 }
 
-/** A picture of the headers: a platform may add a line to the very list that it has given out. */
+/** A snapshot of the headers, with copies of lists, because a platform may add to a list that it has returned. */
 export function copyHeaders(headers: HeaderMap): HeaderMap {
   const copy: Record<string, HeaderValue | undefined> = { ...headers };
   for (const [name, value] of Object.entries(copy))
@@ -96,22 +90,21 @@ export function copyHeaders(headers: HeaderMap): HeaderMap {
 
 export const EMPTY_BODY = Buffer.alloc(0);
 
-/** Up to this size copying a body costs less than a write of its own. */
+/** Size in bytes up to which copying a body costs less than a separate write. */
 const MAX_JOINED_BYTES = 16 * 1024;
 
 /**
- * A body in the form that leaves fastest. Node joins head and body of an answer to one write where the body is text,
- * and makes two writes of one that is bytes. ASCII is the same bytes in whatever encoding somebody takes it for; the
- * head, which is joined to it, is `TEXT_ENCODING`.
+ * A body in the form that is sent fastest. Node sends the head and a body of text in one write, but needs two writes if
+ * the body is bytes. ASCII has the same bytes in every encoding. The head, which is joined to it, has `TEXT_ENCODING`.
  */
 export function writable(body: Buffer): Buffer | string {
   return body.length > 0 && body.length <= MAX_JOINED_BYTES && isAscii(body) ? body.toString('latin1') : body;
 }
 
-/** Of headers (RFC 9110 section 5.5), and so of text that is written together with them. */
+/** The encoding of headers (RFC 9110 section 5.5), and of text that is sent together with them. */
 export const TEXT_ENCODING = 'latin1';
 
-/** Whether somebody has put methods of their own before those by which the body of a response leaves. */
+/** True when other code has replaced the methods by which a response sends its body. */
 export function hasOwnOutput(response: object): boolean {
   return Object.hasOwn(response, 'end') || Object.hasOwn(response, 'write');
 }
@@ -120,8 +113,8 @@ type Methods<T> = { [Name in keyof T]?: (original: T[Name]) => T[Name] };
 type AnyMethod = (...args: unknown[]) => unknown;
 
 /**
- * Puts methods of an object's own before those it has, each made from the one it stands before.
- * @returns takes them out again; where somebody has wrapped them meanwhile, they stay and only pass calls on
+ * Replaces methods of one object. Each new method is made from the one that it replaces.
+ * @returns a function that removes them; a method that other code has wrapped meanwhile stays, and only passes calls on
  */
 export function override<T extends object>(target: T, methods: Methods<T>): () => void {
   let isActive = true;

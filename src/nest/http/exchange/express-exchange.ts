@@ -14,7 +14,7 @@ import {
   writable,
 } from './exchange.js';
 
-/** The part of Express's response that is used. */
+/** The part of Express's response that the cache uses. */
 export interface ExpressResponse extends ServerResponse {
   status(code: number): unknown;
   send(body?: unknown): unknown;
@@ -23,7 +23,7 @@ export interface ExpressResponse extends ServerResponse {
 
 type Method = (...args: unknown[]) => unknown;
 
-/** The methods of `node:http`'s response by which an answer leaves, whatever their overloads. */
+/** The methods of `node:http` that send a response, without their overloads. */
 interface RawResponse {
   end: Method;
   write: Method;
@@ -32,8 +32,8 @@ interface RawResponse {
 }
 
 /**
- * Everything that Express sends whole, `json`, `send` or a filter's own `end`, comes to `end` before a header is out;
- * whatever comes to `write` or `writeHead` first is a stream.
+ * A whole response, from `json`, `send` or the `end` of an exception filter, reaches `end` before its headers are sent.
+ * A response that reaches `write` or `writeHead` first is a stream.
  */
 export class ExpressExchange implements Exchange {
   constructor(
@@ -95,7 +95,7 @@ export class ExpressExchange implements Exchange {
           const send = (form: ReplyBody): unknown =>
             form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent));
           if (!(reply instanceof Promise)) return send(reply);
-          // Nobody awaits this: what fails here must end one answer, and not the process.
+          // Nobody awaits this promise. An error must end one response, and not the process.
           reply.then(send).catch(() => this.response.destroy());
           return this.response;
         },
@@ -111,7 +111,7 @@ export class ExpressExchange implements Exchange {
     return end(bytes, callback);
   }
 
-  replaceReply(answer: BodySubstitute): void {
+  replaceReply(substitute: BodySubstitute): void {
     const { response } = this;
     const setStatus = response.status.bind(response);
     let isAnswered = false;
@@ -119,7 +119,7 @@ export class ExpressExchange implements Exchange {
     const inPlaceOf =
       (reply: ExpressResponse['send']): ExpressResponse['send'] =>
       (body) => {
-        const bytes = isAnswered ? undefined : answer(body, hasStatus);
+        const bytes = isAnswered ? undefined : substitute(body, hasStatus);
         isAnswered = true;
         if (bytes === undefined) return reply(body);
         if (bytes.length > 0) response.setHeader('Content-Length', bytes.length);
@@ -136,7 +136,7 @@ export class ExpressExchange implements Exchange {
   sendNow(body: Buffer): void {
     const { response } = this;
     response.send = nothing;
-    // Middleware that limits the time of a request may have answered it meanwhile.
+    // Middleware with a time limit may have answered the request meanwhile.
     if (response.headersSent) return;
     if (body.length > 0) response.setHeader('content-length', body.length);
     response.end(writable(body), TEXT_ENCODING);
@@ -158,7 +158,7 @@ export class ExpressExchange implements Exchange {
     const { request } = this;
     const { 'if-none-match': noneMatch, 'if-modified-since': since } = request.headers;
     if (noneMatch === undefined && since === undefined) return nothing;
-    // `send` answers 304 where this is true.
+    // `send` replies with 304 when this is true.
     Object.defineProperty(request, 'fresh', { value: false, configurable: true });
     return () => void Reflect.deleteProperty(request, 'fresh');
   }
@@ -177,14 +177,14 @@ export class ExpressExchange implements Exchange {
 }
 
 function nothing(): void {
-  // Nest's reply to an answer that is sent, and what there is to undo where nothing was done.
+  // Ignores Nest's reply to a response that is sent, and undoes nothing where nothing was done.
 }
 
-/** A method that tells before it is called. */
-function before(tell: () => void): (method: Method) => Method {
+/** Calls `listener` before the method. */
+function before(listener: () => void): (method: Method) => Method {
   return (method) =>
     (...args) => {
-      tell();
+      listener();
       return method(...args);
     };
 }
@@ -200,7 +200,7 @@ function callbackOf(sent: readonly unknown[]): unknown {
   return sent.find((value) => typeof value === 'function');
 }
 
-/** Inside a mounted router `url` lacks the mount path that `originalUrl` has. */
+/** `url` with the query of `other`. Inside a mounted router `url` lacks the mount path that `originalUrl` has. */
 function withQueryOf(url: string, other: string): string {
   const path = url.split('?', 1)[0] ?? '';
   const at = other.indexOf('?');

@@ -14,12 +14,12 @@ import {
   writable,
 } from './exchange.js';
 
-/** The part of Fastify's request that is used beyond what it has in common with Express's. */
+/** The part of Fastify's request that the cache uses, and that Express does not have. */
 export interface FastifyRequest extends CacheRequest {
   readonly raw: IncomingMessage;
 }
 
-/** The part of Fastify's reply that is used. */
+/** The part of Fastify's reply that the cache uses. */
 export interface FastifyReply {
   readonly raw: ServerResponse;
   statusCode: number;
@@ -49,9 +49,9 @@ interface Rendered {
 const COOKIE_METHODS = ['setCookie', 'cookie', 'clearCookie'] as const;
 
 /**
- * The reply is seen in `send`, before the `onSend` hooks: what a hook does to it (compression, cookies) is done anew
- * for every request. The payload is serialised here by Fastify's own rules, because Fastify leaves no room between
- * serialising and sending.
+ * The reply is seen in `send`, before the `onSend` hooks. Hooks do their work (compression, cookies) again for every
+ * request. The payload is serialised here by Fastify's rules, because Fastify has no step between serialising and
+ * sending.
  */
 export class FastifyExchange implements Exchange {
   #setsCookie = false;
@@ -82,7 +82,7 @@ export class FastifyExchange implements Exchange {
     if (this.#hasReason()) this.reply.raw.statusMessage = reason;
   }
 
-  /** HTTP/2 has none, and Node warns of who looks for it (RFC 9113 section 8.3.2). */
+  /** False for HTTP/2, which has no reason phrase (RFC 9113 section 8.3.2); Node warns when it is read. */
   #hasReason(): boolean {
     return this.request.raw.httpVersionMajor < 2;
   }
@@ -101,7 +101,7 @@ export class FastifyExchange implements Exchange {
 
   removeHeader(name: string): void {
     this.reply.removeHeader(name);
-    // What a Nest middleware has set is on the raw response, and not every version of Fastify looks there.
+    // Middleware of Nest sets headers on the raw response, which not every version of Fastify reads.
     if (!this.reply.raw.headersSent) this.reply.raw.removeHeader(name);
   }
 
@@ -121,7 +121,7 @@ export class FastifyExchange implements Exchange {
         if (rendered === undefined) return send(payload);
         const sendForm = (bytes: ReplyBody): unknown => this.#send(send, bytes === 'own' ? rendered.body : bytes);
         if (!(form instanceof Promise)) return sendForm(form);
-        // Nobody awaits this: what fails here must end one answer, and not the process.
+        // Nobody awaits this promise. An error must end one response, and not the process.
         form.then(sendForm).catch(() => reply.raw.destroy());
         return reply;
       },
@@ -133,7 +133,7 @@ export class FastifyExchange implements Exchange {
     return stop;
   }
 
-  replaceReply(answer: BodySubstitute): void {
+  replaceReply(substitute: BodySubstitute): void {
     const { reply } = this;
     const setStatus = reply.code.bind(reply);
     const send = reply.send.bind(reply);
@@ -144,7 +144,7 @@ export class FastifyExchange implements Exchange {
       return setStatus(status);
     };
     reply.send = (payload) => {
-      const bytes = isAnswered ? undefined : answer(payload, hasStatus);
+      const bytes = isAnswered ? undefined : substitute(payload, hasStatus);
       isAnswered = true;
       return bytes === undefined ? send(payload) : this.#send(send, bytes);
     };
@@ -153,7 +153,7 @@ export class FastifyExchange implements Exchange {
   sendNow(body: Buffer): void {
     const { reply } = this;
     this.#send(reply.send.bind(reply), body);
-    // An asynchronous hook may hold back what is sent: nobody changes its status meanwhile, and Nest waits for it.
+    // An asynchronous hook may delay the response. Meanwhile nobody must change its status or send again.
     const ignored = (): FastifyReply => reply;
     Object.assign(reply, { send: ignored, status: ignored });
   }
@@ -162,7 +162,7 @@ export class FastifyExchange implements Exchange {
     const request = this.request as { query: unknown };
     const raw = this.request.raw as { url?: string };
     const before = { query: request.query, url: raw.url };
-    // Fastify remembers `originalUrl` from its first use, so a changed `url` would not show in it.
+    // Fastify keeps `originalUrl` from its first use, so it would not show the new `url`.
     Object.defineProperty(this.request, 'originalUrl', { value: url, configurable: true });
     request.query = query;
     raw.url = url;
@@ -174,7 +174,7 @@ export class FastifyExchange implements Exchange {
   }
 
   ignoreConditions(): () => void {
-    // Fastify judges none. A hook that does comes after the reply was seen.
+    // Fastify judges no conditions. A hook that does runs after the reply is seen.
     return () => undefined;
   }
 
@@ -191,8 +191,8 @@ export class FastifyExchange implements Exchange {
   }
 
   /**
-   * A Buffer without a content type would get one, and an empty answer has none; text of a JSON type would get a
-   * charset.
+   * Sends a body so that Fastify adds neither a content type, as it does for bytes without one, nor a charset, as it
+   * does for text of a JSON type.
    */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
     if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
@@ -204,8 +204,8 @@ export class FastifyExchange implements Exchange {
   }
 
   /**
-   * Fastify names no encoding of the text, and Node would take the headers for UTF-8 as well. A hook may send another
-   * text.
+   * Names the encoding of the text, because Fastify does not, and Node would send the headers in UTF-8 as well. A hook
+   * may send another text.
    */
   #writeWithHead(text: string): void {
     const raw = this.reply.raw as unknown as { end: RawMethod };
@@ -213,14 +213,14 @@ export class FastifyExchange implements Exchange {
     raw.end = (chunk, encoding, callback) => end(chunk, chunk === text ? TEXT_ENCODING : encoding, callback);
   }
 
-  /** Fastify's HEAD routes would say `Content-Length: 0` of the content that a 304 does not send. */
+  /** Keeps a HEAD route of Fastify from sending `Content-Length: 0` with a 304, which has no content. */
   #keepOutLength(): void {
     override<FastifyReply>(this.reply, {
       header: (header) => (name, value) => (name === 'content-length' ? this.reply : header(name, value)),
     });
   }
 
-  /** The payload as `Reply.send` would make it, or `undefined` for what it does not turn into bytes itself. */
+  /** The payload as `Reply.send` would serialise it; `undefined` for one that it does not serialise itself. */
   #render(payload: unknown): Rendered | undefined {
     if (payload === undefined) return { body: EMPTY_BODY };
     if (payload instanceof Error || isStream(payload)) return undefined;
@@ -233,17 +233,17 @@ export class FastifyExchange implements Exchange {
   }
 
   #renderJson(payload: unknown, type: string): Rendered | undefined {
-    // A `preSerialization` hook runs inside `send` and may be asynchronous: its result cannot be had before.
+    // A `preSerialization` hook runs inside `send` and may be asynchronous, so its result is not known here.
     if (!type.includes('json') || hasHook(this.request, 'preSerialization')) return undefined;
     try {
       return { body: Buffer.from(this.reply.serialize(payload)), contentType: withCharset(type) };
     } catch {
-      // Fastify will meet the same error and answer it.
+      // Fastify gets the same error, and replies to it.
       return undefined;
     }
   }
 
-  /** `@fastify/cookie` keeps cookies to itself until its `onSend` hook. */
+  /** Notices cookies of `@fastify/cookie`, which sets no header before its `onSend` hook. */
   #watchCookies(): () => void {
     const watched =
       (method: CookieMethod): CookieMethod =>
@@ -273,12 +273,12 @@ function viewOf(bytes: ArrayBufferView): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
-/** Fastify completes JSON types without a charset, and leaves the others alone. */
+/** Adds the charset that Fastify adds to JSON types. */
 function withCharset(type: string): string {
   return !type.includes('json') || /;\s*charset=/i.test(type) ? type : `${type}; charset=utf-8`;
 }
 
-/** Whether the route of a request has such a hook, which Fastify tells nobody. */
+/** True when the route of a request has such a hook. Fastify has no public interface for this. */
 function hasHook(request: object, name: 'preSerialization' | 'onSend'): boolean {
   const symbol = Object.getOwnPropertySymbols(request).find(({ description }) => description === 'fastify.context');
   const context =

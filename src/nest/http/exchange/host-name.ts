@@ -1,9 +1,9 @@
 import type { CacheRequest } from './exchange.js';
 
-/** This machine, by whatever port: a test has another one each time, a developer one for each terminal. */
+/** This machine with any port. A test gets another port each time. */
 const LOOPBACK = /^((?:[\w-]+\.)*localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d*)?$/;
 
-/** The host without the default port, without any on a loopback address, and without spaces. */
+/** The host in lower case, without the default port, without any port of a loopback address, and without spaces. */
 export function hostOf({ protocol = 'http', host = '' }: Pick<CacheRequest, 'protocol' | 'host'>): string {
   const name = host.toLowerCase().replaceAll(' ', '%20');
   const loopback = LOOPBACK.exec(name)?.[1];

@@ -4,15 +4,15 @@ import { type ClientSocket, InProcessSocket } from './in-process-socket.js';
 export interface InProcessRequest {
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** The connection that the request is taken to have come by. */
+  /** The connection that the request seems to come from. */
   readonly client: ClientSocket;
 }
 
 /**
- * A GET that this process makes of its own server without a connection: it passes everything that a client's passes,
- * and has a request and a response of its own.
- * @param onRequest is given the request before the server sees it
- * @returns the status; rejects when the response is given up
+ * Sends a GET to the server of this process without a connection. It passes everything that the request of a client
+ * passes, with a request and a response of its own.
+ * @param onRequest called with the request before the server gets it
+ * @returns the status, which rejects when the response is closed early, and a function that closes it
  */
 export function requestInProcess(
   server: Server,
@@ -41,7 +41,7 @@ export function requestInProcess(
     response.once('finish', () => resolve(response.statusCode));
     response.once('close', () => reject(new Error('The response was closed before it was finished.')));
   });
-  // As a server does: what is left of the request is taken, and request and response are closed.
+  // As a server does: the rest of the request is read, and request and response are closed.
   response.once('finish', () => {
     request.resume();
     process.nextTick(() => socket.destroy());

@@ -1,6 +1,6 @@
 import { type AddressInfo, Socket } from 'node:net';
 
-/** What a socket says of the connection that it belongs to. */
+/** Properties of a socket that describe its connection. */
 const ADDRESS_NAMES = [
   'remoteAddress',
   'remotePort',
@@ -15,9 +15,9 @@ export type ClientSocket = Readonly<Partial<Pick<Socket, (typeof ADDRESS_NAMES)[
 };
 
 /**
- * A socket without a connection, which takes whatever is written to it. It is a real one, because middleware asks of a
- * request's socket what it likes: addresses, time-outs, `setNoDelay`. The addresses are those of `client`; a
- * certificate it does not have.
+ * A socket without a connection, which discards everything that is written to it. It is a real `Socket`, because
+ * middleware may use any property of it: addresses, timeouts, `setNoDelay`. It has the addresses of `client`, and no
+ * certificate.
  */
 export class InProcessSocket extends Socket {
   constructor(client: ClientSocket) {
@@ -39,7 +39,7 @@ export class InProcessSocket extends Socket {
   }
 
   override _read(): void {
-    // Nobody sends anything on it.
+    // There is nothing to read.
   }
 
   override _write(_chunk: unknown, _encoding: BufferEncoding, done: () => void): void {
@@ -51,7 +51,7 @@ export class InProcessSocket extends Socket {
   }
 }
 
-/** How a TLS connection looks whose client has shown no certificate. */
+/** Properties of a TLS connection whose client has sent no certificate. */
 const WITHOUT_CERTIFICATE = {
   encrypted: true,
   authorized: false,

@@ -1,28 +1,28 @@
 import type { HeaderMap, HeaderValue } from '../exchange/exchange.js';
 import { parseDictionary } from './structured-dictionary.js';
 
-/** Directives by lower-case name; `true` for one without an argument. Quotes are taken off. */
+/** Directives by name in lower case; `true` for one without an argument. Arguments have no quotes. */
 export type Directives = ReadonlyMap<string, string | true>;
 
-/** What a response says about its storage, and where it says it. */
+/** The directives of a response, and the header they come from. */
 export interface ResponseDirectives {
   readonly directives: Directives;
-  /** Said in a field for caches like this one: then `Expires` does not count either. */
+  /** True when they come from a header for certain caches only; `Expires` does not count then. */
   readonly isTargeted: boolean;
 }
 
 const DIRECTIVE = /([^\s",;=]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s",;]*))?/g;
 
-/** The greatest delta-seconds that a cache has to know (RFC 9111 section 1.2.2). */
+/** Greatest number of seconds that a directive can have (RFC 9111 section 1.2.2). */
 const MAX_DELTA_SECONDS = 2 ** 31;
 
-/** The field for this cache alone; nobody behind it is to see it. */
+/** Header with directives for this cache alone; it is not sent to clients. */
 export const OWN_FIELD = 'nest-cache-control';
 
-/** From the narrowest audience to the widest; the first that is there and valid counts (RFC 9213 section 2.2). */
+/** Headers from the narrowest audience to the widest; the first valid one counts (RFC 9213 section 2.2). */
 const TARGETED_FIELDS = [OWN_FIELD, 'cdn-cache-control'];
 
-/** Reads `Cache-Control` (RFC 9111 section 5.2). Of a directive that is given twice the more restrictive one counts. */
+/** Reads `Cache-Control` (RFC 9111 section 5.2). If a directive is given twice, the stricter one counts. */
 export function parseCacheControl(value: HeaderValue | undefined): Directives {
   const directives = new Map<string, string | true>();
   for (const [, name, argument] of String(value ?? '').matchAll(DIRECTIVE)) {
@@ -34,7 +34,7 @@ export function parseCacheControl(value: HeaderValue | undefined): Directives {
   return directives;
 }
 
-/** The directives that this cache obeys: those of a targeted field, or else those of `Cache-Control`. */
+/** The directives that this cache obeys: those of a targeted header, or else those of `Cache-Control`. */
 export function responseDirectives(headers: HeaderMap): ResponseDirectives {
   for (const name of TARGETED_FIELDS) {
     const directives = headers[name] === undefined ? undefined : parseTargeted(String(headers[name]));
@@ -45,7 +45,7 @@ export function responseDirectives(headers: HeaderMap): ResponseDirectives {
 
 const SECONDS = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'];
 
-/** `undefined` for a field to be ignored: no dictionary, or seconds that are no integer (RFC 9213 section 2.1). */
+/** `undefined` for an invalid header: no dictionary, or seconds that are no integer (RFC 9213 section 2.1). */
 function parseTargeted(field: string): Directives | undefined {
   const members = parseDictionary(field);
   if (members === undefined) return undefined;
@@ -59,9 +59,7 @@ function parseTargeted(field: string): Directives | undefined {
     : undefined;
 }
 
-/**
- * The argument of a directive that is a number of seconds; 0 for a bad one, `undefined` where the directive is missing.
- */
+/** The seconds of a directive; 0 for an invalid number, `undefined` without the directive. */
 export function secondsOf(directives: Directives, name: string): number | undefined {
   const value = directives.get(name);
   return value === undefined ? undefined : deltaSeconds(value);

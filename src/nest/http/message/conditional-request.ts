@@ -3,23 +3,23 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { HeaderValue } from '../exchange/exchange.js';
 import { parseHttpDate } from './http-date.js';
 
-/** What a condition is judged against. */
+/** The validators of the response that a condition is compared with. */
 export interface Validators {
   readonly etag: HeaderValue | undefined;
   readonly lastModified: HeaderValue | undefined;
 }
 
 /**
- * A weak entity tag of the bytes, in the form that Express makes, so that a route has the same tag on both platforms
- * and with and without the cache. Weak, because a compressed body of the same content may follow it.
+ * An entity tag of the bytes in the form of Express, so that a route has the same tag on both platforms, with and
+ * without the cache. It is weak, because the same content may be sent compressed.
  */
 export function weakEtag(body: Buffer): string {
   return `W/"${body.length.toString(16)}-${createHash('sha1').update(body).digest('base64').slice(0, 27)}"`;
 }
 
 /**
- * Whether a GET or HEAD that would be answered 200 is to be answered 304 (RFC 9110 section 13.2.2): by `If-None-Match`
- * where it is given, and else by `If-Modified-Since`.
+ * True when a GET or HEAD gets a 304 in place of a 200 (RFC 9110 section 13.2.2): by `If-None-Match` if it is present,
+ * or else by `If-Modified-Since`.
  */
 export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModified }: Validators): boolean {
   const noneMatch = headers['if-none-match'];
@@ -31,7 +31,7 @@ export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModified
   return sinceMs !== undefined && modifiedMs !== undefined && modifiedMs <= sinceMs;
 }
 
-/** Tags are compared weakly (RFC 9110 section 8.8.3.2); members that are not quoted are no tags. */
+/** Compares weakly (RFC 9110 section 8.8.3.2). A member without quotes is no tag. */
 function matchesEtag(noneMatch: string, etag: string): boolean {
   if (noneMatch.trim() === '*') return true;
   const opaque = withoutWeakness(etag);

@@ -4,8 +4,8 @@ const MONTH = '(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)';
 const TIME = '(\\d{2}):(\\d{2}):(\\d{2})';
 
 /**
- * The three forms of RFC 9110 section 5.6.7, in whatever case (RFC 9111 section 4.2); nothing else is a date in HTTP,
- * whatever `Date.parse` makes of it.
+ * The three forms of RFC 9110 section 5.6.7, in upper or lower case (RFC 9111 section 4.2). HTTP has no other dates,
+ * even if `Date.parse` can read them.
  */
 const IMF_FIXDATE = new RegExp(`^${DAY}, (\\d{2}) ${MONTH} (\\d{4}) ${TIME} GMT$`, 'i');
 const RFC_850 = new RegExp(`^${LONG_DAY}, (\\d{2})-${MONTH}-(\\d{2}) ${TIME} GMT$`, 'i');
@@ -13,7 +13,7 @@ const ASCTIME = new RegExp(`^${DAY} ${MONTH} ([ \\d]\\d) ${TIME} (\\d{4})$`, 'i'
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
-/** Milliseconds since 1970, or `undefined` for anything that is not an HTTP date. */
+/** Milliseconds since 1970; `undefined` for a text that is no HTTP date. */
 export function parseHttpDate(text: string): number | undefined {
   const imf = IMF_FIXDATE.exec(text) ?? RFC_850.exec(text);
   if (imf !== null) {
@@ -43,7 +43,7 @@ function utc(
   return new Date(at).getUTCDate() === Number(day) ? at : undefined;
 }
 
-/** Two digits are the year of that ending that is at most 50 years ahead (RFC 9110 section 5.6.7). */
+/** The year that ends with the two digits and is at most 50 years ahead (RFC 9110 section 5.6.7). */
 function fullYear(year: string): number {
   if (year.length === 4) return Number(year);
   const thisYear = new Date().getUTCFullYear();

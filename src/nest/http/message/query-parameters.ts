@@ -1,20 +1,20 @@
-/** Which query parameters count. Exactly one of the two. */
+/** The query parameters that are part of the key. Give one of the two. */
 export interface QueryOptions {
-  /** Only these. */
+  /** Names of the parameters that count; all others are ignored. */
   allow?: string[];
-  /** All but these. */
+  /** Names of the parameters that are ignored; all others count. */
   ignore?: string[];
 }
 
-/** The query of a request as a key sees it. */
+/** The query of a request in the form that keys use. */
 export interface KeyedQuery {
-  /** What is kept, in one order for all orders that mean the same. */
+  /** The parameters that count, in the same order for all queries with the same meaning. */
   readonly text: string;
-  /** The names that were dropped, decoded; the handler must not see them. */
+  /** Decoded names of the ignored parameters, which the handler must not see. */
   readonly dropped: readonly string[];
 }
 
-/** Parsers stop at a number of parameters, 1000 as a rule; near it the order decides what is seen. */
+/** Parameters that are sorted at most. Parsers stop at a limit, often 1000, so near it the order has a meaning. */
 const MAX_SORTED = 100;
 
 interface Parameter {
@@ -25,10 +25,10 @@ interface Parameter {
 /**
  * Sorts the parameters by name and drops those that do not count.
  *
- * Handlers see the query through a parser that is not known here, so that two queries become one only where every
- * parser reads them alike: values and the spelling of names stay as they are, and parameters that some parser may fold
- * into one, such as `a`, `a[]`, `a[0]`, `a.b` and `%61`, keep their order. Only names without a meaning of their own
- * are dropped, for the same reason: `page[]=2` is not the `page` of an allow list, and stays in the key.
+ * The parser of the handler is not known here. So two queries get the same text only if every parser reads them alike.
+ * Values and the spelling of names stay. Parameters that a parser may combine, such as `a`, `a[]`, `a[0]`, `a.b` and
+ * `%61`, keep their order. Names with brackets or dots are not dropped: `page[]=2` is not the `page` of an allow list,
+ * and stays in the key.
  */
 export function keyedQuery(query: string, options: QueryOptions | undefined): KeyedQuery {
   const texts = query.split('&').filter((text) => text !== '');
@@ -54,12 +54,12 @@ function byRoot(one: Parameter, other: Parameter): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** What all names that a parser may fold into one have in common. */
+/** The part that all names have in common which a parser may combine. */
 function rootOf(name: string): string {
   return name.replace(/^\[+/, '').split(/[[\].]/, 1)[0] ?? '';
 }
 
-/** `undefined` when it is not well encoded: parsers differ in what they make of it. */
+/** `undefined` for invalid encoding, which parsers read in different ways. */
 function decodedName(text: string): string | undefined {
   const name = text.split('=', 1)[0] ?? '';
   try {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { parseCacheControl, secondsOf } from './cache-control.js';
 
-/** What a client asks of the caches on its way (RFC 9111 section 5.2.1), in milliseconds. */
+/** The directives of a request (RFC 9111 section 5.2.1), in milliseconds. */
 export interface RequestDirectives {
   readonly mustValidate: boolean;
   readonly isOnlyIfCached: boolean;
@@ -10,7 +10,7 @@ export interface RequestDirectives {
   readonly maxStaleMs: number;
 }
 
-/** Nothing is asked, or nobody listens. */
+/** The request has no directives, or they are not honoured. */
 export const NO_DIRECTIVES: RequestDirectives = Object.freeze({
   mustValidate: false,
   isOnlyIfCached: false,
@@ -20,7 +20,7 @@ export const NO_DIRECTIVES: RequestDirectives = Object.freeze({
 });
 
 export function requestDirectives({ 'cache-control': cacheControl, pragma }: IncomingHttpHeaders): RequestDirectives {
-  // RFC 9111 section 5.4: `Pragma` is for those who know no `Cache-Control`.
+  // RFC 9111 section 5.4: `Pragma` counts only without `Cache-Control`.
   if (cacheControl === undefined)
     return pragma !== undefined && parseCacheControl(pragma).has('no-cache')
       ? { ...NO_DIRECTIVES, mustValidate: true }

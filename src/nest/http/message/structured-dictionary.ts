@@ -1,6 +1,6 @@
 /*
- * Dictionaries of Structured Fields (RFC 9651 section 3.2), as far as a cache needs them: whether a field is one, and
- * which members it has. A field that is none is to be ignored as a whole.
+ * Dictionaries of Structured Fields (RFC 9651 section 3.2), as far as a cache needs them: the members of a header. An
+ * invalid header is ignored as a whole.
  */
 
 const KEY = '[a-z*][a-z0-9_.*-]*';
@@ -14,8 +14,8 @@ const MEMBER = new RegExp(`(${KEY})(?:=(${INNER_LIST}|${BARE_ITEM}))?${PARAMETER
 const SEPARATOR = /[ \t]*,[ \t]*/y;
 
 /**
- * The members of a dictionary by key, `true` for one without a value; of a key given twice the last. `undefined` for
- * anything else.
+ * The members of a dictionary by key; `true` for one without a value, the last one for a key given twice. `undefined`
+ * for an invalid header.
  */
 export function parseDictionary(field: string): ReadonlyMap<string, string | true> | undefined {
   const text = field.replace(/^ +| +$/g, '');

@@ -10,9 +10,9 @@ import { RouteLoad } from './route-load.js';
 import type { RouteAnswer, RouteRequest } from './route-request.js';
 
 /*
- * How a request of a cached route is answered. The store is asked first. A response that may be served is sent.
- * Otherwise the request loads one, which runs its handler or waits for that of another request: route-load.ts. If the
- * store does not answer in time, or cannot be reached, the request does without it: past-store.ts.
+ * The way of a request to its answer. The request reads the store first. A stored response that may be served is sent.
+ * Otherwise the request loads a response: it runs its handler, or waits for that of another request (route-load.ts). If
+ * the store does not answer in time, or cannot be reached, the request goes past it (past-store.ts).
  */
 
 /** Times that a request starts again, after its leader has vanished or has stored another variant. */

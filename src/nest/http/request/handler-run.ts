@@ -26,7 +26,7 @@ import type { RouteRequest } from './route-request.js';
  * - the handler throws: every waiting request gets the error, unless the route stores responses of that status;
  * - the subscription ends before the handler (a timeout outside, a client that has left): `RunAbandoned`, and a waiting
  *   request runs its handler;
- * - the handler is done and nobody replies, because the client has left: the same, when the response is closed;
+ * - the handler is done, the client has left, and Nest sends no reply: the same, when the response is closed;
  * - the client leaves and the handler goes on: the run ends with the handler, and the response is stored.
  */
 

@@ -9,11 +9,11 @@ import { recordSharing, runsForCache } from './run-purpose.js';
 import { failWith, runUncached, WaitingRequest } from './waiting-request.js';
 
 /*
- * How requests are answered past the store, when it answers too late or cannot be reached. A slow store must not make
- * the handler run for every request. So requests that could share a stored response share a run of the handler: they
- * have the same key and an equal selection by `Vary`, and each is checked by its own access. A request shares only a
- * run that has begun after it came, because something may have been invalidated before. It waits for the end of an
- * earlier run, and then for the next one.
+ * Requests go past the store when it answers too late or cannot be reached. A slow store must not make the handler run
+ * for every request. So requests that could share a stored response share a run of the handler: they have the same key
+ * and an equal selection by `Vary`, and each is checked by its own access. A request shares only a run that has begun
+ * after it came, because something may have been invalidated before. It waits for the end of an earlier run, and then
+ * for the next one.
  */
 
 /** @param key of the runs that the request may share: its own, or that of the variant it selects */

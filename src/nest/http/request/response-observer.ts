@@ -10,7 +10,7 @@ import { declaredTags, requestTag } from '../response/response-tags.js';
 import { routePathOf } from '../route/route-key.js';
 import type { RouteRequest } from './route-request.js';
 
-/** What the handler, and the interceptors inside the cache, have made of the response. */
+/** The response as the handler and the interceptors inside the cache have left it. */
 interface HandlerOutcome {
   readonly headers: HeaderMap;
   readonly status: number;
@@ -19,8 +19,8 @@ interface HandlerOutcome {
 }
 
 /**
- * Observes what a handler does to its response, to capture what can be stored. The body is the one that leaves Nest,
- * after all interceptors. The headers are those that the handler and the interceptors inside the cache set: the
+ * Observes how a handler changes its response, and captures the response to store. The body is the one that leaves
+ * Nest, after all interceptors. The headers are those that the handler and the interceptors inside the cache set: the
  * difference of two snapshots, before the handler and after it. Interceptors outside set theirs on every request.
  */
 export class ResponseObserver {
@@ -65,7 +65,9 @@ export class ResponseObserver {
     this.#outcome = undefined;
   }
 
-  /** False when an exception filter or an interceptor outside has set another status: the reply is not the handler's. */
+  /**
+   * False when an exception filter or an interceptor outside has set another status: the reply is not the handler's.
+   */
   hasHandlerStatus(status: number): boolean {
     return status === this.#outcome?.status;
   }
@@ -75,7 +77,7 @@ export class ResponseObserver {
     restoreHeaders(this.#exchange, this.#before);
   }
 
-  /** What can be stored of the reply, or the reason why nothing can. */
+  /** The response to store, or the reason why nothing can be stored. */
   capture(body: Buffer): Captured {
     const { policy } = this.request;
     if (!this.hasHandlerStatus(this.#exchange.status())) return { refusal: 'status' };

@@ -9,7 +9,7 @@ import type { StoredLookup } from './lookup.js';
 import type { RouteRequest } from './route-request.js';
 import { recordSharing } from './run-purpose.js';
 
-/** Refusals of a refreshed response after which nobody may get the stored one either. */
+/** Refusals of a refreshed response that forbid to serve the stored one any longer. */
 const INVALIDATING_REFUSALS = new Set<Refusal | undefined>(['no-store', 'private', 'set-cookie']);
 
 /**

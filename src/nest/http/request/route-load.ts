@@ -22,7 +22,7 @@ import { failWith, runUncached, WaitingRequest } from './waiting-request.js';
  * The cache brings the loads of one key together, across processes too, and calls the factory of one of them. That
  * request leads: its handler runs, and answers it. The others wait for the outcome, and are answered
  * - with the response of the leader, if it may answer them;
- * - by their own handlers, side by side, if it may not: it is private, or is not stored;
+ * - by their own handlers, side by side, if it may not answer them: it is private, or is not stored;
  * - from the start again, if the leader has vanished (`RunAbandoned`), or has stored another variant of the URL;
  * - by their own handlers after a limit, if the leader takes too long: it may be in another process;
  * - without the store, if the cache fails.
@@ -129,7 +129,7 @@ export class RouteLoad {
     return stale === undefined ? failWith(error, this.request) : replay(exchange, stale.response, policy, stale.how);
   }
 
-  /** Makes the cache load also where it has a fresh entry, because this request may not have that one. */
+  /** Makes the cache load even if it has a fresh entry, because that entry must not answer this request. */
   #options(): RouteLoadOptions {
     const { policy, access, history } = this.request;
     const { key, entry } = this.found;

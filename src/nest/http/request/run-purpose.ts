@@ -40,8 +40,8 @@ export function recordSharing(
   if (access.isShared) history.recordShared(key, isStorable || (response !== undefined && response.freshMs > 0), nowMs);
 }
 
-function isStoredByDefault({ identity }: RouteRequest['access'], { isAsked }: RouteRequest['policy']): boolean {
-  return isAsked && identity === 'none';
+function isStoredByDefault({ identity }: RouteRequest['access'], { isExplicit }: RouteRequest['policy']): boolean {
+  return isExplicit && identity === 'none';
 }
 
 /** Responses to requests with an identity are a kind of their own. Keys contain no line breaks. */

@@ -8,8 +8,8 @@ const MAX_WAIT_MS = 5_000;
 
 /**
  * A request that waits for its turn, or for the result of another request. It is `waiting` until it is `leading`, which
- * runs its own handler, or `answered` in any other way. The first call of `lead` or `answer` decides, and later calls do
- * nothing. An error in making the answer is the answer: the request fails, and does not wait for ever.
+ * runs its own handler, or `answered` in any other way. The first call of `lead` or `answer` decides, and later calls
+ * do nothing. An error in making the answer is the answer: the request fails, and does not wait for ever.
  */
 export class WaitingRequest {
   readonly result: Promise<Observable<unknown>>;

@@ -8,7 +8,7 @@ import type { VaryHeader } from './vary-marker.js';
 import { mergeVary } from './response-headers.js';
 import { emittedTags, TAG_FIELDS } from './response-tags.js';
 
-/** What of the options shows in headers. */
+/** Headers that the options switch on. */
 export interface ShownHeaders {
   readonly showsXCache: boolean;
   readonly showsCacheStatus: boolean;
@@ -18,26 +18,26 @@ export interface ShownHeaders {
 
 export type CacheState = 'HIT' | 'MISS' | 'STALE' | 'REVALIDATED' | 'BYPASS';
 
-/** How an answer was come by. */
+/** Where a response came from, as headers show it. */
 export interface Provenance {
   readonly state: CacheState;
-  /** Since the answer was generated; absent when it was generated for this request. */
+  /** Time since the response was generated; absent when it was generated for this request. */
   readonly ageMs?: number;
-  /** For how long it stays fresh, negative for a stale one; absent when it was not stored. */
+  /** Time until the response expires, negative for a stale one; absent when it was not stored. */
   readonly leftMs?: number;
   readonly status: CacheStatus;
 }
 
-/** What of a route's policy shows in headers. */
+/** The part of a route's policy that decides about headers. */
 export interface HeaderRules extends ShownHeaders {
   readonly varyBy: readonly VaryHeader[];
-  /** The request header that chooses the API version: caches in front would take one version for another. */
+  /** Request header that selects the API version; it is added to `Vary` for caches in front. */
   readonly versionHeader: string | undefined;
   readonly scope: unknown;
   readonly cacheControl: string;
 }
 
-/** What no header of a 304 says, because it belongs to the content that is not sent (RFC 9110 section 15.4.5). */
+/** Headers that describe the content, which a 304 and a 416 do not send (RFC 9110 section 15.4.5). */
 const CONTENT_HEADERS = [
   'content-type',
   'content-length',
@@ -47,12 +47,13 @@ const CONTENT_HEADERS = [
   'transfer-encoding',
 ];
 
-/** `max-age` of what is fresh for ever: a year, as is the custom. */
+/** `max-age` of a response that never expires: one year, in seconds. */
 const LONGEST_MAX_AGE_S = 31_536_000;
 
 /**
- * Completes the headers of an answer of the cache, the same for the request that ran the handler as for all that come
- * after it, and judges the client's conditions and range on it.
+ * Completes the headers of a response, in the same way for a miss and for the hits after it, and judges the client's
+ * conditions and range.
+ * @returns the body to send
  */
 export function finishAnswer(
   exchange: Exchange,
@@ -76,22 +77,22 @@ export function finishAnswer(
   return answerFor(exchange, response.body);
 }
 
-/** Marks an answer that the cache had no part in. */
+/** Marks a response that neither comes from the cache nor is stored. */
 export function showBypass(exchange: Exchange, rules: ShownHeaders, forward: ForwardReason, detail?: string): void {
   if (rules.showsXCache) exchange.setHeader('x-cache', 'BYPASS');
   if (rules.showsCacheStatus) showStatus(exchange, rules, { forward, ...(detail === undefined ? {} : { detail }) });
 }
 
 /**
- * The answer that the client has asked for: the whole, nothing where it has it already, or the part that it wants. Only
- * a 200 can become another (RFC 9110 section 13.2.1).
+ * The body that the client asks for: the whole, none if its copy is still valid, or a range. Only a 200 is judged (RFC
+ * 9110 section 13.2.1).
  */
 export function answerFor(exchange: Exchange, body: Buffer): Buffer {
   const { headers, method } = exchange.request;
   if (exchange.status() !== 200 || !asksForOther(headers)) return body;
   const validators = { etag: exchange.header('etag'), lastModified: exchange.header('last-modified') };
   if (isNotModified(headers, validators)) return notModified(exchange);
-  // The bytes of a range are those of the content as it is sent (RFC 9110 section 14).
+  // A range is a part of the content after encoding (RFC 9110 section 14).
   if (method !== 'GET' || headers.range === undefined || mayBeEncoded(exchange)) return body;
   const range = requestedRange(headers, {
     size: body.length,
@@ -102,7 +103,9 @@ export function answerFor(exchange: Exchange, body: Buffer): Buffer {
   return range === 'none' ? notSatisfiable(exchange, body.length) : partOf(exchange, body, range);
 }
 
-/** A date that two codings of the content share is no strong validator (RFC 9110 section 8.8.2.2). */
+/**
+ * `undefined` if two codings of the content may share the date: it is no strong validator (RFC 9110 section 8.8.2.2).
+ */
 function strongDate(exchange: Exchange): HeaderValue | undefined {
   return exchange.hasBodyFilter() ? undefined : exchange.header('last-modified');
 }
@@ -154,7 +157,7 @@ function showProvenance(exchange: Exchange, response: CachedResponse, rules: Hea
   if (rules.showsCacheStatus) showProvenanceStatus(exchange, rules, how, hasEnd ? texts : undefined);
 }
 
-/** @param texts absent for what is fresh for ever */
+/** @param texts `undefined` for a response that never expires */
 function showProvenanceStatus(
   exchange: Exchange,
   rules: ShownHeaders,
@@ -167,7 +170,7 @@ function showProvenanceStatus(
   exchange.setHeader('cache-status', texts.hit);
 }
 
-/** What changes in the headers of one stored response, and that once a second at most. */
+/** Header values of one stored response, which change once a second at most. */
 interface Texts {
   readonly ageS: number;
   readonly leftS: number;
@@ -176,7 +179,7 @@ interface Texts {
   readonly hit: string;
 }
 
-/** The last texts of a response: most hits of a second send the same. */
+/** The last values for each response, because all hits of one second send the same. */
 const lastTexts = new WeakMap<CachedResponse, Texts>();
 
 function textsOf(response: CachedResponse, ageS: number, leftS: number): Texts {
@@ -202,8 +205,8 @@ function showStatus(exchange: Exchange, { isDebugging }: ShownHeaders, status: C
 }
 
 /**
- * What to send as `Cache-Control` where the handler has set none; an answer that declares its freshness elsewhere has
- * said enough.
+ * The `Cache-Control` to send if the handler sets none; `null` for none. A response that declares its freshness in
+ * another header needs none.
  */
 export function cacheControlFor(
   { freshMs, isDeclared }: { freshMs: number; isDeclared: boolean },
@@ -212,5 +215,6 @@ export function cacheControlFor(
   if (cacheControl === 'none') return null;
   if (cacheControl !== 'auto') return cacheControl;
   if (isDeclared || freshMs === 0) return null;
-  return `${scope === 'public' ? 'public' : 'private'}, max-age=${Math.min(Math.floor(freshMs / 1000), LONGEST_MAX_AGE_S)}`;
+  const maxAgeS = Math.min(Math.floor(freshMs / 1000), LONGEST_MAX_AGE_S);
+  return `${scope === 'public' ? 'public' : 'private'}, max-age=${maxAgeS}`;
 }

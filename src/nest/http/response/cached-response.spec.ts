@@ -71,8 +71,8 @@ describe('retentionMs', () => {
   });
 
   it.each<[string, CachedResponse, number]>([
-    ['an hour for who accepts what is stale (fault 18)', { ...without, freshMs: 5 }, 3_600_000],
-    ['nothing where nobody may accept it', { ...without, freshMs: 5, mayBeStale: false }, 0],
+    ['an hour for clients that accept stale responses (fault 18)', { ...without, freshMs: 5 }, 3_600_000],
+    ['nothing for a response that must not be served stale', { ...without, freshMs: 5, mayBeStale: false }, 0],
   ])('is %s', (_, one, expected) => {
     expect(retentionMs(one, true)).toBe(expected);
   });

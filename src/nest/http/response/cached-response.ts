@@ -1,45 +1,49 @@
 import type { HeaderValue } from '../exchange/exchange.js';
 
-/** Told apart from application data in the same store, and from responses of another layout. */
+/** Distinguishes responses from application data in the same store, and from responses of another layout. */
 const RESPONSE_FORMAT = 'nestjs-cache-kit/response/2';
 
+/** One header of a stored response; a list for several lines. */
 export type HeaderLine = readonly [name: string, value: HeaderValue];
 
-/** For whom a response may be reused that was not made for a scope: RFC 9111 section 3.5 for `Authorization`. */
+/**
+ * The requests that a response may answer, if the route declares no scope: those without an identity, also those with
+ * `Authorization` (RFC 9111 section 3.5), or all.
+ */
 export type Sharing = 'unidentified' | 'authorized' | 'anybody';
 
-/** An answer as it is stored: plain data that every backend keeps, with the body as the bytes that were sent. */
+/** A response as it is stored: plain data for any backend, with the body in the bytes that were sent. */
 export interface CachedResponse {
   readonly format: typeof RESPONSE_FORMAT;
   readonly status: number;
-  /** The reason phrase, where the handler has set one. */
+  /** The reason phrase, if the handler has set one. */
   readonly reason: string | null;
-  /** What the handler has set or changed, but for the fields below. */
+  /** Headers that the handler has set or changed, without those that have a field below. */
   readonly headers: readonly HeaderLine[];
-  /** What was there before the handler and not after it. */
+  /** Names of headers that the handler has removed. */
   readonly removed: readonly string[];
   readonly contentType: string | null;
-  /** The names in `Vary` that select among variants. */
+  /** Names in `Vary` that select among variants. */
   readonly vary: readonly string[];
   readonly etag: string | null;
-  /** The tag is the handler's: it may be asked whether it still holds. */
+  /** True when the handler has set the tag, and can confirm it. */
   readonly hasOwnEtag: boolean;
-  /** What to send as `Cache-Control` where nobody has set one. */
+  /** `Cache-Control` to send if nobody else sets one. */
   readonly cacheControl: string | null;
-  /** When it was generated, as an HTTP date. */
+  /** HTTP date of its generation. */
   readonly date: string;
   readonly body: Buffer;
-  /** For how long it is fresh from when it was stored; `Infinity` for ever, 0: it is validated before every use. */
+  /** Freshness from the time of storing; `Infinity` for no end, 0 for a response that is validated before every use. */
   readonly freshMs: number;
-  /** How old it was when it came. */
+  /** Age at the time of storing. */
   readonly initialAgeMs: number;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
-  /** Whether it allows to be served stale to a client that accepts that. */
+  /** True when it may be served stale to a client that accepts that. */
   readonly mayBeStale: boolean;
   readonly sharing: Sharing;
   readonly tags: readonly string[];
-  /** It was an exception, and is one again when it is replayed. */
+  /** True when the handler threw it; a replay throws it again. */
   readonly isThrown: boolean;
 }
 
@@ -48,8 +52,7 @@ export function cachedResponse(fields: Omit<CachedResponse, 'format'>): CachedRe
 }
 
 /**
- * The validators of the handler (RFC 9110 section 8.8); only with one of them it can be asked whether the response
- * still holds.
+ * The validators that the handler has set (RFC 9110 section 8.8). Without one the handler cannot confirm the response.
  */
 export function ownValidators({ etag, hasOwnEtag, headers }: CachedResponse): { etag?: string; lastModified?: string } {
   const lastModified = headers.find(([name]) => name === 'last-modified')?.[1];
@@ -63,27 +66,24 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * How long a response is kept beyond its freshness: as long as it may be served stale, is worth validating, or may be
- * asked for.
- * @param obeysMaxStale whether a client may ask for what is stale
+ * Time in milliseconds for which a response is kept after it expires, to be served stale or validated.
+ * @param obeysMaxStale true when a request may ask for stale responses by `max-stale`
  */
 export function retentionMs(response: CachedResponse, obeysMaxStale: boolean): number {
   const { etag, lastModified } = ownValidators(response);
-  const isOfUse = etag !== undefined || lastModified !== undefined || (obeysMaxStale && response.mayBeStale);
-  const keptMs = isOfUse ? Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS) : 0;
+  const isUseful = etag !== undefined || lastModified !== undefined || (obeysMaxStale && response.mayBeStale);
+  const keptMs = isUseful ? Math.min(Math.max(response.freshMs, HOUR_MS), DAY_MS) : 0;
   return Math.ceil(Math.max(response.staleWhileRevalidateMs, response.staleIfErrorMs, keptMs));
 }
 
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// eslint-disable-next-line no-control-regex -- the control characters are what must not be there
+// eslint-disable-next-line no-control-regex -- control characters are what it refuses
 const FIELD_VALUE = /^[^\0-\x08\x0a-\x1f\x7f]*$/;
 
-/** Stored objects that were looked at already: one in memory is read many times, and never changes. */
+/** Responses that were checked before: an object in memory is read many times, and never changes. */
 const known = new WeakSet();
 
-/**
- * Whether a stored value is a response that can be sent: a store may be shared, or hold what an older version wrote.
- */
+/** True for a response that can be sent. Other programs, or an older version, may have written to the store. */
 export function isCachedResponse(value: unknown): value is CachedResponse {
   if (typeof value !== 'object' || value === null) return false;
   if (known.has(value)) return true;
@@ -106,7 +106,7 @@ function hasSoundLayout(value: Partial<CachedResponse>): boolean {
   );
 }
 
-/** Nothing that could end a header line and begin another is sent. */
+/** Refuses header values that would end their line and begin another one. */
 function hasSoundHeaders({
   headers,
   removed,

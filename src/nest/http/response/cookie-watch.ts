@@ -2,9 +2,8 @@ import type { Exchange, HeaderMap } from '../exchange/exchange.js';
 import { hasChanged } from './response-headers.js';
 
 /**
- * Tells the cookies that the handler and the interceptors inside the cache set from those that are set outside: a
- * picture is taken whenever the outside hands over to the inside, and compared when the inside hands over to the
- * outside.
+ * Notices cookies that the handler or an interceptor inside the cache sets, and ignores those that are set outside. It
+ * takes a snapshot when control passes to the inside, and compares when control passes back to the outside.
  */
 export class CookieWatch {
   #before: HeaderMap = {};

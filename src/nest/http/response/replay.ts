@@ -6,12 +6,12 @@ import type { Exchange } from '../exchange/exchange.js';
 import { replayedValueOf } from './replayed-value.js';
 
 /**
- * Answers with a stored response, through Nest: the interceptors outside the cache run as on a miss. They may set
- * headers, and refuse the request by an exception; the body is the stored one, which they had their part in when it was
- * made. A response that was an exception is thrown again, and passes the filters.
+ * Answers with a stored response through Nest: the interceptors outside the cache run as on a miss. They may set
+ * headers, and refuse the request by an exception. The body is the stored one, to which they have contributed when it
+ * was made. A response that the handler threw is thrown again, and passes the exception filters.
  *
- * The handler's headers are set at once, where the handler would have set them; the rest when Nest replies. The reply
- * of an exception filter passes, whatever the reason: an interceptor outside has refused the request or has failed.
+ * The headers of the handler are set at once, as the handler would do it, and the others when Nest replies. A reply of
+ * an exception filter is sent as it is: an interceptor outside has refused the request, or has failed.
  */
 export function replay(
   exchange: Exchange,
@@ -24,7 +24,7 @@ export function replay(
   putBackHeaders(exchange, response);
   exchange.replaceReply((body, hasStatus) => {
     const isAsStored = exchange.status() === response.status;
-    if (!isAsStored || (!response.isThrown && (isCut || hasStatus) && !holds(body, replayed))) {
+    if (!isAsStored || (!response.isThrown && (isCut || hasStatus) && !contains(body, replayed))) {
       showBypass(exchange, rules, 'bypass', 'refused');
       return undefined;
     }
@@ -37,24 +37,24 @@ export function replay(
       return;
     }
     subscriber.next(replayed);
-    // An operator that throws ends the subscription before the value has come back, as does one that wants one value.
+    // An operator outside that throws, or that takes one value only, ends the subscription before `next` returns.
     isCut = subscriber.closed;
     subscriber.complete();
   });
 }
 
 /**
- * Whether a reply is made of the value that interceptors were given. Nest sets no status for such a reply: where
- * somebody has set one, or has ended the subscription, the reply may be an exception filter's as well.
+ * True when a reply contains the value that interceptors got. It distinguishes such a reply from one of an exception
+ * filter, where a status was set or the subscription has ended early: Nest does neither for an ordinary reply.
  */
-function holds(body: unknown, replayed: unknown): boolean {
+function contains(body: unknown, replayed: unknown): boolean {
   if (body === replayed || body === String(replayed)) return true;
   return typeof body === 'object' && body !== null && Object.values(body).includes(replayed);
 }
 
 const ANSWERED = of(undefined);
 
-/** The same, at once: for a route that has no interceptor outside the cache, who would have to be asked. */
+/** Sends a stored response at once, without Nest, for a route that has no interceptor outside the cache. */
 export function sendStored(
   exchange: Exchange,
   response: CachedResponse,
@@ -66,7 +66,7 @@ export function sendStored(
   return ANSWERED;
 }
 
-/** Everything of a stored response but its body, in the place of what is there. */
+/** Sets status, reason and headers of a stored response. */
 export function putBack(exchange: Exchange, response: CachedResponse): void {
   putBackHeaders(exchange, response);
   putBackContent(exchange, response);
@@ -78,7 +78,7 @@ function putBackHeaders(exchange: Exchange, response: CachedResponse): void {
   exchange.setStatus(response.status);
 }
 
-/** What an exception filter must not find: it sends content of its own. */
+/** Sets the headers that an exception filter must not see, because it sends content of its own. */
 function putBackContent(exchange: Exchange, { contentType, reason }: CachedResponse): void {
   if (reason !== null) exchange.setReason(reason);
   if (contentType === null) exchange.removeHeader('content-type');

@@ -19,7 +19,7 @@ describe('replayedValueOf', () => {
     ['bytes', 'application/octet-stream', undefined],
     ['', 'application/json', undefined],
     ['x', null, undefined],
-  ])('stands in for %j of %s', (body, contentType, expected) => {
+  ])('makes a value of %j of %s', (body, contentType, expected) => {
     expect(replayed(body, contentType)).toEqual(expected);
   });
 

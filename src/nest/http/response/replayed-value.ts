@@ -1,8 +1,8 @@
 import type { CachedResponse } from './cached-response.js';
 
 /**
- * What interceptors outside the cache are given on a hit in the place of the handler's value: plain data of their own,
- * which they may read, change, print and clone. The answer that is sent is the stored one.
+ * The value that interceptors outside the cache get on a hit in place of the handler's: plain data that they may read,
+ * change, print and clone. The body that is sent is the stored one.
  */
 export function replayedValueOf({ body, contentType }: CachedResponse): unknown {
   if (body.length === 0 || contentType === null) return undefined;

@@ -3,8 +3,8 @@ import type { HeaderLine } from './cached-response.js';
 import type { Exchange, HeaderMap, HeaderValue } from '../exchange/exchange.js';
 
 /**
- * Never stored: what belongs to the connection (RFC 9111 section 3.1), what is kept in fields of its own, and cookies,
- * which were one client's.
+ * Headers that are not stored: those of the connection (RFC 9111 section 3.1), those that have a field of their own in
+ * the stored response, and cookies, which belong to one client.
  */
 const NOT_STORED = new Set([
   'connection',
@@ -32,8 +32,8 @@ const NOT_STORED = new Set([
 ]);
 
 /**
- * The headers that are new or other in `after`: what is in `before` comes from middleware and guards, which run for
- * every request, and may be about that request alone.
+ * The headers that are new or changed in `after`. Those in `before` come from middleware and guards, which run for
+ * every request and may mean that request alone.
  */
 export function changedHeaders(before: HeaderMap, after: HeaderMap): HeaderLine[] {
   const ofConnection = new Set(listOf(after.connection));
@@ -54,7 +54,7 @@ export function hasChanged(name: string, before: HeaderMap, after: HeaderMap): b
   return value !== undefined && !isSame(value, before[name]);
 }
 
-/** Puts the headers back as they were. */
+/** Sets the headers of the response back to a snapshot. */
 export function restoreHeaders(exchange: Exchange, before: HeaderMap): void {
   for (const [name, value] of Object.entries(exchange.headers())) {
     const old = before[name];
@@ -63,7 +63,7 @@ export function restoreHeaders(exchange: Exchange, before: HeaderMap): void {
   }
 }
 
-/** The members of a list field, lower-case: several lines are one list (RFC 9110 section 5.3). */
+/** The members of a list header in lower case. Several lines are one list (RFC 9110 section 5.3). */
 export function listOf(value: HeaderValue | undefined): string[] {
   if (value === undefined) return [];
   return String(value)
@@ -72,7 +72,7 @@ export function listOf(value: HeaderValue | undefined): string[] {
     .filter((member) => member !== '');
 }
 
-/** Adds names to the response's `Vary`, after those that middleware has put there. */
+/** Adds names to `Vary` of the response, after those that middleware has set. */
 export function mergeVary(exchange: Exchange, names: readonly string[]): void {
   if (names.length === 0) return;
   const value = exchange.header('vary');

@@ -5,18 +5,18 @@ import type { HeaderMap } from '../exchange/exchange.js';
 import { hostOf } from '../exchange/host-name.js';
 import { keyedQuery } from '../message/query-parameters.js';
 
-/** The fields by which a response names its tags, and what stands between them. */
+/** Headers in which a response lists its tags. */
 export const TAG_FIELDS = ['surrogate-key', 'cache-tag'] as const;
 
-/** As many bytes of tags as a response may have; CDNs refuse longer headers. */
+/** Limit of the tags of one response, in bytes; CDNs refuse longer headers. */
 const MAX_TAGS_BYTES = 16_384;
 
-/** How the tags begin that every stored response has by itself. */
+/** Prefix of the tag that every stored response gets from its URL. */
 export const URL_TAG = 'url:';
 
 /**
- * The tag of every stored response of a URL: its variants, its scopes, both schemes, GET and HEAD.
- * `cache.invalidateTags([urlTag('https://shop.test/products/1')])` purges the URL, with `soft` it expires.
+ * The tag that all stored responses of a URL have, in every variant and scope, for both schemes.
+ * `cache.invalidateTags([urlTag('https://shop.test/products/1')])` removes them; with `soft` they expire.
  * @throws CacheKeyError for text that is no absolute URL
  */
 export function urlTag(url: string | URL): string {
@@ -28,7 +28,7 @@ export function urlTag(url: string | URL): string {
   return requestTag(hostOf({ protocol: protocol.slice(0, -1), host }), `${pathname}${search}`);
 }
 
-/** The same for a request. @param host as `hostOf` spells it @param target path and query */
+/** The same tag for a request. @param host result of `hostOf` @param target path and query */
 export function requestTag(host: string, target: string): string {
   const at = target.indexOf('?');
   const query = at < 0 ? '' : keyedQuery(target.slice(at + 1), undefined).text;
@@ -39,16 +39,14 @@ export function requestTag(host: string, target: string): string {
     : `${URL_TAG}sha256:${createHash('sha256').update(tag).digest('base64url')}`;
 }
 
-/**
- * The tags that a response names in its headers: with spaces between in `Surrogate-Key`, with commas in `Cache-Tag`.
- */
+/** The tags in the headers of a response, separated by spaces in `Surrogate-Key` and by commas in `Cache-Tag`. */
 export function declaredTags(headers: HeaderMap): string[] {
   return TAG_FIELDS.flatMap((name) => String(headers[name] ?? '').split(name === 'cache-tag' ? ',' : /[\s,]+/)).flatMap(
     (tag) => tag.trim() || [],
   );
 }
 
-/** Whether tags can be stored. A response whose tags cannot is not stored, or nobody could purge it. */
+/** True when tags can be stored. Without its tags a response is not stored, because nobody could remove it by them. */
 export function areStorable(tags: readonly unknown[]): tags is readonly string[] {
   try {
     for (const tag of tags) checkKey(tag, 'tag');
@@ -58,7 +56,7 @@ export function areStorable(tags: readonly unknown[]): tags is readonly string[]
   }
 }
 
-/** The tags of people, for CDNs in front: without those of the kit, and spelled so that no tag becomes two. */
+/** The tags for CDNs in front: without the URL tag, and encoded so that no tag becomes two. */
 export function emittedTags(tags: readonly string[]): string[] {
   return tags
     .filter((tag) => !tag.startsWith(URL_TAG))

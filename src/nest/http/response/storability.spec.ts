@@ -46,7 +46,7 @@ describe('judge', () => {
     ['#16: private', { headers: { 'cache-control': 'private' } }, {}, 'private'],
     ['#16: no-cache', { headers: { 'cache-control': 'no-cache="x"' } }, { scope: 'user' }, 'no-cache'],
     ['#17: max-age=0', { headers: { 'cache-control': 'max-age=0' } }, {}, 'not-fresh'],
-    ['#28: a body that is not whole', { isComplete: false }, {}, 'incomplete'],
+    ['#28: an incomplete body', { isComplete: false }, {}, 'incomplete'],
     ['#113: tags that cannot be made', { tags: undefined }, {}, 'tags'],
     ['#113: a tag that is too long', { tags: ['x'.repeat(1025)] }, {}, 'tags'],
     ['#113: too many tags', { tags: Array.from({ length: 40 }, (__, i) => String(i).padStart(500, 'x')) }, {}, 'tags'],

@@ -7,27 +7,28 @@ import type { VaryHeader } from './vary-marker.js';
 import { hasChanged, listOf } from './response-headers.js';
 import { areStorable } from './response-tags.js';
 
-/** An answer that is about to be sent, and what it was before the handler. */
+/** A response that is about to be sent, with its headers before and after the handler. */
 export interface HandlerResponse {
   readonly status: number;
+  /** Headers before the handler. */
   readonly before: HeaderMap;
-  /** The headers as the handler and the interceptors inside have left them. */
+  /** Headers after the handler and the interceptors inside the cache. */
   readonly own: HeaderMap;
-  /** Those that are sent. */
+  /** Headers that are sent. */
   readonly headers: HeaderMap;
-  /** The handler or an interceptor inside has set a cookie. */
+  /** True when the handler or an interceptor inside has set a cookie. */
   readonly hasOwnCookie: boolean;
   readonly body: Buffer;
-  /** `undefined` when they could not be made. */
+  /** `undefined` when the route's function has failed. */
   readonly tags: readonly unknown[] | undefined;
   readonly isThrown: boolean;
-  /** The handler has set an `ETag` or `Last-Modified`, and can be asked whether they still hold. */
+  /** True when the handler has set an `ETag` or `Last-Modified`, and can confirm it. */
   readonly hasOwnValidator: boolean;
-  /** The body is as long as was said. */
+  /** True when the body is as long as `Content-Length` says. */
   readonly isComplete: boolean;
 }
 
-/** What of a route's policy decides whether its answers are stored. */
+/** The part of a route's policy that decides whether its responses are stored. */
 export interface StorageRules {
   readonly ttlMs: number;
   readonly statusTtlsMs: ReadonlyMap<number, number>;
@@ -39,7 +40,7 @@ export interface StorageRules {
   readonly staleIfErrorMs: number;
 }
 
-/** Why an answer is not stored. */
+/** The reason why a response is not stored. */
 export type Refusal =
   | 'status'
   | 'no-store'
@@ -53,11 +54,11 @@ export type Refusal =
   | 'not-fresh'
   | 'own-request';
 
-/** What the answer's headers make of it in the store. */
+/** The fields of a stored response that its headers decide about. */
 export interface Verdict {
   readonly freshMs: number;
   readonly initialAgeMs: number;
-  /** The answer itself says how long it is fresh. */
+  /** True when the response itself declares its freshness. */
   readonly isDeclared: boolean;
   readonly vary: readonly string[];
   readonly sharing: Sharing;
@@ -68,41 +69,41 @@ export interface Verdict {
 
 export type Judgement = { readonly refusal: Refusal } | Verdict;
 
-/** What is stored by the route's TTL alone. */
+/** Statuses that the TTL of the route is for. */
 const STORED_STATUSES = new Set([200, 204]);
-/** What `must-understand` may trust this cache with (RFC 9111 section 5.2.2.3). */
+/** Statuses that this cache understands, for `must-understand` (RFC 9111 section 5.2.2.3). */
 const UNDERSTOOD_STATUSES = new Set([200, 203, 204, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 501]);
-/** Parts, and answers about another answer: nothing that could be replayed to everybody. */
+/** Statuses of responses that are incomplete, or about another response. */
 const NEVER_STORED_STATUSES = new Set([206, 304]);
 
 /**
- * Whether an answer may be stored, and for how long (RFC 9111 section 3). The answer's own directives go before the
- * route's options, whoever has set them, and so does `Vary`; cookies count when the handler has set them.
+ * Decides whether a response may be stored, and for how long (RFC 9111 section 3). Its own directives and `Vary` go
+ * before the options of the route, no matter which code has set them. Cookies count only if the handler has set them.
  */
-export function judge(answer: HandlerResponse, rules: StorageRules, nowMs: number): Judgement {
-  const response = responseDirectives(answer.headers);
-  const vary = varyOf(answer, rules);
+export function judge(response: HandlerResponse, rules: StorageRules, nowMs: number): Judgement {
+  const declared = responseDirectives(response.headers);
+  const vary = varyOf(response, rules);
   const refusal =
-    refusalByDirectives(response.directives, answer, rules) ??
-    refusalByHeaders(answer, rules, vary) ??
-    refusalByContent(answer, rules);
+    refusalByDirectives(declared.directives, response, rules) ??
+    refusalByHeaders(response, rules, vary) ??
+    refusalByContent(response, rules);
   if (refusal !== undefined) return { refusal };
-  const declaredMs = answer.isThrown ? undefined : declaredLifetimeMs(response, answer.headers, nowMs);
-  const lifetimeMs = declaredMs ?? ruledLifetimeMs(answer.status, rules);
+  const declaredMs = response.isThrown ? undefined : declaredLifetimeMs(declared, response.headers, nowMs);
+  const lifetimeMs = declaredMs ?? ruledLifetimeMs(response.status, rules);
   if (lifetimeMs === undefined) return { refusal: 'status' };
-  const ageMs = initialAgeMs(answer.headers, nowMs);
-  const isValidatedFirst = response.directives.has('no-cache');
+  const ageMs = initialAgeMs(response.headers, nowMs);
+  const isValidatedFirst = declared.directives.has('no-cache');
   const freshMs = isValidatedFirst ? 0 : Math.max(0, lifetimeMs - ageMs);
-  const windows = staleWindows(response, rules, declaredMs);
-  const isOfUse =
-    Math.max(freshMs, windows.staleWhileRevalidateMs, windows.staleIfErrorMs) > 0 || answer.hasOwnValidator;
-  if (!isOfUse) return { refusal: isValidatedFirst ? 'no-cache' : 'not-fresh' };
+  const windows = staleWindows(declared, rules, declaredMs);
+  const isUseful =
+    Math.max(freshMs, windows.staleWhileRevalidateMs, windows.staleIfErrorMs) > 0 || response.hasOwnValidator;
+  if (!isUseful) return { refusal: isValidatedFirst ? 'no-cache' : 'not-fresh' };
   return {
     freshMs,
     initialAgeMs: ageMs,
     isDeclared: declaredMs !== undefined,
     vary,
-    sharing: sharingOf(response, answer, rules),
+    sharing: sharingOf(declared, response, rules),
     ...windows,
   };
 }
@@ -111,11 +112,12 @@ function ruledLifetimeMs(status: number, { statusTtlsMs, ttlMs }: StorageRules):
   return statusTtlsMs.get(status) ?? (STORED_STATUSES.has(status) ? ttlMs : undefined);
 }
 
-/** Directives under which an expired answer is never served (RFC 9111 section 4.2.4). */
+/** Directives that forbid to serve the response stale (RFC 9111 section 4.2.4). */
 const MUST_BE_FRESH = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache'];
 
 /**
- * RFC 5861: the answer's own windows go before the route's, which do not stretch an answer that declares itself stale.
+ * RFC 5861. The windows of the response go before those of the route, which do not apply to a response that declares
+ * itself stale.
  */
 function staleWindows(
   { directives }: ResponseDirectives,
@@ -146,11 +148,15 @@ function refusalByDirectives(
   return directives.has('private') && scope === 'public' ? 'private' : undefined;
 }
 
-function refusalByHeaders(answer: HandlerResponse, rules: StorageRules, vary: readonly string[]): Refusal | undefined {
-  const { status } = answer;
-  if (status < 200 || NEVER_STORED_STATUSES.has(status) || (answer.isThrown && !rules.statusTtlsMs.has(status)))
+function refusalByHeaders(
+  response: HandlerResponse,
+  rules: StorageRules,
+  vary: readonly string[],
+): Refusal | undefined {
+  const { status } = response;
+  if (status < 200 || NEVER_STORED_STATUSES.has(status) || (response.isThrown && !rules.statusTtlsMs.has(status)))
     return 'status';
-  if (answer.hasOwnCookie || isDecorated('set-cookie', answer, rules)) return 'set-cookie';
+  if (response.hasOwnCookie || isDecorated('set-cookie', response, rules)) return 'set-cookie';
   return vary.every((name) => maySelect(name, rules)) ? undefined : 'vary';
 }
 
@@ -164,7 +170,8 @@ function refusalByContent(
 }
 
 /**
- * Whether a header can tell variants apart: `*` can not, and who asks is told apart by a scope (RFC 9111 section 4.1).
+ * True when a request header may select a variant (RFC 9111 section 4.1): not `*`, and not those that identify a user,
+ * unless the route has a scope.
  */
 function maySelect(name: string, rules: StorageRules): boolean {
   return (
@@ -178,19 +185,19 @@ function isKeyed(name: string, { varyBy }: StorageRules): boolean {
 }
 
 /**
- * RFC 9111 section 3.5 lets three directives open an answer to `Authorization`; who sends a cookie is let in by
- * `public` alone.
+ * Three directives of the handler allow to share a response with requests that carry `Authorization` (RFC 9111 section
+ * 3.5). For other identities, such as a cookie, only `public` does.
  */
-function sharingOf({ directives }: ResponseDirectives, answer: HandlerResponse, rules: StorageRules): Sharing {
+function sharingOf({ directives }: ResponseDirectives, response: HandlerResponse, rules: StorageRules): Sharing {
   const isOwn = ['cache-control', 'cdn-cache-control', 'nest-cache-control'].some((name) =>
-    isHandlers(name, answer, rules),
+    isHandlers(name, response, rules),
   );
   if (!isOwn) return 'unidentified';
   if (directives.has('public')) return 'anybody';
   return directives.has('s-maxage') || directives.has('must-revalidate') ? 'authorized' : 'unidentified';
 }
 
-/** What CORS and compression do outside the handler, they do again for every request. */
+/** Names that CORS and compression add to `Vary` outside the handler: they do their work again for every request. */
 const LEFT_TO_OTHERS = new Set([
   'origin',
   'access-control-request-method',
@@ -200,8 +207,8 @@ const LEFT_TO_OTHERS = new Set([
 ]);
 
 /**
- * Every member of `Vary` selects, whoever has set it (RFC 9111 section 4.1), also one that the handler has overwritten.
- * What is encoded is taken to vary by the codings that a client accepts, also where it does not say so.
+ * Every name in `Vary` selects, no matter which code has set it (RFC 9111 section 4.1), also one that the handler has
+ * overwritten. An encoded response varies by `Accept-Encoding`, even if it does not say so.
  */
 function varyOf({ before, own, headers }: HandlerResponse, rules: StorageRules): string[] {
   const earlier = listOf(before.vary);
@@ -214,12 +221,12 @@ function varyOf({ before, own, headers }: HandlerResponse, rules: StorageRules):
   return [...new Set([...handlers, ...others, ...codings])];
 }
 
-/** Whether a header is the handler's: set while it ran, or by `@Header()`. */
+/** True when the handler has set a header, while it ran or by `@Header()`. */
 function isHandlers(name: string, { before, headers }: HandlerResponse, rules: StorageRules): boolean {
   return hasChanged(name, before, headers) || isDecorated(name, { headers }, rules);
 }
 
-/** Nest sets what `@Header()` says when it replies, after all interceptors. */
+/** True for a header of `@Header()`, which Nest sets when it replies, after all interceptors. */
 function isDecorated(
   name: string,
   { headers }: Pick<HandlerResponse, 'headers'>,

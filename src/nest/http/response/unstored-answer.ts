@@ -3,13 +3,13 @@ import { type CachedResponse, isCachedResponse } from './cached-response.js';
 const UNSTORED_FORMAT = 'nestjs-cache-kit/unstored/1';
 
 /**
- * What a run has made that could have been stored, but that the store does not take: for the requests that have waited
- * for it.
+ * A response that could have been stored, but for an outage of the store. The requests that have waited for it may
+ * share it.
  */
 export interface UnstoredAnswer {
   readonly format: typeof UNSTORED_FORMAT;
   readonly response: CachedResponse;
-  /** What `selectionOf` answers for the request that it was made for. */
+  /** Result of `selectionOf` for the request that it was made for. */
   readonly selection: string;
 }
 

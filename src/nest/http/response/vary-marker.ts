@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { type CachedResponse, retentionMs } from './cached-response.js';
 
 /*
- * A URL whose responses vary by request headers has a marker under its key: the names of the headers. The responses
- * themselves, one for each combination of values that was asked for, are under keys made from the marker's key, its
- * generation and those values (RFC 9111 section 4.1).
+ * If the responses of a URL vary by request headers, its key holds a marker, with the names of the headers. The
+ * responses, one for each combination of values that clients have sent, have keys made from the key of the marker, its
+ * generation and the values (RFC 9111 section 4.1).
  *
- * The generation is random, so that who takes away the marker takes away all variants: no key leads to them any more.
- * That is also what keeps the first variant out of sight when its marker could not be stored, because something was
- * invalidated while the handler ran.
+ * The generation is random. So removing the marker hides all variants: no key leads to them any more. In the same way
+ * the first variant stays hidden if its marker is not stored, because of an invalidation while the handler ran.
  */
 
 /** One header of `varyBy`. */
@@ -21,14 +20,14 @@ const MARKER_FORMAT = 'nestjs-cache-kit/vary/1';
 
 export interface VaryMarker {
   readonly format: typeof MARKER_FORMAT;
-  /** Lower-case, in order. */
+  /** Names of request headers in lower case, sorted. */
   readonly names: readonly string[];
   readonly generation: string;
   readonly tags: readonly string[];
   readonly ttlMs: number;
 }
 
-/** @param first the first of its variants @param obeysMaxStale as for `retentionMs` */
+/** @param first the first variant @param obeysMaxStale as for `retentionMs` */
 export function varyMarker(names: Iterable<string>, first: CachedResponse, obeysMaxStale: boolean): VaryMarker {
   return {
     format: MARKER_FORMAT,
@@ -54,7 +53,7 @@ export function isVaryMarker(value: unknown): value is VaryMarker {
 
 const DAY_MS = 24 * 3_600_000;
 
-/** A marker is no more than a few names, and its variants are lost with it: it stays a day at least. */
+/** Lifetime of a marker: one day at least, because it is small, and its variants are lost with it. */
 export function markerTtlMs(variantMs: number): number {
   return Math.max(DAY_MS, Math.ceil(variantMs));
 }

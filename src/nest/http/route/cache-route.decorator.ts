@@ -14,25 +14,22 @@ import {
   type RouteDefaultOptions,
 } from './http-cache-options.js';
 
-/**
- * How a route, or all routes of a controller, are cached. What is not said is taken from `http` of the module's
- * options.
- */
+/** Caching of a route, or of all routes of a controller. The defaults come from `http` of the module's options. */
 export interface CacheRouteOptions extends RouteDefaultOptions {
-  /** The name of the cache. @default the one without a name */
+  /** Name of the cache. @default the cache without a name */
   cache?: string;
-  /** Default: the cache's `defaultNamespace`, or none. */
+  /** Namespace of the entries. @default the cache's `defaultNamespace`, or none */
   namespace?: string;
   /**
-   * Takes the place of path and query in the key; method, host, handler, version, `varyBy` and scope stay in it. A text
-   * on a route with parameters is refused when the application starts.
+   * Replaces path and query in the key. Method, host, handler, version, `varyBy` and scope stay in it. A text on a
+   * route with parameters is refused when the application starts.
    */
   key?: string | RequestFunction<string>;
-  /** A function is given the request, and what the handler has answered. */
+  /** Tags of the stored responses, or a function of the request and the handler's result. */
   tags?: string[] | TagsFunction;
 }
 
-/** Written as a method, so that the parameters may be annotated with types of one's own. */
+/** Written as a method, so that users can annotate the parameters with their own types. */
 export type TagsFunction = { of(request: CacheRequest, result: unknown): string[] }['of'];
 
 const OPTION_NAMES = [
@@ -46,9 +43,9 @@ const OPTION_NAMES = [
 const ROUTE_METADATA = 'cache-kit:route';
 
 /**
- * Says how `CacheInterceptor` caches this route or controller; the interceptor itself is bound with `@UseInterceptors`
- * or as `APP_INTERCEPTOR`. On a method it overrides the controller's options one by one.
- * @throws CacheConfigError at once for an option that is unknown or unreadable
+ * Sets how `CacheInterceptor` caches this route or controller. Bind the interceptor itself with `@UseInterceptors` or
+ * as `APP_INTERCEPTOR`. On a method it overrides the controller's options one by one.
+ * @throws CacheConfigError at once for an unknown or invalid option
  */
 export function CacheRoute(options: CacheRouteOptions = {}): MethodDecorator & ClassDecorator {
   checkCalled('@CacheRoute', options);
@@ -56,14 +53,14 @@ export function CacheRoute(options: CacheRouteOptions = {}): MethodDecorator & C
   return applyDecorators(SetMetadata(ROUTE_METADATA, { ...options }));
 }
 
-/** The route, or every route of the controller that has no `@CacheRoute`, is never cached. */
+/** Excludes a route from caching, or every route of a controller that has no `@CacheRoute` of its own. */
 export function NoCache(): MethodDecorator & ClassDecorator;
 export function NoCache(target?: unknown): MethodDecorator & ClassDecorator {
   checkCalled('@NoCache', target);
   return applyDecorators(SetMetadata(ROUTE_METADATA, false));
 }
 
-/** What the decorators say about a route: `false` for @NoCache, `undefined` when there is none. */
+/** The options of a route from its decorators: `false` for `@NoCache`, `undefined` without a decorator. */
 export function routeOptionsOf(controller: object, handler: object): CacheRouteOptions | false | undefined {
   const ofHandler = Reflect.getMetadata(ROUTE_METADATA, handler) as CacheRouteOptions | false | undefined;
   const ofController = Reflect.getMetadata(ROUTE_METADATA, controller) as CacheRouteOptions | false | undefined;
@@ -71,13 +68,13 @@ export function routeOptionsOf(controller: object, handler: object): CacheRouteO
   return ofHandler && ofController ? { ...ofController, ...ofHandler } : ofHandler;
 }
 
-/** The options of `@CacheRoute` on a handler or controller itself; none where there is no such decorator. */
+/** The options of `@CacheRoute` on this handler or controller alone; none without the decorator. */
 export function writtenOn(target: object): CacheRouteOptions {
   const written = Reflect.getMetadata(ROUTE_METADATA, target) as CacheRouteOptions | false | undefined;
   return written === false ? {} : (written ?? {});
 }
 
-/** Whether one of the decorators stands on the handler itself. */
+/** True when one of the decorators is on the handler itself. */
 export function isDecorated(handler: object): boolean {
   return Reflect.hasMetadata(ROUTE_METADATA, handler);
 }

@@ -4,9 +4,8 @@ import type { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { routeVersion, type RouteVersion, type Version } from './route-version.js';
 
 /*
- * What Nest's own decorators say about a handler. The names are those of '@nestjs/common', where they stand in a module
- * that moved between the versions 11 and 12; they are part of how Nest's decorators and its router understand each
- * other.
+ * Facts about a handler from Nest's own decorators. Nest exports the metadata keys from a module that moved between
+ * versions 11 and 12, so they are repeated here. Nest's decorators and router exchange the metadata under these keys.
  */
 const GUARDS_METADATA = '__guards__';
 const HEADERS_METADATA = '__headers__';
@@ -18,32 +17,30 @@ const ROUTE_ARGS_METADATA = '__routeArguments__';
 const SSE_METADATA = '__sse__';
 const VERSION_METADATA = '__version__';
 
-/** The types of parameters that take the response out of Nest's hands: `RouteParamtypes.RESPONSE` and `NEXT`. */
+/** Types of parameters with which the handler replies itself: `RouteParamtypes.RESPONSE` and `NEXT`. */
 const RESPONSE_PARAMETERS = ['1', '2'];
 
 export interface HandlerFacts {
-  /** Module, class, method and API version, without spaces: no two handlers that share a path have the same. */
+  /** Module, class, method and API version, without spaces. Two handlers with the same path have different ones. */
   readonly identity: string;
-  /** Other handlers have the same: of a class of the same name, or of the same class in another module. */
+  /** True when another handler has the same: of a class with the same name, or of the same class in another module. */
   readonly isIdentityShared: boolean;
   readonly version: RouteVersion;
-  /** The names, lower-case, of `@Header()`: Nest sets them before interceptors run. */
+  /** Names of `@Header()` in lower case. */
   readonly headerNames: readonly string[];
   readonly isStream: boolean;
-  /** The handler or its controller has a guard of its own. */
+  /** True when the handler or its controller has a guard of its own. */
   readonly isGuarded: boolean;
-  /** The class of the first interceptor; `undefined` when it cannot be told. */
+  /** The class of the first interceptor; `undefined` when it is not known. */
   readonly outermost: object | undefined;
   /**
-   * Nest does not send what the handler returns: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`, `@Render()`.
+   * True when Nest does not send the handler's result: `@Res()` without `passthrough`, `@Next()`, `@Redirect()`,
+   * `@Render()`.
    */
   readonly sendsItself: boolean;
 }
 
-/**
- * What keeps the answers of a handler from being cached: Nest does not send them, or nobody has said whose those of a
- * guarded one are.
- */
+/** The reason why a handler cannot be cached: it sends its response itself, or it has a guard and no declared scope. */
 export type Hindrance = 'sends-itself' | 'guarded';
 
 export function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDeclared: boolean): Hindrance | undefined {
@@ -54,7 +51,7 @@ export function hindranceOf({ sendsItself, isGuarded }: HandlerFacts, isScopeDec
 export type Class = abstract new (...args: never[]) => unknown;
 export type Handler = (...args: never[]) => unknown;
 
-/** @param config what `configOf` answers */
+/** @param config result of `configOf` */
 export function factsOf(
   controller: Class,
   handler: Handler,
@@ -90,7 +87,7 @@ export function factsOf(
   };
 }
 
-/** What `@Header()` sets, by names in lower case; where it is computed for each request, it is left out. */
+/** Headers of `@Header()` by name in lower case, without those that are computed for each request. */
 export function fixedHeadersOf(handler: object): Record<string, string> {
   const headers = (Reflect.getMetadata(HEADERS_METADATA, handler) ?? []) as readonly { name: string; value: unknown }[];
   return Object.fromEntries(
@@ -98,12 +95,12 @@ export function fixedHeadersOf(handler: object): Record<string, string> {
   );
 }
 
-/** The interceptors that `@UseInterceptors` has bound, in the order in which they run. */
+/** The interceptors of `@UseInterceptors`, in the order in which they run. */
 function interceptorsOf(target: object): readonly object[] {
   return (Reflect.getMetadata(INTERCEPTORS_METADATA, target) ?? []) as readonly object[];
 }
 
-/** Whether an interceptor is bound to a handler or its controller, and not only to the whole application. */
+/** True when an interceptor is bound to a handler or its controller, and not only to the whole application. */
 export function isCovered(
   { controller, handler }: { readonly controller: object; readonly handler: object },
   interceptor: object,
@@ -115,7 +112,7 @@ export function isBound(target: object, interceptor: object): boolean {
   return interceptorsOf(target).some((one) => isOfClass(one, interceptor));
 }
 
-/** Whether an interceptor is bound to the whole application. */
+/** True when an interceptor is bound to the whole application. */
 export function isBoundGlobally(config: ApplicationConfig, interceptor: object): boolean {
   const ofRequests = (config.getGlobalRequestInterceptors?.() ?? []).map(({ metatype }) => metatype);
   return [...(config.getGlobalInterceptors?.() ?? []), ...ofRequests].some(
@@ -123,18 +120,21 @@ export function isBoundGlobally(config: ApplicationConfig, interceptor: object):
   );
 }
 
-/** Bound as a class, or as an object of it. */
+/** The class of an interceptor that was bound as a class or as an object. */
 function classOf(interceptor: object | undefined): object | undefined {
   return typeof interceptor === 'function' ? interceptor : interceptor?.constructor;
 }
 
-/** Whether it is of this class, or of one that extends it. */
+/** True for this class, and for one that extends it. */
 function isOfClass(interceptor: object, type: object): boolean {
   const given = classOf(interceptor) as Class;
   return given === type || given.prototype instanceof (type as Class);
 }
 
-/** What is read of an application's configuration; Nest hands it out to nobody, but keeps it in the container. */
+/**
+ * The part of Nest's application configuration that is read here. Nest keeps it in its container, without public
+ * access.
+ */
 export type ApplicationConfig = Partial<{
   getGlobalInterceptors(): readonly object[];
   getGlobalRequestInterceptors(): readonly { readonly metatype?: object }[];
@@ -142,15 +142,15 @@ export type ApplicationConfig = Partial<{
   getVersioning(): VersioningOptions | undefined;
 }>;
 
-/** Empty where it cannot be found. */
+/** The configuration of the application; empty if it is not found. */
 export function configOf(moduleRef: ModuleRef): ApplicationConfig {
   const { container } = moduleRef as unknown as { container?: { applicationConfig?: ApplicationConfig } };
   return container?.applicationConfig ?? {};
 }
 
 /**
- * The interceptors of all routes, before those of controllers; `undefined` when they cannot be told, or differ with
- * each request.
+ * The interceptors of all routes, which run before those of controllers; `undefined` when they are not known, or are
+ * made for each request.
  */
 function globalInterceptorsOf(config: ApplicationConfig): readonly object[] | undefined {
   const globals = config.getGlobalInterceptors?.();
@@ -162,11 +162,11 @@ function takesResponse(controller: Class, method: string): boolean {
   return routeParametersOf(controller, method).some(({ type }) => RESPONSE_PARAMETERS.includes(type));
 }
 
-/** A parameter of a handler that Nest has been told what to give. */
+/** A parameter of a handler with a decorator of Nest. */
 export interface RouteParameter {
-  /** `RouteParamtypes` in digits, or a text of its own for decorators made with `createParamDecorator`. */
+  /** `RouteParamtypes` in digits, or another text for a decorator of `createParamDecorator`. */
   readonly type: string;
-  /** What its decorator was given, such as the name of a header. */
+  /** Argument of the decorator, such as the name of a header. */
   readonly data: unknown;
 }
 
@@ -178,12 +178,12 @@ export function routeParametersOf(controller: Class, method: string): RouteParam
   return Object.entries(parameters).map(([name, { data }]) => ({ type: name.split(':', 1)[0] ?? '', data }));
 }
 
-/** The property that holds the handler: a decorator may have put a function of another name there. */
+/** The property of the handler. Its function may have another name, from a decorator that wraps it. */
 export function methodNameOf(controller: Class, handler: Handler): string {
   return methodsOf(controller.prototype as object).find(([, method]) => method === handler)?.[0] ?? handler.name;
 }
 
-/** All methods of a controller that may be handlers, the inherited ones too where they are not overridden. */
+/** All methods of a controller that may be handlers, with inherited ones that are not overridden. */
 export function handlersOf(prototype: object | null): object[] {
   return methodsOf(prototype).map(([, method]) => method);
 }
@@ -200,7 +200,7 @@ function methodsOf(prototype: object | null): [string, object][] {
   ];
 }
 
-/** Every controller of the application, once for each module that has it. */
+/** All controllers of the application, once for each module that declares them. */
 export function controllersOf(modules: ModulesContainer): { controller: Class; module: Class }[] {
   return [...modules.values()].flatMap(({ metatype, controllers }) =>
     [...controllers.values()].flatMap((wrapper) =>
@@ -211,7 +211,7 @@ export function controllersOf(modules: ModulesContainer): { controller: Class; m
   );
 }
 
-/** Module and class; all modules, where there are several. */
+/** Module and class, with all modules that declare the class. */
 function placeOf(controller: Class, modules: ModulesContainer): string {
   const names = [...modules.values()].filter(({ controllers }) => controllers.has(controller)).map(({ name }) => name);
   return `${[...new Set(names)].sort().join('+')}.${controller.name}`;

@@ -2,12 +2,12 @@ import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
 import { type Duration, parseTtl, type Ttl } from '../../../core/vocabulary/duration.js';
 import {
   checkNames,
+  expected,
   readBoolean,
   readCount,
   readDuration,
   readFunction,
 } from '../../../core/vocabulary/option-checks.js';
-import { show } from '../../../core/vocabulary/show.js';
 import type { CacheRequest } from '../exchange/exchange.js';
 import { type IdentitySigns, withCommonSigns } from './identity-signs.js';
 import type { QueryOptions } from '../message/query-parameters.js';
@@ -16,32 +16,29 @@ import type { VaryHeader } from '../response/vary-marker.js';
 import { hostOf } from '../exchange/host-name.js';
 
 /**
- * A function of the request. Written as a method, so that a parameter may be annotated with the platform's own type:
- * `(request: FastifyRequest) => ...`.
+ * A function of the request. Written as a method, so that users can annotate the parameter with the platform's own
+ * type: `(request: FastifyRequest) => ...`.
  */
 export type RequestFunction<T> = { of(request: CacheRequest): T }['of'];
 
-/** Whose answers a route gives: everybody's, each user's own, each tenant's, or those of whoever the function names. */
+/** The clients that share a response: all, those of a user, of a tenant, or of a name that the function returns. */
 export type RouteScope = 'public' | 'user' | 'tenant' | RequestFunction<string | undefined>;
 
-/**
- * Names of request headers; as an object, with functions that map the many values of a header to the few that make a
- * difference.
- */
+/** Names of request headers, or an object with functions that map many values of a header to a few. */
 export type VaryBy = string[] | Record<string, (value: string | undefined) => string>;
 
-/** Defaults of all routes of a cache. */
+/** Defaults for all routes of a cache. */
 export interface HttpCacheOptions {
   /**
-   * How long an answer that declares nothing is fresh; 0: only what the answer itself declares. Default: the cache's
-   * `defaultTtl` for routes that ask to be cached, by `@CacheRoute` or an interceptor of their own or of their
-   * controller, and 0 for those that are covered by an interceptor of the whole application.
+   * Freshness of a response that declares none; 0 stores only responses that declare theirs. Default: the cache's
+   * `defaultTtl` for routes with `@CacheRoute`, or with an interceptor of their own or of their controller; 0 for
+   * routes that only an interceptor of the whole application covers.
    */
   ttl?: Ttl;
-  /** Only routes with `@CacheRoute` take part. @default false */
+  /** Caches only routes with `@CacheRoute`. @default false */
   optIn?: boolean;
   /**
-   * By what else a request says who asks, beside the headers and properties in common use: see docs/http.md.
+   * Further signs of an identity in a request, beside the common headers and properties: see docs/http.md.
    * @default none
    */
   identity?: {
@@ -50,64 +47,64 @@ export interface HttpCacheOptions {
     /** Properties of the request, such as `member` or `session.member`. */
     properties?: string[];
   };
-  /** @default 'public', and requests that carry an identity are bypassed unless the route declares its scope */
+  /** @default 'public', and requests with an identity bypass the cache unless the route declares its scope */
   scope?: RouteScope;
   /**
-   * Request headers whose values are part of the key, and are added to `Vary`; with functions the handler is given what
-   * those make of a value.
+   * Request headers that are added to `Vary`, and whose values are part of the key. With functions, key and handler get
+   * the mapped values.
    * @default none
    */
   varyBy?: VaryBy;
-  /** Which query parameters are part of the key; the others are hidden from the handler. @default all */
+  /** Query parameters that are part of the key; the others are hidden from the handler. @default all */
   query?: QueryOptions;
   headers?: {
     /** `X-Cache` and `X-Cache-TTL`. @default true */
     xCache?: boolean;
-    /** `Cache-Status` (RFC 9211); `'debug'` adds the key, and why an answer was not stored. @default true */
+    /** `Cache-Status` (RFC 9211); `'debug'` adds the key, and why a response was not stored. @default true */
     cacheStatus?: boolean | 'debug';
-    /** `Surrogate-Key` and `Cache-Tag` with the tags, for a CDN in front. @default false */
+    /** `Surrogate-Key` and `Cache-Tag` with the tags for a CDN in front. @default false */
     surrogateKey?: boolean;
   };
   /**
-   * What to send where the handler sets no `Cache-Control`: `auto` is `public, max-age=<ttl>`, or `private`.
+   * `Cache-Control` to send if the handler sets none; `auto` is `public, max-age=<ttl>`, or `private` with a scope.
    * @default 'auto'
    */
   cacheControl?: 'auto' | 'none' | (string & {});
   /**
-   * Whether `Cache-Control` and `Pragma` of a request are obeyed: anybody can then make the handler run.
+   * Obeys `Cache-Control` and `Pragma` of requests. Any client can then make the handler run.
    * @default false
    */
   honourRequestDirectives?: boolean;
-  /** Larger bodies are sent and not stored. @default 1048576 (1 MiB) */
+  /** Largest body that is stored, in bytes. @default 1048576 (1 MiB) */
   maxBodyBytes?: number;
   /**
-   * How long answers of other statuses than 200 and 204 are fresh that declare nothing, also thrown ones, such as `{
-   * 404: '10s' }`.
+   * Freshness of responses with other statuses than 200 and 204 that declare none, thrown ones too. Example:
+   * `{ 404: '10s' }`.
    * @default none is stored
    */
   statusTtl?: Record<number, Ttl>;
-  /** The hosts that are cached for; requests for others are bypassed. @default all */
+  /** Hosts whose requests are cached; requests to others bypass the cache. @default all */
   hosts?: string[];
 }
 
-/** The options that a route may override, and those of the cache that it may. */
+/** The options of `http`, and of the cache, that a route may override. */
 export interface RouteDefaultOptions extends Pick<
   HttpCacheOptions,
   'ttl' | 'scope' | 'varyBy' | 'query' | 'cacheControl' | 'honourRequestDirectives' | 'maxBodyBytes' | 'statusTtl'
 > {
   /**
-   * Answer with the expired response this long, while one request in the background refreshes it.
+   * Time for which an expired response is served while a background request refreshes it.
    * @default the cache's
    */
   staleWhileRevalidate?: Duration;
   /**
-   * Answer with the expired response this long when the handler fails with something other than a 4xx.
+   * Time for which an expired response is served when the handler fails, but not with a 4xx.
    * @default the cache's
    */
   staleIfError?: Duration;
 }
 
-/** `RouteDefaultOptions`, read. */
+/** `RouteDefaultOptions` after reading. */
 export interface ResolvedRouteDefaults {
   readonly ttlMs: number;
   readonly scope: RouteScope;
@@ -121,15 +118,15 @@ export interface ResolvedRouteDefaults {
   readonly staleIfErrorMs: number;
 }
 
-/** `HttpCacheOptions`, said once and read once. */
+/** `HttpCacheOptions` after reading. */
 export interface ResolvedHttpOptions extends ResolvedRouteDefaults, ShownHeaders {
   readonly isOptIn: boolean;
-  /** `ttlMs` of routes that do not ask to be cached. */
+  /** `ttlMs` of routes that only an interceptor of the whole application covers. */
   readonly coveredTtlMs: number;
   readonly hosts: readonly string[] | undefined;
   readonly identitySigns: IdentitySigns;
-  /** Every route answers as if there were no cache: for tests. */
-  readonly standsAside?: true;
+  /** Present in tests that run every route without its cache. */
+  readonly isDisabled?: true;
 }
 
 const ROUTE_OPTION_NAMES = [
@@ -155,7 +152,7 @@ export const ROUTE_DEFAULT_NAMES = [
   'staleIfError',
 ] satisfies (keyof RouteDefaultOptions)[];
 
-/** The injection token of the resolved options of the routes of a cache. */
+/** The injection token of the resolved HTTP options of a cache. */
 export function getHttpOptionsToken(name = 'default'): string {
   return `${HTTP_OPTIONS_OF}'${name}'`;
 }
@@ -164,10 +161,10 @@ export function isHttpOptionsToken(token: unknown): boolean {
   return typeof token === 'string' && token.startsWith(HTTP_OPTIONS_OF);
 }
 
-/** A sentence, because Nest prints the token when it cannot resolve it. */
+/** Start of the token. Words, because Nest prints the token when it cannot resolve it. */
 const HTTP_OPTIONS_OF = 'the HTTP options of the cache ';
 
-/** What routes take from the cache itself. */
+/** Defaults that routes take from the options of the cache. */
 export interface CacheDefaults {
   readonly ttlMs: number;
   readonly staleWhileRevalidateMs?: number;
@@ -175,8 +172,8 @@ export interface CacheDefaults {
 }
 
 /**
- * @param user the section `http` of the module's options
- * @throws CacheConfigError naming the first option that is unknown or unreadable
+ * @param user section `http` of the module's options
+ * @throws CacheConfigError that names the first unknown or invalid option
  */
 export function resolveHttpCacheOptions(user: unknown, ofCache: CacheDefaults): ResolvedHttpOptions {
   const options = (user ?? {}) as HttpCacheOptions;
@@ -209,7 +206,7 @@ function readShownHeaders(headers: NonNullable<HttpCacheOptions['headers']> = {}
   };
 }
 
-/** What a route is like whose options say nothing. */
+/** Options of a route where neither the route nor the module sets them. */
 export const ROUTE_DEFAULTS: ResolvedRouteDefaults = Object.freeze({
   ttlMs: 0,
   scope: 'public',
@@ -223,7 +220,7 @@ export const ROUTE_DEFAULTS: ResolvedRouteDefaults = Object.freeze({
   staleIfErrorMs: 0,
 });
 
-/** Reads what routes and their defaults have in common. @param where the path before the names, for messages */
+/** Reads the options that routes and their defaults share. @param where path before the names in messages */
 export function readRouteDefaults(
   options: RouteDefaultOptions,
   base: ResolvedRouteDefaults,
@@ -263,11 +260,11 @@ function readVaryBy(varyBy: unknown, option: string): VaryHeader[] | undefined {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Statuses that are never whole or never final answers are refused: 1xx, 206 and 304. */
+/** Refuses statuses of responses that are not final or not complete: 1xx, 206 and 304. */
 function readStatusTtls(ttls: unknown, option: string): ReadonlyMap<number, number> | undefined {
   if (ttls === undefined) return undefined;
   if (typeof ttls !== 'object' || ttls === null || Array.isArray(ttls))
-    throw new CacheConfigError(`Expected \`${option}\` to be an object such as { 404: '10s' }, got \`${show(ttls)}\`.`);
+    throw expected(option, "an object such as { 404: '10s' }", ttls);
   return new Map(
     Object.entries(ttls).map(([status, ttl]) => [readStatus(status, option), parseTtl(ttl, `${option}.${status}`)]),
   );
@@ -294,18 +291,15 @@ function readScope(scope: unknown, option: string): RouteScope | undefined {
     typeof scope === 'function'
   )
     return scope as RouteScope | undefined;
-  throw new CacheConfigError(
-    `Expected \`${option}\` to be 'public', 'user', 'tenant' or a function of the request, got \`${show(scope)}\`.`,
-  );
+  throw expected(option, "'public', 'user', 'tenant' or a function of the request", scope);
 }
 
 function readNames(names: unknown, option: string): string[] | undefined {
   if (names === undefined) return undefined;
   const isList = Array.isArray(names) && names.every((name) => typeof name === 'string' && /^[^\s,*]+$/.test(name));
   if (isList) return [...new Set(names as string[])].sort();
-  throw new CacheConfigError(
-    `Expected \`${option}\` to be an array of names such as ['accept-language'], got \`${show(Array.isArray(names) ? names.join(', ') : names)}\`.`,
-  );
+  const given = Array.isArray(names) ? names.join(', ') : names;
+  throw expected(option, "an array of names such as ['accept-language']", given);
 }
 
 function readQuery(query: unknown, option: string): QueryOptions | undefined {
@@ -314,7 +308,8 @@ function readQuery(query: unknown, option: string): QueryOptions | undefined {
   const { allow, ignore } = query as QueryOptions;
   if (allow !== undefined && ignore !== undefined)
     throw new CacheConfigError(
-      `Expected either \`${option}.allow\` or \`${option}.ignore\`, got both. Leave out \`ignore\`: what is not allowed is ignored.`,
+      `Expected either \`${option}.allow\` or \`${option}.ignore\`, got both. ` +
+        'Leave out `ignore`: what is not allowed is ignored.',
     );
   const names = { allow: readNames(allow, `${option}.allow`), ignore: readNames(ignore, `${option}.ignore`) };
   return {
@@ -325,7 +320,5 @@ function readQuery(query: unknown, option: string): QueryOptions | undefined {
 
 function readCacheControl(value: unknown, option: string): string | undefined {
   if (value === undefined || (typeof value === 'string' && /^[\x20-\x7e]+$/.test(value))) return value;
-  throw new CacheConfigError(
-    `Expected \`${option}\` to be 'auto', 'none' or a field value such as 'public, max-age=30', got \`${show(value)}\`.`,
-  );
+  throw expected(option, "'auto', 'none' or a header value such as 'public, max-age=30'", value);
 }

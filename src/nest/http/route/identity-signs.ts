@@ -1,18 +1,18 @@
-/** By what a request says who asks, beside `Authorization`. */
+/** Signs of an identity in a request, beside `Authorization`. */
 export interface IdentitySigns {
-  /** Names of request headers, lower-case. */
+  /** Names of request headers in lower case. */
   readonly headers: readonly string[];
   /** Paths to properties of the request. */
   readonly properties: readonly (readonly string[])[];
 }
 
-/** The signs in common use: of sessions, of API keys, and of what guards and middleware put on the request. */
+/** Common signs: of sessions, of API keys, and of guards and middleware that set properties of the request. */
 export const COMMON_SIGNS: IdentitySigns = Object.freeze({
   headers: ['cookie', 'x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token', 'proxy-authorization'],
   properties: [['user'], ['auth'], ['account'], ['tenant'], ['tenantId'], ['apiKey'], ['session', 'user']],
 });
 
-/** The common signs and those of an application. @param properties such as `member` or `session.member` */
+/** Adds the signs of an application to the common ones. @param properties such as `member` or `session.member` */
 export function withCommonSigns(headers: readonly string[], properties: readonly string[]): IdentitySigns {
   return Object.freeze({
     headers: [...new Set([...COMMON_SIGNS.headers, ...headers.map((name) => name.toLowerCase())])],
@@ -21,8 +21,7 @@ export function withCommonSigns(headers: readonly string[], properties: readonly
 }
 
 /**
- * Whether a request has a sign among its headers or properties; Fastify's request, and the raw one that middleware of
- * Nest is given.
+ * True when a request has a sign in its headers or properties. Middleware of Nest sets those of Fastify's raw request.
  */
 export function hasSign(request: object, headers: Readonly<Record<string, unknown>>, signs: IdentitySigns): boolean {
   for (const name of signs.headers) if (headers[name] !== undefined) return true;
@@ -34,12 +33,12 @@ function hasProperty(request: object, { properties }: IdentitySigns): boolean {
   for (const path of properties) {
     let value: unknown = request;
     for (const name of path) value = (value as Record<string, unknown> | undefined | null)?.[name];
-    if (names(value)) return true;
+    if (isSet(value)) return true;
   }
   return false;
 }
 
-/** Platforms declare properties beforehand with a value that stands for nobody. */
-function names(value: unknown): boolean {
+/** False for the values with which platforms declare a property before it is set. */
+function isSet(value: unknown): boolean {
   return value !== undefined && value !== null && value !== '' && value !== false;
 }

@@ -5,9 +5,9 @@ import type { RouteScope } from './http-cache-options.js';
 import { hasSign, type IdentitySigns } from './identity-signs.js';
 
 /**
- * Who asks, as far as the request says so: such requests are answered past the cache unless the route declares its
- * scope, or the response that it is for others too. Any other sign weighs more than `Authorization`, for which RFC 9111
- * section 3.5 has rules of its own.
+ * The kind of identity that a request carries. A request with one gets no stored response, unless the route declares
+ * its scope or the response declares that others may share it. `authorization` has its own rules in RFC 9111 section
+ * 3.5; any other sign makes the request one of a `user`.
  */
 export type RequestIdentity = 'none' | 'authorization' | 'user';
 
@@ -16,14 +16,15 @@ export function identityOf(request: CacheRequest, signs: IdentitySigns): Request
   return request.headers.authorization === undefined ? 'none' : 'authorization';
 }
 
-/** Guards have the platform's request; middleware of Nest has the raw one under Fastify. */
+/** Guards set the user on the platform's request, and middleware of Nest on Fastify's raw request. */
 function userOf(request: CacheRequest): unknown {
   return request.user ?? (request as { raw?: { user?: unknown } }).raw?.user;
 }
 
 /**
- * The part of the key that tells one asker's answers from another's: '' for everybody's, `undefined` when the scope
- * names nobody, which is never the same as anonymous. Only a digest of the principal is put into keys.
+ * The part of the key that separates the responses of one user or tenant from those of others: '' for a public route,
+ * `undefined` when the scope finds no principal, which is not the same as public. Keys contain only a digest of the
+ * principal.
  */
 export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | undefined {
   if (scope === 'public') return '';
@@ -31,11 +32,11 @@ export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | u
     const name: unknown = notAwaited(scope(request));
     return typeof name === 'string' && name !== '' ? `scope:${digest(name)}` : undefined;
   }
-  const asker = userOf(request);
-  const tenant = principalOf(asker, TENANT_FIELDS);
+  const principal = userOf(request);
+  const tenant = principalOf(principal, TENANT_FIELDS);
   if (scope === 'tenant') return tenant === undefined ? undefined : `tenant:${digest(tenant)}`;
-  const user = principalOf(asker, USER_FIELDS);
-  // The ids of users may be unique in a tenant only.
+  const user = principalOf(principal, USER_FIELDS);
+  // Ids of users may be unique in a tenant only.
   return user === undefined
     ? undefined
     : `user:${digest(tenant === undefined ? user : `${tenant.length}:${tenant}${user}`)}`;
@@ -44,7 +45,7 @@ export function scopeKeyOf(scope: RouteScope, request: CacheRequest): string | u
 const USER_FIELDS = ['id', 'sub', 'userId'];
 const TENANT_FIELDS = ['tenantId', 'tenant'];
 
-/** The first of the fields of what a guard has verified that says something, with its type: user 1 is not user '1'. */
+/** The first field that is set, with its name and type: user 1 is not user '1'. */
 function principalOf(user: unknown, fields: readonly string[]): string | undefined {
   if (typeof user !== 'object' || user === null) return undefined;
   for (const field of fields) {

@@ -9,27 +9,27 @@ import { hostOf } from '../exchange/host-name.js';
 import { routeKey, type RouteKey } from './route-key.js';
 import type { RoutePolicy } from './route-policy.js';
 
-/** What a request may do with the cache. */
+/** The rights of one request in the cache, and its key. */
 export interface RouteAccess extends RouteKey {
   readonly identity: RequestIdentity;
-  /** What `scopeKeyOf` has answered. */
+  /** Result of `scopeKeyOf`. */
   readonly scope: string;
   readonly directives: RequestDirectives;
-  /** Whether this request's answer may be stored. */
+  /** True when the response to this request may be stored. */
   readonly stores: boolean;
-  /** Whether one run of the handler may answer several such requests. */
+  /** True when one run of the handler may answer several such requests. */
   readonly isShared: boolean;
-  /** Whether a response may answer this request, or be stored for it. */
+  /** True for a response that may answer this request, or be stored for it. */
   accepts(response: CachedResponse): boolean;
 }
 
-/** Why a request goes past the cache. */
+/** The reason why a request bypasses the cache. */
 export interface Bypass {
   readonly forward: ForwardReason;
   readonly detail: string;
 }
 
-/** The access of a request, or why it has none. */
+/** The access of a request, or the reason why it has none. */
 export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAccess | Bypass {
   const bypass = bypassOf(policy, request);
   if (bypass !== undefined) return bypass;
@@ -37,7 +37,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
   if (scope === undefined) return { forward: 'bypass', detail: 'no-principal' };
   const { key, dropped, url } = routeKey(policy, request, scope);
   const identity = policy.isScopeDeclared ? 'none' : identityOf(request, policy.identitySigns);
-  // RFC 9111 section 5.2.1.5 for no-store. A HEAD has no body to be stored.
+  // RFC 9111 section 5.2.1.5 for `no-store`. The response to a HEAD has no body to store.
   const stores = request.method === 'GET' && !forbidsStoring(request.headers);
   const directives = policy.honoursRequestDirectives ? requestDirectives(request.headers) : NO_DIRECTIVES;
   return {
@@ -54,8 +54,7 @@ export function accessOf(policy: RoutePolicy, request: CacheRequest): RouteAcces
 }
 
 /**
- * RFC 9111 section 3.5, and for who is known by more than `Authorization`: what was made for somebody is everybody's
- * only if it says so.
+ * RFC 9111 section 3.5, and a similar rule for other identities: a response is shared only if it allows that itself.
  */
 const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
   none: () => true,
@@ -64,8 +63,8 @@ const ACCEPTS: Readonly<Record<RequestIdentity, RouteAccess['accepts']>> = {
 };
 
 /**
- * The access of a request whose handler has run, the same object unless it has changed: an interceptor inside, a pipe
- * or the handler may have found out who asks. Who was known before stays known.
+ * The access of a request after its handler has run; the same object if nothing has changed. An interceptor inside, a
+ * pipe or the handler may have identified the user. An identity from before the run stays.
  */
 export function accessAfterRun(access: RouteAccess, policy: RoutePolicy, request: CacheRequest): RouteAccess {
   try {
@@ -83,21 +82,21 @@ function noResponse(): boolean {
   return false;
 }
 
-/** The cache answers a GET or HEAD that asks for something and nothing else. */
+/** Only a plain GET or HEAD uses the cache. */
 function bypassOf(policy: RoutePolicy, request: CacheRequest): Bypass | undefined {
   const { method, headers } = request;
   if (method !== 'GET' && method !== 'HEAD') return { forward: 'method', detail: 'method' };
   if (policy.bypass !== undefined) return { forward: 'bypass', detail: policy.bypass };
   if (headers.expect !== undefined || headers.upgrade !== undefined || hasBody(headers))
     return { forward: 'request', detail: 'more-than-a-get' };
-  // This cache stands at the origin: whether the state is the one that the client knows is for the handler to say (RFC
+  // This cache is part of the origin server, where the handler compares the current state with that of the client (RFC
   // 9110 section 13.1).
   if (headers['if-match'] !== undefined || headers['if-unmodified-since'] !== undefined)
     return { forward: 'request', detail: 'precondition' };
   return policy.hosts?.includes(hostOf(request)) === false ? { forward: 'bypass', detail: 'unknown-host' } : undefined;
 }
 
-/** The body of a GET is part of the request, whatever it means, and not of the key. */
+/** A GET with a body is not cached, because the body is not part of the key. */
 function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
 }

@@ -9,42 +9,45 @@ const CACHED_METHODS: readonly unknown[] = [RequestMethod.GET, RequestMethod.HEA
 const HINDRANCES: Readonly<Record<Hindrance, { readonly reason: string; readonly fix: string }>> = {
   'sends-itself': {
     reason: 'it has @Res() without passthrough, @Next(), @Redirect() or @Render()',
-    fix: 'Return the value instead, or say @NoCache().',
+    fix: 'Return the value instead, or write @NoCache().',
   },
   guarded: {
-    reason: 'it has a guard, and nothing says whose its answers are',
-    fix: "Say @CacheRoute({ scope: 'user' }) or 'tenant' where each has their own, 'public' where all who pass get the same, or @NoCache().",
+    reason: 'it has a guard, and no scope is declared',
+    fix:
+      "Write @CacheRoute({ scope: 'user' }) or 'tenant' if each gets another response, 'public' if all clients that " +
+      'pass the guard get the same, or @NoCache().',
   },
 };
-const TAKE_OFF = 'Take off its @CacheRoute or interceptor.';
+const REMOVE = 'Remove its @CacheRoute or interceptor.';
 
 export interface CheckedRoute {
   readonly controller: object;
   readonly handler: object;
   readonly facts: HandlerFacts;
-  /** What `@CacheRoute` or `@NoCache` on the handler itself has said. */
+  /** True when `@CacheRoute` or `@NoCache` is on the handler itself. */
   readonly isDecorated: boolean;
-  /** `@CacheRoute` stands on the handler or its controller. */
-  readonly isAsked: boolean;
-  /** It is said whose answers the route gives. */
+  /** True when `@CacheRoute` is on the handler or its controller. */
+  readonly hasCacheRoute: boolean;
+  /** True when the route, or the module for all routes, declares a scope. */
   readonly isScopeDeclared: boolean;
 }
 
-/** The interceptor, and whether it is bound to the whole application. */
+/** The binding of the interceptor. */
 export interface Interception {
   readonly interceptor: object;
+  /** True when it is bound to the whole application. */
   readonly isGlobal: boolean;
 }
 
-/** What keeps a route that was meant to be cached from being so. */
+/** The reasons why a route is not cached although its decorators ask for it. */
 export function findingsOf(route: CheckedRoute, interception: Interception): Finding[] {
-  const isMeant = route.isDecorated || isBound(route.handler, interception.interceptor);
-  if (!isCachedMethod(route.handler)) return isMeant ? [neverCached(route, 'it is no GET', TAKE_OFF)] : [];
-  if (isMeant && route.facts.isStream) return [neverCached(route, 'it is a stream of events', TAKE_OFF)];
-  const isToBeCached = isMeant || route.isAsked || isBound(route.controller, interception.interceptor);
+  const isIntended = route.isDecorated || isBound(route.handler, interception.interceptor);
+  if (!isCachedMethod(route.handler)) return isIntended ? [neverCached(route, 'it is no GET', REMOVE)] : [];
+  if (isIntended && route.facts.isStream) return [neverCached(route, 'it is a stream of events', REMOVE)];
+  const isToBeCached = isIntended || route.hasCacheRoute || isBound(route.controller, interception.interceptor);
   const hindrance = isToBeCached ? hindranceOf(route.facts, route.isScopeDeclared) : undefined;
   if (hindrance !== undefined) return [neverCached(route, HINDRANCES[hindrance].reason, HINDRANCES[hindrance].fix)];
-  return route.isAsked ? uncovered(route, interception) : [];
+  return route.hasCacheRoute ? uncovered(route, interception) : [];
 }
 
 function uncovered(route: CheckedRoute, { interceptor, isGlobal }: Interception): Finding[] {
@@ -62,12 +65,12 @@ function neverCached({ facts }: CheckedRoute, reason: string, fix: string): Find
   return { problem: `${facts.identity} is never cached: ${reason}.`, fix };
 }
 
-/** Whether a method of a controller has a path. */
+/** True for a method of a controller that has a path. */
 export function isRoute(handler: object): boolean {
   return Reflect.hasMetadata(METHOD_METADATA, handler);
 }
 
-/** Whether the answers of a route can be stored at all. */
+/** True when responses of a route can be stored. */
 export function mayBeCached({ handler, facts }: CheckedRoute): boolean {
   return isCachedMethod(handler) && !facts.isStream && !facts.sendsItself;
 }

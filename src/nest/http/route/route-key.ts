@@ -34,8 +34,8 @@ const READABLE_CHARACTERS = 200;
 
 /**
  * The key of a request, six fields with spaces between them: method class, origin, handler, target, headers of `varyBy`
- * and scope. No field contains a space, so that no request can imitate the key of another one. HEAD has the key of GET,
- * whose response without the body is its own (RFC 9110 section 9.3.2).
+ * and scope. No field contains a space, so that no request can imitate the key of another one. A HEAD has the key of
+ * the GET, because it gets the same response without the body (RFC 9110 section 9.3.2).
  * @param scope result of `scopeKeyOf`
  * @throws CacheKeyError when the route's `key` returns no non-empty string
  */

@@ -30,43 +30,43 @@ import { type KeyRules, routePathOf } from './route-key.js';
 import { isUnstoredAnswer, type UnstoredAnswer } from '../response/unstored-answer.js';
 import { isVaryMarker, markerTtlMs, type VaryMarker } from '../response/vary-marker.js';
 
-/** What the cache keeps for a route; `undefined` is the outcome of a run whose answer is nobody else's. */
+/** A value that the cache stores for a route. */
 export type StoredValue = CachedResponse | VaryMarker;
-/** What a load of a route brings. */
+/** The result of a load of a route; `undefined` when the response of the handler must not be shared. */
 export type LoadedValue = StoredValue | UnstoredAnswer | undefined;
 export type RouteLoadOptions = GetOrSetOptions<LoadedValue>;
 
-/** How one handler is cached: decorators, module options and Nest's metadata, read once. */
+/** Caching of one handler, read once from decorators, module options and Nest's metadata. */
 export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRules {
   readonly cache: CacheService;
   readonly namespace: string | undefined;
   readonly tags: readonly string[] | TagsFunction;
-  /** The route, not only the module's defaults, says whose answers it gives. */
+  /** True when the route, or the module for all routes, declares a scope. */
   readonly isScopeDeclared: boolean;
-  /** It is to be cached by `@CacheRoute`, or by an interceptor of its own or its controller's, and not only covered. */
-  readonly isAsked: boolean;
+  /**
+   * True with `@CacheRoute`, or with an interceptor of the handler or controller; false for a route that is only
+   * covered.
+   */
+  readonly isExplicit: boolean;
   readonly identitySigns: IdentitySigns;
   readonly headerNames: readonly string[];
   readonly hosts: readonly string[] | undefined;
-  /** The request header that chooses the API version, in lower case. */
+  /** Request header that selects the API version, in lower case. */
   readonly versionHeader: string | undefined;
-  /**
-   * Why the route is never cached: `@NoCache()`, Nest does not send what the handler returns, or it is guarded and
-   * nobody has said whose its answers are.
-   */
+  /** The reason why the route is never cached: `@NoCache()`, or a hindrance in the handler. */
   readonly bypass: 'no-cache-decorator' | Hindrance | undefined;
-  /** No interceptor stands outside the cache. */
+  /** True when no interceptor runs outside the cache. */
   readonly isOutermost: boolean;
-  /** One object for all loads of the route. */
+  /** Options for all loads of the route, in one object. */
   readonly load: RouteLoadOptions;
 }
 
-/** Finds the policy of a handler, `undefined` where the cache leaves it alone. */
+/** Finds the policy of a handler; `undefined` for one that is not cached. */
 export class RoutePolicies {
   readonly #known = new WeakMap<object, WeakMap<object, RoutePolicy | undefined>>();
   #caches: ReadonlySet<CacheService> | undefined;
 
-  /** @param interceptor the class whose routes these are */
+  /** @param interceptor class of the interceptor that caches the routes */
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly interceptor: object,
@@ -75,7 +75,7 @@ export class RoutePolicies {
   of(context: ExecutionContext): RoutePolicy | undefined {
     const controller = context.getClass();
     const handler = context.getHandler() as Handler;
-    // By controller too: a controller may inherit a handler and have options of its own.
+    // By controller too, because a controller may inherit a handler and have its own options.
     let ofController = this.#known.get(controller);
     if (ofController === undefined) this.#known.set(controller, (ofController = new WeakMap()));
     if (!ofController.has(handler)) {
@@ -112,12 +112,12 @@ export class RoutePolicies {
     const facts = this.#factsOf(controller, handler);
     const options: CacheRouteOptions = route === false || route === undefined ? {} : route;
     const found = findCacheToUse(this.moduleRef, options.cache ?? 'default');
-    // The start has refused every route that was meant to be cached and has no cache.
+    // The route is only covered, or a test has switched its cache off: the start refuses an explicit route without one.
     if (found === undefined) return undefined;
     const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
-    const isAsked = route !== undefined || isCovered({ controller, handler }, this.interceptor);
-    const defaults = readRouteDefaults(options, isAsked ? http : asCovered(http), '@CacheRoute ');
+    const isExplicit = route !== undefined || isCovered({ controller, handler }, this.interceptor);
+    const defaults = readRouteDefaults(options, isExplicit ? http : asCovered(http), '@CacheRoute ');
     const { namespace, key, tags = [] } = options;
     const isScopeDeclared = declaresScope(options, http);
     return {
@@ -132,7 +132,7 @@ export class RoutePolicies {
       versionHeader: facts.version.header,
       identitySigns: http.identitySigns,
       isScopeDeclared,
-      isAsked,
+      isExplicit,
       headerNames: facts.headerNames,
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : hindranceOf(facts, isScopeDeclared),
@@ -146,7 +146,7 @@ function asCovered(http: ResolvedHttpOptions): ResolvedHttpOptions {
   return { ...http, ttlMs: http.coveredTtlMs };
 }
 
-/** A cache of the application, and the options of its routes; `undefined` where there is none of that name. */
+/** A cache of the application with the options of its routes; `undefined` if no cache has the name. */
 export function findCache(
   moduleRef: ModuleRef,
   name: string,
@@ -162,18 +162,21 @@ export function findCache(
   }
 }
 
-/** The same, unless it is one that a test passes by, or an object that a test has put in its place. */
+/** The same; `undefined` also for a cache that a test has switched off or replaced. */
 function findCacheToUse(moduleRef: ModuleRef, name: string): ReturnType<typeof findCache> {
   const found = findCache(moduleRef, name);
-  return found === undefined || found.http.standsAside === true || !isCacheService(found.cache) ? undefined : found;
+  return found === undefined || found.http.isDisabled === true || !isCacheService(found.cache) ? undefined : found;
 }
 
-/** Whether the route, or the module for all routes, says whose answers it gives. */
+/** True when the route, or the module for all routes, declares a scope. */
 export function declaresScope(options: CacheRouteOptions | undefined, http: ResolvedHttpOptions): boolean {
   return options?.scope !== undefined || http.scope !== 'public';
 }
 
-/** One handler may serve several versions, or several paths with one `key`. */
+/**
+ * The function that tells requests of one handler apart, if it serves several versions, or several paths with one
+ * `key`.
+ */
 function distinctionOf(
   { isIdentityShared, version }: HandlerFacts,
   key: CacheRouteOptions['key'],
@@ -191,8 +194,8 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
 }
 
 /**
- * When a stored response may be served is decided here and not by the cache, which only keeps it long enough: the
- * response says itself whether and for how long it may be served stale.
+ * Load options with which the cache only keeps responses long enough. The route decides when to serve them, because
+ * each response has its own rules for being served stale.
  */
 function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): RouteLoadOptions {
   return Object.freeze({

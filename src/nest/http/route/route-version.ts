@@ -1,13 +1,13 @@
 import { VERSION_NEUTRAL, type VersioningOptions, VersioningType } from '@nestjs/common';
 import type { CacheRequest } from '../exchange/exchange.js';
 
-/** The API versions of a handler, and how a request says which of them it wants. */
+/** The API versions of a handler, and the way in which a request selects one. */
 export interface RouteVersion {
-  /** The request header that chooses the version, in lower case; `undefined` where something else chooses. */
+  /** Request header that selects the version, in lower case; `undefined` when no header does. */
   readonly header: string | undefined;
-  /** Whether one handler has several paths, one for each of its versions. */
+  /** True when the handler has several paths, one for each version. */
   readonly isInPath: boolean;
-  /** The version that a request asks for; `undefined` where the handler has but one, or paths tell them apart. */
+  /** The version that a request asks for; `undefined` for a handler with one version, or with a path for each. */
   readonly requested: ((request: CacheRequest) => string) | undefined;
 }
 
@@ -37,14 +37,14 @@ function requestedBy(options: VersioningOptions): ((request: CacheRequest) => st
     case VersioningType.MEDIA_TYPE:
       return ({ headers }) => mediaTypeVersions(headers.accept, options.key);
     case VersioningType.CUSTOM:
-      // Fastify gives the extractor the request of `node:http`.
+      // Fastify calls the extractor with the request of `node:http`.
       return (request) => String(options.extractor((request as { raw?: unknown }).raw ?? request));
     case VersioningType.URI:
       return undefined;
   }
 }
 
-/** All parameters of `Accept` that begin as the version does: versions of Nest differ in which of them counts. */
+/** All parameters of `Accept` that begin with `key`. Versions of Nest differ in the one that they use. */
 function mediaTypeVersions(accept: string | undefined, key: string): string {
   const parameters = (accept ?? '').split(/[;,]/).map((parameter) => parameter.trim());
   return parameters

@@ -6,10 +6,10 @@ import type { VaryHeader } from '../response/vary-marker.js';
 
 const PATH_METADATA = 'path';
 
-/** Express takes regular expressions, too. */
+/** A regular expression is possible on Express. */
 type RoutePath = string | RegExp;
 
-/** `RouteParamtypes` of what says nothing of the request, or is in every key: the response, `next`, the host. */
+/** `RouteParamtypes` that do not depend on the request, or are in every key: the response, `next`, the host. */
 const HARMLESS_PARAMETERS = ['1', '2', '10'];
 const HEADER_PARAMETER = '6';
 
@@ -19,12 +19,12 @@ export interface KeyedRoute {
   readonly identity: string;
   readonly key: string;
   readonly varyBy: readonly VaryHeader[];
-  /** What stands before the controller's own path: the global prefix, and the path of the module. */
+  /** Paths before that of the controller: the global prefix, and the path of the module. */
   readonly prefixes: readonly string[];
 }
 
 /**
- * Checks that a text `key` is enough to tell the requests of a route apart.
+ * Checks that all requests of a route may have the same text `key`.
  * @throws CacheConfigError for a path or a handler with parameters
  */
 export function checkTextKey(route: KeyedRoute): void {
@@ -38,8 +38,10 @@ export function checkTextKey(route: KeyedRoute): void {
         : undefined;
   if (cause === undefined) return;
   throw new CacheConfigError(
-    `@CacheRoute on ${identity}: with the one \`key\` '${key}' the answer to the first request would be served for all others, and ${cause}. ` +
-      `Write a function: \`key: (request) => \`${key}:\${request.params.id}\`\`, or \`key: () => '${key}'\` where the parameters do not matter.`,
+    `Expected \`key\` of @CacheRoute on ${identity} to be a function, because ${cause}, got the text '${key}': the ` +
+      'response to the first request would be served for all others. Write ' +
+      `\`key: (request) => \`${key}:\${request.params.id}\`\`, or \`key: () => '${key}'\` where the parameters ` +
+      'do not matter.',
   );
 }
 
@@ -48,8 +50,7 @@ function pathsOf(target: object): RoutePath[] {
 }
 
 /**
- * Whether a path stands for many, in the syntax of either platform: `:id`, `*rest`, `{...}`, `(...)`, `?`, `+`,
- * `[...]`.
+ * True for a path that matches several URLs, on either platform: `:id`, `*rest`, `{...}`, `(...)`, `?`, `+`, `[...]`.
  */
 function isDynamic(path: RoutePath): boolean {
   return typeof path !== 'string' || /[:*{}()?+[\]]/.test(path.replace(/\\.|::/g, ''));
@@ -62,7 +63,7 @@ function takesParameters({ controller, handler, varyBy }: KeyedRoute): boolean {
   return hasParameters(controller.prototype as object, name, handler);
 }
 
-/** Whether a parameter has the same value for all requests with one key. */
+/** True for a parameter that has the same value in all requests with one key. */
 function isKeyed({ type, data }: RouteParameter, varyBy: readonly VaryHeader[]): boolean {
   if (type === HEADER_PARAMETER)
     return typeof data === 'string' && varyBy.some(({ name }) => name === data.toLowerCase());

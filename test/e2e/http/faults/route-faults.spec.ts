@@ -15,7 +15,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('faults of routes (%s)', (
     const { controller } = routeOf(() => 'x', CacheRoute({ cache: 'sessions' }));
 
     await expect(openController(controller)).rejects.toThrow(
-      /no cache named `sessions`.*Import CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)/s,
+      /Expected a cache named `sessions`.*Import CacheKitModule\.forRoot\(\{ name: 'sessions' \}\)/s,
     );
   });
 
