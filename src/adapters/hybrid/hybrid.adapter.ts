@@ -15,17 +15,18 @@ import type { Coherence } from '../../core/ports/coherence.port.js';
 import type { EntryCopy, NearGrant, NearTier } from '../../core/ports/near-tier.port.js';
 
 /*
- * Copies in the process of what is stored elsewhere. The far tier is the truth: every load, store and invalidation goes
- * to it, and only reads may end in the near tier. Three things keep a copy from outliving what it is a copy of:
+ * Copies, in the memory of the process, of entries that are stored elsewhere. The far tier decides: every load, store
+ * and invalidation goes to it, and only reads can end in the near tier. Three rules keep a copy from being served after
+ * its entry has changed:
  *
- *   proof    A copy is served only while coherence can prove that this process has heard of all changes but the youngest.
- *   fence    Each read of the far tier opens loads of its keys in the near tier before it is sent, and its answer becomes
- *            a copy only where these loads are still open: a change that is told of meanwhile has voided them.
- *   order    What this process changes itself is taken out of the near tier after the far tier has answered, and before
- *            the caller is told: a read that begins after the call finds no copy from before.
+ *   proof    A copy is served only while coherence can prove that this process has received all changes but the latest.
+ *   fence    A read of the far tier opens loads of its keys in the near tier before it is sent. Its result becomes a
+ *            copy only if these loads are still open: a change that is announced meanwhile has made them void.
+ *   order    A change by this process is removed from the near tier after the far tier has replied, and before the
+ *            caller gets the result: a read that begins after the call finds no older copy.
  *
- * So nothing here compares versions or clocks. Entries become copies when they are read, never when they are stored:
- * the change that storing is would take them out again.
+ * So nothing here compares versions or clocks. Entries become copies when they are read, not when they are stored:
+ * storing is a change, which would remove the copy again.
  */
 
 export interface HybridParts {
@@ -35,7 +36,7 @@ export interface HybridParts {
   readonly clock: Clock;
 }
 
-/** How a read of the far tier opens its fence. */
+/** The load that a read of the far tier opens in the near tier, as its fence. */
 const READ: LoadRequest = Object.freeze({ purpose: 'load', exclusive: false, tags: [], computesTags: true });
 
 export class HybridAdapter implements CacheAdapter {
@@ -45,7 +46,7 @@ export class HybridAdapter implements CacheAdapter {
   readonly #coherence: Coherence;
   readonly #clock: Clock;
 
-  /** The parts belong to the adapter from now on, which closes them. */
+  /** The adapter owns the parts, and closes them. */
   constructor({ near, far, coherence, clock }: HybridParts) {
     this.#near = near;
     this.#far = far;
@@ -97,7 +98,7 @@ export class HybridAdapter implements CacheAdapter {
     return this.#far.scan(query);
   }
 
-  /** Of what is stored, which is in the far tier, and of both tiers together what they take and have evicted. */
+  /** The entries of the far tier; bytes and evictions of both tiers together. */
   async usage(): Promise<AdapterUsage> {
     const far = await this.#far.usage();
     const near = this.#near.usage();
@@ -134,14 +135,13 @@ export class HybridAdapter implements CacheAdapter {
   }
 
   /**
-   * @param nowMs of the clock itself, not the coarse time: a process that was busy for long must not take its copies
-   * for proven
+   * @param nowMs the exact time, not the coarse time: after a busy period the coarse time could still be in the proof
    */
   #isProven(nowMs: number): boolean {
     return nowMs < this.#coherence.provenUntilMs;
   }
 
-  /** A copy that may be used. @param nowMs as for `#isProven` */
+  /** A copy that can be served. @param nowMs as for `#isProven` */
   #copyOf(key: string, namespace: string | undefined, nowMs: number): StoredEntry | undefined {
     const copy = this.#near.get(key, namespace);
     return copy !== undefined && nowMs < copy.keptUntilMs ? copy : undefined;
@@ -158,7 +158,7 @@ export class HybridAdapter implements CacheAdapter {
     }
   }
 
-  /** Fills the places of `found` that are empty, in the order of `missing`. */
+  /** Reads the `missing` keys from the far tier, and fills the empty places of `found` in that order. */
   async #readMissing(
     found: readonly (StoredEntry | undefined)[],
     missing: readonly string[],
@@ -186,7 +186,7 @@ export class HybridAdapter implements CacheAdapter {
     }
   }
 
-  /** Makes copies of what was read, where the fence allows it. What has expired is left in the far tier. */
+  /** Makes copies of the entries that were read, where the fence allows it. Expired entries get no copy. */
   #copied(entries: readonly StoredEntry[], fence: NearGrant, sentMs: number): (StoredEntry | undefined)[] {
     const nowMs = this.#clock.nowMs();
     const untilMs = sentMs + this.#coherence.copyLimitMs;
@@ -197,7 +197,7 @@ export class HybridAdapter implements CacheAdapter {
     );
   }
 
-  /** Runs what changes the far tier, and takes what it concerns out of the near one, whatever came of it. */
+  /** Runs a change of the far tier, then removes its target from the near tier, also after a failure. */
   async #changing<T>(target: InvalidationTarget, change: () => T | Promise<T>): Promise<T> {
     try {
       return await change();

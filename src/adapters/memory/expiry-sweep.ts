@@ -1,18 +1,18 @@
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { MemoryStore } from './memory-store.js';
 
-/** How often expired nodes are looked for. */
+/** Milliseconds between two sweeps. */
 export const SWEEP_INTERVAL_MS = 500;
-/** How soon a sweep goes on that has reached a bound of its work. */
+/** Milliseconds until a sweep continues after it has reached a limit per tick. */
 const RESUME_MS = 10;
-/** The most that one tick looks at (0.1 ms) and frees (a few ms). */
+/** Slots checked per tick: 0.1 ms. */
 const SLOTS_PER_TICK = 100_000;
+/** Nodes freed per tick: a few ms. */
 const FREED_PER_TICK = 2_000;
 
 /**
- * Frees what is past its time, read or not: one timer for the whole store, which runs only while something in it can
- * expire or is condemned. A tick looks through up to 100,000 nodes; what it may not free within its bound the next ones
- * do, in quick succession.
+ * Frees expired and hidden nodes. One timer for the whole store runs only while it has such nodes, or nodes that can
+ * expire. A tick that reaches its limit leaves the rest to the next ticks, which follow quickly.
  */
 export class ExpirySweep {
   readonly #store: MemoryStore;
@@ -26,7 +26,7 @@ export class ExpirySweep {
     this.#clock = clock;
   }
 
-  /** To be called when nodes were stored or condemned: makes sure that they will be found. */
+  /** Starts the timer. Call it after nodes were stored or hidden. */
   arm(delayMs = SWEEP_INTERVAL_MS): void {
     if (this.#timer !== undefined || this.#isStopped || !this.#store.needsSweep) return;
     this.#timer = this.#clock.schedule(delayMs, () => {
@@ -40,7 +40,7 @@ export class ExpirySweep {
     this.#timer?.cancel();
   }
 
-  /** Frees everything that is condemned or past its time, and answers how much of it had expired. */
+  /** Frees all hidden and expired nodes. Returns the number of expired ones. */
   freeAll(): number {
     const nowMs = this.#clock.nowMs();
     let freed = 0;
@@ -49,7 +49,7 @@ export class ExpirySweep {
     return freed;
   }
 
-  /** One tick's work from where the last one ended. True when it has come to the end of the table. */
+  /** Does the work of one tick, from the end of the last tick. True when it reached the end of the table. */
   #step(): boolean {
     const nowMs = this.#clock.nowMs();
     let freed = 0;

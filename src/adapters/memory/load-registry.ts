@@ -3,42 +3,40 @@ import { LinkedList, type Linked } from './nodes/linked-list.js';
 import { ScopedMap } from './nodes/scoped-map.js';
 import { TagJournal } from './tag-journal.js';
 
-/**
- * The most loads that are kept open. Beyond it the oldest lose their right to store: they were abandoned, or nearly.
- */
+/** Open loads at most. With more, the oldest lose the right to store: they were probably abandoned. */
 export const MAX_OPEN_LOADS = 65_536;
 
-/** A load under way. Open until it is stored, released, or made void by an invalidation. */
+/** A load under way. It is open until its result is stored, it is released, or an invalidation makes it void. */
 export interface OpenLoad extends Linked<OpenLoad> {
   readonly key: string;
   readonly namespace: string | undefined;
-  /** What the result is known to carry. */
+  /** The tags of the result that are known at the beginning. */
   readonly tags: readonly string[];
-  /** Its result replaces that of every other load. */
+  /** True when its result replaces the results of all other loads. */
   readonly isWrite: boolean;
   readonly beganAt: number;
   isOpen: boolean;
 }
 
 /**
- * The fences: which loads may still store what they bring.
+ * The fences: the registry of loads that may still store their results.
  *
- * A load is void as soon as something happens that makes its result too old: its key is stored, deleted or invalidated
- * by namespace, pattern or `all`. That is settled at once, by closing the load. Only tags are settled when the load
- * ends, against a journal, because a result may carry tags that nobody knew when the load began. Several loads of one
- * key may be open, and of these the one that began last wins: what it stores closes those that began before it.
+ * A load is void as soon as its result is too old: when its key is stored, deleted, or invalidated by namespace,
+ * pattern or `all`. The registry closes the load at that moment. Only tags are checked when the load ends, against a
+ * journal, because a result can have tags that were unknown when the load began. Several loads of one key can be open.
+ * The one that began last wins: its result closes the loads that began before it.
  *
- * Nothing grows without bound: the journal is dropped when no load is open, and a grant that is never ended costs one
- * place among `MAX_OPEN_LOADS` until as many younger loads have pushed it out.
+ * Memory is bounded: the journal is cleared when no load is open, and a grant that never ends takes one of
+ * `MAX_OPEN_LOADS` places until younger loads need it.
  */
 export class LoadRegistry {
   readonly #loads = new LinkedList<OpenLoad>();
   readonly #byKey = new ScopedMap<OpenLoad[]>();
   readonly #journal = new TagJournal();
-  /** Grows by one with every beginning and every invalidation of tags. */
+  /** A counter of beginnings and of invalidations of tags, used as time. */
   #now = 0;
 
-  /** How many loads are open. */
+  /** Number of open loads. */
   get size(): number {
     return this.#loads.size;
   }
@@ -47,7 +45,7 @@ export class LoadRegistry {
     return this.#journal.size;
   }
 
-  /** Begins a load of each key, all at one time. */
+  /** Begins one load for each key, all at the same time. */
   open(
     keys: readonly string[],
     namespace: string | undefined,
@@ -68,9 +66,7 @@ export class LoadRegistry {
     return loads;
   }
 
-  /**
-   * Whether `load` may store a result that carries `tags`. If so it is closed, and with it the loads that it outdates.
-   */
+  /** True when `load` may store a result with `tags`. Then closes it, and the loads that began before it. */
   finish(load: OpenLoad, tags: readonly string[]): boolean {
     if (!load.isOpen || this.#journal.isInvalidSince(load.beganAt, [...load.tags, ...tags])) return false;
     this.close(load);

@@ -1,14 +1,14 @@
 import type { EntryDraft, LoadGrant, LoadTicket, StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import type { OpenLoad } from './load-registry.js';
 
-/** Where a grant ends its loads. */
+/** The end of the loads of a grant, in the adapter. */
 export interface GrantEnd {
-  /** Stores the results whose loads are still open, or throws before anything was changed. */
+  /** Stores the results whose loads are still open. Throws before any change. */
   commit(drafts: readonly EntryDraft[], loadOf: (key: string) => OpenLoad | undefined): (StoredEntry | undefined)[];
   release(load: OpenLoad): void;
 }
 
-/** The right to store the results of some loads, until it is used or given back. */
+/** The right to store the results of some loads, until `commit` or `release`. */
 export class MemoryGrant implements LoadGrant {
   readonly tickets: readonly LoadTicket[];
   readonly #loads: readonly OpenLoad[];

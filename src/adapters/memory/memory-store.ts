@@ -4,6 +4,16 @@ import { ScopedMap } from './nodes/scoped-map.js';
 import { type SlotSummary, SlotTable } from './nodes/slot-table.js';
 import { TagIndex } from './nodes/tag-index.js';
 
+/*
+ * The nodes, in all their indexes, within the limits. A node is in the map of its namespace, in the slot table, in the
+ * eviction policy and in the index of each of its tags, or in none of them: only this class adds and removes nodes.
+ * Nodes are evicted before a new node is added, so a node that was just stored is never evicted for itself.
+ *
+ * The indexes hold slots, not nodes. When V8 grows a Map or Set, the old table stays linked to the new one, with all
+ * its content. Once such a table is in the old generation of the heap, it keeps everything that was ever in the map
+ * alive until the next major collection. With nodes in it, a `set` took ten times as long (measured).
+ */
+
 export interface StoreLimits {
   readonly maxEntries: number;
   readonly maxBytes: number;
@@ -11,15 +21,7 @@ export interface StoreLimits {
 
 const NO_SLOTS: ReadonlyMap<string, number> = new Map();
 
-/**
- * The nodes, in all their indexes at once, within the limits. A node is in the map of its namespace, in the slot table,
- * in the eviction policy and in the index of each of its tags, or in none of them: only this class moves nodes.
- * Room is made before a node enters, so what was just stored is never what makes room.
- *
- * The indexes hold slots, not nodes: V8 leaves the old table of a Map or Set, when it makes a new one, linked to the
- * new one and full. Once such a table is in the old generation it keeps all that was ever in the map alive until the
- * next major collection, and every node would be moved there: measured, ten times the time for a `set`.
- */
+/** The nodes, in all their indexes and within the limits. */
 export class MemoryStore {
   readonly #limits: StoreLimits;
   readonly #policy: EvictionPolicy;
@@ -28,9 +30,9 @@ export class MemoryStore {
   readonly #slots = new SlotTable();
   #evicted: MemoryNode[] = [];
   #bytes = 0;
-  /** Nodes that are not kept for ever. */
+  /** Number of nodes that expire. */
   #mortals = 0;
-  /** Slots whose nodes are out of sight and wait for their removal; some may have been removed since. */
+  /** Slots whose nodes are hidden and wait for removal. Some nodes may be removed already. */
   readonly #condemned: number[] = [];
 
   constructor(limits: StoreLimits, policy: EvictionPolicy) {
@@ -42,7 +44,7 @@ export class MemoryStore {
     return this.#bytes;
   }
 
-  /** Whether there are nodes that will be past their time some day, or are. */
+  /** True when nodes can expire, or wait for removal. */
   get needsSweep(): boolean {
     return this.#mortals > 0 || this.#condemned.length > 0;
   }
@@ -51,7 +53,7 @@ export class MemoryStore {
     return this.#slots;
   }
 
-  /** How many tags and named namespaces the indexes know. */
+  /** Numbers of tags and named namespaces in the indexes. */
   get indexed(): { readonly tags: number; readonly namespaces: number } {
     return { tags: this.#tags.size, namespaces: this.#index.namespaces };
   }
@@ -61,7 +63,7 @@ export class MemoryStore {
     return slot === undefined ? undefined : this.#slots.at(slot);
   }
 
-  /** The node under a key if it is not past its time. */
+  /** The node under a key, if it is neither expired nor hidden. */
   findLive(key: string, namespace: string | undefined, nowMs: number): MemoryNode | undefined {
     const slot = this.#index.get(key, namespace);
     return slot === undefined || this.#slots.isExpired(slot, nowMs) ? undefined : this.#slots.at(slot);
@@ -81,10 +83,7 @@ export class MemoryStore {
     this.#policy.touch(node);
   }
 
-  /**
-   * Stores `node` in place of what was under its key. False, and nothing changed, when it is larger than the whole
-   * store.
-   */
+  /** Stores `node` in place of the node under its key. False, without a change, when it is larger than the limits. */
   put(node: MemoryNode): boolean {
     if (node.sizeBytes > this.#limits.maxBytes || this.#limits.maxEntries < 1) return false;
     const former = this.find(node.key, node.namespace);
@@ -103,7 +102,7 @@ export class MemoryStore {
     this.#leave(node);
   }
 
-  /** Takes a node out of sight at once, for a few ns, and leaves its removal to whoever needs room or has time. */
+  /** Hides a node in a few nanoseconds. The next eviction or sweep removes it. */
   condemn(slot: number): void {
     if (this.#slots.isCondemned(slot)) return;
     this.#slots.condemn(slot);
@@ -121,10 +120,7 @@ export class MemoryStore {
     return false;
   }
 
-  /**
-   * Ends the freshness of `node`, and keeps it as a stale one for as long from now as it would have been kept after its
-   * TTL.
-   */
+  /** Makes `node` stale now. Its stale window starts now instead of at the end of its TTL. */
   expire(node: MemoryNode, nowMs: number): void {
     if (node.staleMs <= 0) {
       this.condemn(node.slot);
@@ -137,7 +133,7 @@ export class MemoryStore {
     this.#slots.reschedule(node);
   }
 
-  /** The nodes that left to make room since the last call. */
+  /** The nodes that were evicted since the last call. */
   takeEvicted(): readonly MemoryNode[] {
     const evicted = this.#evicted;
     if (evicted.length > 0) this.#evicted = [];

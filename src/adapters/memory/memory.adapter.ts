@@ -13,51 +13,47 @@ import type {
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { NearEntry, NearTier } from '../../core/ports/near-tier.port.js';
-import { type Isolation, snapshot } from '../../core/values/value-copier.js';
+import { snapshot } from '../../core/values/value-copier.js';
 import { ExpirySweep } from './expiry-sweep.js';
 import { LoadRegistry, type OpenLoad } from './load-registry.js';
 import { Lru } from './eviction/lru.js';
 import { MemoryGrant } from './memory-grant.js';
 import { MemoryNode } from './nodes/memory-node.js';
-import { MemoryStore, type StoreLimits } from './memory-store.js';
+import type { ResolvedMemoryOptions } from './memory-options.js';
+import { MemoryStore } from './memory-store.js';
 import { S3Fifo } from './eviction/s3-fifo.js';
 import { fence, select } from './selection.js';
 import { StoreTime } from './nodes/store-time.js';
 
 /*
- * Entries in the memory of this process. Everything is answered at once, never by a promise, and nothing here awaits:
- * each call runs from its first line to its last with nobody in between, so there are no races but those of loads,
- * which LoadRegistry decides. Who does what:
+ * Entries in the memory of this process. Every method returns its result, not a promise, and nothing here awaits: each
+ * call runs without interruption. So the only races are those of loads, which LoadRegistry decides. The parts:
  *
- *   MemoryStore    nodes in their indexes, and the limits; EvictionPolicy says who leaves when there is no room
- *   LoadRegistry   which loads may still store what they bring
- *   ExpirySweep    frees what nobody reads any more
+ *   MemoryStore    the nodes in their indexes, and the limits; EvictionPolicy selects the nodes to drop when it is full
+ *   LoadRegistry   the loads that may still store their results
+ *   ExpirySweep    frees expired entries
  *
- * A hit costs two map look-ups and the coarse clock. It allocates nothing: the node is the answer. Because the coarse
- * time may lag a little behind, what is expired by force is expired as of the coarse time, or a reader in the same turn
- * of the event loop would still take it for fresh.
+ * A hit costs two map look-ups and the coarse clock. It allocates nothing: the node itself is returned. The coarse time
+ * can lag a little behind. So a soft invalidation expires entries as of the coarse time: otherwise a reader in the same
+ * turn of the event loop would still see a fresh entry.
  *
- * What an onEvict or onError listener does, be it a call of this adapter, meets a consistent store: they are told last.
+ * The listeners onEvict and onError are called last. So they may call this adapter: the store is consistent by then.
  */
 
-export interface MemoryOptions extends StoreLimits {
-  readonly policy: 'adaptive' | 'lru';
-  readonly isolation: Isolation;
-}
-
-/** A store of up to so many nodes is freed of what has expired whenever its usage is asked for. */
+/** Nodes in a store at most, for `usage()` to free the expired ones first. */
 const SMALL_STORE = 10_000;
-/** The most nodes that one page of a scan looks at, so that a filter that matches little does not block the process. */
+
+/** Slots per page of a scan, so that a filter with few matches does not block the process. */
 const SLOTS_PER_PAGE = 10_000;
 
-/** The most nodes that one invalidation removes; the others are only taken out of sight, and removed by and by. */
+/** Nodes removed at once by one invalidation; it hides the rest, which are removed later. */
 const REMOVED_AT_ONCE = 1_000;
 
 const GRANTED: LoadTicket = Object.freeze({ state: 'granted' });
 
 export class MemoryAdapter implements NearTier {
   readonly kind = 'memory';
-  readonly #options: MemoryOptions;
+  readonly #options: ResolvedMemoryOptions;
   readonly #context: CacheAdapterContext;
   readonly #time: StoreTime;
   readonly #loads = new LoadRegistry();
@@ -67,10 +63,10 @@ export class MemoryAdapter implements NearTier {
   #misses = 0;
   #evictions = 0;
   #isClosed = false;
-  /** Nodes that found no place, to be told of. */
+  /** Nodes that were too large to store, to be reported. */
   readonly #tooLarge: MemoryNode[] = [];
 
-  constructor(options: MemoryOptions, context: CacheAdapterContext) {
+  constructor(options: ResolvedMemoryOptions, context: CacheAdapterContext) {
     this.#options = options;
     this.#context = context;
     this.#time = new StoreTime(context.clock);
@@ -191,7 +187,7 @@ export class MemoryAdapter implements NearTier {
     return stored.map((node) => (node !== undefined && this.#isReadable(node) ? node : undefined));
   }
 
-  /** Makes all values ready before anything is changed, because one that cannot be stored throws. */
+  /** Prepares all values before the store changes, because a value that cannot be stored throws. */
   #nodesOf(drafts: readonly EntryDraft[], namespace: string | undefined): (MemoryNode | undefined)[] {
     const moment = this.#time.moment();
     return drafts.map((draft) => {
@@ -206,7 +202,7 @@ export class MemoryAdapter implements NearTier {
     });
   }
 
-  /** Whether the node has a value for the next reader: what its types cannot make again is a miss. */
+  /** True when the value can be read. A value whose `from` fails is a miss. */
   #isReadable(node: MemoryNode): boolean {
     if (node.packed === undefined) return true;
     try {
@@ -218,7 +214,7 @@ export class MemoryAdapter implements NearTier {
     }
   }
 
-  /** Puts `node`, or nothing, under the key; answers it if it is stored. */
+  /** Replaces the entry of the key with `node`, or with nothing. Returns the node if it was stored. */
   #keep(key: string, namespace: string | undefined, node: MemoryNode | undefined): MemoryNode | undefined {
     if (node !== undefined && this.#store.put(node)) return node;
     const former = this.#store.find(key, namespace);
@@ -281,7 +277,7 @@ export class MemoryAdapter implements NearTier {
   }
 }
 
-/** A cursor may have passed through a URL. */
+/** Checks the cursor, because it may come from a URL. */
 function slotOf(cursor = '0'): number {
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
   throw new CacheConfigError(`Expected \`cursor\` to be the one of the page before, got \`${show(cursor)}\`.`);
@@ -289,6 +285,7 @@ function slotOf(cursor = '0'): number {
 
 function tooLarge(node: MemoryNode, maxBytes: number): CacheConfigError {
   return new CacheConfigError(
-    `Expected entries of at most \`memory.maxBytes\` (${maxBytes}), got one of ${node.sizeBytes} bytes, which was not stored. Raise \`maxBytes\`, or cache less in one entry.`,
+    `Expected entries of at most \`memory.maxBytes\` (${maxBytes}), got one of ${node.sizeBytes} bytes, ` +
+      'which was not stored. Raise `maxBytes`, or cache less in one entry.',
   );
 }

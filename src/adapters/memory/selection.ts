@@ -3,7 +3,9 @@ import { type EntryTarget, hitBy } from '../../core/ports/invalidation-target.js
 import type { LoadRegistry } from './load-registry.js';
 import type { MemoryStore } from './memory-store.js';
 
-/** The slots of the nodes that `target` names, each once; live or not. Nodes may be removed while it is walked. */
+/**
+ * The slots of the nodes that `target` hits, each once, expired or not. The caller may remove nodes during the walk.
+ */
 export function select(target: EntryTarget, store: MemoryStore): Iterable<number> {
   switch (target.kind) {
     case 'keys':
@@ -19,7 +21,7 @@ export function select(target: EntryTarget, store: MemoryStore): Iterable<number
   }
 }
 
-/** Makes the loads under way void that could bring back what `target` names. */
+/** Makes open loads void that could store again an entry that `target` hits. */
 export function fence(target: EntryTarget, loads: LoadRegistry): void {
   if (loads.size === 0) return;
   if (target.kind === 'keys') for (const key of target.keys) loads.voidKey(key, target.namespace);
@@ -31,7 +33,7 @@ function* matching(isMatch: (key: string) => boolean, slots: ReadonlyMap<string,
   for (const [key, slot] of slots) if (isMatch(key)) yield slot;
 }
 
-/** From the end, because the table shrinks when its last nodes go. */
+/** Walks from the end, because the table shrinks when its last nodes are removed. */
 function* everything({ slots }: MemoryStore): Iterable<number> {
   for (let slot = slots.length - 1; slot >= 0; slot--) if (slots.at(slot) !== undefined) yield slot;
 }

@@ -1,4 +1,4 @@
-/** Beyond so many tags a journal forgets which they were. */
+/** Tags in a journal at most; with more, it forgets them all. */
 export const MAX_JOURNAL_TAGS = 10_000;
 
 interface Conjunction {
@@ -7,13 +7,13 @@ interface Conjunction {
 }
 
 /**
- * Which tags were invalidated when, for loads that are under way: the tags of a result may be known only once it is
- * there. When it grows past its bound it keeps the order alone: from then on every tag counts as invalidated for who
- * began before. That refuses a load or two that could have been stored, and never stores one that should not be.
+ * The invalidations of tags during loads that are under way, because the tags of a result may be unknown until it is
+ * loaded. When the journal is full, it keeps only the time: every tag then counts as invalidated for loads that began
+ * before. That refuses a few results that could be stored, and never stores one that is too old.
  */
 export class TagJournal {
   readonly #any = new Map<string, number>();
-  /** Invalidations of entries that carry all of several tags, under the first of them. */
+  /** Invalidations of entries that have all of several tags, by the first of these tags. */
   readonly #all = new Map<string, Conjunction[]>();
   #size = 0;
   #forgottenUntil = 0;
@@ -31,7 +31,7 @@ export class TagJournal {
     if (this.#size > MAX_JOURNAL_TAGS) this.#forget(at);
   }
 
-  /** Whether an entry with `tags` was hit by an invalidation after `since`, as far as is known. */
+  /** True when an invalidation after `since` hit an entry with `tags`, or may have hit it. */
   isInvalidSince(since: number, tags: readonly string[]): boolean {
     if (tags.length === 0) return false;
     if (since < this.#forgottenUntil) return true;

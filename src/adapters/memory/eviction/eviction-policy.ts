@@ -1,19 +1,23 @@
 import type { MemoryNode } from '../nodes/memory-node.js';
 
-/** Decides who leaves when there is no room. On average a call takes the same time whatever the number of nodes. */
+/**
+ * Selects the node to drop when the store is full. The average time of a call does not depend on the number of nodes.
+ */
 export interface EvictionPolicy {
-  /** A node was stored under a key that was not there. */
+  /** Adds a node whose key was not stored before. */
   admit(node: MemoryNode): void;
 
-  /** The node was read. */
+  /** Records a read of the node. */
   touch(node: MemoryNode): void;
 
-  /** The key of `node` was stored anew as `successor`, which counts as a use. */
+  /** Replaces `node` with a new node of the same key. That counts as a use. */
   replace(node: MemoryNode, successor: MemoryNode): void;
 
-  /** The node left for a reason that says nothing about its worth: deleted, invalidated, expired. */
+  /**
+   * Removes a node that was deleted or invalidated, or has expired. That says nothing about its value for the cache.
+   */
   remove(node: MemoryNode): void;
 
-  /** The node to drop, already forgotten; `undefined` when there is none. */
+  /** Removes the node to drop, and returns it; `undefined` when there is none. */
   evict(): MemoryNode | undefined;
 }

@@ -2,13 +2,13 @@ import { fnv1a } from '../../../core/vocabulary/hash.js';
 
 const WAYS = 4;
 const MIN_SLOTS = 64;
-/** Room to spare, so that few buckets are full before their time. */
+/** Slots per key, so that few buckets are full too early. */
 const SLOTS_PER_KEY = 1.2;
 
 /**
- * Remembers which keys were evicted lately, and how long ago counted in evictions. Lossy on purpose: it keeps 32 bits
- * of a key's hash in buckets of four, the oldest of a full bucket gives way, and two keys with one hash are one. What
- * is lost or confused costs a little of the hit ratio and nothing else.
+ * The keys that were evicted lately, each with its age in evictions. The table loses keys on purpose: it keeps 32 bits
+ * of the hash of a key in buckets of four, a full bucket drops its oldest key, and two keys with the same hash are one.
+ * A lost or confused key only costs a little of the hit ratio.
  */
 export class GhostTable {
   readonly capacity: number;
@@ -17,7 +17,7 @@ export class GhostTable {
   readonly #lastBucket: number;
   #evictions = 0;
 
-  /** @param capacity how many keys to remember */
+  /** @param capacity the number of keys to remember */
   constructor(capacity: number) {
     const slots = Math.max(MIN_SLOTS, 2 ** Math.ceil(Math.log2(capacity * SLOTS_PER_KEY)));
     this.capacity = capacity;
@@ -41,7 +41,7 @@ export class GhostTable {
     this.#evictedAt[chosen] = this.#evictions++;
   }
 
-  /** How many evictions ago the key was remembered, `Infinity` if it is not; it is forgotten then. */
+  /** Forgets the key. Returns its age in evictions, `Infinity` for an unknown key. */
   take(hash: number): number {
     const fingerprint = fingerprintOf(hash);
     const first = this.#bucketOf(fingerprint);

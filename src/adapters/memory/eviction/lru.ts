@@ -2,7 +2,7 @@ import type { EvictionPolicy } from './eviction-policy.js';
 import { LinkedList } from '../nodes/linked-list.js';
 import type { MemoryNode } from '../nodes/memory-node.js';
 
-/** Drops what was not used for the longest time, exactly. */
+/** Drops the least recently used node. */
 export class Lru implements EvictionPolicy {
   readonly #nodes = new LinkedList<MemoryNode>();
 

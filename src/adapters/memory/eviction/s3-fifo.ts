@@ -4,20 +4,20 @@ import { LinkedList } from '../nodes/linked-list.js';
 import type { MemoryNode } from '../nodes/memory-node.js';
 
 /*
- * S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023) whose small queue finds its own
- * size.
+ * S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023) with a small queue whose size
+ * adapts to the load.
  *
- * A new key enters the small queue. At its end a node that was used meanwhile moves to the main queue, any other leaves
- * and is remembered by a ghost: so a scan flows through the small queue and never touches what is in the main one. A
- * key that comes back while its ghost is known enters the main queue at once. At the end of the main queue a node goes
- * around again as often as it was used, three times at most.
+ * A new key enters the small queue. At the end of that queue, a node that was used since then moves to the main queue.
+ * Any other node is dropped, and a ghost remembers its key: so a scan passes through the small queue and does not touch
+ * the main queue. A key that returns while its ghost is known enters the main queue directly. At the end of the main
+ * queue a node starts again once for each use, three times at most.
  *
- * With the small queue fixed at 10 % this loses to LRU where old keys die: a feed, a hot set that moves. There the
- * small queue throws out what is needed a moment later. So the border between the queues moves to where one more place
- * is worth the same on both sides. What a place is worth is told by the ghosts next to the border: keys that come back
- * within a tenth of the cache's size in evictions, counted for each queue by its own evictions. One that left the small
- * queue says that this one is too short, one that left the main queue the opposite. On a stationary Zipf load that ends
- * at 5 %, with a moving hot set near 60 %.
+ * With a small queue of fixed 10 %, this is worse than LRU where old keys lose their use: a feed, a hot set that moves.
+ * There the small queue drops nodes that are needed shortly afterwards. So the border between the queues moves until
+ * one more place has the same value on both sides. The ghosts next to the border measure this value: keys that return
+ * within a tenth of the cache's size in evictions, where each queue counts its own evictions. A key that returns from
+ * the small queue shows that this queue is too short; one from the main queue shows the opposite. With a stationary
+ * Zipf load the small queue ends at 5 %, with a moving hot set near 60 %.
  */
 
 const SMALL = 0;
@@ -27,12 +27,13 @@ const MAX_USES = 3;
 const INITIAL_SHARE = 0.1;
 const MIN_SHARE = 0.05;
 const MAX_SHARE = 0.8;
-/** Which ghosts stand next to the border, as a share of the cache's size. */
+/** Age of the ghosts next to the border, as a share of the cache's size. */
 const BORDER_SHARE = 0.1;
-/** By how many places one ghost moves the border, and the most of the cache that this may be. */
+/** Places by which one ghost moves the border. */
 const STEP_NODES = 3;
+/** Largest step of the border, as a share of the cache's size. */
 const MAX_STEP = 0.05;
-/** How much larger than needed a ghost table is made: a new one has forgotten everything. */
+/** Size of a new ghost table as a multiple of the needed size. Growth is rare then: a new table is empty. */
 const GROWTH = 1.25;
 
 export class S3Fifo implements EvictionPolicy {
@@ -95,7 +96,9 @@ export class S3Fifo implements EvictionPolicy {
     return undefined;
   }
 
-  /** Each round costs a use, so this ends; over time each use is paid for by one read. */
+  /**
+   * Ends, because each round takes one use from a node. Each use comes from one read, so the average cost is constant.
+   */
   #evictMain(): MemoryNode | undefined {
     for (let node = this.#main.oldest; node !== null; node = this.#main.oldest) {
       this.#main.remove(node);
@@ -109,7 +112,7 @@ export class S3Fifo implements EvictionPolicy {
     return undefined;
   }
 
-  /** Whether a key was here lately. Learns from it on which side of the border a place is worth more. */
+  /** True when the key was evicted lately. Moves the border towards the queue that dropped the key too early. */
   #isKnown(hash: number): boolean {
     const smallAge = this.#leftSmall.take(hash);
     const mainAge = this.#leftMain.take(hash);
@@ -125,7 +128,9 @@ export class S3Fifo implements EvictionPolicy {
     this.#smallShare = Math.max(MIN_SHARE, Math.min(MAX_SHARE, share));
   }
 
-  /** The size is only known once the cache is full, and moves when bytes are the limit. */
+  /**
+   * Adapts the ghost tables to the number of nodes, which is known once the cache is full, and varies with `maxBytes`.
+   */
   #sizeGhosts(): void {
     if (this.#size <= this.#leftSmall.capacity) return;
     const capacity = Math.ceil(this.#size * GROWTH);

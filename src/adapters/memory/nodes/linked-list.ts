@@ -1,11 +1,11 @@
-/** What hangs in a `LinkedList`: in one list at most, for the links are its own. */
+/** A member of a `LinkedList`. It can be in one list at a time, because it holds the links. */
 export interface Linked<T> {
   older: T | null;
   newer: T | null;
 }
 
 /**
- * A doubly linked list through its members, so that nothing is allocated and every step costs the same at any length.
+ * A doubly linked list whose links are in its members: it allocates nothing, and each operation takes constant time.
  */
 export class LinkedList<T extends Linked<T>> {
   newest: T | null = null;
@@ -26,12 +26,12 @@ export class LinkedList<T extends Linked<T>> {
     else older.newer = newer;
     if (newer === null) this.newest = older;
     else newer.older = older;
-    // Whoever still holds the member must not keep its former neighbours alive.
+    // A holder of the member must not keep its former neighbours alive.
     member.older = member.newer = null;
     this.size--;
   }
 
-  /** Puts `successor` where `member` hangs. */
+  /** Puts `successor` in the place of `member`. */
   replace(member: T, successor: T): void {
     const { older, newer } = member;
     successor.older = older;

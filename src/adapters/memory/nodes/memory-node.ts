@@ -6,47 +6,45 @@ import { PackedValue } from './packed-value.js';
 import type { Moment, StoreTime } from './store-time.js';
 
 /**
- * What a node takes beside its value, its key and its tags: the object with its numbers, the snapshot around the value,
- * its place in the map of its namespace and in the slot table. 360 measured on 64-bit Node 20 with 100,000 nodes.
+ * Bytes of a node without its value, key and tags: the object with its numbers, the snapshot around the value, its
+ * place in the map of its namespace and in the slot table. Measured: 360, on 64-bit Node 20 with 100,000 nodes.
  */
 export const NODE_BYTES = 400;
-/** What a tag of one node takes beside its text: its place in the index, and its share of the set it is in. */
+/** Bytes of a tag of one node without its text: its place in the index, and its share of the set there. */
 export const TAG_BYTES = 80;
 
 const NO_TAGS: readonly string[] = Object.freeze([]);
 
 /**
- * A stored entry, and its own handle in every index, so that a hit allocates nothing. A key that is stored anew gets a
- * new node: who holds the old one goes on seeing the old value. Only what the port calls local to the process changes
- * (`hits`, `lastReadAtMs`), and the times when the entry is invalidated softly.
+ * A stored entry that is also its own handle in every index, so that a hit allocates nothing. When a key is stored
+ * again it gets a new node, and holders of the old node still see the old value. A node changes only `hits` and
+ * `lastReadAtMs`, and its times when it is invalidated softly.
  */
 export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
-  // What a hit looks at comes first: it then lies in one cache line or two.
+  // The fields that a hit reads come first, so that they are in one or two cache lines.
   readonly key: string;
   readonly namespace: string | undefined;
   freshUntilMs: number;
   hits = 0;
-  /** Given for a value that `PackedValue.prepare` has to make before it is read. */
+  /** Present for a value that `PackedValue.prepare` must make before each read. */
   readonly packed: PackedValue | undefined;
   readonly #value: unknown;
-  /** `undefined` where all readers have the value itself, and where it is packed. */
+  /** Makes a copy for one reader; `undefined` where all readers share the value, and where it is packed. */
   readonly #copy: ValueSnapshot['copy'];
   readonly #time: StoreTime;
   /**
-   * The tick of `StoreTime` at the last hit: whole, because V8 keeps a fraction in an object of its own. -1 for none.
+   * The tick of `StoreTime` at the last hit; -1 for none. An integer, because V8 would store a fraction in an object of
+   * its own.
    */
   #lastReadTick = -1;
-  /**
-   * Until when the node may be used whatever its times say; 0 for no such limit, because V8 keeps a fraction in an
-   * object of its own.
-   */
+  /** The time limit of a near copy; 0 for none, and not Infinity, which V8 would store in an object of its own. */
   #limitUntilMs = 0;
-  /** For the eviction policy: uses since it last looked, the queue the node is in, and a hash of its key. */
+  /** For the eviction policy: uses since its last check, the queue of the node, and a hash of its key. */
   uses = 0;
   queue = 0;
   hash = 0;
   readonly loadMs: number;
-  /** The place in the slot table; -1 while the node is not stored. */
+  /** The index in the slot table; -1 while the node is not stored. */
   slot = -1;
   older: MemoryNode | null = null;
   newer: MemoryNode | null = null;
@@ -91,7 +89,7 @@ export class MemoryNode implements StoredEntry, Linked<MemoryNode> {
     this.#lastReadTick = this.#time.tick;
   }
 
-  /** Until when the node stays in the store. */
+  /** The time at which the node expires from the store. */
   get keptUntilMs(): number {
     return this.#limitUntilMs === 0 ? this.staleUntilMs : Math.min(this.#limitUntilMs, this.staleUntilMs);
   }

@@ -1,27 +1,30 @@
 import type { ValueSnapshot } from '../../../core/values/value-copier.js';
 
-/** A value whose instances are made for each reader, by functions of the user's that may fail. */
+/** A value whose instances are made for each reader by the `from` functions of the user, which can fail. */
 export class PackedValue {
-  /** Made for the next reader already. */
+  /** The value that is ready for the next reader. */
   #prepared: { readonly value: unknown } | undefined;
   #shared: { readonly value: unknown } | undefined;
 
-  private constructor(
-    private readonly packed: unknown,
-    private readonly unpack: NonNullable<ValueSnapshot['copy']>,
-  ) {}
+  readonly #packed: unknown;
+  readonly #unpack: (packed: unknown) => unknown;
 
-  /** `undefined` for a value that readers get without it. */
+  constructor(packed: unknown, unpack: (packed: unknown) => unknown) {
+    this.#packed = packed;
+    this.#unpack = unpack;
+  }
+
+  /** `undefined` for a value without instances to make. */
   static of({ value, copy, isPacked }: ValueSnapshot): PackedValue | undefined {
     return isPacked && copy !== undefined ? new PackedValue(value, copy) : undefined;
   }
 
   /** Makes the value of the next reader. @throws CacheSerializationError where a `from` fails */
   prepare(): void {
-    this.#prepared ??= { value: this.unpack(this.packed) };
+    this.#prepared ??= { value: this.#unpack(this.#packed) };
   }
 
-  /** A value of the caller's own; does not throw after `prepare`. */
+  /** A value for this caller alone. Does not throw after `prepare`. */
   take(): unknown {
     this.prepare();
     const value = this.#prepared?.value;
@@ -29,7 +32,7 @@ export class PackedValue {
     return value;
   }
 
-  /** The value of all callers that never change it. */
+  /** The value for all callers that do not change it. */
   get shared(): unknown {
     return (this.#shared ??= { value: this.take() }).value;
   }

@@ -1,6 +1,6 @@
 /**
- * Values by key inside a namespace, where `undefined` is a namespace of its own. Two maps instead of one with joined
- * keys: looking up builds no string, and no two pairs can be confused. A namespace without keys leaves nothing behind.
+ * Values by namespace and key; `undefined` is a namespace, too. Nested maps instead of one map with joined keys: a
+ * look-up builds no string, and two pairs cannot be confused. A namespace without keys takes no memory.
  */
 export class ScopedMap<T> {
   readonly #unnamed = new Map<string, T>();
@@ -26,7 +26,7 @@ export class ScopedMap<T> {
     return namespace === undefined ? this.#unnamed : this.#named.get(namespace);
   }
 
-  /** How many named namespaces hold a key. */
+  /** Number of named namespaces with keys. */
   get namespaces(): number {
     return this.#named.size;
   }

@@ -3,21 +3,23 @@ import type { MemoryNode } from './memory-node.js';
 const INITIAL_CAPACITY = 64;
 const CONDEMNED = -Infinity;
 
-/** What a pass over the table finds. */
+/** The result of a pass over the table. */
 export interface SlotSummary {
-  /** Nodes that are not past their time, and those that only wait for their removal. */
+  /** Number of nodes that are neither expired nor hidden. */
   readonly live: number;
+  /** Number of hidden nodes, which wait for removal. */
   readonly condemned: number;
   readonly oldestMs: number | null;
   readonly newestMs: number | null;
 }
 
 /**
- * Every node under a small number that it keeps for life, and that its successor under the same key inherits: so a walk
- * by ascending number, interrupted as often as one likes, meets every node that is there throughout exactly once.
- * The times that passes over many nodes compare stand in arrays of their own: looking through a million of them takes a
- * millisecond or two and touches no node. Until when a node is kept is decided here, not by its own `keptUntilMs`: a
- * condemned one is past its time although nobody told it.
+ * The nodes by slot: a small number that a node keeps, and that the next node of the same key inherits. So a walk by
+ * ascending slot, with any number of pauses, reaches each node that is stored all the time exactly once.
+ *
+ * The times that are compared in passes over many nodes are in arrays: a pass over a million of them takes a
+ * millisecond or two and touches no node. This table decides when a node expires, not the node's `keptUntilMs`: a
+ * condemned (hidden) node counts as expired here, and does not know it.
  */
 export class SlotTable {
   readonly #nodes: (MemoryNode | undefined)[] = [];
@@ -44,7 +46,7 @@ export class SlotTable {
     return (this.#keptUntilMs[slot] as number) <= nowMs;
   }
 
-  /** Takes a node out of sight; it is removed later. */
+  /** Hides a node that will be removed later. */
   condemn(slot: number): void {
     this.#keptUntilMs[slot] = CONDEMNED;
   }
@@ -74,7 +76,7 @@ export class SlotTable {
     this.#trim();
   }
 
-  /** To be called when a stored node's times have changed. */
+  /** Takes over the changed times of a stored node. */
   reschedule(node: MemoryNode): void {
     this.#keptUntilMs[node.slot] = node.keptUntilMs;
   }
@@ -104,7 +106,7 @@ export class SlotTable {
     this.#createdAtMs[slot] = node.createdAtMs;
   }
 
-  /** Numbers that were trimmed off stay among the free ones, and may have been given out again since. */
+  /** A free slot. Slots that were trimmed off stay in `#free`, and may be in use again. */
   #takeSlot(): number {
     for (let slot = this.#free.pop(); slot !== undefined; slot = this.#free.pop()) {
       if (slot < this.#nodes.length && this.#nodes[slot] === undefined) return slot;

@@ -6,10 +6,10 @@ export interface Moment {
   readonly wallMs: number;
 }
 
-/** The clock, with a wall time for labels that costs no more than the coarse one. */
+/** The clock, and a wall time for display that is as fast as the coarse time. */
 export class StoreTime {
   readonly #clock: Clock;
-  /** What the wall clock is ahead of the monotonic one, as last seen. */
+  /** Milliseconds from the monotonic time to the wall time, at the last `moment()`. */
   #offsetMs = 0;
   #tick = 0;
 
@@ -26,7 +26,7 @@ export class StoreTime {
     return { nowMs, wallMs };
   }
 
-  /** The coarse time that was last asked for, in whole milliseconds. */
+  /** The last result of `coarseNowMs()`, in whole milliseconds. */
   get tick(): number {
     return this.#tick;
   }
@@ -37,12 +37,12 @@ export class StoreTime {
     return nowMs;
   }
 
-  /** About what the wall clock said at a tick: a jump of it shows after the next `moment`. */
+  /** The approximate wall time at a tick. A jump of the wall clock is included after the next `moment()`. */
   wallMsAt(tick: number): number {
     return Math.round(tick + this.#offsetMs);
   }
 
-  /** The tick at which `wallMsAt` gives about that. */
+  /** The tick of an approximate wall time: the inverse of `wallMsAt`. */
   tickAt(wallMs: number): number {
     return Math.max(0, Math.round(wallMs - this.#offsetMs));
   }

@@ -1,8 +1,8 @@
 import type { MemoryNode } from './memory-node.js';
 
 /**
- * In which slots there is a node that carries a tag. A tag that no node carries leaves nothing behind, and one that a
- * single node carries, such as the id of a row, costs a number and no set.
+ * The slots of the nodes by tag. A tag without nodes takes no memory. A tag with one node, such as the id of a row,
+ * takes a number instead of a set.
  */
 export class TagIndex {
   readonly #slots = new Map<string, number | Set<number>>();
@@ -35,7 +35,7 @@ export class TagIndex {
     return found;
   }
 
-  /** Takes time in proportion to the rarest of `tags`. No tags: no slots. */
+  /** The slots of nodes with all of `tags`; none for no tags. Takes time in proportion to the rarest tag. */
   all(tags: readonly string[]): Iterable<number> {
     const [rarest, ...others] = tags.map((tag) => this.#of(tag)).sort((a, b) => a.size - b.size);
     return rarest === undefined ? [] : [...rarest].filter((slot) => others.every((slots) => slots.has(slot)));
