@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import type { EntryDraft, StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import { FakeClock } from '../../testing/fake-clock.js';
-import { MemoryAdapter, type MemoryOptions } from './memory.adapter.js';
+import { MemoryAdapter } from './memory.adapter.js';
+import type { MemoryOptions } from './memory-options.js';
 
 interface Fixture {
   readonly adapter: MemoryAdapter;
