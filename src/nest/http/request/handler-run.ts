@@ -180,7 +180,7 @@ export class HandlerRun {
       return;
     }
     this.#observer.restoreHeaders();
-    replay(exchange, stale.response, policy, stale.how).subscribe(subscriber);
+    replay(exchange, stale.response, policy, stale.provenance).subscribe(subscriber);
   }
 
   #reply(body: Buffer | undefined): ReplyBody | Promise<ReplyBody> {
@@ -225,8 +225,8 @@ export class HandlerRun {
     if (!this.#accessNow().accepts(response)) return this.#sendUnstored(body, 'private');
     if (this.#isOwn && access.stores) return this.#sendUnstored(body, 'own-request');
     this.#resolve({ status: response.status, response, isOwn: this.#isOwn });
-    const how = outage === undefined ? this.#missed(response) : bypassing(outage, access);
-    const reply = finishAnswer(exchange, response, policy, how);
+    const provenance = outage === undefined ? this.#missed(response) : bypassing(outage, access);
+    const reply = finishAnswer(exchange, response, policy, provenance);
     return reply === response.body ? 'own' : reply;
   }
 
@@ -254,12 +254,12 @@ export class HandlerRun {
   }
 
   /** Sends the stored response in place of a 5xx of the handler (RFC 9111 section 4.2.4). */
-  #replace({ response, how }: StoredReplacement, status: number): ReplyBody {
+  #replace({ response, provenance }: StoredReplacement, status: number): ReplyBody {
     const { exchange, policy } = this.parts;
     this.#resolve({ status });
     this.#observer.restoreHeaders();
     putBack(exchange, response);
-    return finishAnswer(exchange, response, policy, how);
+    return finishAnswer(exchange, response, policy, provenance);
   }
 
   /** Sends the stored response that a 304 of the handler has confirmed (RFC 9111 section 4.3.4). */

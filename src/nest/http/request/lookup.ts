@@ -91,7 +91,7 @@ function staleUse(
 /** A stored response that is sent in place of an error. */
 export interface StoredReplacement {
   readonly response: CachedResponse;
-  readonly how: Provenance;
+  readonly provenance: Provenance;
 }
 
 /**
@@ -120,7 +120,7 @@ function replacementOf(found: StoredLookup, { access, policy }: RouteRequest): S
   if (access.directives.mustValidate) return undefined;
   if (cache.clock.coarseNowMs() >= entry.freshUntilMs + response.staleIfErrorMs) return undefined;
   cache.countServed(entry, 'stale');
-  return { response, how: provenanceOf(entry, response, cache.clock, access.key) };
+  return { response, provenance: provenanceOf(entry, response, cache.clock, access.key) };
 }
 
 /** The source of a stored response, as headers show it. */

@@ -107,9 +107,14 @@ export class RouteLoad {
       return replay(exchange, stored, policy, { state: 'HIT', ageMs: stored.initialAgeMs, status: collapsed });
     const lookup = { key: access.key, entry, response: stored, marker: undefined };
     if (useOf(lookup, request) === 'none') return runUncached(request, 'not-shared');
-    const how = provenanceOf(entry, stored, policy.cache.clock, access.key);
+    const provenance = provenanceOf(entry, stored, policy.cache.clock, access.key);
     const isOfLeader = isCollapsed || status === 'miss';
-    return replay(exchange, stored, policy, isOfLeader ? { ...how, status: { ...how.status, ...collapsed } } : how);
+    return replay(
+      exchange,
+      stored,
+      policy,
+      isOfLeader ? { ...provenance, status: { ...provenance.status, ...collapsed } } : provenance,
+    );
   }
 
   /** Hides a fault of the cache. An error of the leader's handler is the answer of all that waited for it. */
@@ -126,7 +131,9 @@ export class RouteLoad {
 
   #serveStaleFor(error: unknown, stale: StoredReplacement | undefined): Observable<unknown> {
     const { exchange, policy } = this.request;
-    return stale === undefined ? failWith(error, this.request) : replay(exchange, stale.response, policy, stale.how);
+    return stale === undefined
+      ? failWith(error, this.request)
+      : replay(exchange, stale.response, policy, stale.provenance);
   }
 
   /** Makes the cache load even if it has a fresh entry, because that entry must not answer this request. */

@@ -59,7 +59,7 @@ export function finishAnswer(
   exchange: Exchange,
   response: CachedResponse,
   rules: HeaderRules,
-  how: Provenance,
+  provenance: Provenance,
 ): Buffer {
   exchange.setHeader('date', response.date);
   if (response.etag !== null) exchange.setHeader('etag', etagFor(exchange, response.etag));
@@ -73,7 +73,7 @@ export function finishAnswer(
   if (response.cacheControl !== null && exchange.header('cache-control') === undefined)
     exchange.setHeader('cache-control', response.cacheControl);
   if (rules.showsSurrogateKey) showTags(exchange, response.tags);
-  showProvenance(exchange, response, rules, how);
+  showProvenance(exchange, response, rules, provenance);
   return answerFor(exchange, response.body);
 }
 
@@ -141,8 +141,13 @@ function showTags(exchange: Exchange, tags: readonly string[]): void {
   for (const name of TAG_FIELDS) exchange.setHeader(name, emitted.join(name === 'cache-tag' ? ',' : ' '));
 }
 
-function showProvenance(exchange: Exchange, response: CachedResponse, rules: HeaderRules, how: Provenance): void {
-  const { state, ageMs, leftMs } = how;
+function showProvenance(
+  exchange: Exchange,
+  response: CachedResponse,
+  rules: HeaderRules,
+  provenance: Provenance,
+): void {
+  const { state, ageMs, leftMs } = provenance;
   const hasEnd = leftMs !== undefined && leftMs !== Infinity;
   const texts = textsOf(
     response,
@@ -154,7 +159,7 @@ function showProvenance(exchange: Exchange, response: CachedResponse, rules: Hea
     exchange.setHeader('x-cache', state);
     if (hasEnd) exchange.setHeader('x-cache-ttl', texts.left);
   }
-  if (rules.showsCacheStatus) showProvenanceStatus(exchange, rules, how, hasEnd ? texts : undefined);
+  if (rules.showsCacheStatus) showProvenanceStatus(exchange, rules, provenance, hasEnd ? texts : undefined);
 }
 
 /** @param texts `undefined` for a response that never expires */

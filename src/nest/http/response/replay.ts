@@ -17,7 +17,7 @@ export function replay(
   exchange: Exchange,
   response: CachedResponse,
   rules: HeaderRules,
-  how: Provenance,
+  provenance: Provenance,
 ): Observable<unknown> {
   const replayed = replayedValueOf(response);
   let isCut = false;
@@ -29,7 +29,7 @@ export function replay(
       return undefined;
     }
     putBackContent(exchange, response);
-    return finishAnswer(exchange, response, rules, how);
+    return finishAnswer(exchange, response, rules, provenance);
   });
   return new Observable((subscriber) => {
     if (response.isThrown) {
@@ -59,10 +59,10 @@ export function sendStored(
   exchange: Exchange,
   response: CachedResponse,
   rules: HeaderRules,
-  how: Provenance,
+  provenance: Provenance,
 ): Observable<unknown> {
   putBack(exchange, response);
-  exchange.sendNow(finishAnswer(exchange, response, rules, how));
+  exchange.sendNow(finishAnswer(exchange, response, rules, provenance));
   return ANSWERED;
 }
 

@@ -2,10 +2,7 @@ import { type CachedResponse, isCachedResponse } from './cached-response.js';
 
 const UNSTORED_FORMAT = 'nestjs-cache-kit/unstored/1';
 
-/**
- * A response that could have been stored, but for an outage of the store. The requests that have waited for it may
- * share it.
- */
+/** A response that an outage keeps out of the store. The requests that have waited for it may share it. */
 export interface UnstoredAnswer {
   readonly format: typeof UNSTORED_FORMAT;
   readonly response: CachedResponse;
