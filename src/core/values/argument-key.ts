@@ -5,25 +5,25 @@ import { show } from '../vocabulary/show.js';
 import { handlerFor, kindOf, type PerKind, typedArrayName, type ValueKind } from './value-kinds.js';
 
 /*
- * Arguments as a string: the same string exactly for arguments that are equal in the sense of `util.isDeepStrictEqual`,
- * but for objects without a prototype, which equal plain ones. So 1 and '1' differ, as do 0 and -0, `{}` and
- * `{ a: undefined }`, a Buffer and a Uint8Array; the order of properties, of map entries and of set members does not
- * count. Absent trailing arguments equal `undefined` ones, as they do for default parameters. An instance whose fields
- * are all that it holds, such as a DTO, is told apart by the name of its class and by its fields.
+ * Arguments as a string. Two lists of arguments give the same string exactly when `util.isDeepStrictEqual` holds for
+ * them, except that objects without a prototype equal plain objects. So 1 and '1' differ, as do 0 and -0, `{}` and
+ * `{ a: undefined }`, a Buffer and a Uint8Array. The order of properties, of map entries and of set members has no
+ * effect. Absent trailing arguments equal `undefined`, as for default parameters. An instance that holds only its
+ * fields, such as a DTO, is written as the name of its class and its fields.
  *
- * Why two unequal values never meet: a string is written as JSON, so its end is known; every other kind begins with a
- * name or a bracket of its own; lists are closed by their bracket. A digest begins with a letter, an encoding with `[`.
+ * Two unequal values never give the same string: a string is written as JSON, so its end is known; every other kind
+ * begins with its own name or bracket; lists end with a bracket. A digest begins with a letter, an encoding with `[`.
  */
 
 const MAX_READABLE_BYTES = 200;
 const MAX_DEPTH = 32;
-/** What JSON writes as it is. */
+/** Text that JSON writes without escapes. */
 const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 
 /**
- * A short, readable key for `args`, such as `[42,"x"]`; a SHA-256 digest where that is longer than 200 bytes.
- * @throws CacheKeyError for what has an identity instead of a value: functions, symbols, streams, requests, promises;
- * for instances that may hold more than their fields show; and for cycles, or more than 32 levels
+ * Makes a short, readable key from `args`, such as `[42,"x"]`, or a SHA-256 digest if it would exceed 200 bytes.
+ * @throws CacheKeyError for functions, symbols, streams, requests and promises, which have an identity but no value;
+ * for instances that may hold more than their fields; for cycles, and for more than 32 levels
  */
 export function argumentKey(args: readonly unknown[]): string {
   let count = args.length;
@@ -35,7 +35,7 @@ export function argumentKey(args: readonly unknown[]): string {
   return isShort ? text : `sha256:${createHash('sha256').update(text).digest('base64url')}`;
 }
 
-/** @param argument which argument `value` belongs to, for the message */
+/** @param argument the index of the argument that holds `value`, for the message */
 function encode(value: unknown, depth: number, argument: number): string {
   switch (typeof value) {
     case 'string':
@@ -130,6 +130,7 @@ function quote(text: string): string {
 
 function refusal(argument: number, what: string): CacheKeyError {
   return new CacheKeyError(
-    `Argument ${argument + 1} is ${what}, so no key can be made of it. Give the decorator a \`key\`: a function of the arguments that answers a string.`,
+    `Argument ${argument + 1} is ${what}, so no key can be made of it. ` +
+      'Give the decorator a `key`: a function of the arguments that answers a string.',
   );
 }

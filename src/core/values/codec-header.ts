@@ -1,25 +1,27 @@
-/** What stands in clear at the beginning of an entry: marker, version, flags and the header. See docs/values.md. */
+/*
+ * The unencrypted beginning of an entry: marker, version, flags and the header. See docs/values.md.
+ */
 
-/** What is told of an entry besides its value. */
+/** The properties of an entry without its value. */
 export interface EntryHeader {
   readonly key: string;
   readonly namespace: string | undefined;
   readonly tags: readonly string[];
-  /** When it was stored, as milliseconds since 1970. */
+  /** The time of storing, in milliseconds since 1970. */
   readonly createdAtMs: number;
-  /** `Infinity` for ever. */
+  /** `Infinity` for no expiry. */
   readonly ttlMs: number;
-  /** How long beyond the TTL it is kept; `Infinity` for ever. */
+  /** The time after the TTL for which it is kept; `Infinity` for no expiry. */
   readonly staleMs: number;
   readonly loadMs: number;
 }
 
-/** What a reader asked for. */
+/** The entry that a reader asked for. */
 export type EnvelopeId = Pick<EntryHeader, 'key' | 'namespace'>;
 
 export const PRELUDE_BYTES = 8;
 
-/** What was done to the value after it was encoded. Part of the format: a bit is never given a second meaning. */
+/** The processing of the value after its encoding. Part of the format: a bit never gets a second meaning. */
 export const FLAG = { compressed: 1, encrypted: 2 } as const;
 
 const MARKER = [0xca, 0xc4] as const;
@@ -27,34 +29,33 @@ const VERSION = 1;
 const KNOWN_FLAGS = FLAG.compressed | FLAG.encrypted;
 
 /**
- * Where the header of an entry ends and its value begins, told by the first 8 bytes alone; 0 where they do not begin an
- * entry that this version reads. The bytes may well end before.
+ * The end of the header, where the value begins, from the first 8 bytes alone; 0 when they do not begin an entry that
+ * this version can read. The result may be greater than the length of `bytes`.
  */
 export function headerEnd(bytes: Buffer): number {
   return isPrelude(bytes) ? PRELUDE_BYTES + bytes.readUInt32LE(4) : 0;
 }
 
 /**
- * The header of an entry of which at least the first `headerEnd` bytes are given; `undefined` where they are fewer, or
- * no header. Checks no checksum and no seal: enough to list, to count or to drop an entry, not to serve it. Never
- * throws.
+ * Reads the header from at least the first `headerEnd` bytes of an entry; `undefined` when there are fewer bytes, or no
+ * header. Checks neither checksum nor seal: use it to list, count or delete an entry, not to serve it. Never throws.
  */
 export function readEntryHeader(bytes: Buffer): EntryHeader | undefined {
   const end = headerEnd(bytes);
   return end > 0 && end <= bytes.length ? parseHeader(bytes, end) : undefined;
 }
 
-/** The header's JSON, in which a time of `Infinity` is null. */
+/** The header as JSON. A time of `Infinity` is written as null. */
 export function formatHeader({ key, namespace, tags, createdAtMs, ttlMs, staleMs, loadMs }: EntryHeader): string {
   return JSON.stringify([key, namespace ?? null, tags, createdAtMs, ttlMs, staleMs, loadMs]);
 }
 
-/** What the headers of all entries begin with that have the same key, namespace and tags. */
+/** The common beginning of all headers with this key, this namespace and these tags. */
 export function headerBeginning({ key, namespace, tags }: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>): string {
   return `${JSON.stringify([key, namespace ?? null, tags]).slice(0, -1)},`;
 }
 
-/** Bytes for a whole entry, in which all up to the value is written. */
+/** Allocates the bytes of an entry, and writes everything before the value. */
 export function beginEntry(header: string, flags: number, bytesAfterHeader: number): Buffer {
   const headerBytes = Buffer.byteLength(header);
   const bytes = Buffer.allocUnsafe(PRELUDE_BYTES + headerBytes + bytesAfterHeader);
@@ -67,7 +68,7 @@ export function beginEntry(header: string, flags: number, bytesAfterHeader: numb
   return bytes;
 }
 
-/** The header that ends at `end`, or `undefined` where it is none. */
+/** Reads the header that ends at `end`; `undefined` when it is not valid. */
 export function parseHeader(bytes: Buffer, end: number): EntryHeader | undefined {
   try {
     const header: unknown = JSON.parse(bytes.toString('utf8', PRELUDE_BYTES, end));
@@ -88,7 +89,7 @@ type Header = readonly [
 ];
 
 function named(header: Header): EntryHeader {
-  // By index: taking an array apart by a pattern runs its iterator, which costs more than the rest of this function.
+  // By index: destructuring the array would run its iterator, which costs more than the rest of this function.
   return {
     key: header[0],
     namespace: header[1] ?? undefined,

@@ -1,14 +1,17 @@
-/** How a value alone becomes bytes: the codec's number, then what it wrote. See docs/values.md. */
 import { readExtendedJson, writeExtendedJson } from './extended-json.js';
 import { copyBytes } from './value-kinds.js';
 import { scan } from './value-scan.js';
 import { NO_TYPES, type ValueTypes } from '../vocabulary/value-types.js';
 
-/** How the value after it is written. Part of the format: a number is never given a second meaning. */
+/*
+ * A value without its entry as bytes: the number of the codec, then its output. See docs/values.md.
+ */
+
+/** The number of the codec that wrote the value. Part of the format: a number never gets a second meaning. */
 const VALUE_CODEC = { bytes: 0, text: 1, json: 2, extendedJson: 3 } as const;
 const TEXT_LENGTH_BYTES = 4;
 
-/** A value that only has to be written: how long it is can be known before there are bytes to write it to. */
+/** A value that is ready to be written. Its length is known before the bytes are allocated. */
 export interface EncodedValue {
   readonly byteLength: number;
   readonly codec: (typeof VALUE_CODEC)[keyof typeof VALUE_CODEC];
@@ -16,7 +19,7 @@ export interface EncodedValue {
   readonly blobs: readonly Uint8Array[];
 }
 
-/** @throws CacheSerializationError naming the path inside the value */
+/** @throws CacheSerializationError that names the path inside the value */
 export function prepareValue(value: unknown, types: ValueTypes): EncodedValue {
   if (typeof value === 'string' && value.isWellFormed()) return textual(VALUE_CODEC.text, value);
   const found = scan(value, types);
@@ -29,7 +32,7 @@ export function prepareValue(value: unknown, types: ValueTypes): EncodedValue {
   return { byteLength, codec: VALUE_CODEC.extendedJson, text, blobs };
 }
 
-/** Writes `value` to `bytes`, which have room for its `byteLength` from `start` on. */
+/** Writes `value` to `bytes`, which must have room for its `byteLength` from `start`. */
 export function writeValue(value: EncodedValue, bytes: Buffer, start: number): void {
   bytes[start] = value.codec;
   const textStart = start + 1 + (value.codec === VALUE_CODEC.extendedJson ? TEXT_LENGTH_BYTES : 0);
@@ -42,8 +45,8 @@ export function writeValue(value: EncodedValue, bytes: Buffer, start: number): v
 }
 
 /**
- * The value between `start` and `end`, sharing no memory with `bytes`.
- * @throws where the bytes are not what `writeValue` wrote, and where `types` cannot make an instance of it
+ * Reads the value between `start` and `end`. It shares no memory with `bytes`.
+ * @throws where `writeValue` did not write these bytes, and where `types` cannot make an instance in the value
  */
 export function readValue(bytes: Buffer, start: number, end: number, types: ValueTypes): unknown {
   switch (start < end ? bytes[start] : undefined) {
@@ -68,9 +71,9 @@ export function readValue(bytes: Buffer, start: number, end: number, types: Valu
 }
 
 /**
- * The value alone, without a checksum.
- * @param types those of `CacheAdapterContext`, whose instances may be in the value
- * @throws CacheSerializationError naming the path inside the value
+ * Encodes a value without a checksum.
+ * @param types those of `CacheAdapterContext`; their instances may be in the value
+ * @throws CacheSerializationError that names the path inside the value
  */
 export function encodeValue(value: unknown, types: ValueTypes = NO_TYPES): Buffer {
   return toBytes(prepareValue(value, types));
@@ -83,7 +86,8 @@ export function toBytes(value: EncodedValue): Buffer {
 }
 
 /**
- * What `encodeValue` was given, sharing no memory with `bytes`; `undefined` where they cannot be read. Never throws.
+ * Decodes the bytes of `encodeValue`; `undefined` when they cannot be read. The value shares no memory with `bytes`.
+ * Never throws.
  */
 export function decodeValue(bytes: Buffer, types: ValueTypes = NO_TYPES): { readonly value: unknown } | undefined {
   try {

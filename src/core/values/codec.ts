@@ -1,12 +1,3 @@
-/**
- * The one format of everything that leaves the process. Laid out byte by byte in docs/values.md.
- *
- * An entry is marker, version, flags, header, value and checksum. The checksum makes a corrupt entry a miss rather than
- * somebody's wrong value; the key in the header makes a collision of hashed keys one. A reader that meets a version or
- * a flag that it does not know treats the entry as absent, so that a deployment may run two versions side by side.
- *
- * Only the value is compressed, and then encrypted: whoever operates the store can see what is in it, and when it goes.
- */
 import { crc32 } from 'node:zlib';
 import {
   beginEntry,
@@ -23,6 +14,17 @@ import { compress, decompress, type ResolvedCompression } from './sealing/sealin
 import { createSealer, type ResolvedEncryption, type Sealer } from './sealing/sealing-encryption.js';
 import { NO_TYPES, type ValueTypes } from '../vocabulary/value-types.js';
 
+/*
+ * The format of all entries outside of the process; docs/values.md describes every byte.
+ *
+ * An entry is marker, version, flags, header, value and checksum. The checksum turns a corrupt entry into a miss
+ * instead of a wrong value. The key in the header does the same for a collision of hashed keys. A reader treats an
+ * entry with an unknown version or flag as absent, so that two versions of the kit can run side by side during a
+ * deployment.
+ *
+ * Only the value is compressed, and then encrypted: an operator of the store can see its keys, tags and expiry times.
+ */
+
 export { headerEnd, readEntryHeader } from './codec-header.js';
 export type { EntryHeader, EnvelopeId } from './codec-header.js';
 export { decodeValue, encodeValue } from './codec-value.js';
@@ -32,41 +34,43 @@ export interface Envelope extends EntryHeader {
   readonly value: unknown;
 }
 
-/** An entry whose value is decoded for whoever asks. */
+/** An entry whose value is decoded for each caller. */
 export interface OpenEnvelope {
   readonly header: EntryHeader;
   /**
-   * A value of the caller's own, sharing nothing with that of another call. Throws only where a `from` of `types` fails
-   * that did not before.
+   * Returns a new value, which shares nothing with the values of other calls. Throws only when a `from` of `types`
+   * fails that succeeded before.
    */
   value(): unknown;
 }
 
 /**
- * Makes and reads the bytes of entries, at once unless a large value is compressed: that is done off the event loop.
+ * Makes and reads the bytes of entries. Returns a promise only for large compressed values, which are handled off the
+ * event loop.
  */
 export interface EntryCodec {
   /**
-   * The bytes of an entry. Takes what it needs of it before it returns.
-   * @throws CacheSerializationError naming the path inside the value
+   * Encodes an entry. Reads the value before it returns, so the caller may change the value afterwards.
+   * @throws CacheSerializationError that names the path inside the value
    */
   encode(entry: Envelope): Awaitable<Buffer>;
   /**
-   * The entry; `undefined` where the bytes are corrupt, truncated, of another version, of another entry than `id`,
-   * sealed with a key that is not known, or not encrypted where encryption is asked for. Never throws or rejects. Keeps
-   * `bytes`.
-   * @param header what is known to stand in these very bytes, from an earlier look at them: it is not read again
+   * Opens an entry; `undefined` when the bytes are corrupt, truncated, of another version, of another entry than `id`,
+   * sealed with an unknown key, or not encrypted although `encryption` is set. Never throws or rejects. Keeps a
+   * reference to `bytes`.
+   * @param header the header of these bytes if it was read before, so that it is not read again
    */
   open(bytes: Buffer, id?: EnvelopeId, header?: EntryHeader): Awaitable<OpenEnvelope | undefined>;
 }
 
 const CHECKSUM_BYTES = 4;
-/** What CRC-32 makes of any bytes that are followed by their own CRC-32. */
+/** The CRC-32 of any bytes that are followed by their own CRC-32. */
 const CHECKSUM_OF_CHECKED = 0x2144df1c;
 
 /**
- * @param options what is not given is not written; what is compressed is read all the same. `types` are those of
- * `CacheAdapterContext`: without them instances are refused, and entries that hold some cannot be read
+ * Makes a codec. It reads compressed values also without `compression`.
+ * @param options `types` are those of `CacheAdapterContext`: without them instances are refused, and entries that
+ * contain some cannot be read
  */
 export function createEntryCodec({
   compression,
@@ -98,18 +102,15 @@ export function createEntryCodec({
 }
 
 /**
- * The bytes of an entry that is neither compressed nor encrypted.
- * @param types those of `CacheAdapterContext`, whose instances may be in the value
- * @throws CacheSerializationError naming the path inside the value
+ * Encodes an entry without compression or encryption.
+ * @param types those of `CacheAdapterContext`; their instances may be in the value
+ * @throws CacheSerializationError that names the path inside the value
  */
 export function encodeEntry(entry: Envelope, types: ValueTypes = NO_TYPES): Buffer {
   return writePlain(formatHeader(entry), prepareValue(entry.value, types));
 }
 
-/**
- * What `encodeEntry` was given; `undefined` as for `EntryCodec.open`, and where it is compressed or encrypted. Never
- * throws.
- */
+/** Decodes an entry; `undefined` as for `EntryCodec.open`, and when it is compressed or encrypted. Never throws. */
 export function decodeEntry(bytes: Buffer, id?: EnvelopeId, types: ValueTypes = NO_TYPES): Envelope | undefined {
   const entry = bytes[3] === 0 ? openPlain(bytes, types, id) : undefined;
   return entry && { ...entry.header, value: entry.value() };
@@ -140,7 +141,7 @@ function openSealed(
   const start = valueStart(bytes);
   const flags = bytes[3] as number;
   const isEncrypted = (flags & FLAG.encrypted) !== 0;
-  // An entry in clear is refused too once there are keys: anybody who can write to the store could have made it.
+  // With keys, an unencrypted entry is refused too: anybody who can write to the store could have made it.
   if (start === 0 || isEncrypted !== (sealer !== undefined)) return undefined;
   const header = known ?? matchingHeader(bytes, start, id);
   if (header === undefined) return undefined;
@@ -153,7 +154,7 @@ function openSealed(
     : openedWhole(header, types, unpacked);
 }
 
-/** Where the value begins, once everything that can be told without parsing is known to be right; 0 where it is not. */
+/** The start of the value if all checks without parsing succeed; 0 otherwise. */
 function valueStart(bytes: Buffer): number {
   const start = headerEnd(bytes);
   return start < bytes.length - CHECKSUM_BYTES && crc32(bytes) === CHECKSUM_OF_CHECKED ? start : 0;
@@ -169,7 +170,7 @@ function openedWhole(header: EntryHeader, types: ValueTypes, value: Buffer | und
   return value && opened(header, types, value, 0, value.length);
 }
 
-/** Decodes at once, so that what cannot be decoded is a miss. */
+/** Decodes the value now, so that a value that cannot be decoded is a miss. */
 function opened(
   header: EntryHeader,
   types: ValueTypes,
@@ -186,21 +187,23 @@ function opened(
   }
 }
 
-/** The first caller gets the value that was decoded already, others one of their own. */
+/** The first caller gets the value that is decoded already; each other caller gets a new one. */
 class Opened implements OpenEnvelope {
   #isTaken = false;
   #first: unknown;
+  readonly #decode: () => unknown;
 
   constructor(
     readonly header: EntryHeader,
     first: unknown,
-    private readonly decode: () => unknown,
+    decode: () => unknown,
   ) {
     this.#first = first;
+    this.#decode = decode;
   }
 
   value(): unknown {
-    if (this.#isTaken) return this.decode();
+    if (this.#isTaken) return this.#decode();
     this.#isTaken = true;
     const first = this.#first;
     this.#first = undefined;
@@ -213,7 +216,7 @@ interface Sealing {
   readonly sealer: Sealer | undefined;
 }
 
-/** Compresses where that makes it smaller. */
+/** Stores the compressed value only if it is smaller. */
 function encodeCompressed(header: string, value: Buffer, { compression, sealer }: Sealing): Awaitable<Buffer> {
   const finish = (packed: Buffer | undefined): Buffer =>
     packed === undefined

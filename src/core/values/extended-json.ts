@@ -19,10 +19,11 @@ import type { Converted, ValueScan } from './value-scan.js';
 /*
  * JSON with escapes for the values that JSON cannot express, and binary content beside the text instead of inside it.
  *
- * An escape is `{"$":[kind, ...content]}`; an object of the user with a key `$` is written as `{"$":["object", {...}]}`.
- * Each object, array and builtin has a number, in the order in which the walk reaches them. An object that the walk
- * reaches again is written as `{"$":["ref", number]}`. So writer and reader must walk in the same order: first number an
- * object, then go through its content. The result of the `to` of a type is a value of its own, with numbers of its own.
+ * An escape is `{"$":[kind, ...content]}`; an object of the user with a key `$` is written as `{"$":["object",
+ * {...}]}`. Each object, array and builtin has a number, in the order in which the walk reaches them. An object that
+ * the walk reaches again is written as `{"$":["ref", number]}`. So writer and reader must walk in the same order: first
+ * number an object, then go through its content. The result of the `to` of a type is a value of its own, with numbers
+ * of its own.
  *
  * Chosen over devalue and `v8.serialize` on measurements, see docs/values.md.
  */

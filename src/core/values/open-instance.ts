@@ -1,32 +1,29 @@
 import { kindOf } from './value-kinds.js';
 
 /*
- * Instances whose whole value can be read from their fields. What hides a part of it is left out: private fields, which
- * stand in the source of the class, symbols, fields that are functions, and everything that a builtin is part of.
+ * An open instance has no other state than its fields, so its fields are its whole value. An instance is not open if it
+ * has private fields (found in the source of its class), symbols, or functions as fields, or if it extends a builtin.
  */
 
-/** The name of the class of an instance that holds nothing but its own fields; `undefined` for any other value. */
+/** The name of the class of an open instance; `undefined` for any other value. */
 export function openInstanceName(value: object): string | undefined {
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === null || kindOf(value) !== undefined || hiddenPart(value) !== undefined) return undefined;
   return classNameOf(value);
 }
 
-/** The name of the class of an instance; `undefined` where it has none. */
+/** The name of the class of an instance; `undefined` when it has none. */
 export function classNameOf(value: object): string | undefined {
   const made = (Object.getPrototypeOf(value) as { constructor?: unknown } | null)?.constructor;
   return typeof made === 'function' && made !== Object && made.name !== '' ? made.name : undefined;
 }
 
-/**
- * Why the fields of an instance may not be all that it holds, as the end of "which has ..."; `undefined` where they
- * are.
- */
+/** The first hidden part of an instance, to complete "which has ..."; `undefined` for an open instance. */
 export function hiddenPart(value: object): string | undefined {
   return hiddenInClass(Object.getPrototypeOf(value) as object) ?? hiddenField(value);
 }
 
-/** What the class, or one that it extends, hides by what its source shows, as for `hiddenPart`. */
+/** The first hidden part in the source of the class, or of a class that it extends; as for `hiddenPart`. */
 export function hiddenInClass(prototype: object): string | undefined {
   let known = hiddenOfPrototype.get(prototype);
   if (known === undefined) hiddenOfPrototype.set(prototype, (known = { part: readHidden(prototype) }));
@@ -70,9 +67,11 @@ function isRoot(prototype: object): boolean {
 }
 
 /**
- * Source that no class of a program's own has, or one with private fields, also as compilers write them for old
- * targets. A `#` behind a quote or a word begins a colour or a part of an address, unless the word is one that may
- * stand there.
+ * A private field in the source of a class. A `#` after a quote or a word is not one (but a colour or a part of a URL),
+ * unless the word is a modifier such as `get` or `static`.
  */
-const HIDES =
-  /\[native code\]|(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*|class_?private|WeakMap|WeakSet/iu;
+const PRIVATE_FIELD =
+  /(?:(?<![\w$'"`])|(?<=\b(?:get|set|static|async|accessor)))#[\p{ID_Start}$_][\p{ID_Continue}$]*/iu;
+
+/** Matches the source of builtins, and of classes with private fields, also as compilers write them for old targets. */
+const HIDES = new RegExp(`\\[native code\\]|${PRIVATE_FIELD.source}|class_?private|WeakMap|WeakSet`, 'iu');

@@ -17,30 +17,31 @@ import { type Converted, scan, type ValueScan } from './value-scan.js';
 import { type ListedType, makeInstance, NO_TYPES, type ValueTypes, withFields } from '../vocabulary/value-types.js';
 
 /**
- * Whose value it is. `clone`: every reader gets a copy. `freeze`: every reader gets the same frozen value, or a copy
- * where freezing cannot make it immutable. `none`: every reader gets what was stored itself, and must not change it.
+ * The protection of a stored value against changes by its readers. `clone`: every reader gets a copy. `freeze`: all
+ * readers get the same frozen value, or copies where freezing cannot make it immutable. `none`: all readers get the
+ * stored value itself, and must not change it.
  */
 export type Isolation = 'clone' | 'freeze' | 'none';
 
-/** A value made ready to be stored. */
+/** A value that is ready to be stored. */
 export interface ValueSnapshot {
   /** The stored value itself. */
   readonly value: unknown;
-  /** An estimate of the heap that it takes, see `ValueScan.sizeBytes`. */
+  /** An estimate of its size on the heap, see `ValueScan.sizeBytes`. */
   readonly sizeBytes: number;
   /**
-   * Makes the value of one reader from the stored one; `undefined` where all may have that itself. Throws only where a
-   * `from` does.
+   * Makes the value for one reader from the stored value; `undefined` where readers share the stored value. Throws only
+   * if a `from` fails.
    */
   readonly copy: ((value: unknown) => unknown) | undefined;
-  /** Whether the value is for no reader itself: instances in it are made by `copy`, from what their `to` gave. */
+  /** True when no reader may get the stored value: `copy` makes its instances, from the results of their `to`. */
   readonly isPacked: boolean;
 }
 
 /**
  * Validates, measures and, unless the isolation is `none`, copies `value` once.
- * @param types whose instances may be in it
- * @throws CacheSerializationError naming the path inside the value
+ * @param types the classes whose instances may be in the value
+ * @throws CacheSerializationError that names the path inside the value
  */
 export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes = NO_TYPES): ValueSnapshot {
   const found = scan(value, types);
@@ -62,8 +63,8 @@ export function snapshot(value: unknown, isolation: Isolation, types: ValueTypes
 }
 
 /**
- * A copy that shares nothing with `value`: for handing one load's result to several callers.
- * @throws CacheSerializationError naming the path inside the value, or where a `from` fails
+ * Makes a copy that shares nothing with `value`, so that several callers can get the result of one load.
+ * @throws CacheSerializationError that names the path inside the value, or if a `from` fails
  */
 export function copyValue(value: unknown, isolation: Isolation = 'clone', types: ValueTypes = NO_TYPES): unknown {
   if (isolation === 'none' || (!isObject(value) && typeof value !== 'function' && typeof value !== 'symbol'))
@@ -72,7 +73,7 @@ export function copyValue(value: unknown, isolation: Isolation = 'clone', types:
   return isPacked ? unpack(own) : own;
 }
 
-/** An instance as it is kept: what its `to` gave, from which its `from` makes one for each reader. */
+/** A stored instance: the result of its `to`, from which its `from` makes an instance for each reader. */
 class Packed {
   constructor(
     readonly type: ListedType,
@@ -80,7 +81,7 @@ class Packed {
   ) {}
 }
 
-/** What takes the place of an object in the copy; `undefined` where that is a copy of it like any other. */
+/** The object that replaces `value` in the copy; `undefined` to copy `value` as usual. */
 type Substitute = (value: object) => object | undefined;
 
 function packer(converted: ReadonlyMap<object, Converted>): Substitute {
@@ -119,16 +120,16 @@ function copierFor(found: ValueScan): Copy {
   return found.isPlain ? copyPlain : copyTree;
 }
 
-/**
- * For plain trees. A library that added to `Object.prototype` would show up in the fast loop, so that is looked at
- * first.
- */
+/** Copies a plain tree. The fast loop would copy properties that a library added to `Object.prototype`: check first. */
 function copyPlain(value: unknown): unknown {
   for (const _added in Object.prototype) return copyTree(value);
   return copyFast(value as object);
 }
 
-/** The loop that most reads run. `scan` promises that no own key is `__proto__`, which must not be assigned. */
+/**
+ * Copies most of the values that are read. `scan` guarantees that no own key is `__proto__`, whose assignment sets a
+ * prototype.
+ */
 function copyFast(value: object): object {
   if (Array.isArray(value)) {
     const copy = value.slice() as unknown[];
@@ -150,7 +151,7 @@ function copyTree(value: unknown): unknown {
   return isObject(value) ? copyObject(value, copyTree, forget) : value;
 }
 
-/** Copies every object once, whichever way it is reached. */
+/** Copies every object once, also when it is reached on several paths. */
 function copyGraph(root: unknown): unknown {
   return copyWith(root, () => undefined);
 }
@@ -171,8 +172,7 @@ function copyObject(value: object, child: Copy, remember: Remember): object {
 function copyProperties(copy: object, value: object, child: Copy, remember: Remember): object {
   remember(value, copy);
   const properties = copy as Record<string, unknown>;
-  // Every key is an own one of the shallow copy, `__proto__` too, so that the assignment reaches no prototype and no
-  // setter.
+  // Every key is an own one of the shallow copy, also `__proto__`: the assignment reaches no prototype and no setter.
   for (const key of Object.keys(properties)) {
     if (isObject(properties[key])) properties[key] = child(properties[key]);
   }

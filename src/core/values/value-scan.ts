@@ -12,31 +12,31 @@ import {
 } from './value-kinds.js';
 import { type Conversion, type ListedType, NO_TYPES, type ValueTypes } from '../vocabulary/value-types.js';
 
-/** How many objects and arrays may stand inside one another: far beyond any real value, far before the stack ends. */
+/** Nesting levels of objects and arrays at most: far more than any real value has, far fewer than the stack allows. */
 export const MAX_DEPTH = 1000;
 
-/** What one walk over a value found out. */
+/** The results of one walk over a value. */
 export interface ValueScan {
   /**
-   * An estimate of the memory that a copy takes, good to about a half for the usual mix: 16 bytes and one or two per
-   * character for a string, 56 and 8 per property for an object, 32 and 8 per element for an array, 200 and the bytes
-   * themselves for anything binary. Keys count only in objects with more than 64 of them, which are used as maps;
-   * otherwise objects of one shape share them.
+   * An estimate of the memory of a copy, with an error of about a half for usual values: a string is 16 bytes and one
+   * or two per character, an object 56 and 8 per property, an array 32 and 8 per element, binary content 200 and its
+   * length. Keys count only in objects with more than 64 of them, which are used as maps; smaller objects of the same
+   * shape share their keys.
    */
   readonly sizeBytes: number;
-  /** No object is reached twice, so copying needs no memory of what was copied. */
+  /** True when no object is reached twice: then a copier need not remember its copies. */
   readonly isTree: boolean;
-  /** Nothing but primitives, plain objects without a key `__proto__`, and arrays without holes. */
+  /** True for only primitives, plain objects without a key `__proto__`, and arrays without holes. */
   readonly isPlain: boolean;
-  /** `JSON.parse(JSON.stringify(value))` gives the same value. */
+  /** True when `JSON.parse(JSON.stringify(value))` gives the same value. */
   readonly isJson: boolean;
   /**
-   * `Object.freeze` on every object makes it immutable: a Date, a Map or a Buffer has a state that it does not reach.
+   * True when `Object.freeze` on every object makes the value immutable: it does not for a Date, a Map or a Buffer.
    */
   readonly isFreezable: boolean;
   /**
-   * What the `to` of their types gave for instances, wherever they stand. Each of these is a value of its own: it
-   * shares nothing with what is around it.
+   * The results of `to`, by instance. Each result is a separate value: it shares nothing with the value around the
+   * instance.
    */
   readonly converted: ReadonlyMap<object, Converted>;
 }
@@ -47,9 +47,9 @@ export interface Converted {
 }
 
 /**
- * Validates, measures and classifies a value in one walk. Getters are read as `JSON.stringify` reads them.
- * @param types whose instances may be in it
- * @throws CacheSerializationError naming the path of the first thing that cannot be stored
+ * Validates, measures and classifies a value in one walk. Getters are read, as by `JSON.stringify`.
+ * @param types the classes whose instances may be in the value
+ * @throws CacheSerializationError that names the path of the first part that cannot be stored
  */
 export function scan(value: unknown, types: ValueTypes = NO_TYPES): ValueScan {
   const scanner = new Scanner(types);
@@ -57,10 +57,10 @@ export function scan(value: unknown, types: ValueTypes = NO_TYPES): ValueScan {
   return scanner;
 }
 
-/** A property, an index, or something that is already written as code, such as `.get("a")`. */
+/** A property, an index, or a step in the form of code, such as `.get("a")`. */
 type Step = string | number | { readonly code: string };
 
-/** The kinds that the walk meets seldom. */
+/** The kinds that are less frequent in values. */
 type BuiltinKind = Exclude<ValueKind, 'object' | 'array'>;
 
 const STRING_BYTES = 16;
@@ -70,13 +70,13 @@ const ARRAY_BYTES = 32;
 const SLOT_BYTES = 8;
 const WIDE_OBJECT_KEYS = 64;
 const WIDE_OBJECT_KEY_BYTES = 150;
-/** A Date, a Map and the like, before what they hold. */
+/** Bytes of a Date, a Map and the like, without their content. */
 const BUILTIN_BYTES = 96;
 const BINARY_BYTES = 200;
 const URL_BYTES = 350;
 const MAP_ENTRY_BYTES = 40;
 const SET_ENTRY_BYTES = 24;
-/** Finding stray names costs more than the rest of the scan, so that long arrays are not searched for them. */
+/** Longest array that is checked for named properties, because that check costs more than the rest of the scan. */
 const NAMED_ARRAY_LENGTH = 1000;
 
 class Scanner implements ValueScan {
@@ -89,10 +89,10 @@ class Scanner implements ValueScan {
 
   readonly #types: ValueTypes;
   #seen = new Set<object>();
-  /** The steps that lead to what is being looked at are the first `#depth` ones; what follows is left from before. */
+  /** The first `#depth` steps are the path of the current value; the steps behind them are old. */
   readonly #path: Step[] = [];
   #depth = 0;
-  /** Instances inside of whose converted value the walk is. */
+  /** The instances whose `to` results contain the current value. */
   #converting: readonly object[] = [];
 
   constructor(types: ValueTypes) {
@@ -200,7 +200,7 @@ class Scanner implements ValueScan {
     this.sizeBytes += BINARY_BYTES + byteLength;
   }
 
-  /** A builtin that must have no properties of its own. @param contentBytes the size of its content */
+  /** Measures a builtin, and refuses properties of its own. @param contentBytes the size of its content */
   #unnamed(value: object, contentBytes = 0): void {
     this.#noNames(value, 0);
     this.sizeBytes += BUILTIN_BYTES + contentBytes;
@@ -240,7 +240,7 @@ class Scanner implements ValueScan {
       this.#refuse(`has the symbol key ${String(symbol)}; use a string as the key, or leave it out`);
   }
 
-  /** Refuses an array or a builtin that carries properties besides its `expected` elements. */
+  /** Refuses an array or a builtin with other properties than its `expected` elements. */
   #noNames(value: object, expected: number): void {
     const keys = Object.keys(value);
     if (keys.length === expected) return;
@@ -258,7 +258,7 @@ class Scanner implements ValueScan {
     this.#properties(value);
   }
 
-  /** Walks what `to` gives as a value of its own, in which what is met outside of it is met for the first time. */
+  /** Walks the result of `to` as a separate value: objects that were reached outside of it count as not reached yet. */
   #conversion(value: object, type: ListedType, conversion: Conversion): void {
     const outer = { seen: this.#seen, converting: this.#converting };
     if (outer.converting.includes(value))
@@ -274,7 +274,7 @@ class Scanner implements ValueScan {
     this.#converting = outer.converting;
   }
 
-  /** What `to` gives, asked for once for every instance. */
+  /** The result of `to`, which is called once per instance. */
   #stored(value: object, type: ListedType, conversion: Conversion): unknown {
     const known = this.converted.get(value);
     if (known !== undefined) return known.stored;
@@ -301,8 +301,8 @@ class Scanner implements ValueScan {
 const NOTHING_CONVERTED: ReadonlyMap<object, Converted> = new Map();
 
 /**
- * Whether the enumerable fields of an instance of a listed class can be stored: no methods of its own, no relation that
- * loads when it is read.
+ * True when the enumerable fields of an instance of a listed class can be stored: it has no methods as fields, and no
+ * relation that is loaded when it is read.
  */
 function hidesNothing(value: object): boolean {
   const keys = Object.keys(value);
@@ -318,7 +318,7 @@ function isHiddenGetter(field: PropertyDescriptor | undefined): boolean {
 }
 
 function stringBytes(text: string): number {
-  // V8 knows of a one-byte string that this cannot match, and does not even look.
+  // Fast: V8 knows that a one-byte string cannot match, and does not search it.
   const isWide = /[^\0-\xff]/.test(text);
   return STRING_BYTES + (isWide ? 2 * text.length : text.length);
 }

@@ -1,9 +1,10 @@
-/**
- * Compressed values: number of the algorithm (1 byte), length before compression (4 bytes, little-endian), what it
- * made.
- */
 import * as zlib from 'node:zlib';
 import type { Awaitable } from '../../ports/cache-adapter.port.js';
+
+/*
+ * A compressed value: the number of the algorithm (1 byte), the length before compression (4 bytes, little-endian), and
+ * the compressed bytes.
+ */
 
 export type CompressionAlgorithm = 'br' | 'gzip' | 'zstd';
 
@@ -19,7 +20,7 @@ interface Coder {
 }
 
 interface Algorithm {
-  /** Part of the format: a number is never given a second meaning. */
+  /** Part of the format: a number never gets a second meaning. */
   readonly id: number;
   readonly level: object;
   readonly encoder: Coder;
@@ -27,9 +28,12 @@ interface Algorithm {
 }
 
 const PREFIX_BYTES = 5;
-/** What says that it was longer is not believed, and what is longer is stored as it is. */
+/** Longest value that is compressed, in bytes before compression. A longer length in stored bytes is refused. */
 const MAX_ORIGINAL_BYTES = 64 * 1024 * 1024;
-/** Beyond these the threads of libuv take over: each is about 0.15 ms of work, against 0.05 ms for handing it over. */
+/**
+ * Largest sizes that are handled on the event loop: about 0.15 ms of work. Larger ones go to the threads of libuv,
+ * which costs 0.05 ms.
+ */
 const MAX_IN_PLACE = { compress: 16 * 1024, decompress: 64 * 1024 } as const;
 const MIN_CHUNK_BYTES = 64;
 const MAX_CHUNK_BYTES = 1024 * 1024;
@@ -51,12 +55,12 @@ const ALGORITHMS: Readonly<Record<CompressionAlgorithm, Algorithm | undefined>> 
 };
 const ALGORITHM_OF_ID = new Map(Object.values(ALGORITHMS).map((algorithm) => [algorithm?.id, algorithm]));
 
-/** Whether this Node knows the algorithm. */
+/** True when this version of Node has the algorithm. */
 export function hasAlgorithm(name: CompressionAlgorithm): boolean {
   return ALGORITHMS[name] !== undefined;
 }
 
-/** The compressed value; `undefined` where that is no smaller, or not possible. Never throws or rejects. */
+/** Compresses a value; `undefined` when the result is not smaller, or on failure. Never throws or rejects. */
 export function compress(value: Buffer, { algorithm: name }: ResolvedCompression): Awaitable<Buffer | undefined> {
   const algorithm = ALGORITHMS[name];
   if (algorithm === undefined || value.length > MAX_ORIGINAL_BYTES) return undefined;
@@ -71,16 +75,13 @@ export function compress(value: Buffer, { algorithm: name }: ResolvedCompression
   }
 }
 
-/**
- * What `compress` was given; `undefined` where these are no such bytes, or say another length than is true. Never
- * throws or rejects.
- */
+/** Restores the value; `undefined` when the bytes are not valid, or their length is wrong. Never throws or rejects. */
 export function decompress(packed: Buffer): Awaitable<Buffer | undefined> {
   const algorithm = ALGORITHM_OF_ID.get(packed[0]);
   if (algorithm === undefined || packed.length <= PREFIX_BYTES) return undefined;
   const length = packed.readUInt32LE(1);
   if (length === 0 || length > MAX_ORIGINAL_BYTES) return undefined;
-  // Room for one byte more than there should be: a single piece then holds it all, which spares a copy.
+  // One byte more than needed: the output then fits into a single chunk, which saves a copy.
   const chunkSize = Math.min(Math.max(length + 1, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
   const options = { maxOutputLength: length, chunkSize };
   try {
@@ -122,7 +123,7 @@ function nothing(): undefined {
   return undefined;
 }
 
-/** What `node:zlib` has from Node 22.15 and 23.8 on, and the types of Node 20 lack. */
+/** The members of `node:zlib` from Node 22.15 and 23.8 on, which the types of Node 20 lack. */
 interface ZstdOfNode {
   readonly constants: { readonly ZSTD_c_compressionLevel: number };
   readonly zstdCompressSync: Coder['inPlace'];

@@ -1,16 +1,17 @@
-/**
- * Encrypted values, by AES-256-GCM: length of the key's id (1 byte), the id, a random IV (12 bytes), the ciphertext,
- * the tag (16 bytes). All bytes before the ciphertext are authenticated with it, so that a value under another header,
- * and with it another key, namespace, tag or time, does not open.
+import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
+
+/*
+ * An encrypted value, by AES-256-GCM: the length of the key's id (1 byte), the id, a random IV (12 bytes), the
+ * ciphertext, the tag (16 bytes). The tag also authenticates all bytes before the ciphertext, so a value does not open
+ * behind another header: with another key, namespace, tag or time.
  *
- * A random IV bounds how much one key may write: after 2^32 values the chance that two share an IV reaches one in 2^32
+ * Random IVs limit the number of values per key: after 2^32 values the probability that two share an IV reaches 2^-32
  * (NIST SP 800-38D, 8.3). docs/values.md says when to change the key.
  */
-import { createCipheriv, createDecipheriv, randomFillSync, type KeyObject } from 'node:crypto';
 
 /** `EncryptionOptions`, read once: keys instead of secrets. */
 export interface ResolvedEncryption {
-  /** The first one writes, all of them read. */
+  /** The first key encrypts; all keys decrypt. */
   readonly keys: readonly [SealingKey, ...SealingKey[]];
 }
 
@@ -21,14 +22,11 @@ export interface SealingKey {
 }
 
 export interface Sealer {
-  /** By how much a sealed value is longer than the value. */
+  /** Bytes that sealing adds to a value. */
   readonly overheadBytes: number;
-  /** Seals `value` into the bytes of an entry, from `start` on, bound to all that stands before it. */
+  /** Seals `value` into the bytes of an entry from `start`, bound to all bytes before it. */
   seal(value: Buffer, entry: Buffer, start: number): void;
-  /**
-   * What was sealed between `start` and `end`; `undefined` where its key is not known, or a bit was changed. Never
-   * throws.
-   */
+  /** Opens the bytes between `start` and `end`; `undefined` for an unknown key or a changed bit. Never throws. */
   unseal(entry: Buffer, start: number, end: number): Buffer | undefined;
 }
 

@@ -109,7 +109,7 @@ describe('readEncryption', () => {
           { id: 'k1', secret: `${SECRET} 2` },
         ],
       },
-      'Expected every id of `encryption.keys` to be another, got that of [0] again at [2].',
+      'Expected every id of `encryption.keys` to be different, got the id of [0] again at [2].',
     ],
   ])('refuses %j', (value, message) => {
     const error = refusal(() => readEncryption(value));

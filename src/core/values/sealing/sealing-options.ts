@@ -4,26 +4,26 @@ import { checkNames, readCount, readOneOf } from '../../vocabulary/option-checks
 import { hasAlgorithm, type CompressionAlgorithm, type ResolvedCompression } from './sealing-compression.js';
 import type { ResolvedEncryption, SealingKey } from './sealing-encryption.js';
 
-/** Compression of what is stored outside the process. */
+/** Compression of values that are stored outside the process. */
 export interface CompressionOptions {
-  /** In bytes: an encoded value of more is compressed, and stored so where that is smaller. @default 1024 */
+  /** Bytes of an encoded value above which it is compressed, if that makes it smaller. @default 1024 */
   threshold?: number;
-  /** What writes; all are read. `zstd` needs Node 22.15 or later, in every process that reads. @default 'gzip' */
+  /** The algorithm for writing; all can be read. `zstd` needs Node 22.15 or later in every reader. @default 'gzip' */
   algorithm?: CompressionAlgorithm;
 }
 
-/** Encryption and authentication, by AES-256-GCM, of what is stored outside the process. */
+/** Encryption and authentication, by AES-256-GCM, of values that are stored outside the process. */
 export interface EncryptionOptions {
   /**
-   * The first one writes, all of them read: to change the key put a new one in front, and drop the old one a TTL later.
+   * The first key encrypts; all decrypt. To change the key, put a new one first, and remove the old one a TTL later.
    */
   keys: EncryptionKey[];
 }
 
 export interface EncryptionKey {
-  /** Stored in clear with every entry: 1 to 64 letters, digits, `.`, `_` or `-`. A changed secret needs another id. */
+  /** Stored unencrypted in every entry: 1 to 64 letters, digits, `.`, `_` or `-`. A changed secret needs another id. */
   id: string;
-  /** At least 16 characters, random ones such as `openssl rand -base64 32` prints: guessing it is not made slow. */
+  /** At least 16 random characters, as of `openssl rand -base64 32`. No password: nothing slows down guessing. */
   secret: string;
 }
 
@@ -32,10 +32,10 @@ const ALGORITHMS: readonly CompressionAlgorithm[] = ['br', 'gzip', 'zstd'];
 const KEY_ID = /^[\w.-]{1,64}$/;
 const MIN_SECRET_LENGTH = 16;
 const KEY_BYTES = 32;
-/** Part of the format: with another text no stored entry could be read. */
+/** Part of the format: with another text no stored entry can be read. */
 const KEY_INFO = 'nestjs-cache-kit entry encryption 1';
 
-/** @throws CacheConfigError naming what is unknown, unreadable or not possible on this Node */
+/** @throws CacheConfigError that names the option that is unknown, wrong, or not supported by this version of Node */
 export function readCompression(value: unknown): ResolvedCompression | undefined {
   if (value === undefined) return undefined;
   checkNames(value, ['threshold', 'algorithm'], 'compression.');
@@ -43,7 +43,8 @@ export function readCompression(value: unknown): ResolvedCompression | undefined
   const name = readOneOf(algorithm, ALGORITHMS, 'compression.algorithm') ?? DEFAULTS.algorithm;
   if (!hasAlgorithm(name)) {
     throw new CacheConfigError(
-      `This Node (${process.version}) has no \`${name}\` for \`compression.algorithm\`. Use 'gzip' or 'br', or run every process on Node 22.15 or later.`,
+      `This Node (${process.version}) has no \`${name}\` for \`compression.algorithm\`. ` +
+        "Use 'gzip' or 'br', or run every process on Node 22.15 or later.",
     );
   }
   return Object.freeze({
@@ -53,8 +54,8 @@ export function readCompression(value: unknown): ResolvedCompression | undefined
 }
 
 /**
- * Derives the keys, which takes a moment: once, at start-up.
- * @throws CacheConfigError that shows no secret, wherever one was put by mistake
+ * Derives the keys. That is slow, so call it once, at start-up.
+ * @throws CacheConfigError that shows no secret, also when a secret is in the wrong place
  */
 export function readEncryption(value: unknown): ResolvedEncryption | undefined {
   if (value === undefined) return undefined;
@@ -81,7 +82,8 @@ function readKey(value: unknown, index: number): SealingKey {
   }
   if (typeof secret !== 'string' || secret.length < MIN_SECRET_LENGTH) {
     throw new CacheConfigError(
-      `Expected \`${where}.secret\` to be a string of at least ${MIN_SECRET_LENGTH} random characters, got ${shapeOf(secret)}. Make one with \`openssl rand -base64 32\`.`,
+      `Expected \`${where}.secret\` to be a string of at least ${MIN_SECRET_LENGTH} random characters, ` +
+        `got ${shapeOf(secret)}. Make one with \`openssl rand -base64 32\`.`,
     );
   }
   return Object.freeze({ id, key: createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', KEY_INFO, KEY_BYTES))) });
@@ -93,21 +95,23 @@ function checkDistinct(keys: readonly SealingKey[]): void {
   if (index < 0) return;
   const first = ids.indexOf(ids[index] as string);
   throw new CacheConfigError(
-    `Expected every id of \`encryption.keys\` to be another, got that of [${first}] again at [${index}]. Name a new key anew.`,
+    `Expected every id of \`encryption.keys\` to be different, got the id of [${first}] again at [${index}]. ` +
+      'Give the new key another id.',
   );
 }
 
-/** `checkNames`, for where a value of the wrong shape may be a secret. */
+/** As `checkNames`, for a value that may be a secret in the wrong place: it is not shown. */
 function checkShape(value: unknown, where: string, names: readonly string[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new CacheConfigError(
-      `Expected \`${where}\` to be an object of ${names.map((name) => `\`${name}\``).join(' and ')}, got ${shapeOf(value)}.`,
+      `Expected \`${where}\` to be an object of ${names.map((name) => `\`${name}\``).join(' and ')}, ` +
+        `got ${shapeOf(value)}.`,
     );
   }
   checkNames(value, names, `${where}.`);
 }
 
-/** What a value is, without any part of it. */
+/** Describes a value without showing any part of it. */
 function shapeOf(value: unknown): string {
   if (typeof value === 'string') return `a string of ${value.length}`;
   if (Array.isArray(value)) return value.length === 0 ? 'an empty array' : 'an array';
