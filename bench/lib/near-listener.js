@@ -3,8 +3,8 @@ import { answerCommands } from './commands.js';
 
 /*
  * A process with several caches that listen, each over connections of its own. On demand one of them says when its copy
- * of a key is gone: it asks in every turn of the event loop, and a copy is answered at once, where Redis is by a
- * promise.
+ * of a key is gone: it asks in every turn of the event loop. A copy is answered in the same turn; an answer from Redis
+ * takes at least one more.
  */
 
 /** Long enough for everything to be heard that was done before. */
@@ -24,9 +24,9 @@ answerCommands({
   async watch({ key }) {
     const cache = caches[caches.length - 1];
     do {
-      while (!isNear(cache, key)) await cache.get(key);
+      while (!(await isNear(cache, key))) await cache.get(key);
       await sleep(SETTLED_MS);
-    } while (!isNear(cache, key));
+    } while (!(await isNear(cache, key)));
     gone = untilGone(cache, key);
   },
   /** When the copy was gone, on the clock that all processes share. */
@@ -36,14 +36,17 @@ process.once('disconnect', () => process.exit());
 
 /** @param {import('nestjs-cache-kit').CacheService} cache @param {string} key */
 async function untilGone(cache, key) {
-  while (isNear(cache, key)) await nextTurn();
+  while (await isNear(cache, key)) await nextTurn();
   return Number(process.hrtime.bigint());
 }
 
 /** @param {import('nestjs-cache-kit').CacheService} cache @param {string} key */
-function isNear(cache, key) {
-  const found = cache.find(key);
-  if (!(found instanceof Promise)) return found !== undefined;
-  found.catch(() => undefined);
-  return false;
+async function isNear(cache, key) {
+  let value;
+  cache.get(key).then(
+    (found) => (value = found),
+    () => undefined,
+  );
+  await Promise.resolve();
+  return value !== undefined;
 }

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { CacheEntry, LoadOutcome } from './ports/cache-entry.js';
+import type { CacheEntry } from './ports/cache-entry.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
 import type { CacheStats } from './observation/cache-stats.js';
@@ -53,9 +53,6 @@ export interface CacheOperations {
    * stored. A factory's `undefined` is returned and not stored; its error reaches every waiter unchanged.
    */
   getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;
-
-  /** As `getOrSet`, and tells where the value came from. `outcome.entry.shared` is the stored value without a copy. */
-  load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>>;
 
   /** Computes and stores the value now, whatever is stored. */
   refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;

@@ -1,4 +1,5 @@
 import { describe, expect, it, jest } from '@jest/globals';
+import { internalsOf } from './cache-internals.js';
 import { cacheWith, settle, times } from '../../test/support/cache-with.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import { CacheConfigError, CacheKeyError, CacheSerializationError } from './vocabulary/cache.errors.js';
@@ -86,7 +87,7 @@ describe('bad calls', () => {
         cache.touch(bad, 1),
         cache.getEntry(bad),
         cache.getOrSet(bad, () => 1),
-        cache.load(bad, () => 1),
+        internalsOf(cache).load(bad, () => 1),
         cache.refresh(bad, () => 1),
         cache.writeThrough(bad, async () => 1),
         cache.getMany(['good', bad]),

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './ports/cache-entry.js';
 import type { CacheEvent, InvalidationSubject } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
+import { hasInternals, internalsOf, keepInternals, type TimedRead } from './cache-internals.js';
 import { CacheInspector } from './cache-inspector.js';
 import { checkKey, checkKeys } from './vocabulary/cache-key.js';
 import type {
@@ -15,7 +16,7 @@ import type {
 import type { ResolvedServiceOptions } from './service-options.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
 import type { CacheStats } from './observation/cache-stats.js';
-import { type CacheError, isCallersFault } from './vocabulary/cache.errors.js';
+import { isCallersFault } from './vocabulary/cache.errors.js';
 import type { Caller } from './observation/caller.js';
 import type {
   Factory,
@@ -25,7 +26,7 @@ import type {
   SetOptions,
   WriteThroughOptions,
 } from './load/call-options.js';
-import { enterCopy, recognizeInAllCopies, sharedByCopies } from './vocabulary/copies.js';
+import { enterCopy, recognizeInAllCopies } from './vocabulary/copies.js';
 import { parseTtl, type Ttl } from './vocabulary/duration.js';
 import { checkedEntries, checkedParts } from './caller-checks.js';
 import { checkFactory, forMany, forOne } from './load/factories.js';
@@ -65,30 +66,22 @@ export interface CacheServiceParts {
   readonly reporter: CacheReporter;
 }
 
-/** What a read brought, and how long it took. */
-interface Found {
-  readonly entry: StoredEntry | undefined;
-  readonly waitedMs: number;
-}
-
 /** Of so many reads one is measured. */
 const SAMPLE_EVERY = 64;
 
 /** How long `close()` waits for loads that are under way. */
 const CLOSE_GRACE_MS = 5_000;
 
-const services = sharedByCopies('services', () => new WeakSet<object>());
-
-/** Whether this is a cache, and no object that a test has put in the place of one. */
+/** True for a cache, false for an object that a test has put in its place. */
 export function isCacheService(value: object): value is CacheService {
-  return services.has(value);
+  return hasInternals(value);
 }
 
 /** The cache. What each method promises is written in `CacheOperations`. */
 export class CacheService implements CacheOperations {
   /** The name the cache was given, `default` unless said otherwise. */
   readonly name: string;
-  readonly clock: Clock;
+  readonly #clock: Clock;
   readonly #adapter: CacheAdapter;
   readonly #store: GuardedStore;
   readonly #loader: ValueLoader;
@@ -104,9 +97,8 @@ export class CacheService implements CacheOperations {
 
   constructor(parts: CacheServiceParts) {
     const { options, adapter, clock, reporter } = checkedParts(parts);
-    services.add(this);
     this.name = options.name;
-    this.clock = clock;
+    this.#clock = clock;
     this.#adapter = adapter;
     this.#reporter = reporter;
     this.#plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
@@ -126,6 +118,14 @@ export class CacheService implements CacheOperations {
       reporter,
       isolatesCallers: options.isolation !== 'none',
       types: options.types,
+    });
+    keepInternals(this, {
+      clock,
+      find: (key, own) => this.#find(key, own),
+      load: (key, factory, own, found) => this.#load(key, factory, own, found),
+      delete: (key, own) => this.delete(key, own),
+      countServed: (entry, status) => reporter[status](entry),
+      reportMisuse: (error, caller) => reporter.misuse(error, caller),
     });
   }
 
@@ -204,42 +204,6 @@ export class CacheService implements CacheOperations {
       : this.#answerOrLoad(key, factory, options, { entry: found, waitedMs: 0 });
   }
 
-  /** @param found what `find` has given for the key, where that was asked already */
-  async load<T>(
-    key: string,
-    factory: Factory<T>,
-    options?: GetOrSetOptions<T>,
-    found?: Found,
-  ): Promise<LoadOutcome<T>> {
-    checkKey(key, 'key');
-    checkFactory(factory);
-    const known = found ?? (await this.#found(key, this.#namespaceOf(options)));
-    if (!this.#isOrdinaryHit(known.entry, options)) return this.#load(key, factory, options, known);
-    this.#reporter.hit(known.entry);
-    return new StoredOutcome<T>(known.entry, 'hit', false);
-  }
-
-  /**
-   * The stored entry, fresh or expired, for a caller that judges by itself: nothing is copied and nothing counted. At
-   * once where the store answers at once. Rejects where it cannot be reached, which was reported then: there is no use
-   * in asking it again. What is served of it is told to `countServed`.
-   */
-  find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined> {
-    const namespace = this.#namespaceOf(options);
-    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
-    return found instanceof Promise ? this.#store.orReported(found) : found;
-  }
-
-  /** Counts an entry that `find` has given and that a caller was answered with. */
-  countServed(entry: StoredEntry, status: 'hit' | 'stale'): void {
-    this.#reporter[status](entry);
-  }
-
-  /** Tells of a fault in how the cache is used that reaches no caller; for a decorated method, once. */
-  reportMisuse(error: CacheError, caller?: Caller): void {
-    this.#reporter.misuse(error, caller);
-  }
-
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
@@ -268,9 +232,9 @@ export class CacheService implements CacheOperations {
       computesTags: typeof tags === 'function',
     });
     try {
-      const startedMs = this.clock.nowMs();
+      const startedMs = this.#clock.nowMs();
       const value = await write();
-      const loadMs = this.clock.nowMs() - startedMs;
+      const loadMs = this.#clock.nowMs() - startedMs;
       const isStorable = value !== undefined && plan.ttlMs > 0;
       const isStored =
         isStorable &&
@@ -342,10 +306,10 @@ export class CacheService implements CacheOperations {
     checkFactory(factory);
     const order = { plan: this.#planOf(options), factory: forMany(factory) };
     const unique = [...new Set(keys)];
-    const sentMs = idleMs(this.clock);
+    const sentMs = idleMs(this.#clock);
     const found = await this.#store.getMany(unique, order.plan.namespace);
     const known = await this.#valuesOf(
-      await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.clock) - sentMs }),
+      await this.#loadAll({ ...order, keys: unique, found, waitedMs: idleMs(this.#clock) - sentMs }),
       order,
     );
     return new Map(
@@ -390,7 +354,7 @@ export class CacheService implements CacheOperations {
     factory: (key: string) => T | Promise<T>,
     options?: WarmOptions<T>,
   ): Promise<WarmReport> {
-    return warmKeys(this, keys, factory, options ?? {});
+    return warmKeys(internalsOf(this), keys, factory, options ?? {});
   }
 
   getStats(): Promise<CacheStats> {
@@ -430,23 +394,43 @@ export class CacheService implements CacheOperations {
     const { stats } = this.#reporter;
     if (stats === undefined) return this.#store.find(key, namespace);
     this.#readsToSample = SAMPLE_EVERY;
-    const startedMs = this.clock.nowMs();
-    const measure = (): void => stats.read(this.clock.nowMs() - startedMs);
+    const startedMs = this.#clock.nowMs();
+    const measure = (): void => stats.read(this.#clock.nowMs() - startedMs);
     const found = this.#store.find(key, namespace);
     if (found instanceof Promise) found.then(measure, measure);
     else measure();
     return found;
   }
 
-  async #found(key: string, namespace: string | undefined): Promise<Found> {
-    const sentMs = idleMs(this.clock);
+  async #load<T>(
+    key: string,
+    factory: Factory<T>,
+    options: GetOrSetOptions<T> | undefined,
+    found: TimedRead | undefined,
+  ): Promise<LoadOutcome<T>> {
+    checkKey(key, 'key');
+    checkFactory(factory);
+    const known = found ?? (await this.#found(key, this.#namespaceOf(options)));
+    if (!this.#isOrdinaryHit(known.entry, options)) return this.#loadOutcome(key, factory, options, known);
+    this.#reporter.hit(known.entry);
+    return new StoredOutcome<T>(known.entry, 'hit', false);
+  }
+
+  #find(key: string, options: NamespaceOption | undefined): Awaitable<StoredEntry | undefined> {
+    const namespace = this.#namespaceOf(options);
+    const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.find(key, namespace);
+    return found instanceof Promise ? this.#store.orReported(found) : found;
+  }
+
+  async #found(key: string, namespace: string | undefined): Promise<TimedRead> {
+    const sentMs = idleMs(this.#clock);
     const entry = await this.#store.get(key, namespace);
-    return { entry, waitedMs: idleMs(this.clock) - sentMs };
+    return { entry, waitedMs: idleMs(this.#clock) - sentMs };
   }
 
   #answer<T>(key: string, namespace: string | undefined, entry: StoredEntry | undefined): T | undefined {
     const value =
-      entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
+      entry === undefined || entry.freshUntilMs <= this.#clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
     if (entry === undefined || value === UNREADABLE) {
       this.#reporter.miss(key, namespace);
       return undefined;
@@ -462,9 +446,9 @@ export class CacheService implements CacheOperations {
     options: GetOrSetOptions<T> | undefined,
     found: Promise<StoredEntry | undefined>,
   ): Promise<T> {
-    const sentMs = idleMs(this.clock);
+    const sentMs = idleMs(this.#clock);
     return this.#store.go(found, (entry) =>
-      this.#answerOrLoad(key, factory, options, { entry, waitedMs: idleMs(this.clock) - sentMs }),
+      this.#answerOrLoad(key, factory, options, { entry, waitedMs: idleMs(this.#clock) - sentMs }),
     );
   }
 
@@ -472,7 +456,7 @@ export class CacheService implements CacheOperations {
     key: string,
     factory: Factory<T>,
     options: GetOrSetOptions<T> | undefined,
-    found: Found,
+    found: TimedRead,
   ): T | Promise<T> {
     if (!this.#isOrdinaryHit(found.entry, options)) return this.#loadValue(key, factory, options, found);
     const value = this.#store.read(found.entry);
@@ -485,7 +469,7 @@ export class CacheService implements CacheOperations {
     key: string,
     factory: Factory<T>,
     options: GetOrSetOptions<T> | undefined,
-    { entry, waitedMs }: Found,
+    { entry, waitedMs }: TimedRead,
   ): Promise<T> {
     const order = { plan: this.#planOf(options), factory: forOne(factory) };
     const outcomes = await this.#loadAll({ ...order, keys: [key], found: [entry], waitedMs });
@@ -505,11 +489,11 @@ export class CacheService implements CacheOperations {
     return values;
   }
 
-  async #load<T>(
+  async #loadOutcome<T>(
     key: string,
     factory: Factory<T>,
     options: GetOrSetOptions<T> | undefined,
-    { entry, waitedMs }: Found,
+    { entry, waitedMs }: TimedRead,
   ): Promise<LoadOutcome<T>> {
     const outcomes = await this.#loadAll({
       keys: [key],
@@ -544,7 +528,7 @@ export class CacheService implements CacheOperations {
       }
     }
     const due = [...outcomes.values()].flatMap(({ entry }) =>
-      entry !== undefined && isDue(entry, plan, this.clock.nowMs()) ? [entry] : [],
+      entry !== undefined && isDue(entry, plan, this.#clock.nowMs()) ? [entry] : [],
     );
     if (due.length > 0) this.#loader.renewInBackground(due, plan, factory);
     const missing = keys.filter((key) => !outcomes.has(key) && !invalid.includes(key));
@@ -602,7 +586,7 @@ export class CacheService implements CacheOperations {
   }
 
   #isFresh(entry: StoredEntry): boolean {
-    return this.clock.nowMs() < entry.freshUntilMs;
+    return this.#clock.nowMs() < entry.freshUntilMs;
   }
 
   #namespaceOf(options: NamespaceOption | undefined): string | undefined {
@@ -628,7 +612,7 @@ export class CacheService implements CacheOperations {
 
   /** A hit that needs nothing but to be served; all other reads that may load are decided in `#loadAll`. */
   #isOrdinaryHit<T>(entry: StoredEntry | undefined, options: GetOrSetOptions<T> | undefined): entry is StoredEntry {
-    if (entry === undefined || entry.freshUntilMs <= this.clock.coarseNowMs()) return false;
+    if (entry === undefined || entry.freshUntilMs <= this.#clock.coarseNowMs()) return false;
     if (options === undefined) return this.#isPlain;
     const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
     return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry));

@@ -1,7 +1,6 @@
-import type { LoadOutcome } from './ports/cache-entry.js';
-import type { Factory, GetOrSetOptions } from './load/call-options.js';
+import type { CacheInternals } from './cache-internals.js';
+import type { GetOrSetOptions } from './load/call-options.js';
 import { readCount, readFunction } from './vocabulary/option-checks.js';
-import type { Clock } from './ports/clock.port.js';
 
 export interface WarmOptions<T> extends GetOrSetOptions<T> {
   /** How many factories run at once. @default 8 */
@@ -28,14 +27,9 @@ export interface WarmReport {
   durationMs: number;
 }
 
-interface LoadingCache {
-  readonly clock: Clock;
-  load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<LoadOutcome<T>>;
-}
-
 /** Loads what is not fresh with as many workers as `concurrency` says, all drawing from one stream of keys. */
 export async function warmKeys<T>(
-  cache: LoadingCache,
+  cache: Pick<CacheInternals, 'clock' | 'load'>,
   keys: Iterable<string> | AsyncIterable<string>,
   factory: (key: string) => T | Promise<T>,
   { concurrency, onProgress, ...options }: WarmOptions<T>,

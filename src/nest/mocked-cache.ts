@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
+import { internalsOf } from '../core/cache-internals.js';
+import type { Caller } from '../core/observation/caller.js';
+import { CacheConfigError, type CacheError } from '../core/vocabulary/cache.errors.js';
 import { CacheService, isCacheService } from '../core/cache.service.js';
 import { passThroughCache } from '../core/pass-through-cache.js';
 import { show } from '../core/vocabulary/show.js';
@@ -14,11 +16,11 @@ import { show } from '../core/vocabulary/show.js';
 /** Methods that answer with what their second argument, a function, gives. */
 const LOADS = new Set<string | symbol>(['getOrSet', 'refresh', 'writeThrough', 'getOrSetMany']);
 /** What nobody misses in a mock. */
-const UNKNOWN_TO_MOCKS = new Set<string | symbol>(['close', 'reportMisuse']);
+const UNKNOWN_TO_MOCKS = new Set<string | symbol>(['close']);
 const completed = new WeakMap<object, CacheService>();
 const said = new Set<string>();
 const logger = new Logger('CacheKit');
-let nothing: CacheService | undefined;
+let empty: CacheService | undefined;
 
 /** The cache itself; for an object in the place of one, that object with all that it lacks. */
 export function complete(cache: CacheService): CacheService {
@@ -32,6 +34,11 @@ export function complete(cache: CacheService): CacheService {
   const known = completed.get(given) ?? new Proxy({} as CacheService, { get: (_, name) => answerOf(cache, name) });
   completed.set(given, known);
   return known;
+}
+
+/** Reports a fault in how the cache is used to the cache; where a test has put an object in its place, to the log. */
+export function reportMisuse(cache: CacheService, error: CacheError, caller?: Caller): void {
+  internalsOf(isCacheService(cache) ? cache : emptyCache()).reportMisuse(error, caller);
 }
 
 const ADVICE = 'write `provideTestCache()` of nestjs-cache-kit/testing in its place';
@@ -74,11 +81,15 @@ function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
 }
 
 function ofNothing(name: string | symbol): ((...args: unknown[]) => unknown) | undefined {
-  nothing ??= passThroughCache((error) => logger.error(error.message));
+  const nothing = emptyCache();
   const member: unknown = Reflect.get(nothing, name, nothing);
   return typeof member === 'function'
     ? (member.bind(nothing) as (...args: unknown[]) => unknown)
     : (member as undefined);
+}
+
+function emptyCache(): CacheService {
+  return (empty ??= passThroughCache((error) => logger.error(error.message)));
 }
 
 function checkedAnswer(name: string | symbol, answer: unknown): unknown {

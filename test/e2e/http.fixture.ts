@@ -15,6 +15,7 @@ import {
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
+import { internalsOf } from '../../src/core/cache-internals.js';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
 import { CacheService } from '../../src/core/cache.service.js';
@@ -260,7 +261,8 @@ export function routesOn(platform: Platform): Routes {
 }
 
 /** Lets time pass for a cache, on both its scales, without waiting. */
-export function travelIn({ clock }: CacheService): (ms: number) => void {
+export function travelIn(cache: CacheService): (ms: number) => void {
+  const { clock } = internalsOf(cache);
   let passedMs = 0;
   for (const scale of ['nowMs', 'coarseNowMs', 'wallMs'] as const) {
     const read = clock[scale].bind(clock);

@@ -1,3 +1,4 @@
+import { internalsOf } from '../../src/core/cache-internals.js';
 import { CacheTimeoutError } from '../../src/core/vocabulary/cache.errors.js';
 import type { GetOrSetOptions, LoadContext } from '../../src/core/load/call-options.js';
 import type { Reading, Value, Write } from './history.js';
@@ -63,7 +64,7 @@ export class Actor {
     await this.#asked(
       isUsual ? 'load' : 'load alone',
       async (reading) => {
-        const { value, status, entry } = await this.process.cache.load<Value>(key, load, options);
+        const { value, status, entry } = await internalsOf(this.process.cache).load<Value>(key, load, options);
         const about = {
           key,
           namespace,

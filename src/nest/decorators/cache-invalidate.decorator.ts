@@ -17,6 +17,7 @@ import {
   reportObservable,
   siteOf,
 } from './decorated-method.js';
+import { reportMisuse } from '../mocked-cache.js';
 import { checkOptions } from './decorator-options.js';
 import { checkedTarget, checkTargets, type MethodTarget, type MisfitAmong, storedBy } from './method-target.js';
 import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
@@ -210,7 +211,8 @@ function ask(
     return of(self, args);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    cache.reportMisuse(
+    reportMisuse(
+      cache,
       new CacheConfigError(`${site.label} did not invalidate what its \`${option}\` should name: ${reason}`, {
         cause: error,
       }),
@@ -227,7 +229,8 @@ async function invalidateAll(
 ): Promise<void> {
   for (const result of await Promise.allSettled(invalidations.map((invalidate) => invalidate(cache)))) {
     if (result.status === 'fulfilled' || result.reason instanceof CacheUnavailableError) continue;
-    cache.reportMisuse(
+    reportMisuse(
+      cache,
       new CacheConfigError(`${site.label} could not invalidate: ${String(result.reason)}`, { cause: result.reason }),
     );
   }

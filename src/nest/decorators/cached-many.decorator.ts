@@ -22,6 +22,7 @@ import {
   replaceMethod,
   siteOf,
 } from './decorated-method.js';
+import { reportMisuse } from '../mocked-cache.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
 
@@ -163,7 +164,7 @@ export function CachedMany<
             ids,
             keys.map((each) => values.get(each)),
           );
-        cache.reportMisuse(ranUncached(misfit, 'key', site), site);
+        reportMisuse(cache, ranUncached(misfit, 'key', site), site);
         return whole.length === 0 ? callMethod(site, self, args) : whole[0];
       },
     );

@@ -10,7 +10,7 @@ import { atOnce } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { standsFor } from '../method-parameters.js';
-import { complete } from '../mocked-cache.js';
+import { complete, reportMisuse } from '../mocked-cache.js';
 import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-through.js';
 
 /*
@@ -202,7 +202,7 @@ export async function callMethod({ method }: MethodSite, self: object, args: unk
 
 /** Reports a result that is an Observable: when a method answers with one, it has not done anything yet. */
 export function reportObservable(cache: CacheService, site: MethodSite, result: unknown): void {
-  if (isObservable(result)) cache.reportMisuse(new CacheConfigError(`${site.label}: ${NO_OBSERVABLES}`), site);
+  if (isObservable(result)) reportMisuse(cache, new CacheConfigError(`${site.label}: ${NO_OBSERVABLES}`), site);
 }
 
 /**
@@ -213,7 +213,7 @@ export function orReported<T>(cache: CacheService, site: MethodSite, option: str
   try {
     return ask();
   } catch (error) {
-    cache.reportMisuse(ranUncached(error, option, site), site);
+    reportMisuse(cache, ranUncached(error, option, site), site);
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import { Controller, Get, Injectable, UseInterceptors } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { internalsOf } from '../../../src/core/cache-internals.js';
 import { passThroughAdapter } from '../../../src/core/pass-through-cache.js';
 import { Cached, CacheInterceptor, CacheRoute, createCache } from '../../../src/index.js';
 import { fakeClock, type FakeClock } from '../../../src/testing/index.js';
@@ -82,6 +83,6 @@ it('is taken by `createCache`, and given to an adapter', async () => {
   });
 
   expect(given).toBe(own);
-  expect(cache.clock).toBe(own);
+  expect(internalsOf(cache).clock).toBe(own);
   await cache.close();
 });

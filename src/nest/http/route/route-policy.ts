@@ -1,5 +1,6 @@
 import type { ExecutionContext, InjectionToken } from '@nestjs/common';
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
+import { type CacheInternals, internalsOf } from '../../../core/cache-internals.js';
 import { type CacheService, isCacheService } from '../../../core/cache.service.js';
 import type { GetOrSetOptions } from '../../../core/load/call-options.js';
 import { getCacheToken } from '../../inject-cache.decorator.js';
@@ -38,7 +39,7 @@ export type RouteLoadOptions = GetOrSetOptions<LoadedValue>;
 
 /** Caching of one handler, read once from decorators, module options and Nest's metadata. */
 export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRules {
-  readonly cache: CacheService;
+  readonly cache: CacheInternals;
   readonly namespace: string | undefined;
   readonly tags: readonly string[] | TagsFunction;
   /** True when the route, or the module for all routes, declares a scope. */
@@ -123,7 +124,7 @@ export class RoutePolicies {
     return {
       ...shownHeadersOf(http),
       ...defaults,
-      cache,
+      cache: internalsOf(cache),
       namespace,
       key,
       tags,

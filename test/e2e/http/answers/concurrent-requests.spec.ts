@@ -1,6 +1,7 @@
 import { BadRequestException, Controller, Get, Res, type Type, UseInterceptors } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { from, type Observable } from 'rxjs';
+import { internalsOf } from '../../../../src/core/cache-internals.js';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import { closeSites, type PassthroughResponse, type Platform, routesOn, Runs, until } from '../../http.fixture.js';
@@ -135,7 +136,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('several requests at once 
   it("#95: waits for another one's handler no longer than five seconds", async () => {
     const runs = new Runs();
     const site = await openController(slow(runs));
-    const schedule = jest.spyOn(site.cache.clock, 'schedule');
+    const schedule = jest.spyOn(internalsOf(site.cache).clock, 'schedule');
     runs.hold();
 
     const leader = site.get('/');

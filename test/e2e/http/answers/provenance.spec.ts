@@ -1,6 +1,7 @@
 import { BadRequestException, Controller, Get, Logger, Post, Res, Sse, UseInterceptors } from '@nestjs/common';
 import { EMPTY, type Observable } from 'rxjs';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { internalsOf } from '../../../../src/core/cache-internals.js';
 import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute, type CacheRouteOptions, NoCache } from '../../../../src/nest/http/route/cache-route.decorator.js';
@@ -104,7 +105,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what answers tell of the 
   it('#74: tells who has waited for another one', async () => {
     const site = await openRoute(async () => (await site.runs.gate(), 'x'), CacheRoute({ ttl: '1m' }));
     site.runs.hold();
-    const load = jest.spyOn(site.cache, 'load');
+    const load = jest.spyOn(internalsOf(site.cache), 'load');
 
     const asked = [site.get('/'), site.get('/')];
     await until(() => load.mock.calls.length === 2);
@@ -257,8 +258,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('what answers tell of the 
 
     const miss = await get('/');
     travel(20_000);
-    const wallMs = cache.clock.wallMs();
-    cache.clock.wallMs = () => wallMs - 3_600_000;
+    const { clock } = internalsOf(cache);
+    const wallMs = clock.wallMs();
+    clock.wallMs = () => wallMs - 3_600_000;
     const hit = await get('/');
 
     expect([miss.headers.age, hit.headers.age, hit.headers['x-cache-ttl']]).toEqual(['10', '30', '30']);

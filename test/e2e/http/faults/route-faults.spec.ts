@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { internalsOf } from '../../../../src/core/cache-internals.js';
 import { CacheKitModule } from '../../../../src/cache-kit.module.js';
 import type { CacheService } from '../../../../src/core/cache.service.js';
 import { CacheUnavailableError } from '../../../../src/core/vocabulary/cache.errors.js';
@@ -31,7 +32,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('faults of routes (%s)', (
 
   it('#103: runs the handler when the cache fails', async () => {
     const { get, cache, runs } = await openRoute(() => 'ok');
-    jest.spyOn(cache, 'load').mockRejectedValue(new CacheUnavailableError('down'));
+    jest.spyOn(internalsOf(cache), 'load').mockRejectedValue(new CacheUnavailableError('down'));
 
     const answer = await get('/');
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { internalsOf } from '../../../../src/core/cache-internals.js';
 import type { CacheKitOptions } from '../../../../src/cache-kit.options.js';
 import { HeldStore } from '../../../support/held-store.js';
 import {
@@ -59,9 +60,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
       onError: () => undefined,
     };
     const site = await openController(controller, { cache, prepare });
-    const schedule = site.cache.clock.schedule.bind(site.cache.clock);
+    const { clock } = internalsOf(site.cache);
+    const schedule = clock.schedule.bind(clock);
     const endsOf = new Map([LOOKUP_MS, WAIT_MS].map((delayMs) => [delayMs, new Set<() => void>()]));
-    jest.spyOn(site.cache.clock, 'schedule').mockImplementation((delayMs, task) => {
+    jest.spyOn(clock, 'schedule').mockImplementation((delayMs, task) => {
       const ends = endsOf.get(delayMs);
       if (ends === undefined) return schedule(delayMs, task);
       ends.add(task);
@@ -113,7 +115,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
 
   it('leads nobody on, where a look-up finds nothing after the time for it (fault 3)', async () => {
     const { get, store, cache, endLookups } = await open((request) => request.url);
-    const load = jest.spyOn(cache, 'load');
+    const load = jest.spyOn(internalsOf(cache), 'load');
     store.state = 'held';
 
     const asked = get('/');

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { Controller, Get, HttpCode, NotFoundException, StreamableFile, UseInterceptors } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { internalsOf } from '../../../../src/core/cache-internals.js';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
@@ -318,7 +319,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
 
   it('#103: runs the handler when the store does not answer in time', async () => {
     const { get, cache } = await openRoute(() => 'handler');
-    jest.spyOn(cache, 'find').mockReturnValue(new Promise(() => undefined));
+    jest.spyOn(internalsOf(cache), 'find').mockReturnValue(new Promise(() => undefined));
 
     const answer = await get('/');
 
