@@ -11,14 +11,7 @@ export { createCache } from './compose-cache.js';
 export { CacheService } from './core/cache.service.js';
 export { NamespacedCache } from './core/namespaced-cache.js';
 export type { NamespaceDefaults } from './core/namespaced-cache.js';
-export type {
-  CacheOperations,
-  EntryPage,
-  InvalidateOptions,
-  InvalidatePatternOptions,
-  InvalidateTagsOptions,
-  ListOptions,
-} from './core/cache-operations.js';
+export type { CacheOperations, EntryPage, ListOptions } from './core/cache-operations.js';
 export type {
   Backend,
   CoherenceMode,
@@ -40,6 +33,9 @@ export type { CacheStats } from './core/observation/cache-stats.js';
 export type {
   Factory,
   GetOrSetOptions,
+  InvalidateOptions,
+  InvalidatePatternOptions,
+  InvalidateTagsOptions,
   LoadContext,
   LoadOptions,
   ManyFactory,

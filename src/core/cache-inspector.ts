@@ -8,7 +8,6 @@ import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { compileGlob } from './vocabulary/glob.js';
 import type { GuardedStore } from './load/guarded-store.js';
 import { checkNames } from './vocabulary/option-checks.js';
-import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { show } from './vocabulary/show.js';
 
@@ -16,7 +15,6 @@ import { show } from './vocabulary/show.js';
 export interface InspectedCache {
   readonly name: string;
   readonly version: string | undefined;
-  readonly adapter: CacheAdapter;
   readonly store: GuardedStore;
   readonly reporter: CacheReporter;
   readonly clock: Clock;
@@ -31,10 +29,10 @@ export class CacheInspector {
   }
 
   async stats(): Promise<CacheStats> {
-    const { name, adapter, reporter } = this.cache;
+    const { name, store, reporter } = this.cache;
     return (reporter.stats ?? new StatsRecorder()).report(
-      { name, backend: adapter.kind, since: this.#since },
-      await adapter.usage(),
+      { name, backend: store.kind, since: this.#since },
+      await store.usage(),
     );
   }
 
@@ -51,17 +49,17 @@ export class CacheInspector {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000)
       throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
     if (query.pattern !== undefined) compileGlob(query.pattern);
-    const page = await this.cache.adapter.scan({ ...query, limit });
+    const page = await this.cache.store.scan({ ...query, limit });
     const entries = page.entries.flatMap((entry) => this.cache.store.describe(entry, this.#times()) ?? []);
     return { entries, ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
   }
 
   async explain(key: string, namespace: string | undefined): Promise<CacheExplanation> {
-    const { adapter, store, version } = this.cache;
+    const { store, version } = this.cache;
     const address = {
       key,
       namespace,
-      storedKey: adapter.storedKey?.(key, namespace) ?? storedKey(key, namespace, version),
+      storedKey: store.storedKey(key, namespace) ?? storedKey(key, namespace, version),
     };
     return explainEntry(address, await store.look(key, namespace), this.#times());
   }

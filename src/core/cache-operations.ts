@@ -6,6 +6,9 @@ import type { CacheStats } from './observation/cache-stats.js';
 import type {
   Factory,
   GetOrSetOptions,
+  InvalidateOptions,
+  InvalidatePatternOptions,
+  InvalidateTagsOptions,
   ManyFactory,
   NamespaceOption,
   SetOptions,
@@ -120,23 +123,6 @@ export interface CacheOperations {
 
   /** Waits up to 5 s for loads under way, then frees everything. Later reads are misses, later loads are not stored. */
   close(): Promise<void>;
-}
-
-export interface InvalidateOptions {
-  /** Expire instead of remove: callers that accept stale values may still get them. @default false */
-  soft?: boolean;
-  /** Only count. @default false */
-  dryRun?: boolean;
-}
-
-export interface InvalidateTagsOptions extends InvalidateOptions {
-  /** Entries that carry any of the tags, or all of them. @default 'any' */
-  mode?: 'any' | 'all';
-}
-
-export interface InvalidatePatternOptions extends NamespaceOption {
-  /** Only count. @default false */
-  dryRun?: boolean;
 }
 
 /** One page of entries. */

@@ -1,7 +1,15 @@
 import type { CacheEntry } from './ports/cache-entry.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
-import type { CacheOperations, InvalidateOptions, InvalidateTagsOptions } from './cache-operations.js';
-import type { Factory, GetOrSetOptions, SetOptions, WriteThroughOptions, ManyFactory } from './load/call-options.js';
+import type { CacheOperations } from './cache-operations.js';
+import type {
+  Factory,
+  GetOrSetOptions,
+  InvalidateOptions,
+  InvalidateTagsOptions,
+  ManyFactory,
+  SetOptions,
+  WriteThroughOptions,
+} from './load/call-options.js';
 import type { Ttl } from './vocabulary/duration.js';
 import { recognizeInAllCopies } from './vocabulary/copies.js';
 import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load/load-policy.js';

@@ -73,6 +73,23 @@ export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
   validate?: ValueValidator<T>;
 }
 
+export interface InvalidateOptions {
+  /** Expire instead of remove: callers that accept stale values may still get them. @default false */
+  soft?: boolean;
+  /** Only count. @default false */
+  dryRun?: boolean;
+}
+
+export interface InvalidateTagsOptions extends InvalidateOptions {
+  /** Entries that carry any of the tags, or all of them. @default 'any' */
+  mode?: 'any' | 'all';
+}
+
+export interface InvalidatePatternOptions extends NamespaceOption {
+  /** Only count. @default false */
+  dryRun?: boolean;
+}
+
 export type ValueValidator<T> = ((stored: unknown) => stored is T) | ((stored: unknown) => boolean) | StandardSchema;
 
 /**

@@ -1,41 +1,56 @@
 import { type CacheEntry, type LoadOutcome, toCacheEntry } from '../ports/cache-entry.js';
 import type {
+  AdapterUsage,
   Awaitable,
   CacheAdapter,
+  EntryDraft,
+  InvalidationTarget,
   LoadGrant,
   LoadRequest,
+  ScanPage,
+  ScanQuery,
   StoredEntry,
   TierEntry,
 } from '../ports/cache-adapter.port.js';
+import { type CacheError, isCallersFault } from '../vocabulary/cache.errors.js';
 
 export interface GuardedGrant extends LoadGrant {
   /** False where the store could not be reached. */
   readonly isFenced: boolean;
 }
 
-/** In the place of a stored value that cannot be made again: a symbol is no value that can be stored. */
+/**
+ * Takes the place of a stored value that cannot be read. A symbol can never be a stored value, so the two cannot be
+ * mixed up.
+ */
 export const UNREADABLE = Symbol('unreadable');
 
 /**
- * The one place that decides what a fault of the backend means to a reader or a load: a miss, a load that nobody
- * fences, a value that is not stored. Faults are told to `onFault` and go no further.
+ * The one place that decides the effect of a backend fault: a read becomes a miss, a load runs without a fence, a value
+ * is not stored, and only an invalidation rejects. Every fault goes to `onFault`.
  */
 export class GuardedStore {
+  /** @param onFault reports a fault, and returns it as a `CacheError` */
   constructor(
     private readonly adapter: CacheAdapter,
-    private readonly onFault: (error: unknown, doing: string) => void,
+    private readonly onFault: (error: unknown, doing: string) => CacheError,
   ) {}
 
+  /** The adapter's name for itself, such as `memory`. */
+  get kind(): string {
+    return this.adapter.kind;
+  }
+
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
-    const found = this.find(key, namespace);
+    const found = this.tryGet(key, namespace);
     return found instanceof Promise ? found.catch((error: unknown) => this.#asMiss(error)) : found;
   }
 
   /**
-   * As `get`, but a promise may reject: it is for `go` or `orReported`. A chain of promises that is one shorter is felt
-   * by every read.
+   * Does the same as `get`, but a promise may reject: give it to `continueWith` or `orReported`. This saves one promise
+   * in the chain, which every read would feel.
    */
-  find(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
+  tryGet(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
       return this.adapter.get(key, namespace);
     } catch (error) {
@@ -44,7 +59,7 @@ export class GuardedStore {
     }
   }
 
-  /** What `find` brings. Rejects where it does, and has told of it. */
+  /** Reports the rejection of a promise of `tryGet`, and rejects too. */
   orReported(found: Promise<StoredEntry | undefined>): Promise<StoredEntry | undefined> {
     return found.catch((error: unknown) => {
       this.#asMiss(error);
@@ -52,8 +67,11 @@ export class GuardedStore {
     });
   }
 
-  /** Goes on with what `find` brings, or with a miss. */
-  go<T>(found: Promise<StoredEntry | undefined>, next: (entry: StoredEntry | undefined) => T | Promise<T>): Promise<T> {
+  /** Calls `next` with the result of a promise of `tryGet`; a rejection is reported and counts as a miss. */
+  continueWith<T>(
+    found: Promise<StoredEntry | undefined>,
+    next: (entry: StoredEntry | undefined) => T | Promise<T>,
+  ): Promise<T> {
     return found.then(next, (error: unknown) => {
       this.#asMiss(error);
       return next(undefined);
@@ -61,8 +79,8 @@ export class GuardedStore {
   }
 
   /**
-   * A copy of the stored value for its caller; `UNREADABLE`, which is a miss, where it cannot be made: the `from` of a
-   * type may fail at any time.
+   * A copy of the stored value for its caller. `UNREADABLE`, which is a miss, where no copy can be made: the `from` of a
+   * registered type may fail at any time.
    */
   read(entry: StoredEntry): unknown {
     try {
@@ -73,7 +91,7 @@ export class GuardedStore {
     }
   }
 
-  /** As `read`. */
+  /** The value of an outcome, or `UNREADABLE`, as for `read`. */
   valueOf(outcome: LoadOutcome): unknown {
     try {
       return outcome.value;
@@ -83,7 +101,7 @@ export class GuardedStore {
     }
   }
 
-  /** The entry for a user; `undefined` where its value cannot be read. */
+  /** The entry as users see it; `undefined` where its value cannot be read. */
   describe<T>(entry: StoredEntry, times: { nowMs: number; wallMs: number }): CacheEntry<T> | undefined {
     try {
       return toCacheEntry<T>(entry, times);
@@ -103,7 +121,7 @@ export class GuardedStore {
     }
   }
 
-  /** What each tier has under a key. */
+  /** The entry of each tier under a key, from near to far. */
   async look(key: string, namespace: string | undefined): Promise<readonly TierEntry[]> {
     if (this.adapter.look === undefined) return [{ name: this.adapter.kind, entry: await this.get(key, namespace) }];
     try {
@@ -114,7 +132,7 @@ export class GuardedStore {
     }
   }
 
-  /** A grant in any case; its `release` never fails, its `commit` may. */
+  /** Always gives a grant. Its `release` never fails, its `commit` may. */
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<GuardedGrant> {
     try {
       const grant = await this.adapter.begin(keys, namespace, request);
@@ -128,6 +146,46 @@ export class GuardedStore {
       this.onFault(error, 'begin a load');
       return unfenced(keys.length);
     }
+  }
+
+  /**
+   * Stores the drafts.
+   * @returns false where the store failed
+   * @throws CacheSerializationError and other errors that are the caller's fault
+   */
+  async set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<boolean> {
+    try {
+      await this.adapter.set(drafts, namespace);
+      return true;
+    } catch (error) {
+      if (isCallersFault(error)) throw error;
+      this.onFault(error, 'store a value');
+      return false;
+    }
+  }
+
+  /** @throws CacheError where the store failed: nobody must take an entry for invalidated that is not */
+  async invalidate(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean }): Promise<number> {
+    try {
+      return await this.adapter.invalidate(target, how);
+    } catch (error) {
+      throw this.onFault(error, 'invalidate');
+    }
+  }
+
+  /** Rejects with the store's own error, which people who look into a cache need to see. It is not reported. */
+  async scan(query: ScanQuery): Promise<ScanPage> {
+    return this.adapter.scan(query);
+  }
+
+  /** Rejects as `scan` does. */
+  async usage(): Promise<AdapterUsage> {
+    return this.adapter.usage();
+  }
+
+  /** The name of an entry in the store, for operators; `undefined` where entries have no names. */
+  storedKey(key: string, namespace: string | undefined): string | undefined {
+    return this.adapter.storedKey?.(key, namespace);
   }
 
   close(): Promise<void> {
@@ -148,7 +206,7 @@ export class GuardedStore {
   }
 }
 
-/** The grant of a store that cannot be reached: everybody may load, nothing can be stored. */
+/** The grant of a store that cannot be reached: every caller may load, and nothing is stored. */
 function unfenced(count: number): GuardedGrant {
   return {
     isFenced: false,

@@ -5,7 +5,7 @@ import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueVal
 import { parseTtl } from '../vocabulary/duration.js';
 import { OTHER_CALL_NAMES } from '../vocabulary/other-names.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from '../vocabulary/option-checks.js';
-import type { EntryDraft, StoredEntry } from '../ports/cache-adapter.port.js';
+import type { StoredEntry } from '../ports/cache-adapter.port.js';
 import { show } from '../vocabulary/show.js';
 
 /** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
@@ -150,11 +150,6 @@ export function staleWindowMs(policy: LoadPolicy, ttlMs: number): number {
   return asked === 0 && policy.softTimeoutMs !== Infinity ? ttlMs : asked;
 }
 
-/** The same for the result of a load, which may ask to be kept longer. */
-export function keptStaleMs(policy: LoadPolicy, askedMs: number, ttlMs: number): number {
-  return Math.max(askedMs, staleWindowMs(policy, ttlMs));
-}
-
 /** `SetOptions`, read once. */
 export interface WritePlan {
   readonly namespace: string | undefined;
@@ -178,14 +173,6 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
     tags,
     caller: callerIn(options),
   };
-}
-
-/** What a write stores. */
-export function draftOf(
-  { ttlMs, staleMs, tags }: WritePlan,
-  { key, value, loadMs }: { key: string; value: unknown; loadMs: number },
-): EntryDraft {
-  return { key, value, ttlMs, staleMs, tags, loadMs };
 }
 
 /** Whether a fresh entry may be served without a further look at the plan. */

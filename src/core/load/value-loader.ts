@@ -5,7 +5,7 @@ import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { Caller } from '../observation/caller.js';
 import { Flight, FlightTable, type FlightResult, type GroupFactory, type LoadPurpose } from './flight.js';
 import { type GuardedGrant, type GuardedStore, UNREADABLE } from './guarded-store.js';
-import { draftOfLoad } from './load-draft.js';
+import { draftOfLoad } from './entry-drafts.js';
 import type { LoadPlan } from './load-policy.js';
 import type {
   Awaitable,

@@ -1,0 +1,122 @@
+import type { SetOptions, WriteThroughOptions } from './call-options.js';
+import { draftOfSet, draftOfTouch, draftOfWrite } from './entry-drafts.js';
+import type { GuardedStore } from './guarded-store.js';
+import type { Invalidations } from './invalidations.js';
+import { type LoadPlan, readWritePlan } from './load-policy.js';
+import type { ValueLoader } from './value-loader.js';
+import type { CacheReporter } from '../observation/cache-reporter.js';
+import type { Caller } from '../observation/caller.js';
+import type { EntryDraft, InvalidationTarget, LoadGrant } from '../ports/cache-adapter.port.js';
+import type { Clock } from '../ports/clock.port.js';
+import { checkKey } from '../vocabulary/cache-key.js';
+import { CacheConfigError } from '../vocabulary/cache.errors.js';
+import { show } from '../vocabulary/show.js';
+
+export interface WriterParts {
+  readonly store: GuardedStore;
+  readonly loader: ValueLoader;
+  readonly invalidations: Invalidations;
+  readonly reporter: CacheReporter;
+  readonly clock: Clock;
+  /** The plan of a call without options. */
+  readonly plan: LoadPlan;
+}
+
+/** Stores values that no factory has loaded: set, touched, or written through to a source. */
+export class ValueWriter {
+  constructor(private readonly parts: WriterParts) {}
+
+  /** Stores all values or, when one of them cannot be stored, none. Of several values for one key the last one counts. */
+  async set(entries: Iterable<readonly [string, unknown]>, options: SetOptions): Promise<void> {
+    const { store, loader, reporter } = this.parts;
+    const plan = readWritePlan(options, this.parts.plan);
+    const values = new Map(checkedEntries(entries));
+    const drafts = [...values].map(([key, value]) => {
+      checkKey(key, 'key');
+      return draftOfSet(plan, key, value);
+    });
+    if (drafts.length === 0 || !(await store.set(drafts, plan.namespace))) return;
+    loader.detach({ kind: 'keys', keys: [...values.keys()], namespace: plan.namespace });
+    for (const key of values.keys()) reporter.stored(key, plan.namespace);
+  }
+
+  /** Gives a fresh value another TTL. @returns false when there is none, or it was invalidated meanwhile */
+  async touch(key: string, namespace: string | undefined, ttlMs: number): Promise<boolean> {
+    const { store, clock, plan } = this.parts;
+    const grant = await store.begin([key], namespace, {
+      purpose: 'refresh',
+      exclusive: false,
+      tags: [],
+      computesTags: true,
+    });
+    try {
+      const [ticket] = grant.tickets;
+      const entry = ticket?.state === 'granted' ? ticket.current : undefined;
+      if (entry === undefined || entry.freshUntilMs <= clock.nowMs()) return false;
+      return await this.#commit(grant, { key }, () => draftOfTouch(entry, ttlMs, plan));
+    } finally {
+      await grant.release();
+    }
+  }
+
+  /** Runs `write` and stores its result. Where that fails the key is invalidated, because `write` has changed the source. */
+  async writeThrough<T>(
+    key: string,
+    write: () => Promise<T>,
+    { tags: given, ...options }: WriteThroughOptions<T>,
+  ): Promise<T> {
+    const tags = given ?? [];
+    const { store, loader, invalidations, clock } = this.parts;
+    const knownTags = typeof tags === 'function' ? [] : tags;
+    const plan = readWritePlan({ ...options, tags: knownTags }, this.parts.plan);
+    const grant = await store.begin([key], plan.namespace, {
+      purpose: 'write',
+      exclusive: false,
+      tags: knownTags,
+      computesTags: typeof tags === 'function',
+    });
+    try {
+      const startedMs = clock.nowMs();
+      const value = await write();
+      const loadMs = clock.nowMs() - startedMs;
+      const isStored =
+        value !== undefined &&
+        plan.ttlMs > 0 &&
+        (await this.#commit(grant, { key, caller: plan.caller }, () =>
+          draftOfWrite(plan, tags as LoadPlan['tags'], { key, value, loadMs }),
+        ));
+      const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
+      if (isStored) loader.detach(target);
+      else await invalidations.ofKeys(target.keys, target.namespace);
+      return value;
+    } finally {
+      await grant.release();
+    }
+  }
+
+  /** @returns true when the draft is stored. A fault of `draft` or of the store is reported, and means that it is not. */
+  async #commit(
+    grant: LoadGrant,
+    { key, caller }: { key: string; caller?: Caller | undefined },
+    draft: () => EntryDraft,
+  ): Promise<boolean> {
+    const { reporter } = this.parts;
+    try {
+      const [stored] = await grant.commit([draft()]);
+      if (stored !== undefined) reporter.stored(stored.key, stored.namespace);
+      return stored !== undefined;
+    } catch (error) {
+      reporter.notStored(error, key, caller);
+      return false;
+    }
+  }
+}
+
+/** @throws CacheConfigError where `entries` cannot be iterated over */
+function checkedEntries<E>(entries: Iterable<E>): Iterable<E> {
+  if (typeof (entries as Partial<Iterable<E>> | null | undefined)?.[Symbol.iterator] === 'function') return entries;
+  throw new CacheConfigError(
+    `Expected the entries as pairs of a key and a value, such as [['a', 1]], got \`${show(entries)}\`. ` +
+      'Write `Object.entries(...)` around an object.',
+  );
+}
