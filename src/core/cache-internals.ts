@@ -17,9 +17,9 @@ export interface CacheInternals {
   readonly clock: Clock;
 
   /**
-   * The stored entry, fresh or expired, for a caller that decides itself whether to serve it. Copies and counts nothing:
-   * the caller reports what it serves to `countServed`. Answers at once where the store does. Rejects where the store
-   * cannot be reached, after reporting that; asking again would be for nothing.
+   * The stored entry, fresh or expired, for a caller that decides itself whether to serve it. Copies and counts
+   * nothing: the caller reports what it serves to `countServed`. Answers at once where the store does. Rejects where the
+   * store cannot be reached, after reporting that; asking again would be for nothing.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined>;
 

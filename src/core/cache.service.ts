@@ -61,7 +61,7 @@ export class CacheService implements CacheOperations {
   readonly #plan: LoadPlan;
   readonly #isPlain: boolean;
   readonly #inspector: CacheInspector;
-  /** Reads until the next measured one. It is here, not in the statistics: the fewer calls a hit makes, the better it is compiled. */
+  /** Reads until the next measured one. Counted here, not in the statistics: a hit with fewer calls compiles better. */
   #readsToSample = 1;
   /** The namespace that passed the check last: calls with one namespace come in a row. */
   #checkedNamespace: string | undefined;

@@ -1,13 +1,13 @@
 import type { LoadContext } from './call-options.js';
 import type { Awaitable, StoredEntry } from '../ports/cache-adapter.port.js';
 
-/** Computes values for keys; a key that is missing from the answer has none. */
+/** Computes values for keys. A key that is missing from the answer has no value. */
 export type GroupFactory = (
   keys: readonly string[],
   contextOf: (key: string) => LoadContext<unknown>,
 ) => Promise<ReadonlyMap<string, unknown>>;
 
-/** What a flight brought home for its key. */
+/** The result of a flight for its key. */
 export type FlightResult =
   | { readonly kind: 'loaded'; readonly value: unknown; readonly entry: StoredEntry | undefined }
   | { readonly kind: 'found'; readonly entry: StoredEntry }
@@ -15,104 +15,186 @@ export type FlightResult =
   | { readonly kind: 'absent' };
 
 /**
- * `load`: a fresh entry will do. `renew`: any entry will do that is newer than the one it replaces. `refresh`: only
- * what is computed now.
+ * The entries that a load accepts. `load`: any fresh entry. `renew`: any entry newer than the one it replaces.
+ * `refresh`: none, the value is computed now.
  */
 export type LoadPurpose = 'load' | 'renew' | 'refresh';
 
 const STRENGTH: Readonly<Record<LoadPurpose, number>> = { load: 0, renew: 1, refresh: 2 };
 
+type FlightState = 'gathering' | 'sent' | 'gone';
+
 /**
- * One load of one key, and those who wait for it. It may be joined while it gathers, that is until its load is sent;
- * who comes later gathers in `next`, which is sent when this one is gone.
+ * One load of one key, and the callers that wait for it. Callers may join while it gathers, which ends when its load is
+ * sent. Later callers gather in `next`, which is sent when this flight is gone.
  */
 export class Flight {
-  purpose: LoadPurpose = 'load';
-  /** What a `renew` replaces. */
-  replaced: StoredEntry | undefined;
-  /** False when the store could not be reached: then it has no expired value to fall back on either. */
-  isFenced = true;
-  isGathering = true;
+  /** The flight that gathers behind this one. Only `FlightTable` sets it. */
   next: Flight | undefined;
-  /** Callers that still want the result. */
-  interest = 0;
-  /** True once there is a result or an error, which nobody who comes later may share. */
-  isSettled = false;
-  /** What computes the value. */
-  factory: GroupFactory | undefined;
-  /** Called when the last caller has lost interest. */
-  onAbandoned: (() => void) | undefined;
-
   readonly result: Promise<FlightResult>;
-  /** Resolves when this flight no longer stands in the way of the next: it has ended, or was invalidated. */
+  /** Resolves when the next flight may be sent: this one has ended, or was invalidated. */
   readonly gone: Promise<void>;
 
-  /**
-   * The expired value that callers fall back on who had asked by the time it was read: to others it may be invalid
-   * already.
-   */
-  fallback: { readonly forAskers: number; readonly entry: Awaitable<StoredEntry | undefined> } | undefined;
-
+  #state: FlightState = 'gathering';
+  #purpose: LoadPurpose = 'load';
+  /** The entry that a `renew` replaces. */
+  #replaced: StoredEntry | undefined;
+  #isFenced = true;
+  #isSettled = false;
   #isClaimed = false;
+  /** Callers that still want the result. */
+  #interest = 0;
+  #factory: GroupFactory | undefined;
+  #onAbandoned: (() => void) | undefined;
+  /** The expired entry for callers that came before it was read. For later ones it may be invalid already. */
+  #fallback: { readonly lastCaller: number; readonly entry: Awaitable<StoredEntry | undefined> } | undefined;
+  /** The flight that this one gathers behind. Dropped once that is gone, or a busy key would keep all its past. */
+  #previous: Flight | undefined;
   #resolve!: (result: FlightResult) => void;
   #reject!: (error: unknown) => void;
   #leave!: () => void;
 
+  /** @param tags the tags of the result; `undefined` when they are computed from it */
   constructor(
     readonly key: string,
     readonly namespace: string | undefined,
-    /** The tags the result will carry; `undefined` when they are computed from it. */
     readonly tags: readonly string[] | undefined,
-    /** The flight this one gathers behind; dropped once that is gone, or a busy key would hold all of its past. */
-    public previous: Flight | undefined,
+    previous: Flight | undefined,
   ) {
+    this.#previous = previous;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     this.gone = new Promise((resolve) => (this.#leave = resolve));
-    // Whoever is interested handles the rejection; when nobody is left it must not count as unhandled.
+    // Callers handle the rejection. With no caller left it must not count as unhandled.
     this.result.catch(() => undefined);
   }
 
-  /** Another caller wants the result, for a purpose of its own. */
-  strengthen(purpose: LoadPurpose): void {
-    if (STRENGTH[purpose] > STRENGTH[this.purpose]) this.purpose = purpose;
+  get purpose(): LoadPurpose {
+    return this.#purpose;
   }
 
-  /** True for the first who asks: that caller may have the factory's own value, all others get copies. */
+  get previous(): Flight | undefined {
+    return this.#previous;
+  }
+
+  get isGathering(): boolean {
+    return this.#state === 'gathering';
+  }
+
+  /** False when the store could not be reached: then there is no expired value to fall back on either. */
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  /** True once there is a result or an error, which no later caller may share. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  /** True while at least one caller wants the result. */
+  get isWanted(): boolean {
+    return this.#interest > 0;
+  }
+
+  /** Adds a caller. The strongest purpose of all callers counts. */
+  addCaller(purpose: LoadPurpose): void {
+    this.#interest++;
+    if (STRENGTH[purpose] > STRENGTH[this.#purpose]) this.#purpose = purpose;
+  }
+
+  /** Removes a caller that no longer wants the result. */
+  loseInterest(): void {
+    if (--this.#interest === 0) this.#onAbandoned?.();
+  }
+
+  /** Names the entry that a `renew` replaces. */
+  renewing(entry: StoredEntry | undefined): void {
+    this.#replaced = entry;
+  }
+
+  /**
+   * Sets the factory that computes the value.
+   * @param onAbandoned called when the last caller has lost interest
+   */
+  assign(factory: GroupFactory, onAbandoned: () => void): void {
+    this.#factory = factory;
+    this.#onAbandoned = onAbandoned;
+  }
+
+  isLoadedBy(factory: GroupFactory): boolean {
+    return this.#factory === factory;
+  }
+
+  /** Resolves when the flight before this one is gone. */
+  async turn(): Promise<void> {
+    await this.#previous?.gone;
+    this.#previous = undefined;
+  }
+
+  /** Its load is sent now: nobody may join any more. */
+  send(): void {
+    if (this.#state === 'gathering') this.#state = 'sent';
+  }
+
+  fence(isFenced: boolean): void {
+    this.#isFenced = isFenced;
+  }
+
+  /** Another process has replaced the entry meanwhile, or has tried to: from now on any fresh entry will do. */
+  endHold(): void {
+    if (this.#purpose === 'renew') this.#purpose = 'load';
+  }
+
+  /** True for a fresh entry that another process has put in place of the one that this flight was to replace. */
+  isRenewedBy(current: StoredEntry, nowMs: number): boolean {
+    if (this.#purpose !== 'renew' || this.#replaced === undefined || current.freshUntilMs <= nowMs) return false;
+    return current.createdAtMs !== this.#replaced.createdAtMs || current.ttlMs !== this.#replaced.ttlMs;
+  }
+
+  /** True for the first call: that caller may have the factory's own value, all others get copies. */
   claim(): boolean {
     const isFirst = !this.#isClaimed;
     this.#isClaimed = true;
     return isFirst;
   }
 
+  /**
+   * The stored entry, read after the caller with the number `caller` came. The callers of a failed load share a read.
+   * @param lastCaller the number of the youngest caller so far
+   */
+  fallbackFor(
+    caller: number,
+    lastCaller: number,
+    read: () => Awaitable<StoredEntry | undefined>,
+  ): Awaitable<StoredEntry | undefined> {
+    if (this.#fallback === undefined || this.#fallback.lastCaller < caller)
+      this.#fallback = { lastCaller, entry: read() };
+    return this.#fallback.entry;
+  }
+
   land(result: FlightResult): void {
-    this.isSettled = true;
+    this.#isSettled = true;
     this.#resolve(result);
   }
 
   fail(error: unknown): void {
-    this.isSettled = true;
+    this.#isSettled = true;
     this.#reject(error);
   }
 
   leave(): void {
+    this.#state = 'gone';
     this.#leave();
-  }
-
-  loseInterest(): void {
-    if (--this.interest === 0) this.onAbandoned?.();
   }
 }
 
-/** The flights under way, by key. */
+/** The running flights, by key. */
 export class FlightTable {
   readonly #current = new Map<string, Flight>();
 
-  /**
-   * The flight that a new caller of `key` may join, and whether it was made for that caller, who then has to run it.
-   */
+  /** The flight that a new caller of `key` may join. Where `isNew`, it was made for that caller, who has to run it. */
   join(
     key: string,
     namespace: string | undefined,
@@ -132,17 +214,15 @@ export class FlightTable {
     return this.#current.has(flightId(key, namespace));
   }
 
-  /**
-   * Ends a flight with what it brought. Callers that come from now on load anew, though its grant may not be given back
-   * yet.
-   */
+  /** Ends a flight with its result. Later callers load again, even while its grant is still being released. */
   land(flight: Flight, result: FlightResult): void {
     flight.land(result);
     this.remove(flight);
   }
 
   /**
-   * Ends a flight with an error. Who gathered meanwhile gets the same one instead of hammering a source that is down.
+   * Ends a flight with an error. Callers that gathered behind it get the same error, so that they do not overload a
+   * source that is down.
    */
   fail(flight: Flight, error: unknown): void {
     if (flight.isSettled) return;
@@ -152,7 +232,7 @@ export class FlightTable {
     if (next !== undefined) this.fail(next, error);
   }
 
-  /** Takes a flight out of the way, because it has ended or because what it loads is invalid already. */
+  /** Removes a flight, because it has ended or because its value is invalid already. Its successor may be sent. */
   remove(flight: Flight): void {
     const id = flightId(flight.key, flight.namespace);
     if (this.#current.get(id) === flight) {
@@ -165,10 +245,10 @@ export class FlightTable {
     flight.leave();
   }
 
-  /** Removes the sent flights that an invalidation concerns: callers that come after it need not wait for them. */
-  detach(isConcerned: (flight: Flight) => boolean): void {
+  /** Removes the sent flights that an invalidation hits, so that later callers do not wait for them. */
+  detach(isHit: (flight: Flight) => boolean): void {
     for (const flight of this.#current.values()) {
-      if (!flight.isGathering && isConcerned(flight)) this.remove(flight);
+      if (!flight.isGathering && isHit(flight)) this.remove(flight);
     }
   }
 }

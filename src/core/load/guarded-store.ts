@@ -79,8 +79,8 @@ export class GuardedStore {
   }
 
   /**
-   * A copy of the stored value for its caller. `UNREADABLE`, which is a miss, where no copy can be made: the `from` of a
-   * registered type may fail at any time.
+   * A copy of the stored value for its caller. `UNREADABLE`, which is a miss, where no copy can be made: the `from` of
+   * a registered type may fail at any time.
    */
   read(entry: StoredEntry): unknown {
     try {

@@ -26,7 +26,7 @@ export interface WriterParts {
 export class ValueWriter {
   constructor(private readonly parts: WriterParts) {}
 
-  /** Stores all values or, when one of them cannot be stored, none. Of several values for one key the last one counts. */
+  /** Stores all values, or none when one of them cannot be stored. Of several values for one key the last counts. */
   async set(entries: Iterable<readonly [string, unknown]>, options: SetOptions): Promise<void> {
     const { store, loader, reporter } = this.parts;
     const plan = readWritePlan(options, this.parts.plan);
@@ -59,7 +59,7 @@ export class ValueWriter {
     }
   }
 
-  /** Runs `write` and stores its result. Where that fails the key is invalidated, because `write` has changed the source. */
+  /** Runs `write` and stores its result. Where that fails it invalidates the key: `write` has changed the source. */
   async writeThrough<T>(
     key: string,
     write: () => Promise<T>,
@@ -94,7 +94,7 @@ export class ValueWriter {
     }
   }
 
-  /** @returns true when the draft is stored. A fault of `draft` or of the store is reported, and means that it is not. */
+  /** @returns true when the draft is stored; false after a fault of `draft` or of the store, which is reported */
   async #commit(
     grant: LoadGrant,
     { key, caller }: { key: string; caller?: Caller | undefined },
