@@ -11,7 +11,7 @@ import { checkNames } from './vocabulary/option-checks.js';
 import type { Clock } from './ports/clock.port.js';
 import { show } from './vocabulary/show.js';
 
-/** What a `CacheInspector` looks at. */
+/** The parts of a cache that a `CacheInspector` looks at. */
 export interface InspectedCache {
   readonly name: string;
   readonly version: string | undefined;
@@ -20,7 +20,7 @@ export interface InspectedCache {
   readonly clock: Clock;
 }
 
-/** Answers the questions of people who look into a cache. None of them counts as a read. */
+/** Answers questions of people who look into a cache. Nothing here counts as a read. */
 export class CacheInspector {
   readonly #since: Date;
 
@@ -36,13 +36,13 @@ export class CacheInspector {
     );
   }
 
-  /** The entry under a key, expired or not. */
+  /** The entry under a key, fresh or expired. */
   async entry<T>(key: string, namespace: string | undefined): Promise<CacheEntry<T> | undefined> {
     const entry = await this.cache.store.get(key, namespace);
     return entry === undefined ? undefined : this.cache.store.describe<T>(entry, this.#times());
   }
 
-  /** @throws CacheConfigError for a limit out of range */
+  /** @throws CacheConfigError for a limit that is out of range, or an unusable cursor */
   async list(options: ListOptions): Promise<EntryPage> {
     checkNames(options, ['namespace', 'pattern', 'cursor', 'limit']);
     const { limit = 100, ...query } = options;

@@ -18,8 +18,8 @@ export interface CacheInternals {
 
   /**
    * The stored entry, fresh or expired, for a caller that decides itself whether to serve it. Copies and counts
-   * nothing: the caller reports what it serves to `countServed`. Answers at once where the store does. Rejects where the
-   * store cannot be reached, after reporting that; asking again would be for nothing.
+   * nothing: the caller reports what it serves to `countServed`. Answers at once where the store does. Rejects where
+   * the store cannot be reached, after reporting that; asking again would be for nothing.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined>;
 

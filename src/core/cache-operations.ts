@@ -18,66 +18,74 @@ import type { Ttl } from './vocabulary/duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
 
 /**
- * What one can do with a cache; `CacheService` is how it is done. A fault of the backend never reaches a caller of a
- * read or a load: it is told to `onError` and counted, a read is then a miss and a load runs the factory. Calls with an
- * unusable key (`CacheKeyError`), option (`CacheConfigError`) or value (`CacheSerializationError`) reject.
+ * The operations of a cache; `CacheService` implements them. A fault of the backend never reaches the caller of a read
+ * or a load: it is reported to `onError` and counted, a read becomes a miss, and a load runs the factory. A call
+ * rejects when its key (`CacheKeyError`), an option (`CacheConfigError`) or its value (`CacheSerializationError`)
+ * cannot be used.
  */
 export interface CacheOperations {
-  /** The fresh value under `key`; `undefined` is a miss, `null` a value. */
+  /** Gives the fresh value under `key`. `undefined` is a miss; `null` is a value. */
   get<T>(key: string, options?: NamespaceOption): Promise<T | undefined>;
 
   /**
-   * Stores a value in place of what was there. TTL 0 removes the key.
-   * @throws CacheSerializationError, and changes nothing, when the value cannot be stored
+   * Stores a value and replaces the earlier one. TTL 0 removes the key.
+   * @throws CacheSerializationError when the value cannot be stored; nothing is changed then
    */
   set<T>(key: string, value: T, options?: SetOptions): Promise<void>;
 
   /**
    * Removes the key.
-   * @returns whether there was an entry
-   * @throws CacheUnavailableError when that could not even be recorded for later
+   * @returns true when there was an entry
+   * @throws CacheUnavailableError when the backend cannot be reached and the removal cannot be kept for later either
    */
   delete(key: string, options?: NamespaceOption): Promise<boolean>;
 
-  /** Whether `get` would answer with a value. Not counted as a read. */
+  /** Returns true when `get` would give a value. Not counted as a read. */
   has(key: string, options?: NamespaceOption): Promise<boolean>;
 
   /**
-   * Gives a fresh value another TTL, counted from now; it is kept beyond that for as long as it was before.
-   * @returns false when there is none, or it was invalidated meanwhile
+   * Gives a fresh value another TTL, counted from now. Its stale period stays at least as long as it was.
+   * @returns false when there is no fresh value, or when it was invalidated meanwhile
    */
   touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean>;
 
-  /** The entry under `key`, expired or not; `undefined` when absent. Not counted as a read. */
+  /** Gives the entry under `key`, fresh or expired; `undefined` when absent. Not counted as a read. */
   getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined>;
 
   /**
-   * The value under `key`; when there is none the factory computes it, once for all who ask meanwhile, and it is
-   * stored. A factory's `undefined` is returned and not stored; its error reaches every waiter unchanged.
+   * Gives the value under `key`. On a miss the factory computes it, once for all concurrent callers, and it is stored.
+   * A factory's `undefined` is returned and not stored; its error reaches every waiting caller unchanged.
    */
   getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;
 
-  /** Computes and stores the value now, whatever is stored. */
+  /** Computes and stores the value now, even if a fresh one is stored. */
   refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T>;
 
   /**
-   * Runs `write`, then stores what it answered. When that fails, or the key was written or invalidated by somebody else
-   * while `write` ran, the key is invalidated instead, so that the next read loads; the fault is reported.
+   * Runs `write`, then stores its result. When the result cannot be stored, or the key was written or invalidated
+   * elsewhere while `write` ran, the key is invalidated instead, so that the next read loads. A fault is reported.
    */
   writeThrough<T>(key: string, write: () => Promise<T>, options?: WriteThroughOptions<T>): Promise<T>;
 
-  /** The fresh values of `keys`, in their order; misses are absent. One round trip. */
+  /** Gives the fresh values of `keys`, in their order, without the misses. One round trip. */
   getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>>;
 
-  /** Stores all or, when one of them cannot be stored, none. One round trip. */
+  /**
+   * Stores all values, or none when one of them cannot be stored. One round trip.
+   * @throws CacheSerializationError when one of them cannot be stored
+   */
   setMany<T>(entries: Iterable<readonly [string, T]>, options?: SetOptions): Promise<void>;
 
-  /** Removes the keys. @returns how many of them had an entry */
+  /**
+   * Removes the keys.
+   * @returns the number of keys that had an entry
+   * @throws CacheUnavailableError as `delete` does
+   */
   deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number>;
 
   /**
-   * The values of `keys`, in their order; those that are missing come from one call of the factory. Keys that it leaves
-   * out, or has `undefined` for, are absent. One round trip to read and one to store.
+   * Gives the values of `keys`, in their order. One call of the factory computes all missing ones. A key is absent when
+   * the factory leaves it out, or gives `undefined` for it. One round trip to read and one to store.
    */
   getOrSetMany<T>(
     keys: readonly string[],
@@ -85,59 +93,77 @@ export interface CacheOperations {
     options?: GetOrSetOptions<T>,
   ): Promise<Map<string, T>>;
 
-  /** Invalidates the entries that carry these tags. @returns how many it removed from view */
+  /**
+   * Invalidates the entries that carry these tags.
+   * @returns the number of entries that reads no longer find
+   * @throws CacheUnavailableError as `delete` does
+   */
   invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<number>;
 
-  /** Invalidates everything in the namespace. @returns how many entries it removed from view */
+  /**
+   * Invalidates every entry of the namespace.
+   * @returns the number of entries that reads no longer find
+   * @throws CacheUnavailableError as `delete` does
+   */
   invalidateNamespace(namespace: string, options?: InvalidateOptions): Promise<number>;
 
   /**
    * Invalidates the keys of one namespace that match a glob: `*`, `?`, `[a-z]`, `[^a]`, and `\` before a character
-   * that is meant literally. @returns how many entries it removed from view
+   * with a literal meaning.
+   * @returns the number of entries that reads no longer find
+   * @throws CacheUnavailableError as `delete` does
    */
   invalidatePattern(pattern: string, options?: InvalidatePatternOptions): Promise<number>;
 
-  /** Removes every entry of this cache, and of no other. @returns how many there were */
+  /**
+   * Removes every entry of this cache, and of no other.
+   * @returns the number of entries
+   * @throws CacheUnavailableError as `delete` does
+   */
   clear(): Promise<number>;
 
-  /** Frees what has expired and was not freed yet, which also happens by itself. @returns how many entries */
+  /** Frees expired entries now; this also happens by itself. @returns the number of entries */
   cleanupExpired(): Promise<number>;
 
-  /** Loads the keys that are not fresh, a few at a time. A key that fails is told in the report and stops nothing. */
+  /** Loads the keys that are not fresh, a few at a time. A key that fails is listed in the report and stops nothing. */
   warm<T>(
     keys: Iterable<string> | AsyncIterable<string>,
     factory: (key: string) => T | Promise<T>,
     options?: WarmOptions<T>,
   ): Promise<WarmReport>;
 
+  /** Gives the counters of this process and the use of the store. */
   getStats(): Promise<CacheStats>;
 
-  /** What is stored, a page at a time. Values are the caller's own. Not counted as reads. */
+  /** Gives one page of the stored entries. Values are copies for the caller. Not counted as reads. */
   list(options?: ListOptions): Promise<EntryPage>;
 
-  /** Where the key is stored, in what state, and why the next read would hit or miss. */
+  /**
+   * Explains where the key is stored, in which state, and why the next read would hit or miss. Not counted as a read.
+   */
   explain(key: string, options?: NamespaceOption): Promise<CacheExplanation>;
 
-  /** What happens in this cache, told after the fact. Costs nothing while nobody listens; completes on `close()`. */
+  /** Events of this cache, after the fact. Without a subscriber they cost nothing. Completes on `close()`. */
   readonly events: Observable<CacheEvent>;
 
-  /** Waits up to 5 s for loads under way, then frees everything. Later reads are misses, later loads are not stored. */
+  /** Waits up to 5 s for running loads, then frees everything. Later reads are misses; later loads are not stored. */
   close(): Promise<void>;
 }
 
 /** One page of entries. */
 export interface EntryPage {
   entries: CacheEntry[];
-  /** For the next page; absent after the last. */
+  /** Start of the next page, for `ListOptions.cursor`. Absent after the last page. */
   cursor?: string;
 }
 
 export interface ListOptions {
-  /** Only this namespace. @default all */
+  /** Only entries of this namespace. @default all */
   namespace?: string;
-  /** Only keys that match this glob. */
+  /** Only keys that match this glob. @default all */
   pattern?: string;
+  /** `cursor` of the page before. @default the first page */
   cursor?: string;
-  /** @default 100 */
+  /** Entries per page, 1 to 1000. @default 100 */
   limit?: number;
 }

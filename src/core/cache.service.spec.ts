@@ -176,7 +176,7 @@ describe('bad calls', () => {
     [
       'a batch factory that answers with a list',
       (cache) => cache.getOrSetMany(['0'], (async () => ['a']) as never),
-      /Expected the factory of `getOrSetMany` to answer with a Map or an object, by key, got `an array`/,
+      /Expected the factory of `getOrSetMany` to return a Map or an object by key, got `an array`/,
     ],
     [
       'a batch factory without an answer',

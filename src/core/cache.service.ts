@@ -36,7 +36,7 @@ import { parseTtl, type Ttl } from './vocabulary/duration.js';
 import { checkNames } from './vocabulary/option-checks.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 
-/** Reads of which one is measured. */
+/** Number of reads per measured one. */
 const SAMPLE_EVERY = 64;
 
 /** Longest time that `close()` waits for running loads. */

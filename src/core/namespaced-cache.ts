@@ -17,10 +17,10 @@ import type { WarmOptions, WarmReport } from './warm.js';
 
 type InNamespace<O> = Omit<O, 'namespace'>;
 
-/** What a namespace may have as its own defaults. */
+/** Defaults of a namespace, for calls that do not set the option themselves. */
 export type NamespaceDefaults = InNamespace<GetOrSetOptions<never>> & Pick<SetOptions, 'ttl' | 'tags'>;
 
-/** A `CacheService` with the namespace filled in, and with the defaults of that namespace where it has some. */
+/** A `CacheService` with the namespace filled in, and with the defaults of that namespace. */
 export class NamespacedCache {
   readonly #here: { readonly namespace: string };
   readonly #loadDefaults: GetOrSetOptions<never>;
@@ -31,7 +31,7 @@ export class NamespacedCache {
     readonly name: string,
     defaults: NamespaceDefaults = {},
   ) {
-    // Read for its checks alone: wrong defaults must show at start-up, not with the first call.
+    // This also checks the defaults: a wrong one must fail the start, not the first call.
     const plan = readLoadPlan(defaults, basePlan(DEFAULT_LOAD_POLICY, name, 0));
     this.#here = Object.freeze({ namespace: name });
     this.#loadDefaults = Object.freeze({ ...defaults, ...this.#here });
@@ -105,7 +105,7 @@ export class NamespacedCache {
     return this.cache.getOrSetMany(keys, factory, this.#forLoad(options));
   }
 
-  /** Tags reach over all namespaces: invalidates every entry of the cache that carries them. */
+  /** Invalidates every entry of the cache that carries the tags, in this and in all other namespaces. */
   invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<number> {
     return this.cache.invalidateTags(tags, options);
   }
@@ -114,7 +114,7 @@ export class NamespacedCache {
     return this.cache.invalidatePattern(pattern, { ...options, ...this.#here });
   }
 
-  /** Invalidates everything in this namespace. */
+  /** Invalidates every entry of this namespace. */
   invalidate(options?: InvalidateOptions): Promise<number> {
     return this.cache.invalidateNamespace(this.name, options);
   }

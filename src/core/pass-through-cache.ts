@@ -5,7 +5,7 @@ import type { CacheError } from './vocabulary/cache.errors.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import { SystemClock } from './system-clock.js';
 
-/** Stores nothing: every read is a miss, every load runs, an invalidation finds nothing. */
+/** An adapter that stores nothing: every read is a miss, every load runs, and an invalidation finds no entry. */
 export const passThroughAdapter: CacheAdapter = {
   kind: 'pass-through',
   get: () => undefined,

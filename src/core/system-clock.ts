@@ -1,7 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from './ports/clock.port.js';
 
-/** In a chain of promises the event loop never turns; after so many reads the coarse time is read anew all the same. */
+/**
+ * Reads that one coarse time serves at most. In a chain of promises the event loop never turns, which would otherwise
+ * keep the same time.
+ */
 const READS_PER_COARSE_TIME = 1024;
 
 /** The real time. */
@@ -27,7 +30,7 @@ export class SystemClock implements Clock {
   }
 
   schedule(delayMs: number, task: () => void): Timer {
-    // setTimeout fires at once for what does not fit 32 bits; such a wait is split.
+    // setTimeout fires at once for a delay that does not fit in 32 bits. Such a delay is split.
     let handle = setTimeout(
       function run() {
         if (delayMs <= MAX_TIMEOUT_MS) return task();
@@ -44,7 +47,7 @@ export class SystemClock implements Clock {
     this.#readsLeft = READS_PER_COARSE_TIME;
     if (!this.#isTurnWatched) {
       this.#isTurnWatched = true;
-      // Not unref'd: the loop must not sleep in its poll phase with an old time, to wake up with it on the next
+      // Without `unref`: the event loop must not sleep in its poll phase with an old time and use that for the next
       // request.
       setImmediate(() => {
         this.#isTurnWatched = false;

@@ -3,7 +3,7 @@ import type { GetOrSetOptions } from './load/call-options.js';
 import { readCount, readFunction } from './vocabulary/option-checks.js';
 
 export interface WarmOptions<T> extends GetOrSetOptions<T> {
-  /** How many factories run at once. @default 8 */
+  /** Factories that run at the same time. @default 8 */
   concurrency?: number;
   /** Called after each key. */
   onProgress?: (progress: WarmProgress) => void;
@@ -11,23 +11,24 @@ export interface WarmOptions<T> extends GetOrSetOptions<T> {
 
 export interface WarmProgress {
   readonly key: string;
-  /** Keys done so far, this one included. */
+  /** Keys finished so far, with this one. */
   readonly done: number;
+  /** Finished keys that failed. */
   readonly failed: number;
 }
 
 export interface WarmReport {
-  /** Keys that were given, each counted once. */
+  /** Different keys that were given. */
   total: number;
-  /** Computed now. */
+  /** Keys whose value was computed now. */
   loaded: number;
-  /** Fresh already. */
+  /** Keys that were fresh already. */
   skipped: number;
   failed: { key: string; error: unknown }[];
   durationMs: number;
 }
 
-/** Loads what is not fresh with as many workers as `concurrency` says, all drawing from one stream of keys. */
+/** Loads the keys that are not fresh. `concurrency` workers take their keys from one stream. */
 export async function warmKeys<T>(
   cache: Pick<CacheInternals, 'clock' | 'load'>,
   keys: Iterable<string> | AsyncIterable<string>,
@@ -35,7 +36,7 @@ export async function warmKeys<T>(
   { concurrency, onProgress, ...options }: WarmOptions<T>,
 ): Promise<WarmReport> {
   const workers = readCount(concurrency, 'concurrency', 8);
-  const tell = readFunction<(progress: WarmProgress) => void>(onProgress, 'onProgress');
+  const announce = readFunction<(progress: WarmProgress) => void>(onProgress, 'onProgress');
   const startedMs = cache.clock.nowMs();
   const seen = new Set<string>();
   const report: WarmReport = { total: 0, loaded: 0, skipped: 0, failed: [], durationMs: 0 };
@@ -50,7 +51,7 @@ export async function warmKeys<T>(
       } catch (error) {
         report.failed.push({ key, error });
       }
-      tell?.({ key, done: report.loaded + report.skipped + report.failed.length, failed: report.failed.length });
+      announce?.({ key, done: report.loaded + report.skipped + report.failed.length, failed: report.failed.length });
     }
   };
   await Promise.all(Array.from({ length: workers }, work));

@@ -2,99 +2,109 @@ import type { CacheEntry } from '../ports/cache-entry.js';
 import type { Duration, Ttl } from '../vocabulary/duration.js';
 
 export interface NamespaceOption {
-  /** Default: the cache's `defaultNamespace`, or none. */
+  /** @default the cache's `defaultNamespace` */
   namespace?: string;
 }
 
 export interface SetOptions extends NamespaceOption {
   /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
+  /** @default none */
   tags?: readonly string[];
   /**
-   * How long beyond its TTL the value is kept, for later calls with `staleIfError` or `staleWhileRevalidate`.
-   * @default as long as the cache's own stale options ask
+   * Time beyond the TTL during which the value is kept for later calls with `staleIfError` or `staleWhileRevalidate`.
+   * @default the longest that a stale option of the cache needs
    */
   keepStale?: Duration;
 }
 
 export interface WriteThroughOptions<T> extends NamespaceOption {
+  /** @default the cache's `defaultTtl` */
   ttl?: Ttl;
+  /** Tags, or a function of the result of `write`. @default none */
   tags?: readonly string[] | ((written: T) => readonly string[]);
   /**
-   * How long beyond its TTL what was written is kept, for later calls with `staleIfError` or `staleWhileRevalidate`.
-   * @default as long as the cache's own stale options ask
+   * Time beyond the TTL during which the value is kept for later calls with `staleIfError` or `staleWhileRevalidate`.
+   * @default the longest that a stale option of the cache needs
    */
   keepStale?: Duration;
 }
 
-/** How a load behaves; each is also an option of the cache, for all of its loads. */
+/** Options of one load. Each is also an option of the cache, as the default for all of its loads. */
 export interface LoadOptions {
-  /** Serve the expired value this long while one refresh runs. @default 0 */
+  /** Time after expiry during which the expired value is served while one refresh runs. @default 0 */
   staleWhileRevalidate?: Duration;
-  /** Serve the expired value this long when the factory fails. @default 0 */
+  /** Time after expiry during which the expired value is served when the factory fails. @default 0 */
   staleIfError?: Duration;
-  /** 0..1: refresh in the background once this share of the TTL has passed. @default off */
+  /** Share of the TTL, 0 to 1, after which a hit refreshes the value in the background. @default 1, off */
   refreshAhead?: number;
   /**
-   * The beta of XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): refresh at random before expiry, the likelier
-   * the slower the load.
+   * Beta of XFetch (Vattani, Chierichetti, Lowenstein, VLDB 2015): a hit refreshes the value at random before it
+   * expires. The slower the load, the earlier.
    * @default 0, off
    */
   earlyExpiration?: number;
-  /** 0..1 of the TTL, taken off at random, so that entries stored together do not expire together. @default 0 */
+  /**
+   * Largest share of the TTL, 0 to 1, that is taken off at random, so that entries stored together do not expire
+   * together.
+   * @default 0
+   */
   jitter?: number;
-  /** TTL of `null` results. @default as any value */
+  /** TTL of `null` results. @default the TTL of any other value */
   negativeTtl?: Ttl;
   /**
-   * How long a factory may keep a caller waiting that could have an expired value; its result is stored when it comes.
+   * Time after which a caller that waits for the factory gets an expired value, if there is one. The factory goes on,
+   * and its result is stored.
    * @default off
    */
   softTimeout?: Duration;
-  /** How long a factory may take before its callers get a `CacheTimeoutError` and it is given up. @default off */
+  /** Time after which callers get a `CacheTimeoutError` and the factory is given up. @default off */
   hardTimeout?: Duration;
   /**
-   * Who shares one load: the callers of this process, of all processes on the same store, or nobody.
-   * @default 'process' for memory
+   * Callers that share one load: those of this process, those of all processes on the same store, or none.
+   * @default 'cluster' with the backends redis and hybrid, else 'process'
    */
   singleFlight?: 'process' | 'cluster' | false;
 }
 
 export interface GetOrSetOptions<T> extends LoadOptions, NamespaceOption {
+  /** TTL, or a function of the result. @default the cache's `defaultTtl` */
   ttl?: Ttl | ((value: T) => Ttl);
+  /** Tags, or a function of the result. @default none */
   tags?: readonly string[] | ((value: T) => readonly string[]);
-  /** A result for which this answers false is returned and not stored. */
+  /** Returns false for a result that is given to its callers and not stored. @default every result is stored */
   storeIf?: (value: T) => boolean;
   /**
-   * How long beyond its TTL a result is kept, to be found by `LoadContext.stale` and served by nobody.
-   * @default as long as a stale option asks
+   * Time beyond the TTL during which a result is kept for `LoadContext.stale`. It is not served to callers.
+   * @default the longest that a stale option needs
    */
   keepStale?: Duration | ((value: T) => Duration);
-  /** A stored value that fails is a miss. A schema only judges: what it would transform is not taken over. */
+  /** Check of a stored value; one that fails is a miss. What a schema would transform is not used. @default none */
   validate?: ValueValidator<T>;
 }
 
 export interface InvalidateOptions {
-  /** Expire instead of remove: callers that accept stale values may still get them. @default false */
+  /** True to expire the entries instead: callers that accept stale values may still get them. @default false */
   soft?: boolean;
-  /** Only count. @default false */
+  /** True to count the entries only. @default false */
   dryRun?: boolean;
 }
 
 export interface InvalidateTagsOptions extends InvalidateOptions {
-  /** Entries that carry any of the tags, or all of them. @default 'any' */
+  /** The entries that are invalidated: those with any of the tags, or with all of them. @default 'any' */
   mode?: 'any' | 'all';
 }
 
 export interface InvalidatePatternOptions extends NamespaceOption {
-  /** Only count. @default false */
+  /** True to count the entries only. @default false */
   dryRun?: boolean;
 }
 
 export type ValueValidator<T> = ((stored: unknown) => stored is T) | ((stored: unknown) => boolean) | StandardSchema;
 
 /**
- * The part of the Standard Schema interface (standardschema.dev, v1) that validation needs; zod, valibot and arktype
- * have it.
+ * The part of the Standard Schema interface (standardschema.dev, v1) that validation needs. Schemas of zod, valibot
+ * and arktype have it.
  */
 export interface StandardSchema {
   readonly '~standard': {
@@ -106,17 +116,17 @@ export interface StandardSchema {
 type StandardResult =
   { readonly value: unknown; readonly issues?: undefined } | { readonly issues: readonly unknown[] };
 
-/** What a factory is given. */
+/** The argument of a factory. */
 export interface LoadContext<T> {
   readonly key: string;
-  /** Aborted when nobody waits for the result any more, or the cache is closed. */
+  /** Aborted when no caller waits for the result any more, or when the cache is closed. */
   readonly signal: AbortSignal;
-  /** False while the store cannot be reached: the result goes to those who wait for it, and is not stored. */
+  /** False while the store cannot be reached: the result goes to the waiting callers and is not stored. */
   readonly canStore: boolean;
-  /** The entry that the result will replace, where one is left: for conditional requests. */
+  /** The entry that the result will replace, if one is left. For conditional requests. */
   readonly stale?: CacheEntry<T>;
   /**
-   * The value of `stale`, to be returned when the source says that it still holds: it is stored anew.
+   * Gives the value of `stale`. Return it when the source says that the value has not changed: it is stored again.
    * @throws when there is no `stale`
    */
   notModified(): T;
@@ -124,6 +134,6 @@ export interface LoadContext<T> {
 
 export type Factory<T> = (load: LoadContext<T>) => T | Promise<T>;
 
-/** Computes the values of the keys that are missing, by key; keys without a value are left out. */
+/** Computes the values of the missing keys, by key. Keys without a value are left out. */
 export type ManyFactory<T> = (missing: string[]) => Values<T> | Promise<Values<T>>;
 type Values<T> = Map<string, T> | Record<string, T>;

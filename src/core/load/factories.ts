@@ -11,7 +11,7 @@ export function checkFactory(factory: unknown): void {
     );
 }
 
-/** A factory of one value, as the loader calls it. */
+/** Turns a factory of one value into one for the loader. */
 export function forOne<T>(factory: Factory<T>): GroupFactory {
   return async (keys, contextOf) => {
     const key = keys[0] as string;
@@ -19,7 +19,7 @@ export function forOne<T>(factory: Factory<T>): GroupFactory {
   };
 }
 
-/** A factory of many values, as the loader calls it. */
+/** Turns a factory of several values into one for the loader. */
 export function forMany<T>(factory: ManyFactory<T>): GroupFactory {
   return async (keys) => {
     const values: unknown = await factory([...keys]);
@@ -27,7 +27,7 @@ export function forMany<T>(factory: ManyFactory<T>): GroupFactory {
     if (typeof values === 'object' && values !== null && !Array.isArray(values))
       return new Map<string, unknown>(Object.entries(values));
     throw new CacheConfigError(
-      `Expected the factory of \`getOrSetMany\` to answer with a Map or an object, by key, got \`${show(values)}\`.`,
+      `Expected the factory of \`getOrSetMany\` to return a Map or an object by key, got \`${show(values)}\`.`,
     );
   };
 }

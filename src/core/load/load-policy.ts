@@ -8,22 +8,22 @@ import { checkNames, readDuration, readFunction, readNumber, readOneOf } from '.
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 import { show } from '../vocabulary/show.js';
 
-/** `LoadOptions`, read once. Durations in milliseconds; a time-out of `Infinity` is none. */
+/** `LoadOptions`, read once. Durations are in milliseconds; a time-out of `Infinity` means none. */
 export interface LoadPolicy {
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
-  /** 1 where off: when the whole TTL has passed there is nothing to be ahead of. */
+  /** 1 means off: after the whole TTL the entry has expired, and nothing is ahead of time. */
   readonly refreshAhead: number;
   readonly earlyExpiration: number;
   readonly jitter: number;
-  /** `undefined`: null has the TTL of any value. */
+  /** `undefined` means that `null` has the TTL of any other value. */
   readonly negativeTtlMs: number | undefined;
   readonly softTimeoutMs: number;
   readonly hardTimeoutMs: number;
   readonly singleFlight: 'process' | 'cluster' | false;
 }
 
-/** `GetOrSetOptions`, read once: a load as the loader sees it, for one key or many. */
+/** `GetOrSetOptions`, read once: the input of the loader, for one key or several. */
 export interface LoadPlan extends LoadPolicy {
   readonly namespace: string | undefined;
   readonly ttl: number | ((value: unknown) => unknown);
@@ -31,7 +31,7 @@ export interface LoadPlan extends LoadPolicy {
   readonly storeIf: ((value: unknown) => unknown) | undefined;
   readonly keepStale: number | ((value: unknown) => unknown);
   readonly validate: ValueValidator<unknown> | undefined;
-  /** The decorated method that loads. */
+  /** The decorated method that loads; `undefined` for direct calls. */
   readonly caller: Caller | undefined;
 }
 
@@ -61,7 +61,7 @@ export const DEFAULT_LOAD_POLICY: LoadPolicy = {
   singleFlight: 'process',
 };
 
-/** @throws CacheConfigError naming the option */
+/** @throws CacheConfigError that names the wrong option */
 export function readLoadPolicy(options: LoadOptions, defaults: LoadPolicy): LoadPolicy {
   const ratio = { min: 0, max: 1 };
   return {
@@ -102,7 +102,7 @@ export function basePlan(policy: LoadPolicy, namespace: string | undefined, ttlM
   };
 }
 
-/** @throws CacheConfigError or CacheKeyError for an unknown option or a bad one, naming it */
+/** @throws CacheConfigError or CacheKeyError that names an unknown or wrong option */
 export function readLoadPlan<T>(options: GetOrSetOptions<T>, defaults: LoadPlan): LoadPlan {
   checkNames(options, CALL_OPTION_NAMES, '', OTHER_CALL_NAMES);
   return {
@@ -143,10 +143,10 @@ function isStandardSchema(value: unknown): value is StandardSchema {
   return typeof (value as Partial<StandardSchema> | null)?.['~standard']?.validate === 'function';
 }
 
-/** How long beyond its TTL an entry is kept for callers that accept it stale. */
+/** Time beyond its TTL during which an entry is kept for callers that accept it stale, in milliseconds. */
 export function staleWindowMs(policy: LoadPolicy, ttlMs: number): number {
   const asked = Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
-  // A soft time-out alone names no window; without one it would never find a value to serve.
+  // A soft time-out alone names no window, and without a window it would never find a value to serve.
   return asked === 0 && policy.softTimeoutMs !== Infinity ? ttlMs : asked;
 }
 
@@ -159,7 +159,7 @@ export interface WritePlan {
   readonly caller: Caller | undefined;
 }
 
-/** @throws CacheConfigError or CacheKeyError naming the option */
+/** @throws CacheConfigError or CacheKeyError that names the wrong option */
 export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePlan {
   checkNames(options, ['ttl', 'namespace', 'tags', 'keepStale'], '', OTHER_CALL_NAMES);
   const { namespace = defaults.namespace, tags = [] } = options;
@@ -175,12 +175,12 @@ export function readWritePlan(options: SetOptions, defaults: LoadPlan): WritePla
   };
 }
 
-/** Whether a fresh entry may be served without a further look at the plan. */
+/** True when a fresh entry may be served without a further look at the plan. */
 export function isPlainPlan({ validate, refreshAhead, earlyExpiration }: LoadPlan): boolean {
   return validate === undefined && refreshAhead === 1 && earlyExpiration === 0;
 }
 
-/** Whether a fresh entry should be refreshed ahead of its expiry. */
+/** True when a fresh entry should be refreshed now, before it expires. */
 export function isDue(
   { ttlMs, freshUntilMs, loadMs }: StoredEntry,
   { refreshAhead, earlyExpiration }: LoadPolicy,

@@ -3,7 +3,8 @@ import { atOnce } from '../vocabulary/option-functions.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 
 /**
- * Whether a stored value passes; true without a validator, false when the validator throws or the value cannot be read.
+ * True when a stored value passes its validation, or has none. False when the validator throws, or when the value
+ * cannot be read.
  */
 export async function isValid(validate: ValueValidator<unknown> | undefined, entry: StoredEntry): Promise<boolean> {
   if (validate === undefined || typeof validate === 'function')
@@ -15,7 +16,7 @@ export async function isValid(validate: ValueValidator<unknown> | undefined, ent
   }
 }
 
-/** As `isValid` for a function; false for a schema, which may take its time. */
+/** Does the same as `isValid` for a function. False for a schema, because a schema may answer later. */
 export function isValidAtOnce<T>(validate: ValueValidator<T>, entry: StoredEntry): boolean {
   if (typeof validate !== 'function') return false;
   try {

@@ -1,6 +1,6 @@
 const announced = new WeakSet<Error>();
 
-/** Marks a fault as the consequence of a state that operators read of in a notice: there is no need to log each. */
+/** Marks a fault as the result of a state that a notice has announced to operators. It need not be logged each time. */
 export function asAnnounced(error: Error): Error {
   announced.add(error);
   return error;

@@ -1,7 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { CacheError } from '../vocabulary/cache.errors.js';
 
-/** What happened in a cache, told after the fact. `key` and `namespace` as the caller gave them. */
+/** An event in a cache, after the fact. `key` and `namespace` are those of the caller. */
 export type CacheEvent =
   | { readonly type: 'hit' | 'stale' | 'miss'; readonly key: string; readonly namespace: string | undefined }
   | { readonly type: 'set' | 'evict'; readonly key: string; readonly namespace: string | undefined }
@@ -44,7 +44,7 @@ export class CacheEventStream {
   readonly #subject = new Subject<CacheEvent>();
   readonly observable: Observable<CacheEvent> = this.#subject.asObservable();
 
-  /** Ask before an event is made: nobody listening must cost nothing. */
+  /** True while somebody listens. Check it before you make an event: without a listener an event must cost nothing. */
   get isObserved(): boolean {
     return this.#subject.observed;
   }

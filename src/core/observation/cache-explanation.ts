@@ -1,28 +1,28 @@
 import { type CacheEntry, stateOf } from '../ports/cache-entry.js';
 import type { StoredEntry, TierEntry } from '../ports/cache-adapter.port.js';
 
-/** Why the next read of a key would hit or miss. */
+/** The reason why the next read of a key would hit or miss. */
 export interface CacheExplanation {
   key: string;
   namespace?: string;
-  /** The key as backends outside the process write it, without their prefix. */
+  /** The key in a backend outside the process, without its prefix. */
   storedKey: string;
   state: CacheEntry['state'] | 'absent';
-  /** What `get` would do next; `getOrSet` may also serve what is stale, if its options say so. */
+  /** The result of the next `get`. `getOrSet` may also serve a stale value, if its options allow it. */
   nextRead: 'hit' | 'miss';
   reason: string;
   tiers: { name: string; state: CacheEntry['state'] | 'absent' }[];
   tags: string[];
   ageMs?: number;
-  /** `null`: for ever. */
+  /** `null` means for ever. */
   ttlMs?: number | null;
-  /** Until the entry expires, negative since; `null`: never. */
+  /** Time until the entry expires, negative after that. `null` means never. */
   remainingMs?: number | null;
   hitCount?: number;
   sizeBytes?: number;
 }
 
-/** @param tiers what there is, from near to far: the first that has something answers the next read */
+/** @param tiers the tiers from near to far; the first one with an entry answers the next read */
 export function explainEntry(
   address: { key: string; namespace: string | undefined; storedKey: string },
   tiers: readonly TierEntry[],
@@ -68,7 +68,10 @@ function reasonOf(state: CacheExplanation['state'], remainingMs: number | null |
         ? 'Stored, and never expires.'
         : `Stored, and fresh for another ${Math.ceil(remainingMs)} ms.`;
     case 'stale':
-      return `Expired ${Math.floor(-(remainingMs ?? 0))} ms ago or invalidated softly; kept for callers that accept a stale value.`;
+      return (
+        `Expired ${Math.floor(-(remainingMs ?? 0))} ms ago or invalidated softly; ` +
+        'kept for callers that accept a stale value.'
+      );
     case 'expired':
       return 'Expired, and about to be freed.';
     case 'absent':

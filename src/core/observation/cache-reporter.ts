@@ -6,14 +6,15 @@ import { type Caller, notStored } from './caller.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 
 /**
- * Tells the statistics, the events and the user's `onError` what has happened. No event is made while nobody listens.
+ * Reports what happens in a cache to the statistics, the events and the user's `onError`. Makes no event while nobody
+ * listens.
  */
 export class CacheReporter {
   readonly stream = new CacheEventStream();
   /** `undefined` with `stats: false`. */
   readonly stats: StatsRecorder | undefined;
   readonly #onError: (error: CacheError) => void;
-  /** What was reported of each decorated method. */
+  /** The codes that were reported for each decorated method. */
   readonly #reported = new WeakMap<Caller, Set<CacheErrorCode>>();
 
   constructor(options: { hasStats: boolean; onError: (error: CacheError) => void }) {
@@ -21,18 +22,18 @@ export class CacheReporter {
     this.#onError = options.onError;
   }
 
-  /** A caller was answered with a fresh entry. */
+  /** Counts a fresh entry that was served to a caller. */
   hit(entry: StoredEntry): void {
     entry.countHit();
     this.stats?.hit(entry.key, entry.namespace, entry.loadMs);
-    if (this.stream.isObserved) this.#tell('hit', entry);
+    if (this.stream.isObserved) this.#announce('hit', entry);
   }
 
-  /** A caller was answered with an expired entry. */
+  /** Counts an expired entry that was served to a caller. */
   stale(entry: StoredEntry): void {
     entry.countHit();
     this.stats?.stale(entry.key, entry.namespace, entry.loadMs);
-    if (this.stream.isObserved) this.#tell('stale', entry);
+    if (this.stream.isObserved) this.#announce('stale', entry);
   }
 
   miss(key: string, namespace: string | undefined): void {
@@ -88,7 +89,7 @@ export class CacheReporter {
       this.stream.emit({ type: 'load-failed', key, namespace, durationMs, error } satisfies CacheEvent);
   }
 
-  #tell(type: 'hit' | 'stale', { key, namespace }: StoredEntry): void {
+  #announce(type: 'hit' | 'stale', { key, namespace }: StoredEntry): void {
     this.stream.emit({ type, key, namespace });
   }
 
@@ -96,15 +97,15 @@ export class CacheReporter {
     if (this.stats !== undefined) this.stats.coalesced++;
   }
 
-  /** A result that its caller gets and nobody else. @param caller the decorated method that loaded it */
+  /** Reports a result that was returned and not stored. @param caller the decorated method that loaded it */
   notStored(error: unknown, key: string, caller: Caller | undefined): void {
     if (isCallersFault(error)) this.misuse(notStored(error, key, caller), caller);
     else this.fault(error, 'store a value');
   }
 
   /**
-   * A fault in how the cache is used. Where a decorated method is written so, it comes with each call, and is reported
-   * with the first.
+   * Reports a fault in how the cache is used. A wrongly decorated method repeats its fault with each call; it is
+   * reported with the first one.
    */
   misuse(error: CacheError, caller: Caller | undefined): void {
     if (caller === undefined) {
@@ -118,7 +119,10 @@ export class CacheReporter {
     reported.add(error.code);
   }
 
-  /** A fault that must not reach a caller. @returns it as a CacheError, for the few callers that it does reach */
+  /**
+   * Reports a fault that must not reach a caller.
+   * @returns the fault as a CacheError, for the few calls that reject with it
+   */
   fault(error: unknown, doing: string): CacheError {
     const fault =
       error instanceof CacheError
@@ -131,7 +135,7 @@ export class CacheReporter {
     try {
       this.#onError(fault);
     } catch {
-      // The user's own handler has failed; there is nobody left to tell.
+      // The user's own handler has failed, and there is nobody else to report that to.
     }
     return fault;
   }

@@ -2,14 +2,14 @@ import { byUse, HotKeys, type KeyCounts } from './hot-keys.js';
 import { LatencyHistogram } from './latency-histogram.js';
 import type { AdapterUsage, CoherenceUsage, TierUsage } from '../ports/cache-adapter.port.js';
 
-/** What a cache has done since it was made. Counters are this process's own; times are ISO 8601. */
+/** Statistics of a cache since it was made. Counters are those of this process; times are ISO 8601. */
 export interface CacheStats {
   name: string;
   backend: string;
   status: 'up' | 'degraded' | 'down';
   since: string;
   totalEntries: number;
-  /** Reads that were answered from the cache, stale ones included. */
+  /** Reads that were served from the cache, fresh or stale. */
   totalHits: number;
   totalMisses: number;
   /** 0..1; 0 before the first read. */
@@ -24,13 +24,14 @@ export interface CacheStats {
   evictions: number;
   errors: number;
   /**
-   * `count` are calls of factories; `coalesced` callers that shared one; `savedMs` what hits would have cost to load.
+   * `count`: calls of factories. `coalesced`: callers that shared one. `savedMs`: the time that loads would have taken
+   * in place of hits.
    */
   loads: { count: number; failures: number; coalesced: number; p50Ms: number; p99Ms: number; savedMs: number };
-  /** Of a sample of the reads. */
+  /** Latency of a sample of the reads. */
   latency: { getP50Ms: number; getP99Ms: number };
   tiers: TierUsage[];
-  /** How near copies learn of changes; only where there are some. */
+  /** The way in which near copies learn of changes; only with near copies. */
   coherence?: CoherenceUsage;
   namespaces: { namespace: string; hits: number; misses: number; hitRate: number }[];
   /** The most used first; a key in a namespace is shown as `namespace:key`. */
@@ -52,7 +53,7 @@ interface NamespaceCounts extends ReadCounts {
   readonly keys: HotKeys;
 }
 
-/** Counts what a cache does. Everything here is bounded, whatever keys and namespaces come. */
+/** Counts the operations of a cache. Its memory is bounded, for any number of keys and namespaces. */
 export class StatsRecorder {
   hits = 0;
   staleHits = 0;
@@ -69,14 +70,14 @@ export class StatsRecorder {
   readonly #readLatency = new LatencyHistogram();
   readonly #namespaces = new Map<string, NamespaceCounts>();
   readonly #hotKeys = new HotKeys(KEYS_COUNTED);
-  /** Reads of one namespace come in a row. */
+  /** The namespace that was counted last: reads of one namespace come in a row. */
   #last: NamespaceCounts | undefined;
 
   read(durationMs: number): void {
     this.#readLatency.record(durationMs);
   }
 
-  /** @param savedMs how long it took to compute the value that now need not be computed */
+  /** @param savedMs the time that it took to compute the value, which is saved now */
   hit(key: string, namespace: string | undefined, savedMs: number): void {
     this.hits++;
     this.savedMs += savedMs;
@@ -159,7 +160,7 @@ export class StatsRecorder {
     if (namespace === this.#last?.namespace) return this.#last;
     const counts = this.#namespaces.get(namespace);
     if (counts !== undefined) return (this.#last = counts);
-    // A namespace for each user would be as many as there are users: what comes late is counted in the totals alone.
+    // With one namespace per user there are as many as users. Later ones are counted in the totals only.
     const name = this.#namespaces.size < MAX_NAMESPACES ? namespace : OTHERS;
     const fresh = this.#namespaces.get(name) ?? {
       namespace: name,
@@ -172,7 +173,7 @@ export class StatsRecorder {
   }
 }
 
-/** No namespace is empty. */
+/** Name for all further namespaces. A real one is never empty. */
 const OTHERS = '';
 
 function rate({ hits, misses }: ReadCounts): number {

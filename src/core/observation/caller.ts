@@ -1,14 +1,14 @@
 import { CacheConfigError, CacheError, CacheKeyError, CacheSerializationError } from '../vocabulary/cache.errors.js';
 
-/** A decorated method, which calls the cache on behalf of its own callers. */
+/** A decorated method, which uses the cache for its own callers. */
 export interface Caller {
   /** `@Cached on ProductService.find`, for messages. */
   readonly label: string;
 }
 
 /**
- * The option that names the decorated method. A symbol, because only decorators set it; of the registry, because a
- * decorator of one copy of the kit may call the cache of another.
+ * The option that names the decorated method. It is a symbol, because only decorators set it, and one of the global
+ * registry, because a decorator of one copy of the kit may call the cache of another copy.
  */
 export const CALLER: unique symbol = Symbol.for('nestjs-cache-kit:caller') as never;
 
@@ -20,7 +20,7 @@ export function callerIn(options: object): Caller | undefined {
   return (options as CallerOption)[CALLER];
 }
 
-/** Why a result was returned and not stored, with its key and, where there is one, the decorated method. */
+/** Makes the error for a result that was returned and not stored, with its key and its decorated method, if any. */
 export function notStored(error: CacheError, key: string, caller: Caller | undefined): CacheError {
   const by = caller === undefined ? '' : `${caller.label}: `;
   if (!(error instanceof CacheSerializationError))
@@ -32,9 +32,9 @@ export function notStored(error: CacheError, key: string, caller: Caller | undef
   );
 }
 
-/** Why a decorated method ran without the cache. @param asked the option whose function failed, such as `key` */
-export function ranUncached(error: unknown, asked: string, { label }: Caller): CacheError {
+/** Makes the error for a decorated method that ran without the cache. @param option the one whose function failed */
+export function ranUncached(error: unknown, option: string, { label }: Caller): CacheError {
   const message = error instanceof Error ? error.message : String(error);
-  const reason = error instanceof CacheError && asked === 'key' ? message : `its \`${asked}\` failed: ${message}`;
+  const reason = error instanceof CacheError && option === 'key' ? message : `its \`${option}\` failed: ${message}`;
   return new CacheKeyError(`${label} runs without the cache: ${reason}`, { cause: error });
 }

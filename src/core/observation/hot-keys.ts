@@ -4,19 +4,20 @@ export interface KeyCounts {
   misses: number;
 }
 
-/** Once all places are taken, every so many-th unknown key is let in. */
+/** Number of unknown keys per admitted one, once all places are taken. */
 const ADMIT_EVERY = 16;
-/**
- * So many hits are counted one by one; after that one in about eight, as eight: looking keys up would be the dearest
- * part of a hit.
- */
+/** Number of hits that are counted one by one. */
 const EXACT_HITS = 4096;
+/**
+ * Weight of a sampled hit. After the exact ones about one hit in eight is counted, because a look-up for each would be
+ * the most expensive part of a hit.
+ */
 const SAMPLE_WEIGHT = 8;
 
 /**
- * The keys that are used most. Exact for the first hits, and while no more different keys were seen than there are
- * places. After that hits are sampled, and a key that is not counted yet has to be seen again and again to get in: it
- * takes the place of the least used of a few others, with that one's count as its starting error (the idea of
+ * Counts the keys that are used most. The counts are exact for the first hits, as long as there are no more different
+ * keys than places. After that hits are sampled, and a new key gets in only after it was seen several times. It takes
+ * the place of the least used of a few others and starts with that one's count, which is its error (the idea of
  * Space-Saving; Metwally, Agrawal, El Abbadi, 2005).
  */
 export class HotKeys {
@@ -47,7 +48,7 @@ export class HotKeys {
     if (counts !== undefined) counts.misses++;
   }
 
-  /** The most used first. */
+  /** The most used keys, in falling order. */
   top(limit: number): KeyCounts[] {
     return [...this.#places]
       .sort(byUse)
@@ -55,7 +56,7 @@ export class HotKeys {
       .map((counts) => ({ ...counts }));
   }
 
-  /** 0 to 14, so that the sample follows no rhythm of the load (xorshift; Marsaglia, 2003). */
+  /** A random number from 0 to 14, so that the sample follows no rhythm of the load (xorshift; Marsaglia, 2003). */
   #randomSkip(): number {
     this.#random ^= this.#random << 13;
     this.#random ^= this.#random >>> 17;
@@ -88,7 +89,7 @@ export class HotKeys {
   }
 }
 
-/** Orders the most used first. */
+/** Sorts by use, in falling order. */
 export function byUse(a: KeyCounts, b: KeyCounts): number {
   return uses(b) - uses(a);
 }

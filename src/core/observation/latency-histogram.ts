@@ -1,9 +1,10 @@
-/** Four buckets to each doubling, from about a microsecond up: a quantile is at most 19 % off. */
+/** Buckets for each doubling of the duration. With four a quantile is wrong by 19 % at most. */
 const BUCKETS_PER_DOUBLING = 4;
+/** About a microsecond. */
 const SMALLEST_MS = 2 ** -10;
 const BUCKETS = 160;
 
-/** Durations in log-scaled buckets: constant memory, constant cost. */
+/** Counts durations in buckets on a logarithmic scale: constant memory, constant cost. */
 export class LatencyHistogram {
   readonly #counts = new Uint32Array(BUCKETS);
   #total = 0;
@@ -15,7 +16,7 @@ export class LatencyHistogram {
     this.#total++;
   }
 
-  /** The duration that the share `q` of all stayed below, 0 while nothing was recorded. @param q 0..1 */
+  /** The duration that a share `q` of all does not exceed; 0 while nothing is recorded. @param q 0 to 1 */
   quantileMs(q: number): number {
     let left = Math.ceil(this.#total * q);
     if (left === 0) return 0;

@@ -1,63 +1,69 @@
+import type { Clock } from './clock.port.js';
+import type { ProcessHold } from './process-hold.js';
+import type { Finding } from '../vocabulary/finding.js';
+import type { ValueTypes } from '../vocabulary/value-types.js';
+
 /**
- * The port behind every backend: where entries live and what keeps old values out of them.
+ * The port behind every backend: it stores entries and keeps old values out of them.
  *
  * ## What an adapter promises
- * - **An invalidation wins over every load that began before it.** `begin` takes a fence; when `commit` comes, a key
- *   that was set, deleted or otherwise invalidated since `begin` is refused. This holds for tags that `begin` could not
- *   know, because they were computed from the result: the adapter must be able to tell that such a tag was invalidated
- *   since `begin`, and refuse when it cannot tell.
- * - **An invalidated entry is gone** from `get`, `getMany`, `scan` and `usage` when `invalidate` has answered. Freeing
- *   its memory may come later. Invalidated `soft` it is expired instead, and kept as a stale one.
- * - **An expired entry is still returned** until `staleUntilMs`: whether an expired value may be served is decided by
- *   the caller, never by the adapter. After `staleUntilMs` it is gone, read or not.
- * - **Values are private.** What `set` and `commit` were given, and what `read()` gave, may be changed by their owners
+ * - **An invalidation wins over every load that began before it.** `begin` takes a fence. `commit` refuses a key that
+ *   was set, deleted or otherwise invalidated since `begin`. This also holds for tags that `begin` could not know,
+ *   because they were computed from the result: the adapter must know that such a tag was invalidated since `begin`,
+ *   and must refuse when it cannot know.
+ * - **An invalidated entry is gone** from `get`, `getMany`, `scan` and `usage` when `invalidate` has answered. Its
+ *   memory may be freed later. With `soft` it is expired instead, and kept as a stale entry.
+ * - **An expired entry is still returned** until `staleUntilMs`. The caller decides whether to serve an expired value,
+ *   never the adapter. After `staleUntilMs` the entry is gone, read or not.
+ * - **Values are private.** Owners may change the values that they gave to `set` and `commit`, or got from `read()`,
  *   without any effect on the stored value (unless the user chose `isolation: 'none'`).
- * - A value that cannot be stored is refused with a `CacheSerializationError` before anything was changed.
- * - Losing metadata makes an entry unreadable, never an old one readable.
+ * - A value that cannot be stored is refused with a `CacheSerializationError`, and nothing is changed.
+ * - Lost metadata makes an entry unreadable. It never makes an old entry readable.
  *
  * A key is looked up inside its namespace; `undefined` is a namespace of its own. A batch stays inside one namespace.
- * An answer may be given at once or as a promise: an adapter that lives in the process answers at once, which is what
- * makes a memory hit cost one promise in all. Errors may be thrown or rejected, the kit treats both as a fault.
+ * Methods answer at once or with a promise. An adapter inside the process answers at once, so that a memory hit costs
+ * one promise in all. Errors may be thrown or rejected; the kit treats both as a fault.
  */
 export interface CacheAdapter {
-  /** What it is, in the words of `CacheStats.backend`, such as `memory`. */
+  /** Name of the backend for `CacheStats.backend`, such as `memory`. */
   readonly kind: string;
 
-  /** The entry under `key`, fresh or expired, or `undefined`. Counts as a use of the entry for eviction. */
+  /** Gives the entry under `key`, fresh or expired, or `undefined`. Counts as a use of the entry for eviction. */
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined>;
 
-  /** One answer per key, in the order of `keys`: one round trip, one per node in a cluster. */
+  /** Gives one answer per key, in the order of `keys`. One round trip, or one per node in a cluster. */
   getMany(keys: readonly string[], namespace: string | undefined): Awaitable<(StoredEntry | undefined)[]>;
 
-  /** Opens a load of `keys`: fences them against invalidations that come later, and elects who loads. */
+  /** Opens a load of `keys`: fences them against later invalidations, and elects the loader of each. */
   begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Awaitable<LoadGrant>;
 
   /**
-   * Stores whatever was there. Counts as an invalidation of every load of these keys that is under way.
-   * A draft with `ttlMs` 0 stores nothing and removes the key.
+   * Stores the drafts and replaces earlier entries. Invalidates every running load of these keys. A draft with `ttlMs`
+   * 0 stores nothing and removes the key.
    */
   set(drafts: readonly EntryDraft[], namespace: string | undefined): Awaitable<void>;
 
   /**
-   * Removes from view and answers how many live entries that took. With `soft` entries expire instead and stay as stale
-   * ones; with `dryRun` nothing changes and only the number is given.
+   * Removes entries from view and answers the number of live ones among them. With `soft` they expire instead and stay
+   * as stale entries. With `dryRun` nothing changes, and the number is the same.
    */
   invalidate(target: InvalidationTarget, how?: { soft?: boolean; dryRun?: boolean }): Awaitable<number>;
 
-  /** One page of what is stored, in no promised order, for people who look into the cache. Never counts as a use. */
+  /** Gives one page of entries, in any order, for people who look into the cache. Never counts as a use. */
   scan(query: ScanQuery): Awaitable<ScanPage>;
 
-  /** What the store holds now. Never scans a remote store on the caller's time. */
+  /** Gives the current use of the store. Never scans a remote store while the caller waits. */
   usage(): Awaitable<AdapterUsage>;
 
   /** Frees timers, sockets and memory. Later calls are misses and no-ops. */
   close(): Awaitable<void>;
 
-  /** The name under which an operator finds an entry in the store, where it has names. */
+  /** Gives the name of an entry in the store, for operators. Only where entries have names. */
   storedKey?(key: string, namespace: string | undefined): string;
 
   /**
-   * What each tier has under a key, from near to far, for people who look into the cache; only where there are several.
+   * Gives the entry of each tier under a key, from near to far, for people who look into the cache. Only with several
+   * tiers.
    */
   look?(key: string, namespace: string | undefined): Awaitable<readonly TierEntry[]>;
 }
@@ -69,129 +75,130 @@ export interface TierEntry {
 
 export type Awaitable<T> = T | Promise<T>;
 
-/** A factory that makes an adapter once the options are known, for `CacheKitOptions.adapter`. */
+/** Makes an adapter when the options are known, for `CacheKitOptions.adapter`. */
 export type CacheAdapterFactory = (context: CacheAdapterContext) => Awaitable<CacheAdapter>;
 
-/** What an adapter needs from the kit. */
+/** Services of the kit for an adapter. */
 export interface CacheAdapterContext {
-  /** The cache's name, `default` unless said otherwise. */
+  /** Name of the cache. */
   readonly name: string;
-  /** Entries that were stored with another version must not be found. */
+  /** Version of the entries: those of another version must not be found. */
   readonly version: string | undefined;
   /**
-   * The classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`; none
-   * where it is absent.
+   * Classes whose instances the adapter gives back as instances, for `createEntryCodec` or `encodeEntry`.
+   * @default none
    */
-  readonly types?: import('../vocabulary/value-types.js').ValueTypes;
-  readonly clock: import('./clock.port.js').Clock;
-  /** Tells of an entry that was dropped to make room. */
+  readonly types?: ValueTypes;
+  readonly clock: Clock;
+  /** Reports an entry that was evicted to make room. */
   onEvict(entry: StoredEntry): void;
-  /** Tells of a fault that no caller is waiting for. */
+  /** Reports a fault that no caller waits for. */
   onError(error: unknown): void;
   /**
-   * Tells operators, in a sentence, of something about the deployment that they may want to know. Not for what recurs.
-   * @param level default `log`
+   * Announces a fact about the deployment to operators, in one sentence. Not for facts that recur often.
+   * @param level `log` by default
    */
   onNotice(sentence: string, level?: 'log' | 'warn' | 'error'): void;
   /**
-   * Called with what works and is probably not meant, such as a store that is set up for something else. The start-up
-   * advisor lists it.
+   * Reports a state that works and is probably a mistake, such as a store that is set up for another purpose. The
+   * start-up advisor lists it.
    */
-  readonly onFinding?: (finding: import('../vocabulary/finding.js').Finding) => void;
+  readonly onFinding?: (finding: Finding) => void;
   /**
-   * Given while an application starts, which may fail: connections must not keep the process alive, and this does
-   * instead.
+   * Keeps the process alive in place of connections, which must not: a start that fails could otherwise not end it.
+   * Absent outside a Nest application.
    */
-  readonly hold?: import('./process-hold.js').ProcessHold;
+  readonly hold?: ProcessHold;
 }
 
-/** An entry as an adapter gives it out. All `..Ms` times but `createdAtMs` are on the scale of `Clock.nowMs()`. */
+/** A stored entry. All times except `createdAtMs` are on the scale of `Clock.nowMs()`. */
 export interface StoredEntry {
   readonly key: string;
   readonly namespace: string | undefined;
   readonly tags: readonly string[];
-  /** When it was stored, as milliseconds since 1970. */
+  /** Time when it was stored, in milliseconds since 1970. */
   readonly createdAtMs: number;
-  /** The TTL it was stored with; `Infinity` for ever. */
+  /** TTL with which it was stored; `Infinity` for ever. */
   readonly ttlMs: number;
-  /** Until when it is fresh; `Infinity` for ever. */
+  /** End of its freshness; `Infinity` for ever. */
   readonly freshUntilMs: number;
-  /** How long beyond being fresh it is kept, as it was stored. */
+  /** Time for which it is kept after it expires, as it was stored. */
   readonly staleMs: number;
-  /** Until when it is kept; never before `freshUntilMs`. */
+  /** Time until which it is kept; never before `freshUntilMs`. */
   readonly staleUntilMs: number;
-  /** How long computing the value took, 0 where unknown. */
+  /** Time that the value took to compute; 0 where unknown. */
   readonly loadMs: number;
   readonly sizeBytes: number;
-  /** How often a caller of this process was answered with this entry, and when last (since 1970; 0 for never). */
+  /** Number of callers of this process that got this entry. */
   readonly hits: number;
+  /** Time of the last of them, in milliseconds since 1970; 0 for never. */
   readonly lastReadAtMs: number;
-  /** Counts in `hits`. Called once for each caller that is answered with the entry. */
+  /** Adds one to `hits`. Called once for each caller that gets the entry. */
   countHit(): void;
-  /** A value of the caller's own, to do with as it likes. */
+  /** Makes a copy of the value, which the caller may change. */
   read(): unknown;
-  /** The stored value itself, without a copy: for callers that never change it and never hand it on. */
+  /** The stored value itself, without a copy: for callers that never change it and never give it away. */
   readonly shared: unknown;
 }
 
-/** An entry to be stored. */
+/** An entry that is not stored yet. */
 export interface EntryDraft {
   readonly key: string;
   readonly value: unknown;
   /** More than 0; `Infinity` for ever. */
   readonly ttlMs: number;
-  /** How long beyond the TTL the entry is kept for callers that accept a stale value. */
+  /** Time beyond the TTL during which the entry is kept for callers that accept a stale value. */
   readonly staleMs: number;
   readonly tags: readonly string[];
   readonly loadMs: number;
-  /** Kept from an earlier entry by `touch`; default now. Milliseconds since 1970. */
+  /** Creation time of the earlier entry, for `touch`, in milliseconds since 1970. @default now */
   readonly createdAtMs?: number;
 }
 
 export interface LoadRequest {
   /**
-   * `load`: only what is not fresh is granted, a fresh entry comes back as `found`. `refresh`: granted although fresh.
-   * `write`: granted always, and voids every other load of the key, because its value replaces theirs.
+   * `load`: granted unless the entry is fresh; a fresh one comes back as `found`. `refresh`: granted even if it is
+   * fresh. `write`: always granted, and voids every other load of the key, because its value replaces theirs.
    */
   readonly purpose: 'load' | 'refresh' | 'write';
-  /** One loader at a time among all processes that share the store; the others are told to wait (`held`). */
+  /** True for one loader at a time among all processes that share the store. The others get `held` and wait. */
   readonly exclusive: boolean;
-  /** The tags the result is known to carry. */
+  /** Tags that the result will carry. */
   readonly tags: readonly string[];
-  /** More tags may come with the draft, computed from the result. */
+  /** True when the draft may carry more tags, which are computed from the result. */
   readonly computesTags: boolean;
   /**
-   * How long the caller has waited for the store already, in milliseconds: all waits of one call share one limit.
+   * Time that the caller has waited for the store already, in milliseconds. All waits of one call share one limit.
    * @default 0
    */
   readonly waitedMs?: number;
 }
 
 /**
- * The answer to `begin`. Ends with `commit` or `release`; a grant that is never ended must not block others for ever.
+ * The answer to `begin`. `commit` or `release` ends it. A grant that is never ended must not block others for ever.
  */
 export interface LoadGrant {
-  /** One ticket per key, in the order of the keys. */
+  /** One ticket for each key, in the order of the keys. */
   readonly tickets: readonly LoadTicket[];
 
   /**
-   * Stores the results of granted keys and ends the grant. One answer per draft: the stored entry, or `undefined` where
-   * the draft was refused because its key, one of its tags or its namespace was invalidated since `begin`.
+   * Stores the results of granted keys and ends the grant. Gives one answer per draft: the stored entry, or `undefined`
+   * where the draft was refused because its key, one of its tags or its namespace was invalidated since `begin`.
    */
   commit(drafts: readonly EntryDraft[]): Awaitable<(StoredEntry | undefined)[]>;
 
-  /** Ends the grant without a result; others may load at once. Harmless after `commit`. */
+  /** Ends the grant without a result, so that others may load at once. Does nothing after `commit`. */
   release(): Awaitable<void>;
 }
 
 export type LoadTicket =
   /**
-   * `current` is the entry that the load will replace, fresh or expired, where there is one: read under the fence, so
-   * it may be stored anew.
+   * `current` is the entry that the load will replace, fresh or expired, if there is one. It is read under the fence,
+   * so it may be stored again.
    */
   | { readonly state: 'granted'; readonly current?: StoredEntry }
   | { readonly state: 'found'; readonly entry: StoredEntry }
-  /** Another process loads; `settled` resolves when it has ended or its lease ran out. Never rejects. */
+  /** Another process loads. `settled` resolves when that load has ended or its lease has run out, and never rejects. */
   | { readonly state: 'held'; readonly settled: Promise<void> };
 
 export type InvalidationTarget =
@@ -202,17 +209,17 @@ export type InvalidationTarget =
   /** Keys of one namespace that match a glob (see `compileGlob`). */
   | { readonly kind: 'pattern'; readonly pattern: string; readonly namespace: string | undefined }
   | { readonly kind: 'all' }
-  /** What has outlived `staleUntilMs` and was not freed yet. Fences no load. */
+  /** Entries past `staleUntilMs` that are not freed yet. Fences no load. */
   | { readonly kind: 'expired' };
 
 export interface ScanQuery {
-  /** Only this namespace; default all. */
+  /** Only entries of this namespace. @default all */
   readonly namespace?: string;
-  /** Only keys that match this glob. */
+  /** Only keys that match this glob. @default all */
   readonly pattern?: string;
-  /** From the page before; absent for the first page. Anything else is a CacheConfigError. */
+  /** `cursor` of the page before; absent for the first page. Any other text is a CacheConfigError. */
   readonly cursor?: string;
-  /** How many entries at most. */
+  /** Largest number of entries in the page. */
   readonly limit: number;
 }
 
@@ -223,34 +230,34 @@ export interface ScanPage {
 }
 
 export interface AdapterUsage {
-  /** Entries that are stored and not past `staleUntilMs`. */
+  /** Number of stored entries that are not past `staleUntilMs`. */
   readonly entries: number;
-  /** What the tiers take together, as far as they tell; `null` where none does. */
+  /** Bytes of all tiers that know theirs; `null` where none does. */
   readonly bytes: number | null;
-  /** Since the adapter was made. */
+  /** Number of evictions since the adapter was made. */
   readonly evictions: number;
-  /** The extremes of `createdAtMs`, `null` while empty. */
+  /** Smallest and largest `createdAtMs`; `null` while empty. */
   readonly oldestMs: number | null;
   readonly newestMs: number | null;
   readonly status: 'up' | 'degraded' | 'down';
-  /** From near to far; an adapter of one tier gives one. `hits` and `misses` are this process's own. */
+  /** The tiers from near to far; one for an adapter of one tier. `hits` and `misses` are those of this process. */
   readonly tiers: readonly TierUsage[];
-  /** Only where copies of shared entries are kept in the process. */
+  /** Only with copies of shared entries in the process. */
   readonly coherence?: CoherenceUsage;
 }
 
-/** How near copies learn of changes. */
+/** The way in which near copies learn of changes. */
 export interface CoherenceUsage {
   /**
-   * `tracking`: the server tells of every change. `bus`: those who change something tell. `ttl`: nobody tells, and a
-   * copy is used for no longer than `maxStaleness`.
+   * `tracking`: the server announces every change. `bus`: the process that makes a change announces it. `ttl`: nobody
+   * announces changes, and a copy is used for no longer than `maxStaleness`.
    */
   readonly mode: 'tracking' | 'bus' | 'ttl';
-  /** A sentence that says why this one. */
+  /** The reason for this mode, in one sentence. */
   readonly reason: string;
   /**
-   * Whether it is certain at this moment that this process hears of every change. By `ttl` always true: nothing has to
-   * be heard.
+   * True when it is certain at this moment that this process hears of every change. Always true with `ttl`, which needs
+   * no announcements.
    */
   readonly isProven: boolean;
 }

@@ -1,37 +1,37 @@
 import type { StoredEntry } from './cache-adapter.port.js';
 
-/** No `Date` is later. */
+/** The latest time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15;
 
-/** An entry as users see it. */
+/** A stored entry, for users. */
 export interface CacheEntry<T = unknown> {
   key: string;
   namespace?: string;
   tags: string[];
   value: T;
   createdAt: Date;
-  /** `null`: never. */
+  /** `null` means never. */
   expiresAt: Date | null;
-  /** Equal to `createdAt` while it was never read. */
+  /** Equal to `createdAt` until the first read. */
   lastAccessedAt: Date;
   hitCount: number;
   sizeBytes?: number;
-  /** `stale`: expired, and kept for callers that accept it. `expired`: expired, and about to be freed. */
+  /** `stale`: expired, and kept for callers that accept a stale value. `expired`: about to be freed. */
   state: 'fresh' | 'stale' | 'expired';
 }
 
-/** How the value of a load was come by: one object for statistics, events and response headers. */
+/** Where the value of a load came from: one object for statistics, events and response headers. */
 export interface LoadOutcome<T = unknown> {
   readonly value: T;
   /** `hit`: fresh from the store. `stale`: an expired value that the options allow. `miss`: the factory ran. */
   readonly status: 'hit' | 'stale' | 'miss';
-  /** True when another caller's factory call, or another caller's fill, answered this one. */
+  /** True when the load of another caller gave this caller its value. */
   readonly isCollapsed: boolean;
-  /** The stored entry; absent when the result was not stored. */
+  /** The stored entry. Absent when the result was not stored. */
   readonly entry?: StoredEntry;
 }
 
-/** An outcome that was in the store. Its value is made when it is asked for: who sends stored bytes needs no copy. */
+/** An outcome from the store. Its value is copied when it is read: a caller that sends stored bytes needs no copy. */
 export class StoredOutcome<T> implements LoadOutcome<T> {
   constructor(
     readonly entry: StoredEntry,
@@ -49,7 +49,7 @@ export function stateOf(entry: StoredEntry, nowMs: number): CacheEntry['state'] 
   return nowMs < entry.staleUntilMs ? 'stale' : 'expired';
 }
 
-/** @param times `now` on the monotonic and on the wall clock, taken together */
+/** @param times the time now on the monotonic and on the wall clock, taken together */
 export function toCacheEntry<T>(entry: StoredEntry, times: { nowMs: number; wallMs: number }): CacheEntry<T> {
   return {
     key: entry.key,
@@ -66,7 +66,7 @@ export function toCacheEntry<T>(entry: StoredEntry, times: { nowMs: number; wall
 }
 
 /**
- * The two clocks are read one after the other: what differs from creation plus TTL by no more than that is just that.
+ * Creation plus TTL, or the measured time where the two differ by more than it takes to read two clocks in turn.
  */
 function expiryOf(entry: StoredEntry, times: { nowMs: number; wallMs: number }): Date {
   const nominalMs = entry.createdAtMs + entry.ttlMs;

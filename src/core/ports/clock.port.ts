@@ -1,37 +1,36 @@
 /**
- * Time, as the kit sees it. Whether an entry is fresh, how long a call waits and when a sweep runs are decided on the
- * monotonic scale alone; the wall clock only labels entries for people.
+ * The time of the kit. The monotonic scale alone decides the freshness of entries, the length of waits and the time of
+ * sweeps. The wall clock only labels entries for people.
  */
 export interface Clock {
-  /** Milliseconds on a monotonic scale with an arbitrary zero, read from the system at every call. */
+  /** Reads the monotonic time from the system: milliseconds with an arbitrary zero. */
   nowMs(): number;
 
   /**
-   * `nowMs` at a fraction of its price: read once per turn of the event loop, so within one turn it stands still.
-   * Right for judging expiry on a hit; wrong for measuring how long something took.
+   * The same at a fraction of the cost: it is read once per turn of the event loop and stays the same within a turn.
+   * Good enough to judge expiry on a hit; wrong for measuring durations.
    */
   coarseNowMs(): number;
 
   /**
-   * How many milliseconds, of those on the scale of `nowMs`, the event loop had nothing to do. Of a call that waits for
-   * a server it tells how much of that time is the server's; the rest is this process's own. Without it all of it
-   * counts.
+   * Milliseconds, on the scale of `nowMs`, in which the event loop had nothing to do. While a call waits for a server,
+   * this is the server's share of the time; the rest is the time of this process. Without this method all of it counts.
    */
   idleMs?(): number;
 
-  /** Milliseconds since 1970, for `createdAt` and the like. May jump. */
+  /** Milliseconds since 1970, for `createdAt` and similar labels. Might jump. */
   wallMs(): number;
 
-  /** Runs `task` once, `delayMs` from now. The timer never keeps a process alive. */
+  /** Runs `task` once after `delayMs`. The timer never keeps the process alive. */
   schedule(delayMs: number, task: () => void): Timer;
 }
 
 export interface Timer {
-  /** After this `task` will not run any more. Harmless when it has run. */
+  /** Stops the task from running. Does nothing when it has run already. */
   cancel(): void;
 }
 
-/** For measuring how long a call has waited for somebody else, see `Clock.idleMs`. */
+/** A scale for measuring how long a call has waited for a server, see `Clock.idleMs`. */
 export function idleMs(clock: Clock): number {
   return clock.idleMs === undefined ? clock.nowMs() : clock.idleMs();
 }

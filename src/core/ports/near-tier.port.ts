@@ -8,7 +8,7 @@ import type {
   StoredEntry,
 } from './cache-adapter.port.js';
 
-/** What the hybrid adapter needs of its near tier: an adapter that answers at once, and stores copies of entries. */
+/** The near tier of the hybrid adapter: an adapter that answers at once and stores copies of entries. */
 export interface NearTier extends CacheAdapter {
   get(key: string, namespace: string | undefined): NearEntry | undefined;
   begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): NearGrant;
@@ -16,9 +16,9 @@ export interface NearTier extends CacheAdapter {
   usage(): AdapterUsage;
 }
 
-/** A copy. It may be found for a moment after its time, since the near tier judges by the coarse clock. */
+/** A copy. It might be found for a moment after its time, because the near tier uses the coarse clock. */
 export interface NearEntry extends StoredEntry {
-  /** Until when it may be used, on the scale of `Clock.nowMs()`. */
+  /** Time until which it may be used, on the scale of `Clock.nowMs()`. */
   readonly keptUntilMs: number;
 }
 
@@ -27,12 +27,12 @@ export interface NearGrant extends LoadGrant {
   release(): void;
 }
 
-/** A draft that takes over what another tier knows of the entry, where any other draft begins anew. */
+/** A draft that takes over times and counts from another tier; any other draft starts with new ones. */
 export interface EntryCopy extends EntryDraft {
   readonly copied: {
-    /** How long it is fresh from now on; `ttlMs` is what it was stored with in the first place. */
+    /** Time for which it is still fresh; `ttlMs` is the one with which it was first stored. */
     readonly freshMs: number;
-    /** How long the copy may be used from now on, fresh or not; `Infinity` for as long as the entry itself. */
+    /** Time for which the copy may be used, fresh or not; `Infinity` for as long as the entry itself. */
     readonly limitMs: number;
     readonly hits: number;
     readonly lastReadAtMs: number;

@@ -1,6 +1,6 @@
 /**
- * Keeps the process alive for a cache whose connections do not: while it is opened, used or closed, and from `stand` to
- * `end`. A start that fails elsewhere then leaves nothing behind that keeps the process from ending.
+ * Keeps the process alive for a cache whose connections do not: while the cache opens, works or closes, and from
+ * `stand` to `end`. A start that fails elsewhere then leaves nothing behind that would keep the process alive.
  */
 export class ProcessHold {
   #reasons = 0;
@@ -8,12 +8,12 @@ export class ProcessHold {
   #isStanding = false;
   #timer: NodeJS.Timeout | undefined;
 
-  /** The cache has connections; without any there is nothing to stay for. */
+  /** The cache has connections. Without any, the process need not stay. */
   need(): void {
     this.#isNeeded = true;
   }
 
-  /** Whether it holds the process already, whatever is done. */
+  /** True while it holds the process, also between operations. */
   get isStanding(): boolean {
     return this.#isStanding;
   }
@@ -33,7 +33,7 @@ export class ProcessHold {
     this.#add(-1);
   }
 
-  /** Does `work`, and holds the process until it is done. */
+  /** Holds the process until `work` is done. */
   during<T>(work: () => Promise<T>): Promise<T> {
     this.#add(1);
     return work().finally(() => this.#add(-1));
@@ -41,7 +41,7 @@ export class ProcessHold {
 
   #add(change: 1 | -1): void {
     this.#reasons += change;
-    // eslint-disable-next-line no-restricted-globals -- no time is measured: Node stays for whoever has a timer
+    // eslint-disable-next-line no-restricted-globals -- no time is measured: Node stays while there is a timer
     if (this.#reasons > 0) this.#timer ??= setInterval(() => undefined, LONGEST_INTERVAL_MS);
     else {
       clearInterval(this.#timer);
