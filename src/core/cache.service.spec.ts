@@ -37,7 +37,7 @@ describe('get and set', () => {
     expect(await cache.getMany(['default', 'forever'])).toEqual(new Map([['forever', 1]]));
   });
 
-  it('with TTL 0 remove what was there', async () => {
+  it('with TTL 0 remove the stored value', async () => {
     const { cache } = cacheWith();
     await cache.set('k', 'old');
 
@@ -228,7 +228,7 @@ describe('touch', () => {
 });
 
 describe('getEntry', () => {
-  it('tells everything about an entry without counting as a use of it', async () => {
+  it('gives all facts about an entry and does not count as a use of it', async () => {
     const { cache, clock } = cacheWith();
     await cache.set('k', 'v', { ttl: '10s', tags: ['a', 'b'], namespace: 'n' });
     const createdAt = new Date(clock.wallMs());
@@ -266,7 +266,7 @@ describe('invalidation', () => {
   it.each([
     ['any', 3],
     ['all', 1],
-  ] as const)('by tags removes what carries %s of them and says how many', async (mode, count) => {
+  ] as const)('by tags removes the entries that carry %s of them and returns their number', async (mode, count) => {
     const { cache } = cacheWith();
     await cache.set('ab', 1, { tags: ['a', 'b'] });
     await cache.set('a', 1, { tags: ['a'] });
@@ -281,7 +281,7 @@ describe('invalidation', () => {
     expect(await cache.invalidateTags(['a', 'b'], { mode })).toBe(0);
   });
 
-  it('by pattern stays in one namespace and takes what is escaped literally', async () => {
+  it('by pattern stays in one namespace and takes escaped characters literally', async () => {
     const { cache } = cacheWith();
     await cache.setMany([
       ['user:1', 1],
@@ -306,7 +306,7 @@ describe('invalidation', () => {
     expect((await cache.getStats()).totalEntries).toBe(0);
   });
 
-  it('by delete says whether something was there', async () => {
+  it('by delete returns true when there was an entry', async () => {
     const { cache } = cacheWith();
     await cache.setMany([
       ['a', 1],
@@ -320,7 +320,7 @@ describe('invalidation', () => {
 });
 
 describe('writeThrough', () => {
-  it('stores what was written', async () => {
+  it('stores the written value', async () => {
     const { cache } = cacheWith();
 
     expect(await cache.writeThrough('k', async () => ({ price: 5 }), { tags: ['t'] })).toEqual({ price: 5 });
@@ -340,7 +340,7 @@ describe('writeThrough', () => {
   it.each([
     ['cannot be stored', { send: () => undefined }],
     ['is undefined', undefined],
-  ])('invalidates the key when what was written %s', async (_, value) => {
+  ])('invalidates the key when the written value %s', async (_, value) => {
     const { cache } = cacheWith();
     await cache.set<unknown>('k', 'old');
 
@@ -351,7 +351,7 @@ describe('writeThrough', () => {
 });
 
 describe('the tags of a write-through', () => {
-  it('may be computed from what was written', async () => {
+  it('can be computed from the written value', async () => {
     const { cache } = cacheWith();
     await cache.writeThrough('k', async () => ({ id: 7 }), { tags: ({ id }) => [`user:${id}`] });
 
@@ -366,7 +366,7 @@ describe('the tags of a write-through', () => {
         throw new Error('no id');
       },
     ],
-  ])('that %s invalidate the key: the write has been done', async (_, tags) => {
+  ])('that %s invalidate the key, because the write has happened', async (_, tags) => {
     const { cache, errors } = cacheWith();
     await cache.set('k', 'old');
 
@@ -378,7 +378,7 @@ describe('the tags of a write-through', () => {
 });
 
 describe('warm', () => {
-  it('loads what is missing, a few at a time, and goes on after failures', async () => {
+  it('loads the missing keys, a few at a time, and goes on after failures', async () => {
     const { cache } = cacheWith();
     await cache.set('k1', 'fresh');
     let running = 0;
@@ -464,7 +464,7 @@ describe('getStats', () => {
     expect(await cache.getStats()).toMatchObject({ totalHits: 0, totalMisses: 0, totalEntries: 1, hotKeys: [] });
   });
 
-  it('is bounded, whatever namespaces and keys come', async () => {
+  it('is bounded for any number of namespaces and keys', async () => {
     const { cache } = cacheWith();
     for (let i = 0; i < 2_000; i++) await cache.get(`k${i}`, { namespace: `n${i}` });
 
@@ -477,7 +477,7 @@ describe('getStats', () => {
 });
 
 describe('events', () => {
-  it('tell what happens, in order, while somebody listens', async () => {
+  it('report what happens, in order, while somebody listens', async () => {
     const { cache } = cacheWith();
     await cache.get('before');
     const events: CacheEvent[] = [];
@@ -509,26 +509,23 @@ describe('explain', () => {
     ['absent', {}, 0, 'miss'],
     ['fresh', { ttl: '10s' }, 1_000, 'hit'],
     ['stale', { ttl: '10s' }, 11_000, 'miss'],
-  ] as const)(
-    'says why the next read of an entry that is %s will be what it will be',
-    async (state, options, ageMs, nextRead) => {
-      const { cache, clock } = cacheWith({ staleIfError: '1m', version: 2 });
-      if (state !== 'absent') await cache.set('k', 'v', { ...options, namespace: 'n', tags: ['t'] });
-      await clock.advance(ageMs);
+  ] as const)('explains the next read of an entry that is %s', async (state, options, ageMs, nextRead) => {
+    const { cache, clock } = cacheWith({ staleIfError: '1m', version: 2 });
+    if (state !== 'absent') await cache.set('k', 'v', { ...options, namespace: 'n', tags: ['t'] });
+    await clock.advance(ageMs);
 
-      const explanation = await cache.explain('k', { namespace: 'n' });
+    const explanation = await cache.explain('k', { namespace: 'n' });
 
-      expect(explanation).toMatchObject({
-        key: 'k',
-        namespace: 'n',
-        storedKey: '1.2:1.n:k',
-        state,
-        nextRead,
-        tiers: [{ name: 'memory', state }],
-      });
-      expect(explanation.reason).not.toBe('');
-    },
-  );
+    expect(explanation).toMatchObject({
+      key: 'k',
+      namespace: 'n',
+      storedKey: '1.2:1.n:k',
+      state,
+      nextRead,
+      tiers: [{ name: 'memory', state }],
+    });
+    expect(explanation.reason).not.toBe('');
+  });
 });
 
 describe('namespace()', () => {

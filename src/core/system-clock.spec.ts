@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { SystemClock } from './system-clock.js';
 
 describe('SystemClock', () => {
-  it('reads the coarse time anew in every turn of the event loop', async () => {
+  it('reads the coarse time again in every turn of the event loop', async () => {
     const clock = new SystemClock();
     const before = clock.coarseNowMs();
     burn(5);
@@ -14,7 +14,7 @@ describe('SystemClock', () => {
     expect(clock.coarseNowMs()).toBeGreaterThanOrEqual(before + 5);
   });
 
-  it('reads the coarse time anew even when the event loop never turns', async () => {
+  it('reads the coarse time again even when the event loop never turns', async () => {
     const clock = new SystemClock();
     const before = clock.coarseNowMs();
     burn(5);

@@ -4,7 +4,7 @@ import type { CacheOptions } from '../../cache-kit.options.js';
 import { CacheSerializationError } from '../vocabulary/cache.errors.js';
 import type { CacheAdapter, LoadTicket, StoredEntry } from '../ports/cache-adapter.port.js';
 
-describe('a stored value that cannot be made again when it is read', () => {
+describe('a stored value that cannot be read', () => {
   it('is a miss of `get`, `getMany` and `getEntry`', async () => {
     const { cache } = await unreadable();
 
@@ -57,14 +57,14 @@ describe('a stored value that cannot be made again when it is read', () => {
     expect(await cache.getOrSet('k', () => 'loaded')).toBe('loaded');
   });
 
-  it('is no answer where the factory fails: its error is', async () => {
+  it('is not served when the factory fails: the caller gets its error', async () => {
     const { cache, clock } = await unreadable({ staleIfError: '1h' });
     await clock.advance(90_000);
 
     await expect(cache.getOrSet('k', () => Promise.reject(new Error('down')))).rejects.toThrow('down');
   });
 
-  it('is no answer while the factory is slow: its result is', async () => {
+  it('is not served while the factory is slow: the caller gets its result', async () => {
     const { cache, clock } = await unreadable({ softTimeout: '1s', staleIfError: '1h' });
     await clock.advance(90_000);
     const load = new ManualLoad<string>();
@@ -76,7 +76,7 @@ describe('a stored value that cannot be made again when it is read', () => {
     expect(await value).toBe('loaded');
   });
 
-  it('is loaded for all that joined a load which another process has finished', async () => {
+  it('is loaded for all callers of a load that another process has finished', async () => {
     const { cache } = await unreadable({}, { isHidden: true });
 
     expect(await Promise.all([1, 2, 3].map((n) => cache.getOrSet('k', () => n)))).toEqual([1, 1, 1]);
@@ -84,8 +84,8 @@ describe('a stored value that cannot be made again when it is read', () => {
 });
 
 /**
- * A cache with `k`, whose TTL is a minute, and whose `from` fails from now on where the value is `bad`.
- * @param isHidden whether only the beginning of a load finds the entry, as where another process has just stored it
+ * A cache with an entry `k`, whose TTL is a minute, and with a type whose `from` fails for the value `bad`.
+ * @param isHidden true when only `begin` finds the entry, as after another process has stored it
  */
 async function unreadable(options: CacheOptions = {}, { isHidden = false } = {}) {
   const reason = new CacheSerializationError('$', 'There is no such currency.');

@@ -5,8 +5,8 @@ import { NamespacedCache } from '../namespaced-cache.js';
 
 const fail = (): Promise<never> => Promise.reject(new Error('The source is down.'));
 
-describe('how long an expired value is kept', () => {
-  it('is what the defaults of a namespace ask of its loads, also for what is set in it (fault 17)', async () => {
+describe('the time for which an expired value is kept', () => {
+  it('follows the defaults of a namespace, for loads and for set (fault 17)', async () => {
     const { cache, clock } = cacheWith();
     const rates = new NamespacedCache(cache, 'rates', { ttl: '1s', staleIfError: '1h', staleWhileRevalidate: '1m' });
     await rates.set('a', 1);
@@ -19,7 +19,7 @@ describe('how long an expired value is kept', () => {
     await expect(rates.getOrSet('c', fail)).rejects.toThrow('The source is down.');
   });
 
-  it('is at least what the cache asks for', async () => {
+  it('is at least that of the cache', async () => {
     const { cache, clock } = cacheWith({ staleIfError: '1h' });
     await cache.set('a', 1, { ttl: '1s' });
     await cache.set('b', 2, { ttl: '1s', keepStale: '1m' });
@@ -29,7 +29,7 @@ describe('how long an expired value is kept', () => {
     expect([await cache.getOrSet('a', fail), await cache.getOrSet('b', fail)]).toEqual([1, 2]);
   });
 
-  it('ends when it is over', async () => {
+  it('ends', async () => {
     const { cache, clock } = cacheWith();
     await cache.set('k', 1, { ttl: '1s', keepStale: '1m' });
 
@@ -38,7 +38,7 @@ describe('how long an expired value is kept', () => {
     await expect(cache.getOrSet('k', fail, { staleIfError: '1h' })).rejects.toThrow('The source is down.');
   });
 
-  it('is set again by `touch` for as long as it was, after an entry that lasted for ever too (fault 17)', async () => {
+  it('starts again with `touch`, also after an entry that never expired (fault 17)', async () => {
     const { cache, clock } = cacheWith();
     await cache.set('k', 1, { ttl: 'forever', keepStale: '1h' });
 
@@ -54,7 +54,7 @@ describe('how long an expired value is kept', () => {
     await expect(cache.set('k', 1, { keepStale: keepStale as number })).rejects.toThrow(CacheConfigError);
   });
 
-  it('is shown as a date that there is, however late (fault 17)', async () => {
+  it('is shown as a valid date, however late (fault 17)', async () => {
     const { cache } = cacheWith();
     await cache.set('k', 1, { ttl: Number.MAX_SAFE_INTEGER });
 

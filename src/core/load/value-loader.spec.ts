@@ -5,7 +5,7 @@ import type { GetOrSetOptions } from './call-options.js';
 import type { CacheService } from '../cache.service.js';
 import type { CacheAdapter } from '../ports/cache-adapter.port.js';
 
-/** A store that never answers who gives a grant back. */
+/** Wraps a store so that it never answers a release. */
 function withHeldReleases(): (adapter: CacheAdapter) => CacheAdapter {
   return (adapter) => {
     const begin = adapter.begin.bind(adapter);
@@ -34,7 +34,7 @@ describe('single-flight', () => {
     expect(load.count).toBe(1);
   });
 
-  it('gives a caller no expired value that was invalidated before it asked, though others of its flight got it', async () => {
+  it('serves no expired value that was invalidated before the call, even if earlier callers got it', async () => {
     let adapter: CacheAdapter | undefined;
     const { cache, clock } = cacheWith({}, (made) => (adapter = made));
     const load = new ManualLoad<string>();
@@ -48,7 +48,7 @@ describe('single-flight', () => {
     await clock.advance(10);
     expect(await early).toBe('old');
 
-    // As another process would: the flights of this one hear nothing of it.
+    // As another process does it: the flights of this process are not notified.
     await adapter?.invalidate({ kind: 'keys', keys: ['k'], namespace: undefined });
     const late = cache.getOrSet('k', () => 'new', options);
     await settle();
@@ -58,7 +58,7 @@ describe('single-flight', () => {
     expect(await late).toBe('new');
   });
 
-  it('asks the own factory of a caller who joined a batch that has no value for its key', async () => {
+  it('runs the factory of a caller who joined a batch that has no value for its key', async () => {
     const { cache } = cacheWith();
     const load = new ManualLoad<string | undefined>();
     const first = cache.getOrSet('k', load.run);
@@ -221,7 +221,7 @@ describe('an invalidation during a load', () => {
     expect(await cache.get('b')).toBe('old');
   });
 
-  it('makes a write-through forget its key when somebody else wrote meanwhile', async () => {
+  it('makes a write-through invalidate its key when another write came meanwhile', async () => {
     const { cache } = cacheWith();
     const slow = new ManualLoad<string>();
     const write = cache.writeThrough('k', () => slow.run({ signal: new AbortController().signal }));
@@ -272,21 +272,21 @@ describe('a failing factory', () => {
     expect(await cache.getOrSet('k', () => 'v')).toBe('v');
   });
 
-  describe('whose grant is still being given back', () => {
+  describe('whose grant is still being released', () => {
     const NEXT: Record<string, (cache: CacheService) => Promise<unknown>> = {
       getOrSet: (cache) => cache.getOrSet('k', () => 2),
       getOrSetMany: async (cache) => (await cache.getOrSetMany(['k'], async () => new Map([['k', 2]]))).get('k'),
       refresh: (cache) => cache.refresh('k', () => 2),
     };
 
-    it.each(Object.keys(NEXT))('is not what the next %s is answered with (fault 6)', async (name) => {
+    it.each(Object.keys(NEXT))('does not give its error to the next %s (fault 6)', async (name) => {
       const { cache } = cacheWith({}, withHeldReleases());
       await cache.getOrSet('k', () => Promise.reject(new Error('once'))).catch(() => undefined);
 
       expect(await NEXT[name]?.(cache)).toBe(2);
     });
 
-    it('is tried as often as it is called, with the callers of each time sharing one load (fault 6)', async () => {
+    it('runs again for later callers, and the callers of each run share it (fault 6)', async () => {
       const { cache } = cacheWith({}, withHeldReleases());
       const load = jest.fn((): Promise<string> => Promise.reject(new Error(`failure ${load.mock.calls.length}`)));
       const retry = async (): Promise<string[]> => {
@@ -299,7 +299,7 @@ describe('a failing factory', () => {
       expect(load).toHaveBeenCalledTimes(3);
     });
 
-    it('keeps its error for those who came while it ran, and lets the value of the next be invalidated (fault 6)', async () => {
+    it('gives its error to the callers of its time, and the next value can be invalidated (fault 6)', async () => {
       const { cache } = cacheWith({}, withHeldReleases());
       const [failing, next] = [new ManualLoad<string>(), new ManualLoad<string>()];
       const first = cache.getOrSet('k', failing.run).catch(String);
@@ -404,7 +404,7 @@ describe('staleWhileRevalidate', () => {
     expect(await cache.getOrSet('k', () => 'new', options)).toBe('new');
   });
 
-  it('keeps the expired value when the refresh fails, and refuses nobody', async () => {
+  it('keeps the expired value when the refresh fails, and gives no caller an error', async () => {
     const { cache, clock } = cacheWith();
     await cache.getOrSet('k', () => 'old', options);
     await clock.advance(2_000);
@@ -437,7 +437,7 @@ describe('refresh before expiry', () => {
     expect(await cache.get('k')).toBe('new');
   });
 
-  it('is the likelier with earlyExpiration the slower the load was and the nearer expiry is', async () => {
+  it('is more likely with earlyExpiration the slower the load was and the nearer expiry is', async () => {
     const refreshesAt = async (ageMs: number): Promise<number> => {
       let refreshes = 0;
       for (let i = 0; i < 300; i++) {
@@ -479,7 +479,7 @@ describe('time-outs', () => {
     expect(await cache.get('k')).toBeUndefined();
   });
 
-  it('leave the way free at once for the next caller', async () => {
+  it('let the next caller load at once', async () => {
     const { cache, clock } = cacheWith();
     void cache.getOrSet('k', () => new Promise<string>(() => undefined), { hardTimeout: 100 }).catch(() => undefined);
     await settle();
@@ -608,7 +608,7 @@ describe('what is stored', () => {
     expect(errors).toMatchObject([{ code: 'CACHE_VALUE_UNSERIALIZABLE', path: '$.close' }]);
   });
 
-  it('is the rest of a batch in which one value cannot be', async () => {
+  it('is the rest of a batch with one value that cannot be stored', async () => {
     const { cache, errors } = cacheWith();
 
     const values = await cache.getOrSetMany<unknown>(['a', 'b', 'c'], async () => ({ a: 1, b: Symbol('b'), c: 3 }));
@@ -623,7 +623,7 @@ describe('what is stored', () => {
     expect(errors).toHaveLength(1);
   });
 
-  describe('whose options are functions that fail, or answer what cannot be used', () => {
+  describe('whose options are functions that fail or return something unusable', () => {
     const fail = (): never => {
       throw new Error('of the user');
     };
@@ -711,7 +711,7 @@ describe('what is stored', () => {
       expect(errors).toEqual([]);
     });
 
-    it('is returned by a write-through whose tags fail, and the value before it is gone (fault 14)', async () => {
+    it('is returned by a write-through whose tags fail, and the earlier value is gone (fault 14)', async () => {
       const { cache, errors } = cacheWith();
       await cache.set('k', 'old');
 
@@ -767,7 +767,7 @@ describe('validate', () => {
 });
 
 describe('the load context', () => {
-  it('holds the expired entry, and notModified stores its value anew', async () => {
+  it('holds the expired entry, and notModified stores its value again', async () => {
     const { cache, clock } = cacheWith();
     const options = { ttl: '1s', staleIfError: '1m' } as const;
     await cache.getOrSet('k', () => 'v', options);
@@ -784,7 +784,7 @@ describe('the load context', () => {
     expect(await cache.get('k')).toBe('v');
   });
 
-  it('says so when there is nothing to keep', async () => {
+  it('throws in notModified without an earlier value', async () => {
     const { cache } = cacheWith();
 
     await expect(cache.getOrSet<string>('k', ({ notModified }) => notModified())).rejects.toThrow(
@@ -806,7 +806,7 @@ describe('the load context', () => {
 });
 
 describe('getOrSetMany', () => {
-  it('asks the factory once, for the missing keys alone, and keeps the order of the keys', async () => {
+  it('calls the factory once, with the missing keys only, and keeps the order of the keys', async () => {
     const { cache } = cacheWith();
     await cache.set('b', 'stored');
     const factory = jest.fn(async (missing: string[]) => new Map(missing.map((key) => [key, `loaded ${key}`])));
@@ -858,7 +858,7 @@ describe('getOrSetMany', () => {
     expect(one.count).toBe(1);
   });
 
-  it('keeps nobody waiting for the keys that another process loads who wants one that is loaded (fault 6)', async () => {
+  it('gives a loaded key to its caller without waiting for keys that another process loads (fault 6)', async () => {
     const { cache } = cacheWith({}, (adapter) => {
       const begin = adapter.begin.bind(adapter);
       adapter.begin = async (keys, ...rest) => {
@@ -887,7 +887,7 @@ describe('getOrSetMany', () => {
 });
 
 describe('close', () => {
-  it('waits for loads under way and then stores nothing more', async () => {
+  it('waits for running loads and then stores nothing more', async () => {
     const { cache } = cacheWith();
     const load = new ManualLoad<string>();
     const call = cache.getOrSet('k', load.run);

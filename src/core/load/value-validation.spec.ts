@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { cacheWith, settle } from '../../../test/support/cache-with.js';
 
 describe('a validator that answers with a promise', () => {
-  it('accepts nothing, and its rejection ends no process', async () => {
+  it('accepts no value, and its rejection does not end the process', async () => {
     const { cache } = cacheWith();
     await cache.set('k', 'stored');
 

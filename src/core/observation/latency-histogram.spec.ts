@@ -6,7 +6,7 @@ describe('LatencyHistogram', () => {
     expect(new LatencyHistogram().quantileMs(0.99)).toBe(0);
   });
 
-  it('tells quantiles within a fifth', () => {
+  it('gives quantiles within a fifth', () => {
     const histogram = new LatencyHistogram();
     for (let ms = 1; ms <= 1_000; ms++) histogram.record(ms);
 
@@ -16,7 +16,7 @@ describe('LatencyHistogram', () => {
     expect(histogram.quantileMs(0.99)).toBeLessThan(1_200);
   });
 
-  it.each([0, 1e-9, 1e12, Infinity])('has a place for %p ms', (ms) => {
+  it.each([0, 1e-9, 1e12, Infinity])('accepts %p ms', (ms) => {
     const histogram = new LatencyHistogram();
     histogram.record(ms);
 
