@@ -110,11 +110,12 @@ function checkTypesWith(store: ResolvedStore, { types }: CacheOptions): void {
   );
 }
 
-/** A server uses its own time. On a clock that does not advance, its answers would be late or never come. */
+/** Refuses a fake clock with a server, which uses its own time: calls would time out late, or never. */
 function checkClockWith(store: ResolvedStore, { clock }: CacheOptions): void {
   if (clock === undefined || !('redis' in store)) return;
   throw new CacheConfigError(
     `Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', ` +
-      'whose server keeps its own time. In tests use `CacheKitTestingModule` of nestjs-cache-kit/testing, or leave out `clock`.',
+      'whose server keeps its own time. In tests use `CacheKitTestingModule` of nestjs-cache-kit/testing, ' +
+      'or leave out `clock`.',
   );
 }

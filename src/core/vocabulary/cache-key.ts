@@ -1,13 +1,13 @@
 import { CacheKeyError } from './cache.errors.js';
 import { show } from './show.js';
 
-/** The longest key, tag or namespace, in UTF-8 bytes. */
+/** Longest key, tag or namespace, in UTF-8 bytes. */
 export const MAX_KEY_BYTES = 1024;
 
 /**
  * Checks a key, tag or namespace: a non-empty, well-formed string of at most 1024 UTF-8 bytes.
- * A lone surrogate would become U+FFFD on the way to Redis, and two keys one.
- * @param what what it is, for the message: `key`, `tag` or `namespace`
+ * A lone surrogate would become U+FFFD on the way to Redis, so that two keys would be one.
+ * @param what the role of `key`, for the message
  * @throws CacheKeyError
  */
 export function checkKey(key: unknown, what: 'key' | 'tag' | 'namespace' | 'pattern'): asserts key is string {
@@ -18,37 +18,39 @@ export function checkKey(key: unknown, what: 'key' | 'tag' | 'namespace' | 'patt
   throw keyError(key, what);
 }
 
-/** `key`, where it can be one. @throws CacheKeyError */
+/** Returns `key` when it is a valid key. @throws CacheKeyError */
 function checkedKey(key: unknown): string {
   checkKey(key, 'key');
   return key;
 }
 
-/** The key that a function has made of arguments. @throws CacheKeyError also where an object has become text in it */
+/** Checks a key that a function made from arguments. @throws CacheKeyError also when it contains `[object Object]` */
 export function checkedMadeKey(made: unknown): string {
   const key = checkedKey(made);
   if (!key.includes(OBJECT_AS_TEXT)) return key;
   const start = key.slice(0, key.indexOf(OBJECT_AS_TEXT));
   throw new CacheKeyError(
-    `Expected the key to tell arguments apart, got \`${show(key)}\`, which is the same for all objects. Put the fields that matter into it, such as \`${start}\${query.page}\`.`,
+    `Expected the key to tell arguments apart, got \`${show(key)}\`, which is the same for all objects. ` +
+      `Put the fields that matter into it, such as \`${start}\${query.page}\`.`,
   );
 }
 
 const OBJECT_AS_TEXT = '[object Object]';
 
 export function checkKeys(keys: unknown, what: 'key' | 'tag'): asserts keys is readonly string[] {
-  if (!Array.isArray(keys))
-    throw new CacheKeyError(
-      `Expected ${what}s as an array of strings, got \`${show(keys)}\`.${typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : ''}`,
-    );
+  if (!Array.isArray(keys)) {
+    const fix = typeof keys === 'string' ? ` Write \`['${show(keys)}']\`.` : '';
+    throw new CacheKeyError(`Expected ${what}s as an array of strings, got \`${show(keys)}\`.${fix}`);
+  }
   for (const key of keys) checkKey(key, what);
 }
 
 function keyError(key: unknown, what: string): CacheKeyError {
-  if (typeof key !== 'string')
-    return new CacheKeyError(
-      `Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).${typeof key === 'number' || typeof key === 'bigint' ? ` Write \`String(...)\` around it, or a template such as \`user:${show(key)}\`.` : ''}`,
-    );
+  if (typeof key !== 'string') {
+    const isNumber = typeof key === 'number' || typeof key === 'bigint';
+    const fix = isNumber ? ` Write \`String(...)\` around it, or a template such as \`user:${show(key)}\`.` : '';
+    return new CacheKeyError(`Expected the ${what} to be a string, got \`${show(key)}\` (${typeof key}).${fix}`);
+  }
   if (key.length === 0) return new CacheKeyError(`Expected the ${what} to be a non-empty string, got ''.`);
   if (!key.isWellFormed()) {
     return new CacheKeyError(
@@ -56,14 +58,15 @@ function keyError(key: unknown, what: string): CacheKeyError {
     );
   }
   return new CacheKeyError(
-    `Expected the ${what} to be at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${Buffer.byteLength(key)}: \`${show(key)}\`. Hash the long part first.`,
+    `Expected the ${what} to be at most ${MAX_KEY_BYTES} bytes of UTF-8, got ${Buffer.byteLength(key)}: ` +
+      `\`${show(key)}\`. Hash the long part first.`,
   );
 }
 
-/** How many different tags one entry may carry, on every backend. */
+/** Different tags per entry at most, on every backend. */
 export const MAX_TAGS = 997;
 
-/** The tags of an entry. @throws CacheKeyError */
+/** Checks the tags of an entry. @throws CacheKeyError */
 export function checkedTags(tags: unknown): readonly string[] {
   checkKeys(tags, 'tag');
   if (tags.length <= MAX_TAGS) return tags;
@@ -75,8 +78,8 @@ export function checkedTags(tags: unknown): readonly string[] {
 }
 
 /**
- * One string per (version, namespace, key) and no string for two of them, whatever characters they hold: the length of
- * the free parts is written before them.
+ * A string for a version, namespace and key. Different ones never give the same string, because the lengths of version
+ * and namespace are part of it.
  */
 export function storedKey(key: string, namespace: string | undefined, version: string | undefined): string {
   const v = version === undefined ? '-' : `${version.length}.${version}`;

@@ -1,6 +1,8 @@
 import { recognizeInAllCopies } from './copies.js';
 
-/** Every error of the kit. `code` is stable, `message` says what to do, `cause` is the original where there was one. */
+/**
+ * The base of all errors of the kit. `code` is stable, `message` names the fix, `cause` is the original error if any.
+ */
 export class CacheError extends Error {
   /** @param code one of the codes of docs/errors.md */
   constructor(
@@ -20,7 +22,7 @@ export type CacheErrorCode =
   | 'CACHE_LOAD_TIMEOUT'
   | 'CACHE_BACKEND_UNAVAILABLE';
 
-/** An option, a decorator or a call was given something that cannot mean anything. */
+/** An option, or an argument of a decorator or call, is not valid. */
 export class CacheConfigError extends CacheError {
   constructor(message: string, options?: ErrorOptions) {
     super('CACHE_CONFIG_INVALID', message, options);
@@ -34,7 +36,7 @@ export class CacheKeyError extends CacheError {
   }
 }
 
-/** A value holds something that no backend could give back, at `path` inside the value (`$` is the value itself). */
+/** A value holds a part that no backend can restore, at `path` inside the value (`$` is the value itself). */
 export class CacheSerializationError extends CacheError {
   constructor(
     readonly path: string,
@@ -52,14 +54,14 @@ export class CacheTimeoutError extends CacheError {
   }
 }
 
-/** The backend could not be reached, and what was asked of it could not be recorded for later either. */
+/** The backend could not be reached, and the request could not be queued either. */
 export class CacheUnavailableError extends CacheError {
   constructor(message: string, options?: ErrorOptions) {
     super('CACHE_BACKEND_UNAVAILABLE', message, options);
   }
 }
 
-// `instanceof` must hold for who imports the kit and gets its errors from another copy of it.
+// `instanceof` must be true for errors of another loaded copy of the kit, too.
 recognizeInAllCopies(CacheError, 'CacheError');
 recognizeInAllCopies(CacheConfigError, 'CacheConfigError');
 recognizeInAllCopies(CacheKeyError, 'CacheKeyError');
@@ -67,7 +69,7 @@ recognizeInAllCopies(CacheSerializationError, 'CacheSerializationError');
 recognizeInAllCopies(CacheTimeoutError, 'CacheTimeoutError');
 recognizeInAllCopies(CacheUnavailableError, 'CacheUnavailableError');
 
-/** Whether the call itself was wrong, rather than the backend. */
+/** True when the caller made the mistake, not the backend. */
 export function isCallersFault(error: unknown): error is CacheSerializationError | CacheKeyError | CacheConfigError {
   return (
     error instanceof CacheSerializationError || error instanceof CacheKeyError || error instanceof CacheConfigError

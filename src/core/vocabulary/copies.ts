@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url';
 
 /*
- * Two copies of the kit can be loaded in one process: its ES modules and its CommonJS form (where a bundler or a test
- * runner does not take the same one for `import` and `require`), or two installed versions. Every copy enters itself in
- * one list of the process, so that `CacheKitModule.forRoot()` of one copy can give its cache to the classes that
- * import the kit from another copy. Classes are held weakly: a test runner that resets its modules loads many copies.
+ * One process can load several copies of the kit: its ES modules and its CommonJS form (when a bundler or a test runner
+ * uses different ones for `import` and `require`), or two installed versions. Every copy registers itself in one list
+ * of the process, so that `CacheKitModule.forRoot()` of one copy can provide its cache to classes that import the kit
+ * from another copy. The list holds classes weakly: a test runner that resets its modules loads many copies.
  */
 
-/** The version in package.json; a test compares the two. */
+/** The version in package.json. A test compares both. */
 export const VERSION = '0.1.0';
 
 type AnyClass = abstract new (...args: never[]) => unknown;
@@ -15,7 +15,7 @@ type AnyClass = abstract new (...args: never[]) => unknown;
 /** A loaded copy of the kit. */
 export interface Copy {
   readonly version: string;
-  /** The directory or bundle it was loaded from. */
+  /** The directory or bundle from which it was loaded. */
   readonly place: string;
 }
 
@@ -25,14 +25,14 @@ interface CopyInList extends Copy {
 
 export const THIS_COPY: Copy = { version: VERSION, place: placeOfThisFile() };
 
-/** Enters this copy in the list. @param service the class that is the token of its default cache */
+/** Registers this copy. @param service the class that is the injection token of its default cache */
 export function enterCopy(service: AnyClass): void {
   const copies = list();
   const living = copies.filter((copy) => copy.service.deref() !== undefined);
   copies.splice(0, copies.length, ...living, { ...THIS_COPY, service: new WeakRef(service) });
 }
 
-/** The copies besides the one whose service class is `own`, with their service classes. */
+/** All copies except the one whose service class is `own`, with their service classes. */
 export function otherCopies(own: AnyClass): { readonly copy: Copy; readonly service: AnyClass }[] {
   return list().flatMap((copy) => {
     const service = copy.service.deref();
@@ -40,7 +40,7 @@ export function otherCopies(own: AnyClass): { readonly copy: Copy; readonly serv
   });
 }
 
-/** One object for all copies of this version: each reads what the others have written there. */
+/** An object that all copies of this version share. */
 export function sharedByCopies<T extends object>(name: string, make: () => T): T {
   const shared = globalThis as Record<symbol, T | undefined>;
   return (shared[Symbol.for(`nestjs-cache-kit.${name} of ${VERSION}`)] ??= make());
@@ -66,7 +66,7 @@ function list(): CopyInList[] {
   return (shared[Symbol.for('nestjs-cache-kit.copies')] ??= []);
 }
 
-/** From the stack of an error, the only way that is the same in ES modules and in CommonJS. */
+/** Reads the place from the stack of an error, the only way that works both in ES modules and in CommonJS. */
 function placeOfThisFile(): string {
   const frame = String(new Error().stack).split('\n')[1] ?? '';
   const file = / \(?((?:[\w-]+:|\/).*):\d+:\d+\)?$/.exec(frame)?.[1];

@@ -5,8 +5,8 @@ type Unit = 'ms' | 's' | 'm' | 'h' | 'd' | 'w';
 type Part = `${number}${Unit}`;
 
 /**
- * A bare number is milliseconds. Text is an amount with its unit, or several of these from the largest unit to the
- * smallest, such as '1h30m'.
+ * A number of milliseconds, or a text of amounts with units from the largest unit to the smallest, such as '5s' or
+ * '1h30m'.
  */
 export type Duration =
   | number
@@ -14,17 +14,17 @@ export type Duration =
   | `${number}${Exclude<Unit, 'ms'>}${Part}`
   | `${number}${Exclude<Unit, 'ms' | 's'>}${number}${Exclude<Unit, 'ms' | 'w'>}${Part}`;
 
-/** How long an entry stays fresh; 0 means: do not store. */
+/** The time for which an entry is fresh; 0 means: do not store. */
 export type Ttl = Duration | 'forever';
 
-/** From the largest to the smallest, as the groups of `DURATION`. */
+/** Units from the largest to the smallest, in the order of the groups of `DURATION`. */
 const UNITS = ['w', 'd', 'h', 'm', 's', 'ms'] as const;
 const UNITS_MS = [604_800_000, 86_400_000, 3_600_000, 60_000, 1_000, 1];
 const AMOUNT = String.raw`(\d+(?:\.\d+)?)`;
 const DURATION = new RegExp(`^${UNITS.map((unit) => `(?:${AMOUNT}${unit})?`).join('')}$`);
 
 /**
- * Milliseconds, a whole number of 0 or more.
+ * Reads a duration as a whole number of milliseconds, 0 or more.
  * @param option the name of the option, for the message
  * @throws CacheConfigError when `value` is negative, NaN, infinite, unreadable, or not whole milliseconds
  */
@@ -32,18 +32,20 @@ export function parseDuration(value: unknown, option: string): number {
   const ms = typeof value === 'string' ? readDuration(value) : value;
   if (typeof ms === 'number' && Number.isSafeInteger(ms) && ms >= 0) return ms;
   throw new CacheConfigError(
-    `Expected \`${option}\` to be a duration such as 5000 or '5s' (whole milliseconds, 0 or more), got \`${show(value)}\`.${instead(value)}`,
+    `Expected \`${option}\` to be a duration such as 5000 or '5s' (whole milliseconds, 0 or more), ` +
+      `got \`${show(value)}\`.${instead(value)}`,
   );
 }
 
-/** As `parseDuration`, and `Infinity` for `'forever'`. */
+/** Reads a TTL like `parseDuration`; `'forever'` is `Infinity`. */
 export function parseTtl(value: unknown, option: string): number {
   if (value === 'forever') return Infinity;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   const ms = typeof value === 'string' ? readDuration(value) : undefined;
   if (ms !== undefined && Number.isSafeInteger(ms)) return ms;
   throw new CacheConfigError(
-    `Expected \`${option}\` to be a TTL such as 5000, '5s' or 'forever' (0 means: do not store), got \`${show(value)}\`.${instead(value)}`,
+    `Expected \`${option}\` to be a TTL such as 5000, '5s' or 'forever' (0 means: do not store), ` +
+      `got \`${show(value)}\`.${instead(value)}`,
   );
 }
 
@@ -51,9 +53,10 @@ export function isDuration(text: string): boolean {
   return readDuration(text) !== undefined;
 }
 
-/** Units as people write them elsewhere; a group for each of `UNITS`. */
+/** Matches units as other libraries write them; one group for each of `UNITS`. */
 const WORDS = new RegExp(
-  String.raw`^${AMOUNT}\s*(?:(w|weeks?)|(d|days?)|(h|hrs?|hours?)|(m|mins?|minutes?)|(s|secs?|seconds?)|(ms|msecs?|millis|milliseconds?))?$`,
+  String.raw`^${AMOUNT}\s*(?:(w|weeks?)|(d|days?)|(h|hrs?|hours?)|(m|mins?|minutes?)|` +
+    String.raw`(s|secs?|seconds?)|(ms|msecs?|millis|milliseconds?))?$`,
   'i',
 );
 
@@ -70,7 +73,7 @@ function instead(value: unknown): string {
 function readDuration(text: string): number | undefined {
   const amounts = text === '' ? null : DURATION.exec(text);
   if (amounts === null) return undefined;
-  // 1.1 * 1000 is 1100.0000000000002: round away what floating point added, keep what the user wrote.
+  // 1.1 * 1000 is 1100.0000000000002: remove the error of floating point, keep fractions that the user wrote.
   const ms = UNITS_MS.reduce((sum, unitMs, i) => sum + Number(amounts[i + 1] ?? 0) * unitMs, 0);
   const whole = Math.round(ms);
   return Math.abs(ms - whole) < 1e-6 ? whole : ms;

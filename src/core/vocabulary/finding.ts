@@ -1,28 +1,26 @@
 import { show } from './show.js';
 
-/** Something about how a cache is used that works, and is probably not what was meant. */
+/** A use of the cache that works, and is probably a mistake. */
 export interface Finding {
-  /** What was found, and where: a sentence. */
+  /** A sentence that says the problem and its place. */
   readonly problem: string;
-  /** What to write instead: a sentence. */
+  /** A sentence that says what to write instead. */
   readonly fix: string;
 }
 
-/**
- * The findings about an object of options, where these were made by the kit itself. A symbol, so that it is no option.
- */
+/** The property with findings about options that the kit itself made. A symbol, so that it is not an option. */
 export const FINDINGS: unique symbol = Symbol.for('nestjs-cache-kit:findings') as never;
 
 export function findingsIn(options: object): readonly Finding[] {
   return (options as { readonly [FINDINGS]?: readonly Finding[] })[FINDINGS] ?? [];
 }
 
-/** Options whose values are seldom under a second. Time-outs often are. */
+/** Options whose values are seldom less than a second. Time-outs are not among them: they often are. */
 const LONG_DURATIONS = ['defaultTtl', 'ttl', 'negativeTtl', 'staleWhileRevalidate', 'staleIfError', 'keepStale'];
 
 /**
- * Finds bare numbers that are meant as seconds: libraries of the same purpose count in them.
- * @param where what comes before the name of an option, such as `@Cached on ProductService.find: `
+ * Finds numbers that were probably meant as seconds, because other cache libraries use seconds.
+ * @param where the text before the name of an option, such as `@Cached on ProductService.find: `
  */
 export function shortDurationsIn(options: object, where: string): Finding[] {
   const { statusTtl = {} } = options as { readonly statusTtl?: object };
@@ -31,7 +29,9 @@ export function shortDurationsIn(options: object, where: string): Finding[] {
     if (typeof value !== 'number' || !(value > 0 && value < 1000)) return [];
     return [
       {
-        problem: `${where}\`${name}: ${show(value)}\` is ${show(value)} milliseconds: a number without a unit is one of milliseconds.`,
+        problem:
+          `${where}\`${name}: ${show(value)}\` is ${show(value)} milliseconds: ` +
+          'a number without a unit is one of milliseconds.',
         fix: `Write \`${name}: '${show(value)}s'\` for seconds, or \`'${show(value)}ms'\`.`,
       },
     ];

@@ -1,23 +1,23 @@
 import { CacheKeyError } from './cache.errors.js';
 
 /**
- * A test for a glob over whole keys: `*` any run of characters, `?` any one character, `[abc]`, `[a-z]` and `[^a]` one
- * character of (or outside) a set, `\` takes the next character literally. The same language as Redis's MATCH.
- * Matching takes at most pattern length x key length steps, whatever the pattern, and allocates nothing.
- * @throws CacheKeyError for a set that is never closed or a `\` at the end
+ * Compiles a glob to a test of whole keys, in the language of `MATCH` in Redis: `*` is any number of characters, `?`
+ * any one character, `[abc]` and `[a-z]` one character of a set, `[^a]` one character outside of it, and `\` makes the
+ * next character literal. A match takes at most pattern length x key length steps, and allocates nothing.
+ * @throws CacheKeyError for a set without an end, or a `\` at the end
  */
 export function compileGlob(pattern: string): (key: string) => boolean {
   const tokens = tokenize(pattern);
   return (key) => matches(tokens, key);
 }
 
-/** The glob that matches exactly `text`. */
+/** The glob that matches only `text`. */
 export function escapeGlob(text: string): string {
   return text.replace(/[*?[\]\\]/g, '\\$&');
 }
 
 const ANY_RUN = '*';
-/** What one character, as a code point, may be. */
+/** A condition for one character (its code point), or any number of characters. */
 type Token = typeof ANY_RUN | number | ((character: number) => boolean);
 
 function tokenize(pattern: string): Token[] {
@@ -76,7 +76,7 @@ function codeOf(character: string): number {
   return character.codePointAt(0) as number;
 }
 
-/** Greedy matching with one point of return: the last `*`. An earlier one never needs to take more. */
+/** Greedy matching that backtracks to the last `*` only. An earlier `*` never needs to take more characters. */
 function matches(tokens: readonly Token[], key: string): boolean {
   let token = 0;
   let at = 0;
@@ -92,7 +92,7 @@ function matches(tokens: readonly Token[], key: string): boolean {
       token++;
       at += widthOf(character);
     } else if (lastRun >= 0) {
-      // A last `*` takes all that is left.
+      // A `*` at the end matches all remaining characters.
       if (lastRun === tokens.length - 1) return true;
       token = lastRun + 1;
       resumeAt += widthOf(key.codePointAt(resumeAt) as number);
@@ -105,7 +105,7 @@ function matches(tokens: readonly Token[], key: string): boolean {
   return token === tokens.length;
 }
 
-/** In UTF-16 units. */
+/** The length of a character in UTF-16 units. */
 function widthOf(character: number): number {
   return character > 0xffff ? 2 : 1;
 }

@@ -1,12 +1,12 @@
-/** Hides user name and password of every URL in a text: `redis://user:secret@host` becomes `redis://***@host`. */
+/** Replaces user name and password of every URL in a text: `redis://user:secret@host` becomes `redis://***@host`. */
 export function withoutCredentials(text: string): string {
-  // A password that is not escaped may hold a slash, and an @: all up to the last @ is taken for it.
+  // A password that is not escaped can contain a slash or an @, so everything before the last @ is replaced.
   return text.replace(/(\w:\/\/)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^\s&]*/gi, '$1***');
 }
 
 /**
- * Shows a text that was to be a URL, or a list of addresses, and is none. Nobody knows which part of it is the
- * password, so only what can be none is left: the scheme, and names of hosts with their ports.
+ * Shows a text that should be a URL, or a list of addresses, and is not valid. Any part of it could be the password, so
+ * the result has only parts that cannot be one: the scheme, and host names with their ports.
  */
 export function shapeOfUrl(text: string): string {
   return text

@@ -1,9 +1,9 @@
 import { withoutCredentials } from './masked-text.js';
 
-/** Text that would be read as a number, a constant or nothing. */
+/** Text that looks like a number, a constant or nothing. Such text is shown in quotes. */
 const LOOKS_LIKE_ANOTHER_KIND = /^(\s*|[-+]?[\d.]{1,20}([eE][-+]?\d+)?n?|true|false|null|undefined|NaN|-?Infinity)$/;
 
-/** A short, safe picture of a user's value for an error message. */
+/** Describes a value of the user in an error message, in a short form and without credentials. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return showText(value);
   if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;

@@ -1,23 +1,23 @@
 import { CacheSerializationError } from './cache.errors.js';
 
 /*
- * The classes whose instances one cache gives back as instances. A class is known by its prototype, not by its name: an
- * instance of a subclass, or of the same class from a second copy of its module, belongs to none of the list. The name
- * is what stands in stored entries.
+ * The classes whose instances a cache returns as instances. A class is recognized by its prototype, not by its name: an
+ * instance of a subclass, or of the same class from a second copy of its module, is not of a listed class. The name is
+ * only for stored entries.
  */
 
 /** A class, abstract ones included. */
 export type ValueClass = abstract new (...parameters: never[]) => object;
 
-/** A class whose instances are stored as something else than their fields. */
+/** A class whose instances are stored as the result of `to` instead of as their fields. */
 export interface ValueType {
-  /** Stands in stored entries: a name that changes makes them unreadable. */
+  /** The name of the class in stored entries. Another name makes them unreadable. */
   name: string;
-  /** One whose constructor is private included. */
+  /** The class; its constructor may be private. */
   class: ValueClass | { readonly name: string; readonly prototype: object };
-  /** Makes a value that can be stored from an instance. */
+  /** Makes a storable value from an instance. */
   to(value: unknown): unknown;
-  /** Makes the instance from a copy, which nobody else has, of what `to` gave. */
+  /** Makes an instance from a private copy of the result of `to`. */
   from(stored: unknown): unknown;
 }
 
@@ -25,22 +25,21 @@ export interface ValueType {
 export interface ListedType {
   readonly name: string;
   readonly prototype: object;
-  /** Absent for a bare class, whose instances are their own enumerable fields. */
+  /** `undefined` for a bare class, whose instances are stored as their own enumerable fields. */
   readonly conversion: Conversion | undefined;
 }
 
 export type Conversion = Pick<ValueType, 'to' | 'from'>;
 
-/** The classes of one cache. Goes from the options to whatever copies or encodes values, custom adapters included. */
+/** The listed classes of one cache. Copiers and codecs get it from the options, also in custom adapters. */
 export class ValueTypes {
   readonly #byName: ReadonlyMap<string, ListedType>;
   readonly #byPrototype: ReadonlyMap<object, ListedType>;
   readonly #onFault: (error: CacheSerializationError) => void;
 
   /**
-   * @param keepsOthers whether an instance of another class keeps its prototype too, where its fields are all that it
-   * holds
-   * @param onFault called with each `from` that failed where a reader goes on with a miss
+   * @param keepsOthers true to keep the prototype of instances of unlisted classes, too, if they hold only their fields
+   * @param onFault called with the error of a `from` that makes a read a miss
    */
   constructor(
     readonly listed: readonly ListedType[],
@@ -52,7 +51,7 @@ export class ValueTypes {
     this.#byPrototype = new Map(listed.map((type) => [type.prototype, type]));
   }
 
-  /** The class that `value` is an instance of, if it is listed. */
+  /** The listed class of `value`, if any. */
   of(value: object): ListedType | undefined {
     return this.#byPrototype.get(Object.getPrototypeOf(value) as object);
   }
@@ -65,30 +64,30 @@ export class ValueTypes {
     return new ValueTypes(this.listed, this.keepsOthers, onFault);
   }
 
-  /** For values that stay in the process. */
+  /** The same classes, for values that stay in the process. */
   keepingOthers(): ValueTypes {
     return new ValueTypes(this.listed, true, this.#onFault);
   }
 
-  /** Reports why an entry could not be read, where that is the fault of a `from`. */
+  /** Reports the error of an entry that could not be read, if a `from` caused it. */
   unreadable(error: unknown): void {
     if (error instanceof CacheSerializationError) this.#onFault(error);
   }
 }
 
-/** For values that hold no instances. */
+/** The types for values without instances. */
 export const NO_TYPES = new ValueTypes([], false);
 
-/** An instance with these fields, made without a call of its constructor or of a setter. */
+/** Makes an instance with these fields. Calls neither its constructor nor setters. */
 export function withFields(prototype: object, fields: object): object {
-  // Defines each field, also one called `__proto__`, where Object.assign would run the setters of the class.
+  // A spread defines each field, also `__proto__`; Object.assign would call the setters of the class.
   return { __proto__: prototype, ...fields };
 }
 
 /**
- * The instance that `from` makes.
- * @param stored a value that nobody else has
- * @throws CacheSerializationError where `from` throws, or gives anything but an instance of the class
+ * Makes an instance with `from`.
+ * @param stored a private copy of the stored value
+ * @throws CacheSerializationError if `from` throws, or returns anything else than an instance of the class
  */
 export function makeInstance({ name, prototype, conversion }: ListedType, stored: unknown): object {
   let made: unknown;
@@ -96,13 +95,15 @@ export function makeInstance({ name, prototype, conversion }: ListedType, stored
     made = conversion?.from(stored);
   } catch (error) {
     throw unmade(
-      `\`from\` of the type \`${name}\` failed; let it take all that \`to\` gives, or change \`version\` so that older entries are not read`,
+      `\`from\` of the type \`${name}\` failed; let it take all that \`to\` gives, ` +
+        'or change `version` so that older entries are not read',
       error,
     );
   }
   if (typeof made === 'object' && made !== null && Object.getPrototypeOf(made) === prototype) return made;
   throw unmade(
-    `\`from\` of the type \`${name}\` gave something else than an instance of its class; let it return one, and no promise`,
+    `\`from\` of the type \`${name}\` gave something else than an instance of its class; ` +
+      'let it return one, and no promise',
   );
 }
 
