@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CacheKeyError } from '../vocabulary/cache.errors.js';
-import { openInstanceName } from './open-instance.js';
+import { openInstanceName } from './hidden-state.js';
 import { show } from '../vocabulary/show.js';
 import { handlerFor, kindOf, type PerKind, typedArrayName, type ValueKind } from './value-kinds.js';
 

@@ -1,7 +1,7 @@
 import { Stream } from 'node:stream';
 import { types as nodeTypes } from 'node:util';
 import { isObservable } from 'rxjs';
-import { classNameOf, hiddenInClass, hiddenPart } from './open-instance.js';
+import { classNameOf, hiddenInClass, hiddenPart } from './hidden-state.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';
 
 /**

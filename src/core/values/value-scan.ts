@@ -1,6 +1,6 @@
 import { CacheSerializationError } from '../vocabulary/cache.errors.js';
 import { refusalOf } from './instance-refusal.js';
-import { hiddenPart } from './open-instance.js';
+import { hiddenPart } from './hidden-state.js';
 import {
   errorProperties,
   handlerFor,

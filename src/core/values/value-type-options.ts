@@ -1,5 +1,5 @@
 import { CacheConfigError } from '../vocabulary/cache.errors.js';
-import { hiddenInClass } from './open-instance.js';
+import { hiddenInClass } from './hidden-state.js';
 import { checkNames, expected } from '../vocabulary/option-checks.js';
 import { kindOfPrototype } from './value-kinds.js';
 import { type ListedType, type ValueClass, type ValueType, ValueTypes } from '../vocabulary/value-types.js';

@@ -1,6 +1,6 @@
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { hiddenInClass } from './open-instance.js';
+import { hiddenInClass } from './hidden-state.js';
 
 describe('hiddenInClass', () => {
   it.each([
