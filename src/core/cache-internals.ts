@@ -17,19 +17,20 @@ export interface CacheInternals {
   readonly clock: Clock;
 
   /**
-   * The stored entry, fresh or expired, for a caller that decides itself whether to serve it. Copies and counts
-   * nothing: the caller reports what it serves to `countServed`. Answers at once where the store does. Rejects where
-   * the store cannot be reached, after reporting that; asking again would be for nothing.
+   * Gives the stored entry, fresh or expired, to a caller that decides itself whether to serve it. Copies and counts
+   * nothing: the caller reports a served entry to `countServed`. Answers at once where the store does. Rejects where
+   * the store cannot be reached; that is reported already, and a second read would fail too.
    */
   find(key: string, options?: NamespaceOption): Awaitable<StoredEntry | undefined>;
 
   /**
-   * Does the same as `getOrSet`, and says where the value came from. `outcome.entry.shared` is the stored value without
-   * a copy.
-   * @param found the answer of an earlier `find` of this key; without it the store is asked
+   * Gives the value as `getOrSet` does, and where it came from. `outcome.entry.shared` is the stored value without a
+   * copy.
+   * @param found the result of an earlier `find` of this key; without it the store is read
    */
   load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>, found?: TimedRead): Promise<LoadOutcome<T>>;
 
+  /** Removes the key, as `CacheOperations.delete` does. */
   delete(key: string, options?: NamespaceOption): Promise<boolean>;
 
   /** Counts an entry of `find` that was served to a caller. */
@@ -39,7 +40,7 @@ export interface CacheInternals {
   reportMisuse(error: CacheError, caller?: Caller): void;
 }
 
-/** By cache. A route of one copy of the kit may use the cache of another copy. */
+/** The internals of each cache. A route of one copy of the kit may use a cache of another copy. */
 const internals = sharedByCopies('internals', () => new WeakMap<object, CacheInternals>());
 
 /** Registers the internals of a new cache. */
