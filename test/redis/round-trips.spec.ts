@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from 'ioredis';
 import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
 import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
-import type { RedisWire } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { RedisWire } from '../../src/adapters/redis/connection/redis-wire.port.js';
 import { resolveCacheOptions } from '../../src/cache-kit.options.js';
 import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';

@@ -2,7 +2,7 @@ import { GroupEnding } from '../../src/adapters/redis/invalidation/group-ending.
 import { LoadCommitter } from '../../src/adapters/redis/loads/load-committer.js';
 import { Outbox } from '../../src/adapters/redis/invalidation/outbox.js';
 import type { RedisContext } from '../../src/adapters/redis/entries/redis-context.js';
-import type { Command } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { Command } from '../../src/adapters/redis/connection/command.js';
 import { FlightTable } from '../../src/core/load/flight.js';
 import type { Profile } from './profile.js';
 import { TWINS } from './script-twins.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { ListeningWire } from '../../src/adapters/redis/connection/listening-wire.js';
-import type { Command, Reply } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { CoherenceWire } from '../../src/adapters/redis/connection/coherence-wire.port.js';
+import type { Command, Reply } from '../../src/adapters/redis/connection/command.js';
 import { MAX_STALENESS_MS, MIXED, type Mutant, simulate, type Verdict } from './near-world.js';
 
 /**
@@ -16,7 +16,7 @@ const SEEDS = 40;
  * Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth
  * that somebody is mute.
  */
-function withBeats(wire: ListeningWire, place: number): void {
+function withBeats(wire: CoherenceWire, place: number): void {
   const run = wire.run.bind(wire);
   wire.run = (commands) =>
     run(

@@ -2,12 +2,17 @@ import type { CacheAdapter, InvalidationTarget, LoadRequest } from '../../src/co
 import type { Clock } from '../../src/core/ports/clock.port.js';
 import { HybridAdapter } from '../../src/adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from '../../src/adapters/memory/memory.adapter.js';
-import { Announcer, type Silence } from '../../src/adapters/redis/connection/announcer.js';
-import { namesIn } from '../../src/adapters/redis/connection/changes.js';
-import type { Feed, ListeningWire, Sink, SinkListener } from '../../src/adapters/redis/connection/listening-wire.js';
+import { ChangeAnnouncer, type Silence } from '../../src/adapters/redis/connection/change-announcer.js';
+import { namesIn } from '../../src/adapters/redis/connection/change-messages.js';
+import type {
+  ChangeFeed,
+  CoherenceWire,
+  ChangeListener,
+  ChangeHandlers,
+} from '../../src/adapters/redis/connection/coherence-wire.port.js';
 import { RedisCoherence } from '../../src/adapters/redis/redis-coherence.js';
 import { RedisKeys } from '../../src/adapters/redis/protocol/redis-keys.js';
-import { call, type Command, type Reply } from '../../src/adapters/redis/connection/redis-wire.js';
+import { call, type Command, type Reply } from '../../src/adapters/redis/connection/command.js';
 import { REMOVE } from '../../src/adapters/redis/protocol/scripts.js';
 import type { CoherenceMode } from '../../src/adapters/redis/options/redis-options.js';
 import { draftOf } from '../../src/testing/adapter-fixture.js';
@@ -34,7 +39,7 @@ const KEYS = ['a', 'b', 'c'];
 const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 
 /** A rule taken out of the design. */
-export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter; wire: ListeningWire }) => void;
+export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter; wire: CoherenceWire }) => void;
 
 export interface Story {
   readonly forMs: number;
@@ -97,9 +102,10 @@ class World {
   }
 
   /** What was changed, or published, is told of on every connection that listens to that. */
-  tell(kind: Feed['kind'], names: readonly string[]): void {
+  tell(kind: ChangeFeed['kind'], names: readonly string[]): void {
     for (const process of this.processes) {
-      for (const sink of process.sinks) if (sink.feed.kind === kind) sink.send((listener) => listener.onNames(names));
+      for (const listener of process.listeners)
+        if (listener.feed.kind === kind) listener.send((handlers) => handlers.onNames(names));
     }
   }
 
@@ -120,10 +126,10 @@ class Process {
   readonly owner = { frozenUntilMs: 0, isDead: false };
   readonly clock: Clock;
   readonly adapter: HybridAdapter;
-  readonly sinks = new Set<SimulatedSink>();
+  readonly listeners = new Set<SimulatedListener>();
   /** What the server lets it do. */
   readonly rights = { tracking: true, publish: true };
-  #announcer: Announcer | undefined;
+  #announcer: ChangeAnnouncer | undefined;
   /** Until when nothing passes in either direction. */
   swallowedUntilMs = 0;
 
@@ -234,7 +240,7 @@ class Process {
   #suffer(): void {
     const { world } = this;
     const choice = world.random();
-    if (choice < 0.3) for (const sink of this.sinks) sink.cut();
+    if (choice < 0.3) for (const listener of this.listeners) listener.cut();
     else if (choice < 0.55) this.swallowedUntilMs = world.time.nowMs + world.between(20, 900);
     else if (choice < 0.8) this.owner.frozenUntilMs = world.time.nowMs + world.between(20, 500);
   }
@@ -248,7 +254,7 @@ class Process {
     else if (choice < 0.6) world.roll.evict(names.roll[Math.floor(world.random() * names.roll.length)] as string);
     else if (choice < 0.75) this.swallowedUntilMs = world.time.nowMs + world.between(1_000, 3_000);
     else if (choice < 0.85) this.owner.frozenUntilMs = world.time.nowMs + world.between(1_000, 3_000);
-    if (choice < 0.3) for (const sink of this.sinks) sink.cut();
+    if (choice < 0.3) for (const listener of this.listeners) listener.cut();
   }
 
   #judge(key: string, version: number, startMs: number, onStale: (() => void) | undefined): void {
@@ -340,29 +346,29 @@ class Process {
     return (answer as readonly string[]).map((id) => Buffer.from(id));
   }
 
-  #wire(): ListeningWire {
+  #wire(): CoherenceWire {
     return {
       isCluster: false,
       masters: () => ['master'],
       nameOn: (_master, prefix) => prefix,
-      watchPlaces: () => undefined,
+      watchTopology: () => undefined,
       isServedBy: () => true,
       areInPlace: () => Promise.resolve(true),
-      announceChanges: (_prefix: string, silence: Silence) => void (this.#announcer = new Announcer(silence)),
+      announceChanges: (_prefix: string, silence: Silence) => void (this.#announcer = new ChangeAnnouncer(silence)),
       mayAnnounce: () => this.#travel(() => this.rights.publish).catch(() => undefined),
       run: (commands) =>
         Promise.all(commands.map((command) => this.#beat(command).catch((error: unknown) => error as Error))),
-      openSink: (_master: string, feed: Feed, _clock: Clock, listener: SinkListener) => {
-        const sink = new SimulatedSink(this, feed, listener);
-        this.sinks.add(sink);
-        return sink;
+      openListener: (_master: string, feed: ChangeFeed, _clock: Clock, handlers: ChangeHandlers) => {
+        const listener = new SimulatedListener(this, feed, handlers);
+        this.listeners.add(listener);
+        return listener;
       },
     };
   }
 }
 
 /** The connection on which a process listens. What it is sent arrives in order, or not at all. */
-class SimulatedSink implements Sink {
+class SimulatedListener implements ChangeListener {
   provenMs = -Infinity;
   isOpen = false;
   readonly serverId = undefined;
@@ -373,19 +379,19 @@ class SimulatedSink implements Sink {
 
   constructor(
     private readonly process: Process,
-    readonly feed: Feed,
-    private readonly listener: SinkListener,
+    readonly feed: ChangeFeed,
+    private readonly handlers: ChangeHandlers,
   ) {
     this.#connect();
   }
 
   /** From the server. */
-  send(hear: (listener: SinkListener) => void): void {
+  send(hear: (handlers: ChangeHandlers) => void): void {
     if (!this.#isListenedTo) return;
     const connection = this.#connection;
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.process.arrivalMs());
     this.process.world.time.at(this.#lastArrivalMs, this.process.owner, () => {
-      if (connection === this.#connection) hear(this.listener);
+      if (connection === this.#connection) hear(this.handlers);
     });
   }
 
@@ -397,7 +403,7 @@ class SimulatedSink implements Sink {
       if (connection !== this.#connection) return;
       this.send(() => {
         this.provenMs = Math.max(this.provenMs, sentMs);
-        this.listener.onProof();
+        this.handlers.onProof();
       });
     });
   }
@@ -422,7 +428,7 @@ class SimulatedSink implements Sink {
     this.provenMs = -Infinity;
     if (this.isOpen) {
       this.isOpen = false;
-      this.listener.onLost();
+      this.handlers.onLost();
     }
     this.process.world.time.at(this.process.arrivalMs() + 10, this.process.owner, () => this.#connect());
   }
@@ -430,7 +436,7 @@ class SimulatedSink implements Sink {
   close(): Promise<void> {
     this.#connection++;
     this.#isListenedTo = false;
-    this.process.sinks.delete(this);
+    this.process.listeners.delete(this);
     return Promise.resolve();
   }
 
@@ -445,7 +451,7 @@ class SimulatedSink implements Sink {
       world.time.at(this.#lastArrivalMs, owner, () => {
         if (connection !== this.#connection) return;
         this.isOpen = true;
-        this.listener.onOpen();
+        this.handlers.onOpen();
         this.beat();
       });
     });
@@ -453,7 +459,7 @@ class SimulatedSink implements Sink {
 
   #refuse(connection: number): void {
     this.process.world.time.at(this.process.arrivalMs(), this.process.owner, () => {
-      if (connection === this.#connection) this.listener.onRefused(new Error(REFUSAL));
+      if (connection === this.#connection) this.handlers.onRefused(new Error(REFUSAL));
     });
   }
 }

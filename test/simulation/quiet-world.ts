@@ -1,5 +1,5 @@
 import { RedisAdapter } from '../../src/adapters/redis/redis.adapter.js';
-import type { Command } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { Command } from '../../src/adapters/redis/connection/command.js';
 import { CacheReporter } from '../../src/core/observation/cache-reporter.js';
 import { CacheService } from '../../src/core/cache.service.js';
 import { resolveCacheOptions } from '../../src/cache-kit.options.js';

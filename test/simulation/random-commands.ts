@@ -1,5 +1,5 @@
 import { LASTING_SCORE } from '../../src/adapters/redis/protocol/member-time.js';
-import { call, type Command, plain } from '../../src/adapters/redis/connection/redis-wire.js';
+import { call, type Command, plain } from '../../src/adapters/redis/connection/command.js';
 import * as scripts from '../../src/adapters/redis/protocol/scripts.js';
 import type { SimulatedStore } from './simulated-store.js';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
-import type { Command, Reply } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/connection/command.js';
 import * as scripts from '../../src/adapters/redis/protocol/scripts.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';

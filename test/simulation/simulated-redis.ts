@@ -1,4 +1,4 @@
-import type { Command, Reply } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/connection/command.js';
 import { type Answer, scoreText, TWINS } from './script-twins.js';
 import { RedisError, SimulatedStore } from './simulated-store.js';
 import { EPOCH_MS, type Owner, type VirtualTime } from './virtual-time.js';

@@ -1,5 +1,6 @@
 import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
-import type { Command, RedisWire, Reply, WireListener } from '../../src/adapters/redis/connection/redis-wire.js';
+import type { Command, Reply } from '../../src/adapters/redis/connection/command.js';
+import type { RedisWire, WireListener } from '../../src/adapters/redis/connection/redis-wire.port.js';
 import type { SimulatedRedis } from './simulated-redis.js';
 import type { Owner, VirtualTime } from './virtual-time.js';
 
@@ -100,7 +101,7 @@ export class SimulatedWire implements RedisWire {
     return values as (Buffer | null)[];
   }
 
-  placeOf(name: string): string {
+  serverOf(name: string): string {
     return this.#connectionOf({ name: 'GET', keys: [name], args: [] }).server.name;
   }
 

@@ -2,8 +2,8 @@ import type { EntryCodec } from '../../core/values/codec.js';
 import type { CacheAdapterContext } from '../../core/ports/cache-adapter.port.js';
 import { settledWithin } from '../../core/ports/grace.js';
 import type { ResolvedHybridRedisOptions, ResolvedRedisOptions } from './options/redis-options.js';
-import { clientFor } from './ioredis/ioredis-client.js';
-import { ConnectionWords } from './connection/connection-words.js';
+import { clientFor } from './ioredis/ioredis-clients.js';
+import { ConnectionNotices } from './connection/connection-notices.js';
 import { IoredisWire } from './ioredis/ioredis-wire.js';
 import { RedisAdapter } from './redis.adapter.js';
 import { RedisCoherence } from './redis-coherence.js';
@@ -66,20 +66,20 @@ function openWith(
   context: CacheAdapterContext,
 ) {
   const { clock, version } = context;
-  const { subject, ...place } = wire.place();
-  const words = new ConnectionWords({
+  const { subject, ...endpoint } = wire.endpoint();
+  const notices = new ConnectionNotices({
     subject,
-    place,
+    endpoint,
     clock,
     describe: () => wire.describe(),
     complaint: () => wire.complaint(),
     onNotice: (sentence, level) => context.onNotice(sentence, level),
   });
-  const adapter = new RedisAdapter(wire, { keyPrefix, version, codec, commandTimeoutMs, words }, context);
+  const adapter = new RedisAdapter(wire, { keyPrefix, version, codec, commandTimeoutMs, notices }, context);
   const start = async (then: () => Promise<unknown> | undefined = () => undefined): Promise<void> => {
     const ready = wire.connect().then(() => adapter.ready());
     await settledWithin(clock, START_LIMIT_MS, ready.then(then));
-    words.started(wire.silence(START_LIMIT_MS));
+    notices.started(wire.silence(START_LIMIT_MS));
   };
   return { adapter, start };
 }

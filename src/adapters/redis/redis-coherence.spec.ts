@@ -3,38 +3,44 @@ import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js'
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { CoherenceMode } from './options/redis-options.js';
 import { FakeClock } from '../../testing/fake-clock.js';
-import type { Silence } from './connection/announcer.js';
-import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from './connection/listening-wire.js';
+import type { Silence } from './connection/change-announcer.js';
+import type {
+  ChangeFeed,
+  CoherenceWire,
+  TopologyListener,
+  ChangeListener,
+  ChangeHandlers,
+} from './connection/coherence-wire.port.js';
 import { RedisCoherence } from './redis-coherence.js';
 import { RedisKeys } from './protocol/redis-keys.js';
-import type { Command, Reply } from './connection/redis-wire.js';
+import type { Command, Reply } from './connection/command.js';
 
 const keys = new RedisKeys({ keyPrefix: 'test', name: 'near', version: undefined, parts: 1 });
 const REFUSAL = new Error("NOPERM User app has no permissions to run the 'client|tracking' command");
 
 /** A connection that does what the test says. */
-class ManualSink implements Sink {
+class ManualListener implements ChangeListener {
   provenMs = -Infinity;
   isOpen = false;
   isClosed = false;
   readonly serverId = undefined;
 
   constructor(
-    readonly feed: Feed,
+    readonly feed: ChangeFeed,
     private readonly clock: Clock,
-    readonly listener: SinkListener,
+    readonly handlers: ChangeHandlers,
   ) {}
 
   open(): void {
     this.isOpen = true;
-    this.listener.onOpen();
+    this.handlers.onOpen();
     this.beat();
   }
 
   beat(): void {
     if (!this.isOpen) return;
     this.provenMs = this.clock.nowMs();
-    this.listener.onProof();
+    this.handlers.onProof();
   }
 
   restart(): void {}
@@ -45,10 +51,10 @@ class ManualSink implements Sink {
 }
 
 /** Masters whose connections are opened by the test. */
-class ManualWire implements ListeningWire {
+class ManualWire implements CoherenceWire {
   readonly isCluster = false;
-  readonly sinks: ManualSink[] = [];
-  places: PlacesListener | undefined;
+  readonly listeners: ManualListener[] = [];
+  places: TopologyListener | undefined;
   silence: Silence | undefined;
   isAllowedToPublish = true;
   /** What is answered to a beat. */
@@ -66,7 +72,7 @@ class ManualWire implements ListeningWire {
     return prefix;
   }
 
-  watchPlaces(listener: PlacesListener): void {
+  watchTopology(listener: TopologyListener): void {
     this.places = listener;
   }
 
@@ -92,10 +98,10 @@ class ManualWire implements ListeningWire {
     return [[this.ids.mark, this.ids.bus, this.ids.mute].map((id) => Buffer.from(id))];
   }
 
-  openSink(_master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink {
-    const sink = new ManualSink(feed, clock, listener);
-    this.sinks.push(sink);
-    return sink;
+  openListener(_master: string, feed: ChangeFeed, clock: Clock, handlers: ChangeHandlers): ChangeListener {
+    const listener = new ManualListener(feed, clock, handlers);
+    this.listeners.push(listener);
+    return listener;
   }
 }
 
@@ -113,7 +119,7 @@ function started(masters: readonly string[], mode: CoherenceMode = 'tracking') {
 async function trusting() {
   const all = started(['one'], 'bus');
   all.wire.ids = { mark: 'database', bus: 'first', mute: '' };
-  all.wire.sinks[0]?.open();
+  all.wire.listeners[0]?.open();
   await all.clock.advance(2_500);
   all.changes.length = 0;
   return all;
@@ -122,20 +128,24 @@ async function trusting() {
 describe('a refusal', () => {
   it('leads to the next way alone, however many masters refuse (fault 24)', () => {
     const { wire, coherence } = started(['one', 'two', 'three']);
-    const asked = [...wire.sinks];
+    const asked = [...wire.listeners];
 
-    for (const { listener } of asked) listener.onRefused(REFUSAL);
+    for (const { handlers } of asked) handlers.onRefused(REFUSAL);
 
     expect(asked.map(({ feed }) => feed.kind)).toEqual(['tracking', 'tracking', 'tracking']);
     expect(coherence.usage().mode).toBe('bus');
-    expect(wire.sinks.filter(({ isClosed }) => !isClosed).map(({ feed }) => feed.kind)).toEqual(['bus', 'bus', 'bus']);
+    expect(wire.listeners.filter(({ isClosed }) => !isClosed).map(({ feed }) => feed.kind)).toEqual([
+      'bus',
+      'bus',
+      'bus',
+    ]);
   });
 
   it('counts from a connection of the way that is taken', () => {
     const { wire, coherence } = started(['one', 'two']);
-    wire.sinks[0]?.listener.onRefused(REFUSAL);
+    wire.listeners[0]?.handlers.onRefused(REFUSAL);
 
-    wire.sinks.at(-1)?.listener.onRefused(REFUSAL);
+    wire.listeners.at(-1)?.handlers.onRefused(REFUSAL);
 
     expect(coherence.usage().mode).toBe('ttl');
   });
@@ -143,14 +153,14 @@ describe('a refusal', () => {
   it('of a connection that was left says nothing, as all else that is heard from it (fault 24)', async () => {
     const { wire, clock, coherence } = started(['one', 'two']);
     wire.ids = { mark: 'database', bus: 'first', mute: '' };
-    const left = wire.sinks[1] as ManualSink;
-    wire.sinks[0]?.listener.onRefused(REFUSAL);
-    for (const sink of wire.sinks.slice(2)) sink.open();
+    const left = wire.listeners[1] as ManualListener;
+    wire.listeners[0]?.handlers.onRefused(REFUSAL);
+    for (const listener of wire.listeners.slice(2)) listener.open();
     await clock.advance(2_500);
     const isProven = (): boolean => coherence.usage().isProven;
     const before = isProven();
 
-    left.listener.onLost();
+    left.handlers.onLost();
 
     expect([before, isProven()]).toEqual([true, true]);
   });
@@ -159,7 +169,7 @@ describe('a refusal', () => {
 describe('a beat', () => {
   it('is asked for several times within the bound, and without its answer nothing is proven', async () => {
     const { wire, clock, coherence } = started(['one']);
-    wire.sinks[0]?.open();
+    wire.listeners[0]?.open();
     await clock.advance(300);
     const before = coherence.usage().isProven;
 
@@ -171,7 +181,7 @@ describe('a beat', () => {
 
   it('that finds another database takes all copies (fault 15)', async () => {
     const { wire, clock, coherence, changes } = started(['one']);
-    wire.sinks[0]?.open();
+    wire.listeners[0]?.open();
     await clock.advance(1_000);
     changes.length = 0;
 
@@ -187,7 +197,7 @@ describe('a listener on the bus', () => {
   it('limits its copies until every other process must have learnt of it, and says so (fault 23)', async () => {
     const { wire, clock, coherence } = started(['one'], 'bus');
     wire.ids = { mark: 'database', bus: 'first', mute: '' };
-    wire.sinks[0]?.open();
+    wire.listeners[0]?.open();
     await clock.advance(1_500);
     const early = {
       limitMs: coherence.copyLimitMs,
@@ -264,9 +274,9 @@ describe('a process that is not on the bus', () => {
 describe('a way that was refused', () => {
   async function refused() {
     const all = started(['one']);
-    all.wire.sinks[0]?.listener.onRefused(REFUSAL);
+    all.wire.listeners[0]?.handlers.onRefused(REFUSAL);
     await all.clock.advance(1_000);
-    return { ...all, probe: all.wire.sinks.at(-1) as ManualSink };
+    return { ...all, probe: all.wire.listeners.at(-1) as ManualListener };
   }
 
   it('is tried again, and taken where it is allowed now (fault 23)', async () => {
@@ -281,9 +291,9 @@ describe('a way that was refused', () => {
 
   it('is left for longer after each refusal', async () => {
     const { wire, clock, coherence, probe } = await refused();
-    const triedBy = (): number => wire.sinks.filter(({ feed }) => feed.kind === 'tracking').length;
+    const triedBy = (): number => wire.listeners.filter(({ feed }) => feed.kind === 'tracking').length;
 
-    probe.listener.onRefused(REFUSAL);
+    probe.handlers.onRefused(REFUSAL);
     await clock.advance(1_900);
     const early = triedBy();
     await clock.advance(100);
@@ -294,11 +304,11 @@ describe('a way that was refused', () => {
   it('is not taken where what changes could not be published', async () => {
     const { wire, clock, coherence } = started(['one']);
     wire.isAllowedToPublish = false;
-    wire.sinks[0]?.listener.onRefused(REFUSAL);
+    wire.listeners[0]?.handlers.onRefused(REFUSAL);
     await wire.silence?.demand(REFUSAL);
     await clock.advance(2_000);
-    wire.sinks.at(-1)?.listener.onRefused(REFUSAL);
-    const probe = wire.sinks.at(-1) as ManualSink;
+    wire.listeners.at(-1)?.handlers.onRefused(REFUSAL);
+    const probe = wire.listeners.at(-1) as ManualListener;
 
     probe.open();
     await clock.advance(0);

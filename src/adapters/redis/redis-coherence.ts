@@ -2,7 +2,7 @@ import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { COHERENCE_MODES, type CoherenceMode } from './options/redis-options.js';
-import type { Feed, ListeningWire, Sink, SinkListener } from './connection/listening-wire.js';
+import type { ChangeFeed, CoherenceWire, ChangeListener, ChangeHandlers } from './connection/coherence-wire.port.js';
 import type { RedisKeys } from './protocol/redis-keys.js';
 import { RollCall } from './roll-call.js';
 
@@ -16,10 +16,10 @@ import { RollCall } from './roll-call.js';
  *              by ttl.
  *   ttl        Nothing is heard; a copy is used for a limited time.
  *
- * The proof: there is one sink for each master. A PING is sent on each several times within the bound, and an answer
- * says that the sink has heard everything that this master did before it got the PING. Beats say that commands still go
+ * The proof: there is one listener for each master. A PING is sent on each several times within the bound, and an answer
+ * says that the listener has heard everything that this master did before it got the PING. Beats say that commands still go
  * to the same database, and whether all publish (roll-call.ts). Copies are good for the bound, counted from the sending
- * of the oldest of these PINGs and of the beat. All else errs on the safe side: a sink that was lost and came back,
+ * of the oldest of these PINGs and of the beat. All else errs on the safe side: a listener that was lost and came back,
  * another set of masters, a proof that came too late, an answer from a server that is not known, and commands that go
  * to another server than the one that is listened to, each end the proof and all copies.
  *
@@ -46,9 +46,9 @@ const UNTRUSTED =
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
   copyLimitMs = Infinity;
-  readonly #wire: ListeningWire;
+  readonly #wire: CoherenceWire;
   readonly #options: RedisCoherenceOptions;
-  readonly #sinks = new Map<string, Sink>();
+  readonly #changeListeners = new Map<string, ChangeListener>();
   readonly #roll: RollCall;
   readonly #wanted: string;
   #mode: CoherenceMode;
@@ -65,11 +65,11 @@ export class RedisCoherence implements Coherence {
   #retry: Timer | undefined;
   #retryMs = RETRY_MS.least;
   /** Listens in a better way, to see whether that is allowed. */
-  #probe: Sink | undefined;
+  #probe: ChangeListener | undefined;
   /** Resolves when copies can be used for the first time. */
   readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
 
-  constructor(wire: ListeningWire, options: RedisCoherenceOptions) {
+  constructor(wire: CoherenceWire, options: RedisCoherenceOptions) {
     this.#wire = wire;
     this.#options = options;
     this.#mode = options.mode;
@@ -87,7 +87,7 @@ export class RedisCoherence implements Coherence {
 
   /** From now on it asks for proofs. */
   start(): void {
-    this.#wire.watchPlaces({
+    this.#wire.watchTopology({
       onMasters: () => this.#join(),
       onStrayed: () => this.#distrust(),
       onAway: () => this.#roll.reset(),
@@ -123,15 +123,15 @@ export class RedisCoherence implements Coherence {
     this.#retry?.cancel();
     this.#roll.reset();
     this.provenUntilMs = -Infinity;
-    const sinks = [...this.#sinks.values(), ...(this.#probe === undefined ? [] : [this.#probe])];
-    this.#sinks.clear();
-    await Promise.all(sinks.map((sink) => sink.close()));
+    const listeners = [...this.#changeListeners.values(), ...(this.#probe === undefined ? [] : [this.#probe])];
+    this.#changeListeners.clear();
+    await Promise.all(listeners.map((listener) => listener.close()));
   }
 
   #enter(mode: CoherenceMode): void {
     this.#mode = mode;
     this.#roll.take(mode === 'bus');
-    this.#leave([...this.#sinks.keys()]);
+    this.#leave([...this.#changeListeners.keys()]);
     if (mode === 'ttl') return this.#limit();
     this.copyLimitMs = Infinity;
     this.#join();
@@ -154,7 +154,7 @@ export class RedisCoherence implements Coherence {
   /** Listens to the masters that there are now, and to no others. */
   #join(): void {
     if (this.#isClosed || this.#mode === 'ttl') return;
-    const wanted = new Map<string, { master: string; feed: Feed }>(
+    const wanted = new Map<string, { master: string; feed: ChangeFeed }>(
       this.#wire.masters().flatMap((master) => {
         const feed = this.#feedOf(master);
         return feed === undefined
@@ -162,39 +162,39 @@ export class RedisCoherence implements Coherence {
           : [[`${master} ${feed.kind === 'bus' ? feed.channel : ''}`, { master, feed }] as const];
       }),
     );
-    const gone = [...this.#sinks.keys()].filter((id) => !wanted.has(id));
-    const added = [...wanted].filter(([id]) => !this.#sinks.has(id));
+    const gone = [...this.#changeListeners.keys()].filter((id) => !wanted.has(id));
+    const added = [...wanted].filter(([id]) => !this.#changeListeners.has(id));
     if (gone.length === 0 && added.length === 0) return;
     this.#leave(gone);
     for (const [id, { master, feed }] of added) {
-      const sink: Sink | undefined = this.#wire.openSink(
+      const listener: ChangeListener | undefined = this.#wire.openListener(
         master,
         feed,
         this.#options.clock,
-        this.#listenerWhile(() => this.#sinks.get(id) === sink),
+        this.#listenerWhile(() => this.#changeListeners.get(id) === listener),
       );
-      if (sink !== undefined) this.#sinks.set(id, sink);
+      if (listener !== undefined) this.#changeListeners.set(id, listener);
     }
   }
 
   #leave(ids: readonly string[]): void {
     for (const id of ids) {
-      void this.#sinks.get(id)?.close();
-      this.#sinks.delete(id);
+      void this.#changeListeners.get(id)?.close();
+      this.#changeListeners.delete(id);
     }
     this.#distrust();
   }
 
   /** `undefined` for a master that nothing can be said on: it has no slots. */
-  #feedOf(master: string, mode = this.#mode): Feed | undefined {
+  #feedOf(master: string, mode = this.#mode): ChangeFeed | undefined {
     const { keys } = this.#options;
     if (mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
     const channel = this.#wire.nameOn(master, keys.bus);
     return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
   }
 
-  /** A sink that was left may speak once more: what several masters refuse at once is refused once. */
-  #listenerWhile(isCurrent: () => boolean): SinkListener {
+  /** A listener that was left may speak once more: what several masters refuse at once is refused once. */
+  #listenerWhile(isCurrent: () => boolean): ChangeHandlers {
     return {
       onOpen: () => isCurrent() && this.#distrust(),
       onLost: () => isCurrent() && this.#distrust(),
@@ -244,14 +244,14 @@ export class RedisCoherence implements Coherence {
   }
 
   #oldestProofMs(): number {
-    if (this.#sinks.size === 0) return -Infinity;
+    if (this.#changeListeners.size === 0) return -Infinity;
     let oldestMs = Math.min(this.#roll.provenMs, this.#wire.isCluster ? this.#placesProvenMs : Infinity);
-    for (const sink of this.#sinks.values()) {
-      const isServed = sink.isOpen ? this.#wire.isServedBy(sink.serverId) : undefined;
+    for (const listener of this.#changeListeners.values()) {
+      const isServed = listener.isOpen ? this.#wire.isServedBy(listener.serverId) : undefined;
       // Commands go to another server than the one that is listened to: one of both has not followed a failover yet.
-      if (isServed === false) sink.restart();
+      if (isServed === false) listener.restart();
       if (isServed !== true) return -Infinity;
-      oldestMs = Math.min(oldestMs, sink.provenMs);
+      oldestMs = Math.min(oldestMs, listener.provenMs);
     }
     return oldestMs;
   }
@@ -262,7 +262,7 @@ export class RedisCoherence implements Coherence {
       this.#beat = this.#nextBeat();
       this.#roll.beat();
       if (this.#wire.isCluster && this.#mode !== 'ttl') this.#provePlaces();
-      for (const sink of this.#sinks.values()) sink.beat();
+      for (const listener of this.#changeListeners.values()) listener.beat();
     });
   }
 
@@ -309,7 +309,7 @@ export class RedisCoherence implements Coherence {
     const feed = master === undefined ? undefined : this.#feedOf(master, mode);
     if (feed === undefined || COHERENCE_MODES.indexOf(mode) >= COHERENCE_MODES.indexOf(this.#mode)) return;
     const ifCurrent = (act: () => void) => () => probe !== undefined && probe === this.#probe && act();
-    const probe = this.#wire.openSink(master as string, feed, this.#options.clock, {
+    const probe = this.#wire.openListener(master as string, feed, this.#options.clock, {
       onOpen: ifCurrent(() => void this.#enterIfAllowed(mode)),
       onRefused: ifCurrent(() => this.#try(COHERENCE_MODES[COHERENCE_MODES.indexOf(mode) + 1] ?? 'ttl')),
       onLost: () => undefined,

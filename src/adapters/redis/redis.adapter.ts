@@ -13,7 +13,7 @@ import type {
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
-import type { ConnectionWords } from './connection/connection-words.js';
+import type { ConnectionNotices } from './connection/connection-notices.js';
 import { EntryScan } from './entries/entry-scan.js';
 import type { Prepared } from './entries/entry-writer.js';
 import { randomId } from './protocol/generation.js';
@@ -22,7 +22,7 @@ import { RedisLoads } from './loads/redis-loads.js';
 import { RedisInvalidations } from './invalidation/redis-invalidations.js';
 import { RedisKeys } from './protocol/redis-keys.js';
 import { type Hides, RedisContext } from './entries/redis-context.js';
-import type { RedisWire } from './connection/redis-wire.js';
+import type { RedisWire } from './connection/redis-wire.port.js';
 import { StoreSurvey } from './entries/store-survey.js';
 
 /*
@@ -54,7 +54,7 @@ export interface RedisAdapterOptions {
   /** Time limit of one call, all its round trips included. */
   readonly commandTimeoutMs: number;
   /** Writes notices about the connection. */
-  readonly words?: ConnectionWords;
+  readonly notices?: ConnectionNotices;
 }
 
 /** Number of parts of everything. A cluster has several, so that reads are spread over its servers. */
@@ -66,7 +66,7 @@ const NOTHING = Promise.resolve(undefined);
 export class RedisAdapter implements CacheAdapter {
   readonly kind = 'redis';
   readonly #context: RedisContext;
-  readonly #words: ConnectionWords | undefined;
+  readonly #notices: ConnectionNotices | undefined;
   readonly #loads: RedisLoads;
   readonly #invalidations: RedisInvalidations;
   readonly #indexes: IndexSweeper;
@@ -79,9 +79,9 @@ export class RedisAdapter implements CacheAdapter {
 
   /** @param wire belongs to the adapter, which closes it */
   constructor(wire: RedisWire, options: RedisAdapterOptions, host: CacheAdapterContext) {
-    const { keyPrefix, version, codec, commandTimeoutMs, words } = options;
+    const { keyPrefix, version, codec, commandTimeoutMs, notices } = options;
     const parts = wire.isCluster ? PARTS.cluster : PARTS.single;
-    this.#words = words;
+    this.#notices = notices;
     this.#context = new RedisContext({
       wire,
       keys: new RedisKeys({ keyPrefix, name: host.name, version, parts }),
@@ -91,7 +91,7 @@ export class RedisAdapter implements CacheAdapter {
       hides: () => this.#invalidations.hides(),
       onError: (error) => host.onError(error),
       onUp: (isMoved) => this.#onUp(isMoved),
-      ...(words === undefined ? {} : { onAway: (why) => words.away(why ?? wire.lastError()) }),
+      ...(notices === undefined ? {} : { onAway: (why) => notices.away(why ?? wire.lastError()) }),
     });
     this.#invalidations = new RedisInvalidations(this.#context);
     this.#loads = new RedisLoads(this.#context, (keys, namespace) => this.#invalidations.replaced(keys, namespace));
@@ -181,7 +181,7 @@ export class RedisAdapter implements CacheAdapter {
     const context = this.#context;
     if (context.isClosed) return;
     context.isClosed = true;
-    this.#words?.close();
+    this.#notices?.close();
     await settledWithin(context.clock, context.limitMs, this.#drain());
     this.#invalidations.close();
     this.#loads.close();
@@ -202,7 +202,7 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   #onUp(isMoved: boolean): void {
-    this.#words?.up();
+    this.#notices?.up();
     this.#invalidations.onUp(isMoved);
     this.#indexes.start();
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/ports/clock.port.js';
-import type { Silence } from './connection/announcer.js';
+import type { Silence } from './connection/change-announcer.js';
 import { randomId } from './protocol/generation.js';
-import { call, type Command, type Reply } from './connection/redis-wire.js';
+import { call, type Command, type Reply } from './connection/command.js';
 import type { RedisKeys } from './protocol/redis-keys.js';
 import { BEAT } from './protocol/scripts.js';
 

@@ -8,17 +8,17 @@ export interface Reason {
   readonly level: 'warn' | 'error';
 }
 
-export interface Place {
+export interface Endpoint {
   readonly kind: 'single' | 'cluster' | 'sentinel';
   readonly isSecure: boolean;
   /** Whether a connection has been of use before: then neither scheme nor port is wrong. */
   readonly hasWorked: boolean;
 }
 
-type Words = string | ((message: string, place: Place) => string);
+type Words = string | ((message: string, endpoint: Endpoint) => string);
 type Known = readonly [kind: string, pattern: RegExp, level: Reason['level'], words: Words];
 
-function tlsHint({ isSecure, hasWorked }: Place): string {
+function tlsHint({ isSecure, hasWorked }: Endpoint): string {
   if (hasWorked) return '';
   return isSecure
     ? ' Where that port does not speak TLS, write redis:// instead of rediss://.'
@@ -26,14 +26,14 @@ function tlsHint({ isSecure, hasWorked }: Place): string {
 }
 
 /** What is left of the reason where several servers were tried. */
-function closed(message: string, place: Place): string {
-  switch (place.kind) {
+function closed(message: string, endpoint: Endpoint): string {
+  switch (endpoint.kind) {
     case 'sentinel':
       return `cannot be asked for: no sentinel can be reached (${message}). Check that they run, and their ports.`;
     case 'cluster':
       return `cannot be reached at any of its nodes (${message}). Check that they run, and their ports.`;
     case 'single':
-      return `has ended the connection (${message}).${tlsHint(place)}${place.hasWorked ? '' : ' A server that has reached its `maxclients` ends connections, too.'}`;
+      return `has ended the connection (${message}).${tlsHint(endpoint)}${endpoint.hasWorked ? '' : ' A server that has reached its `maxclients` ends connections, too.'}`;
   }
 }
 
@@ -161,7 +161,7 @@ const KNOWN: readonly Known[] = [
     'error',
     'does not speak the protocol of Redis there. Check the port.',
   ],
-  ['silent', /ETIMEDOUT|no answer/, 'warn', (message, place) => `does not answer (${message}).${tlsHint(place)}`],
+  ['silent', /ETIMEDOUT|no answer/, 'warn', (message, endpoint) => `does not answer (${message}).${tlsHint(endpoint)}`],
   [
     'closed',
     /ECONNRESET|EPIPE|Connection is closed|Stream isn't writeable|socket disconnected|None of startup nodes/,
@@ -171,19 +171,19 @@ const KNOWN: readonly Known[] = [
 ];
 
 /** @param error without secrets; absent where a connection that stood was closed, and nobody said why */
-export function reasonOf(error: Error | undefined, place: Place): Reason {
-  if (error === undefined) return { kind: 'lost', sentence: lost(place), level: 'warn' };
+export function reasonOf(error: Error | undefined, endpoint: Endpoint): Reason {
+  if (error === undefined) return { kind: 'lost', sentence: lost(endpoint), level: 'warn' };
   const inner = innermost(error);
   const message = messageOf(inner);
   const { code = '' } = inner as { code?: string };
   const known = KNOWN.find(([, pattern]) => pattern.test(message) || pattern.test(code));
   if (known === undefined) return { kind: message, sentence: `cannot be used (${message}).`, level: 'warn' };
   const [kind, , level, words] = known;
-  return { kind, level, sentence: typeof words === 'string' ? words : words(message, place) };
+  return { kind, level, sentence: typeof words === 'string' ? words : words(message, endpoint) };
 }
 
-function lost(place: Place): string {
-  if (place.kind !== 'cluster' || place.hasWorked) return `has closed the connection.${tlsHint(place)}`;
+function lost(endpoint: Endpoint): string {
+  if (endpoint.kind !== 'cluster' || endpoint.hasWorked) return `has closed the connection.${tlsHint(endpoint)}`;
   return 'names no node that has slots. Look at `redis-cli cluster info`.';
 }
 

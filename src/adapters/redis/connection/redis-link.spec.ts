@@ -2,7 +2,8 @@ import { expect, it } from '@jest/globals';
 import { settle } from '../../../../test/support/cache-with.js';
 import { FakeClock } from '../../../testing/fake-clock.js';
 import { RedisLink } from './redis-link.js';
-import type { RedisWire, Reply } from './redis-wire.js';
+import type { Reply } from './command.js';
+import type { RedisWire } from './redis-wire.port.js';
 
 /** A server that answers when it is told to. */
 class SlowWire {

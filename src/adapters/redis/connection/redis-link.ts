@@ -1,7 +1,8 @@
 import { asAnnounced } from '../../../core/observation/announced-fault.js';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
-import { allOrThrow, type ReplyValue, call, type Command, type RedisWire, type Reply } from './redis-wire.js';
+import { allOrThrow, type ReplyValue, call, type Command, type Reply } from './command.js';
+import type { RedisWire } from './redis-wire.port.js';
 import { TIME } from '../protocol/scripts.js';
 import { ServerTime } from './server-time.js';
 

@@ -7,7 +7,7 @@ import { type Generation, MARK_LENGTH, readGeneration, staleSince } from '../pro
 import { type EntryNote, RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { Turn } from '../connection/turn.js';
+import { Turn } from '../connection/turn-batch.js';
 
 /*
  * Reads entries, and tells whether they are valid. An entry and the generations of the groups that it is expected to be
@@ -15,7 +15,7 @@ import { Turn } from '../connection/turn.js';
  * from memory here: an entry is valid when its marks equal what the server has after the read began.
  *
  * The first read of a turn of the event loop is sent at once; all others share one command, in which each generation is
- * asked for once, see turn.ts.
+ * asked for once, see turn-batch.ts.
  */
 
 /** How many entries are remembered between two reads. */
@@ -93,9 +93,9 @@ export class EntryReader {
   }
 
   /** The revision under the key that was seen and found invalid or expired, or ''. */
-  uselessRevision(key: string, namespace: string | undefined): string {
+  replaceableRevision(key: string, namespace: string | undefined): string {
     const note = this.#notes.get(this.keys.entry(key, namespace));
-    return note?.isUseless === true ? note.revision : '';
+    return note?.isReplaceable === true ? note.revision : '';
   }
 
   /** Remembers which tags a key is likely to carry next time. */
@@ -110,7 +110,7 @@ export class EntryReader {
         lastReadAtMs: 0,
         ...note,
         tags,
-        isUseless: false,
+        isReplaceable: false,
       });
     }
   }
@@ -186,7 +186,7 @@ export class EntryReader {
   ): RedisEntry {
     const { header } = envelope;
     const note = this.#note(this.keys.entry(header.key, header.namespace), revision, header);
-    note.isUseless = false;
+    note.isReplaceable = false;
     return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.clock, sizeBytes });
   }
 
@@ -304,12 +304,12 @@ export class EntryReader {
       return undefined;
     }
     const note = this.#note(name, revisionOf(bytes), envelope.header);
-    note.isUseless = freshMs <= nowMs;
+    note.isReplaceable = freshMs <= nowMs;
     return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.clock, sizeBytes: bytes.length });
   }
 
   #useless({ name }: Pick<Wanted, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {
-    this.#note(name, revisionOf(bytes), header).isUseless = true;
+    this.#note(name, revisionOf(bytes), header).isReplaceable = true;
   }
 
   #note(name: string, revision: string, header: EntryHeader | undefined): EntryNote {
@@ -320,7 +320,7 @@ export class EntryReader {
           revision,
           tags: header?.tags ?? [],
           header,
-          isUseless: false,
+          isReplaceable: false,
           hits: 0,
           lastReadAtMs: 0,
         });

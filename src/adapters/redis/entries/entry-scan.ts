@@ -5,7 +5,7 @@ import { show } from '../../../core/vocabulary/show.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from './redis-context.js';
-import { call, type Reply } from '../connection/redis-wire.js';
+import { call, type Reply } from '../connection/command.js';
 import { PAGE } from '../protocol/scripts.js';
 
 /**

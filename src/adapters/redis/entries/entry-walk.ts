@@ -1,6 +1,7 @@
 import { escapeGlob } from '../../../core/vocabulary/glob.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { type ReplyValue, plain, type RedisWire, type Reply } from '../connection/redis-wire.js';
+import { type ReplyValue, plain, type Reply } from '../connection/command.js';
+import type { RedisWire } from '../connection/redis-wire.port.js';
 
 /** How many names one step looks at: a few hundred microseconds of the server. */
 const STEP = 500;

@@ -10,7 +10,7 @@ import { memberTime } from '../protocol/member-time.js';
 import type { RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { ENTER, LEAVE, REMOVE, STORE } from '../protocol/scripts.js';
 
 /**

@@ -1,6 +1,6 @@
 import { type EntryHead, headBytesOf, isEntry, readHead, USUAL_HEAD_BYTES } from '../protocol/entry-record.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { plain, type Reply } from '../connection/redis-wire.js';
+import { plain, type Reply } from '../connection/command.js';
 
 /**
  * The heads of entries, in the order of their names; `undefined` where there is none. The values stay where they are.

@@ -5,7 +5,8 @@ import { EntryWalk } from './entry-walk.js';
 import { EntryWriter } from './entry-writer.js';
 import type { RedisKeys } from '../protocol/redis-keys.js';
 import { type LinkOptions, RedisLink } from '../connection/redis-link.js';
-import type { Command, RedisWire, Reply, ReplyValue } from '../connection/redis-wire.js';
+import type { Command, Reply, ReplyValue } from '../connection/command.js';
+import type { RedisWire } from '../connection/redis-wire.port.js';
 
 /**
  * True when an entry must be treated as missing, because an invalidation of it is not acknowledged yet.

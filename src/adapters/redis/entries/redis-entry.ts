@@ -10,7 +10,7 @@ export interface EntryNote {
   /** The header of this revision, once it was read. */
   readonly header: EntryHeader | undefined;
   /** It was invalid or expired when it was last read, so a load may take its place. */
-  isUseless: boolean;
+  isReplaceable: boolean;
   hits: number;
   lastReadAtMs: number;
 }

@@ -1,5 +1,5 @@
 import type { RedisContext } from './redis-context.js';
-import { call, type Reply } from '../connection/redis-wire.js';
+import { call, type Reply } from '../connection/command.js';
 import { EMPTY_GROUP_MS, indexKeys } from './entry-writer.js';
 import { SURVEY } from '../protocol/scripts.js';
 

@@ -2,7 +2,7 @@ import type { CountedIndex } from '../entries/entry-walk.js';
 import { type Generation, randomId, readGeneration } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/redis-wire.js';
+import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/command.js';
 import { END, REPLACE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
 import type { TrashSweeper } from './trash-sweeper.js';

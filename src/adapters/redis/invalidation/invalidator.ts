@@ -7,7 +7,7 @@ import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { allOrThrow, call, type Command, plain } from '../connection/redis-wire.js';
+import { allOrThrow, call, type Command, plain } from '../connection/command.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
 import type { TrashSweeper } from './trash-sweeper.js';

@@ -4,7 +4,7 @@ import type { Invalidator } from './invalidator.js';
 import type { Courier, Invalidation } from './outbox.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call } from '../connection/redis-wire.js';
+import { call } from '../connection/command.js';
 import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
 
 /** Keys, or tags and namespaces, per pipeline. */
@@ -28,9 +28,9 @@ export class Redelivery implements Courier {
   laneOf(target: EntryTarget): string {
     const { keys } = this.context;
     if (target.kind === 'keys')
-      return `keys ${this.context.wire.placeOf(keys.entry(target.keys[0] as string, target.namespace))}`;
+      return `keys ${this.context.wire.serverOf(keys.entry(target.keys[0] as string, target.namespace))}`;
     const group = this.#groupOf(target);
-    return group === undefined ? 'others' : `groups ${this.context.wire.placeOf(group.key)}`;
+    return group === undefined ? 'others' : `groups ${this.context.wire.serverOf(group.key)}`;
   }
 
   batchOf(lane: string): number {

@@ -5,7 +5,7 @@ import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call, type Command } from '../connection/redis-wire.js';
+import { call, type Command } from '../connection/command.js';
 import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
 
 /**

@@ -4,7 +4,7 @@ import type { EntryHead } from '../protocol/entry-record.js';
 import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call, type Command, plain, type Reply, yielding } from '../connection/redis-wire.js';
+import { call, type Command, plain, type Reply, yielding } from '../connection/command.js';
 import { REMOVE } from '../protocol/scripts.js';
 
 /** Entries freed per round trip. */

@@ -1,8 +1,8 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { errorWithoutSecrets } from './error-without-secrets.js';
-import type { Argument, Command, Reply } from '../connection/redis-wire.js';
+import type { Argument, Command, Reply } from '../connection/command.js';
 import type { Script } from '../protocol/script.js';
-import { Turn } from '../connection/turn.js';
+import { Turn } from '../connection/turn-batch.js';
 
 /**
  * How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or

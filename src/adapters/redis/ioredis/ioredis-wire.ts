@@ -2,20 +2,26 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import type { Finding } from '../../../core/vocabulary/finding.js';
 import type { ProcessHold } from '../../../core/ports/process-hold.js';
-import { Announcer, type Silence } from '../connection/announcer.js';
-import { announcementOf } from '../connection/changes.js';
+import { ChangeAnnouncer, type Silence } from '../connection/change-announcer.js';
+import { announcementOf } from '../connection/change-messages.js';
 import { addressOf, ClusterMap } from './cluster-map.js';
-import { CoherenceSink } from './coherence-sink.js';
-import { placeOf } from './client-place.js';
+import { IoredisChangeListener } from './ioredis-change-listener.js';
+import { endpointOf } from './client-endpoint.js';
 import { errorWithoutSecrets } from './error-without-secrets.js';
 import { setUpFindings } from './set-up-findings.js';
-import { isCluster } from './ioredis-client.js';
 import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
-import { ended, sinkClientOf, subscriberOf } from './listening-clients.js';
-import type { Feed, ListeningWire, PlacesListener, Sink, SinkListener } from '../connection/listening-wire.js';
+import { changeClientOf, ended, isCluster, subscriberOf } from './ioredis-clients.js';
+import type {
+  ChangeFeed,
+  CoherenceWire,
+  TopologyListener,
+  ChangeListener,
+  ChangeHandlers,
+} from '../connection/coherence-wire.port.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
-import { type Command, isOnItsWay, type RedisWire, type Reply, type WireListener } from '../connection/redis-wire.js';
-import { unheld } from './unheld-client.js';
+import { type Command, isOnItsWay, type Reply } from '../connection/command.js';
+import type { RedisWire, WireListener } from '../connection/redis-wire.port.js';
+import { unrefClient } from './unref-client.js';
 
 /*
  * The real thing. Commands that belong to one server travel in one pipeline. In a cluster the servers are found by the
@@ -56,7 +62,7 @@ const OUTCOMES = ['ready', 'close', 'end'];
 /** How soon a client that has given up connects anew. */
 const REVIVED_AFTER_MS = 100;
 
-export class IoredisWire implements RedisWire, ListeningWire {
+export class IoredisWire implements RedisWire, CoherenceWire {
   readonly isCluster: boolean;
   readonly #client: Client;
   readonly #options: IoredisWireOptions;
@@ -73,11 +79,11 @@ export class IoredisWire implements RedisWire, ListeningWire {
   /** The replication id of the server before. */
   #history: string | undefined;
   readonly #map: ClusterMap | undefined;
-  #places: PlacesListener | undefined;
+  #topology: TopologyListener | undefined;
   /** What the channels begin with on which changes are published. */
   #bus = '';
   /** Only where somebody may keep copies. */
-  #announcer: Announcer | undefined;
+  #announcer: ChangeAnnouncer | undefined;
   readonly #unlisten: (() => void)[] = [];
 
   constructor(client: Client, options: IoredisWireOptions) {
@@ -98,8 +104,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return this.#client.status === 'ready';
   }
 
-  place(): ReturnType<typeof placeOf> {
-    return placeOf(this.#client);
+  endpoint(): ReturnType<typeof endpointOf> {
+    return endpointOf(this.#client);
   }
 
   /** What operators may want to know of the other side. */
@@ -167,7 +173,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return sendTo(this.#client, 'MGET', keys).catch(rethrown) as Promise<(Buffer | null)[]>;
   }
 
-  placeOf(name: string): string {
+  serverOf(name: string): string {
     return this.#map?.ownerOf(name) ?? '';
   }
 
@@ -187,8 +193,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return { cursor: next, keys };
   }
 
-  watchPlaces(listener: PlacesListener): void {
-    this.#places = listener;
+  watchTopology(listener: TopologyListener): void {
+    this.#topology = listener;
   }
 
   nameOn(master: string, prefix: string): string | undefined {
@@ -211,7 +217,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   announceChanges(prefix: string, silence: Silence): void {
     this.#bus = prefix;
-    this.#announcer = new Announcer(silence);
+    this.#announcer = new ChangeAnnouncer(silence);
   }
 
   async mayAnnounce(): Promise<boolean | undefined> {
@@ -228,9 +234,11 @@ export class IoredisWire implements RedisWire, ListeningWire {
     return failure === undefined ? true : failure.message.startsWith('NOPERM') ? false : undefined;
   }
 
-  openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined {
+  openListener(master: string, feed: ChangeFeed, clock: Clock, handlers: ChangeHandlers): ChangeListener | undefined {
     const client = this.#masterClients().get(master);
-    return client === undefined ? undefined : new CoherenceSink(this.#own(sinkClientOf(client)), feed, clock, listener);
+    return client === undefined
+      ? undefined
+      : new IoredisChangeListener(this.#own(changeClientOf(client)), feed, clock, handlers);
   }
 
   isListening(): boolean {
@@ -261,7 +269,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
 
   /** A client of the kit's own. */
   #own<T extends Client>(client: T): T {
-    return this.#options.hold === undefined ? client : unheld(client);
+    return this.#options.hold === undefined ? client : unrefClient(client);
   }
 
   #watch(): void {
@@ -277,7 +285,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
     });
     this.#on(this.#client, 'close', () => {
       this.#server = undefined;
-      this.#places?.onAway();
+      this.#topology?.onAway();
       this.#listener?.onDown();
     });
     this.#on(this.#client, 'error', (error) => this.#note(error));
@@ -317,7 +325,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async #noteServer(client: Redis): Promise<void> {
     try {
       this.#server = await serverFactsOf(client);
-      for (const finding of setUpFindings(this.#server, this.place().subject)) this.#options.onFinding?.(finding);
+      for (const finding of setUpFindings(this.#server, this.endpoint().subject)) this.#options.onFinding?.(finding);
     } catch (error) {
       this.#note(error);
     }
@@ -331,8 +339,8 @@ export class IoredisWire implements RedisWire, ListeningWire {
     const masters = map.owners().join();
     const isMoved = this.#mastersSeen !== '' && masters !== this.#mastersSeen;
     this.#mastersSeen = masters;
-    if (isMoved) this.#places?.onAway();
-    this.#places?.onMasters();
+    if (isMoved) this.#topology?.onAway();
+    this.#topology?.onMasters();
     if (isMoved) this.#listener?.onMoved();
   }
 
@@ -387,7 +395,7 @@ export class IoredisWire implements RedisWire, ListeningWire {
   async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
     const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
       const replies = await Promise.all(sent.map((command) => alone(cluster, command)));
-      this.#places?.onStrayed();
+      this.#topology?.onStrayed();
       return replies;
     };
     return this.#announcer === undefined

@@ -2,7 +2,7 @@ import { seen, type Generations } from '../entries/entry-reader.js';
 import { type Generation, newGeneration } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { type Command, plain, type Reply } from '../connection/command.js';
 import { KEEP_MS } from './lease-keeper.js';
 
 /**

@@ -2,7 +2,7 @@ import type { Generations } from '../entries/entry-reader.js';
 import type { EntryWriter, Prepared, Stored } from '../entries/entry-writer.js';
 import type { Generation } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
-import { Turn } from '../connection/turn.js';
+import { Turn } from '../connection/turn-batch.js';
 
 /** The results of one load. */
 interface Delivery {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../../core/ports/clock.port.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call } from '../connection/redis-wire.js';
+import { call } from '../connection/command.js';
 import { OUTLIVE, RENEW } from '../protocol/scripts.js';
 
 /** Lifetime of a lease without renewal: the time that others wait for a process that died, hangs or is cut off. */

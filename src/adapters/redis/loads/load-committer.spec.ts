@@ -4,7 +4,7 @@ import { LoadCommitter } from './load-committer.js';
 import type { Prepared, Stored } from '../entries/entry-writer.js';
 import type { RedisGrant } from './redis-grant.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import type { Command } from '../connection/redis-wire.js';
+import type { Command } from '../connection/command.js';
 
 const LEASES = {} as LeaseKeeper;
 

@@ -8,7 +8,7 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import type { GrantEnd, OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { allOrThrow, call, plain, type Reply } from '../connection/redis-wire.js';
+import { allOrThrow, call, plain, type Reply } from '../connection/command.js';
 import { RELEASE } from '../protocol/scripts.js';
 import { epochPartOf } from '../protocol/tag-epochs.js';
 

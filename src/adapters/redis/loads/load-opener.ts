@@ -7,7 +7,7 @@ import { creation, GenerationMaker } from './generation-maker.js';
 import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
-import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { ACQUIRE, EPOCHS, RELEASE } from '../protocol/scripts.js';
 import { EPOCH_PARTS } from '../protocol/tag-epochs.js';
 
@@ -91,7 +91,7 @@ export class LoadOpener {
     const wanted = keys.map((key) => ({
       key,
       name: this.context.keys.entry(key, namespace),
-      replaceable: this.context.reader.uselessRevision(key, namespace),
+      replaceable: this.context.reader.replaceableRevision(key, namespace),
     }));
     const groups = this.#groupsOf(keys, namespace, request);
     const ids = request.computesTags
@@ -184,7 +184,7 @@ export class LoadOpener {
       if (reply instanceof Error) throw reply;
       const lease = await this.#leaseIn(reply as AcquireReply, each, load);
       if (lease !== undefined) return lease;
-      each.replaceable = this.context.reader.uselessRevision(each.key, load.namespace);
+      each.replaceable = this.context.reader.replaceableRevision(each.key, load.namespace);
     }
     return undefined;
   }

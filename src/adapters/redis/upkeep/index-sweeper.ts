@@ -3,7 +3,7 @@ import { EMPTY_GROUP_MS, indexKeys } from '../entries/entry-writer.js';
 import { LostMembers } from './lost-members.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call, type Command, plain } from '../connection/redis-wire.js';
+import { call, type Command, plain } from '../connection/command.js';
 import { STRIKE } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';

@@ -2,7 +2,7 @@ import type { IndexPage, ScoredMember } from '../entries/entry-walk.js';
 import { EMPTY_GROUP_MS, indexKeys, type Prepared } from '../entries/entry-writer.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { call, type Command, plain, type Reply } from '../connection/redis-wire.js';
+import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { PRESENT, STRIKE_LOST } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepTicket } from './sweep-ticket.js';

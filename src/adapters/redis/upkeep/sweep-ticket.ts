@@ -1,5 +1,5 @@
 import type { RedisContext } from '../entries/redis-context.js';
-import { plain } from '../connection/redis-wire.js';
+import { plain } from '../connection/command.js';
 
 /** Lifetime of a ticket: the time that a process that has died keeps others from sweeping. */
 const HELD_MS = 60_000;

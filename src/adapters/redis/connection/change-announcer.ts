@@ -1,5 +1,5 @@
-import { announcementOf, changedName } from './changes.js';
-import type { Command, Reply } from './redis-wire.js';
+import { announcementOf, changedName } from './change-messages.js';
+import type { Command, Reply } from './command.js';
 
 /** Whether changes need not be published. */
 export interface Silence {
@@ -28,7 +28,7 @@ export interface Route {
  * published counts as failed: it has to be repeated. Whether it was needed is judged when the answer is there: what is
  * sent while nobody listens may be run when somebody does.
  */
-export class Announcer {
+export class ChangeAnnouncer {
   constructor(private readonly silence: Silence) {}
 
   async run(commands: readonly Command[], route: Route): Promise<readonly Reply[]> {

@@ -1,6 +1,6 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { withoutCredentials } from '../../../core/vocabulary/masked-text.js';
-import type { Place } from '../connection/connection-reasons.js';
+import type { Endpoint } from '../connection/connection-reasons.js';
 
 /** Addresses beyond these are not listed. */
 const LISTED = 3;
@@ -11,7 +11,7 @@ interface Address {
 }
 
 /** Where a client looks for its server, without user and password. */
-export function placeOf(client: Redis | Cluster): Omit<Place, 'hasWorked'> & { readonly subject: string } {
+export function endpointOf(client: Redis | Cluster): Omit<Endpoint, 'hasWorked'> & { readonly subject: string } {
   if (client.isCluster) {
     const { startupNodes = [], options } = client as unknown as {
       startupNodes?: readonly (Address | string | number)[];

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { isCluster } from './ioredis-client.js';
+import { isCluster } from './ioredis-clients.js';
 import type { Client } from './ioredis-send.js';
 
 /*
@@ -21,32 +21,32 @@ interface ClusterParts {
  * Keeps a client, connected or not, and all clients that it makes from keeping the process alive.
  * @returns the client
  */
-export function unheld<T extends Client>(client: T): T {
-  watch(client, 'reconnectTimeout', unref);
-  if (isCluster(client)) unholdNodes(client);
+export function unrefClient<T extends Client>(client: T): T {
+  watch(client, 'reconnectTimeout', unrefHandle);
+  if (isCluster(client)) unrefNodes(client);
   else {
-    watch(client, 'stream', unref);
-    unholdSentinels((client as unknown as { connector: Connector }).connector);
+    watch(client, 'stream', unrefHandle);
+    unrefSentinels((client as unknown as { connector: Connector }).connector);
   }
   return client;
 }
 
-function unholdNodes(cluster: Client): void {
-  watch(cluster, 'slotsTimer', unref);
+function unrefNodes(cluster: Client): void {
+  watch(cluster, 'slotsTimer', unrefHandle);
   const { subscriber } = cluster as unknown as ClusterParts;
   if (subscriber !== undefined)
-    watch(subscriber, 'subscriber', (client) => (client ? unheld(client as Redis) : undefined));
-  for (const node of isCluster(cluster) ? cluster.nodes() : []) unheld(node);
-  cluster.on('+node', (node: Redis) => void unheld(node));
+    watch(subscriber, 'subscriber', (client) => (client ? unrefClient(client as Redis) : undefined));
+  for (const node of isCluster(cluster) ? cluster.nodes() : []) unrefClient(node);
+  cluster.on('+node', (node: Redis) => void unrefClient(node));
 }
 
-function unholdSentinels(connector: Connector): void {
+function unrefSentinels(connector: Connector): void {
   const connect = connector.connectToSentinel;
   if (connect !== undefined)
-    connector.connectToSentinel = (...parameters) => unheld(connect.apply(connector, parameters));
+    connector.connectToSentinel = (...parameters) => unrefClient(connect.apply(connector, parameters));
 }
 
-function unref(handle: unknown): void {
+function unrefHandle(handle: unknown): void {
   (handle as { unref?: () => void } | null | undefined)?.unref?.();
 }
 

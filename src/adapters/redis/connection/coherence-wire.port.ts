@@ -1,9 +1,9 @@
 import type { Clock } from '../../../core/ports/clock.port.js';
-import type { Silence } from './announcer.js';
-import type { Command, Reply } from './redis-wire.js';
+import type { Silence } from './change-announcer.js';
+import type { Command, Reply } from './command.js';
 
 /** What coherence needs of a Redis, whatever its topology: to know where things are, and to listen there. */
-export interface ListeningWire {
+export interface CoherenceWire {
   readonly isCluster: boolean;
 
   /** The servers that hold entries. */
@@ -13,7 +13,7 @@ export interface ListeningWire {
   nameOn(master: string, prefix: string): string | undefined;
 
   /** From now on `listener` is told of the places of things. Called once. */
-  watchPlaces(listener: PlacesListener): void;
+  watchTopology(listener: TopologyListener): void;
 
   /** Whether commands go to the server of that id; `undefined` where it is not known. In a cluster its map tells. */
   isServedBy(id: string | undefined): boolean | undefined;
@@ -37,10 +37,10 @@ export interface ListeningWire {
   run(commands: readonly Command[]): Promise<readonly Reply[]>;
 
   /** Begins to listen to a master; `undefined` where it has left. */
-  openSink(master: string, feed: Feed, clock: Clock, listener: SinkListener): Sink | undefined;
+  openListener(master: string, feed: ChangeFeed, clock: Clock, handlers: ChangeHandlers): ChangeListener | undefined;
 }
 
-export interface PlacesListener {
+export interface TopologyListener {
   /** The map was read anew: there may be other masters. */
   onMasters(): void;
   /** Commands went to another server than the map says, and their answers will arrive from there. */
@@ -50,7 +50,7 @@ export interface PlacesListener {
 }
 
 /** Hears of the changes of one master, over a connection that comes back for ever. */
-export interface Sink {
+export interface ChangeListener {
   /**
    * When the youngest PING was sent that was answered on a connection that has heard everything since it was opened.
    */
@@ -65,13 +65,13 @@ export interface Sink {
 }
 
 /** What a connection listens to. */
-export type Feed =
+export type ChangeFeed =
   /** What the server tells of keys that begin with one of `prefixes`. */
   | { readonly kind: 'tracking'; readonly prefixes: readonly string[] }
   /** What is said on a channel; `isSharded` where it belongs to one server of a cluster. */
   | { readonly kind: 'bus'; readonly channel: string; readonly isSharded: boolean };
 
-export interface SinkListener {
+export interface ChangeHandlers {
   /** From now on everything is heard; what happened before may have been missed. */
   onOpen(): void;
   /** Keys that were changed; `undefined` where any may have been. */

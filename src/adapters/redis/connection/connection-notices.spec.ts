@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../../../testing/fake-clock.js';
-import { ConnectionWords } from './connection-words.js';
+import { ConnectionNotices } from './connection-notices.js';
 
 const REFUSED = new Error('connect ECONNREFUSED 127.0.0.1:1');
 const WRONGPASS = new Error('WRONGPASS invalid username-password pair or user is disabled.');
@@ -9,36 +9,36 @@ const READONLY = new Error("READONLY You can't write against a read only replica
 function open({ complaint }: { complaint?: Error } = {}) {
   const clock = new FakeClock();
   const lines: string[] = [];
-  const words = new ConnectionWords({
+  const notices = new ConnectionNotices({
     subject: 'Redis at redis://a:1/0',
-    place: { kind: 'single', isSecure: false },
+    endpoint: { kind: 'single', isSecure: false },
     clock,
     describe: () => 'version 7.0.15',
     complaint: () => complaint,
     onNotice: (sentence, level) => lines.push(`${level}: ${sentence}`),
   });
-  return { words, clock, lines };
+  return { notices, clock, lines };
 }
 
 /** The beginnings of the lines. */
 const short = (lines: readonly string[]): string[] =>
   lines.map((line) => line.replace('Redis at redis://a:1/0 ', '').replace(/ \(.*/, ''));
 
-describe('ConnectionWords', () => {
+describe('ConnectionNotices', () => {
   it('says at once that a connection stands, with what the server tells of itself', () => {
-    const { words, lines } = open();
+    const { notices, lines } = open();
 
-    words.up();
+    notices.up();
 
     expect(lines).toEqual(['log: Redis at redis://a:1/0 is connected (version 7.0.15).']);
   });
 
   it('says why there is none, what follows, and when there is one', async () => {
-    const { words, clock, lines } = open();
+    const { notices, clock, lines } = open();
 
-    words.away(REFUSED);
+    notices.away(REFUSED);
     await clock.advance(12_000);
-    words.up();
+    notices.up();
     await clock.advance(1_000);
 
     expect(lines).toEqual([
@@ -48,14 +48,14 @@ describe('ConnectionWords', () => {
   });
 
   it('says a reason once while it lasts, and the next one when it changes', async () => {
-    const { words, clock, lines } = open();
+    const { notices, clock, lines } = open();
 
     for (let i = 0; i < 200; i++) {
-      words.away(REFUSED);
+      notices.away(REFUSED);
       await clock.advance(1_000);
     }
     for (let i = 0; i < 200; i++) {
-      words.away(WRONGPASS);
+      notices.away(WRONGPASS);
       await clock.advance(1_000);
     }
 
@@ -63,10 +63,10 @@ describe('ConnectionWords', () => {
   });
 
   it('says reasons that take turns once a minute at most', async () => {
-    const { words, clock, lines } = open();
+    const { notices, clock, lines } = open();
 
     for (let i = 0; i < 59; i++) {
-      words.away(i % 2 === 0 ? REFUSED : WRONGPASS);
+      notices.away(i % 2 === 0 ? REFUSED : WRONGPASS);
       await clock.advance(1_000);
     }
 
@@ -74,34 +74,34 @@ describe('ConnectionWords', () => {
   });
 
   it('gives the reason of the next attempt for a connection that was lost without one', async () => {
-    const { words, clock, lines } = open();
-    words.up();
+    const { notices, clock, lines } = open();
+    notices.up();
     await clock.advance(5_000);
 
-    words.away(undefined);
+    notices.away(undefined);
     await clock.advance(50);
-    words.away(REFUSED);
-    words.away(undefined);
+    notices.away(REFUSED);
+    notices.away(undefined);
     await clock.advance(2_000);
-    words.up();
+    notices.up();
     await clock.advance(1_000);
 
     expect(short(lines)).toEqual(['log: is connected', 'warn: cannot be reached', 'log: is back after 2 s']);
   });
 
   it('says nothing of a connection that is back within a moment, and a line a second at most', async () => {
-    const { words, clock, lines } = open();
-    words.up();
+    const { notices, clock, lines } = open();
+    notices.up();
     await clock.advance(5_000);
 
-    words.away(undefined);
+    notices.away(undefined);
     await clock.advance(100);
-    words.up();
+    notices.up();
     await clock.advance(5_000);
     expect(lines.length).toBe(1);
     for (let i = 0; i < 40; i++) {
-      if (i % 2 === 0) words.away(undefined);
-      else words.up();
+      if (i % 2 === 0) notices.away(undefined);
+      else notices.up();
       await clock.advance(250);
     }
 
@@ -110,15 +110,15 @@ describe('ConnectionWords', () => {
   });
 
   it('does not take a replica for a master because it answers probes', async () => {
-    const { words, clock, lines } = open();
-    words.up();
+    const { notices, clock, lines } = open();
+    notices.up();
     await clock.advance(2_000);
 
     for (let i = 0; i < 20; i++) {
-      words.away(READONLY);
-      words.away(undefined);
+      notices.away(READONLY);
+      notices.away(undefined);
       await clock.advance(100);
-      words.up();
+      notices.up();
       await clock.advance(1_400);
     }
     expect(short(lines)).toEqual(['log: is connected', 'error: is a replica, which cannot be written']);
@@ -128,9 +128,9 @@ describe('ConnectionWords', () => {
   });
 
   it('says what is wrong with a connection that stands', () => {
-    const { words, lines } = open({ complaint: new Error('ERR DB index is out of range') });
+    const { notices, lines } = open({ complaint: new Error('ERR DB index is out of range') });
 
-    words.up();
+    notices.up();
 
     expect(lines).toEqual([expect.stringMatching(/^error: .* has no database of that number/)]);
   });
@@ -138,20 +138,20 @@ describe('ConnectionWords', () => {
   it('says that the start went on without Redis, and nothing where that is said already', () => {
     const [silent, refused] = [open(), open()];
 
-    silent.words.started(new Error('no answer within 1000 ms'));
-    refused.words.away(REFUSED);
-    refused.words.started(REFUSED);
+    silent.notices.started(new Error('no answer within 1000 ms'));
+    refused.notices.away(REFUSED);
+    refused.notices.started(REFUSED);
 
     expect(short([...silent.lines, ...refused.lines])).toEqual(['warn: does not answer', 'warn: cannot be reached']);
   });
 
   it('says nothing more when it is closed, and leaves no timer', async () => {
-    const { words, clock, lines } = open();
-    words.up();
+    const { notices, clock, lines } = open();
+    notices.up();
 
-    words.away(REFUSED);
-    words.close();
-    words.away(WRONGPASS);
+    notices.away(REFUSED);
+    notices.close();
+    notices.away(WRONGPASS);
 
     expect([lines.length, clock.pending]).toEqual([1, 0]);
   });

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
-import { type Place, type Reason, reasonOf } from './connection-reasons.js';
+import { type Endpoint, type Reason, reasonOf } from './connection-reasons.js';
 
 /*
  * What operators read of the connection of one cache, however many sockets it has: one line at the start, one for each
@@ -9,10 +9,10 @@ import { type Place, type Reason, reasonOf } from './connection-reasons.js';
 
 export type NoticeLevel = 'log' | 'warn' | 'error';
 
-export interface ConnectionWordsOptions {
+export interface ConnectionNoticesOptions {
   /** What it is about: `Redis at redis://localhost:6379/0`. */
   readonly subject: string;
-  readonly place: Omit<Place, 'hasWorked'>;
+  readonly endpoint: Omit<Endpoint, 'hasWorked'>;
   readonly clock: Clock;
   /** What the server tells of itself, such as `version 7.2.4`; nothing where it does not. */
   readonly describe: () => string | undefined;
@@ -30,7 +30,7 @@ const BETWEEN_LINES_MS = 1_000;
 const REPEATED_AFTER_MS = 60_000;
 const CONSEQUENCE = 'Until then the application runs uncached; invalidations are kept and sent later.';
 
-export class ConnectionWords {
+export class ConnectionNotices {
   #state: 'unknown' | 'up' | 'away' = 'unknown';
   #reason: Reason | undefined;
   #said: 'nothing' | 'up' | 'away' = 'nothing';
@@ -45,7 +45,7 @@ export class ConnectionWords {
   /** When each reason was given in this absence. */
   readonly #given = new Map<string, number>();
 
-  constructor(private readonly options: ConnectionWordsOptions) {
+  constructor(private readonly options: ConnectionNoticesOptions) {
     this.#awaySinceMs = options.clock.nowMs();
   }
 
@@ -64,7 +64,7 @@ export class ConnectionWords {
     const isNew = this.#state !== 'away';
     this.#state = 'away';
     if (error !== undefined || this.#reason === undefined)
-      this.#reason = reasonOf(error, { ...this.options.place, hasWorked: this.#wasUp });
+      this.#reason = reasonOf(error, { ...this.options.endpoint, hasWorked: this.#wasUp });
     if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
   }
 
@@ -100,14 +100,14 @@ export class ConnectionWords {
   }
 
   #sayUp(): void {
-    const { subject, place, describe, complaint } = this.options;
+    const { subject, endpoint, describe, complaint } = this.options;
     const reason = this.#reason;
     this.#reason = undefined;
     this.#given.clear();
     if (this.#said === 'up') return;
     const wrong = complaint();
     if (wrong !== undefined) {
-      const { sentence, level } = reasonOf(wrong, { ...place, hasWorked: true });
+      const { sentence, level } = reasonOf(wrong, { ...endpoint, hasWorked: true });
       this.#write(`${subject} ${sentence}`, level);
     } else {
       const facts = describe();

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../../core/ports/clock.port.js';
-import { namesIn } from '../connection/changes.js';
+import { namesIn } from '../connection/change-messages.js';
 import { errorWithoutSecrets } from './error-without-secrets.js';
-import { ended } from './listening-clients.js';
-import type { Feed, Sink, SinkListener } from '../connection/listening-wire.js';
+import { ended } from './ioredis-clients.js';
+import type { ChangeFeed, ChangeListener, ChangeHandlers } from '../connection/coherence-wire.port.js';
 import { serverFactsOf } from './server-facts.js';
 
 /** So long without an answer, and the connection is given up for a new one. */
@@ -19,7 +19,7 @@ const REFUSALS = /^(NOPERM|ERR) /;
  * It speaks RESP2, where a connection may be the target of its own tracking: what ioredis does with RESP3 loses these
  * messages. Nothing is restored by itself after a reconnect: tracking belongs to the connection that asked for it.
  */
-export class CoherenceSink implements Sink {
+export class IoredisChangeListener implements ChangeListener {
   provenMs = -Infinity;
   serverId: string | undefined;
   #isOpen = false;
@@ -29,12 +29,12 @@ export class CoherenceSink implements Sink {
   #pingSentMs: number | undefined;
   #openingSinceMs: number;
 
-  /** @param client lives for this sink, which closes it */
+  /** @param client lives for this listener, which closes it */
   constructor(
     private readonly client: Redis,
-    private readonly feed: Feed,
+    private readonly feed: ChangeFeed,
     private readonly clock: Clock,
-    private readonly listener: SinkListener,
+    private readonly handlers: ChangeHandlers,
   ) {
     this.#openingSinceMs = clock.nowMs();
     client.on('error', () => undefined);
@@ -70,7 +70,7 @@ export class CoherenceSink implements Sink {
         if (connection !== this.#connection) return;
         this.#pingSentMs = undefined;
         this.provenMs = nowMs;
-        this.listener.onProof();
+        this.handlers.onProof();
       },
       () => undefined,
     );
@@ -96,13 +96,13 @@ export class CoherenceSink implements Sink {
       await this.#subscribe();
     } catch (error) {
       if (connection !== this.#connection || this.client.status !== 'ready') return;
-      if (error instanceof Error && REFUSALS.test(error.message)) this.listener.onRefused(errorWithoutSecrets(error));
+      if (error instanceof Error && REFUSALS.test(error.message)) this.handlers.onRefused(errorWithoutSecrets(error));
       else this.restart();
       return;
     }
     if (connection !== this.#connection || this.client.status !== 'ready') return;
     this.#isOpen = true;
-    this.listener.onOpen();
+    this.handlers.onOpen();
     this.beat();
   }
 
@@ -127,9 +127,9 @@ export class CoherenceSink implements Sink {
 
   #hear(message: unknown): void {
     if (this.feed.kind === 'bus')
-      return this.listener.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
+      return this.handlers.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
     // No list of keys: the whole database was emptied.
-    return this.listener.onNames(Array.isArray(message) ? message.map(String) : undefined);
+    return this.handlers.onNames(Array.isArray(message) ? message.map(String) : undefined);
   }
 
   #lose(): void {
@@ -139,6 +139,6 @@ export class CoherenceSink implements Sink {
     this.provenMs = -Infinity;
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.listener.onLost();
+    this.handlers.onLost();
   }
 }

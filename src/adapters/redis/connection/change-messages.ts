@@ -1,4 +1,4 @@
-import type { Command } from './redis-wire.js';
+import type { Command } from './command.js';
 import { END, REMOVE, REPLACE, SOFTEN, SOFTEN_ALL, STORE } from '../protocol/scripts.js';
 
 /*
