@@ -14,7 +14,6 @@ import type {
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { ConnectionNotices } from './connection/connection-notices.js';
-import { EntryScan } from './entries/entry-scan.js';
 import type { Prepared } from './entries/entry-writer.js';
 import { randomId } from './protocol/generation.js';
 import { IndexSweeper } from './upkeep/index-sweeper.js';
@@ -23,7 +22,7 @@ import { RedisInvalidations } from './invalidation/redis-invalidations.js';
 import { RedisKeys } from './protocol/redis-keys.js';
 import { type Hides, RedisContext } from './entries/redis-context.js';
 import type { RedisWire } from './connection/redis-wire.port.js';
-import { StoreSurvey } from './entries/store-survey.js';
+import { StoreInspector } from './entries/store-inspector.js';
 
 /*
  * Entries in Redis, shared by any number of processes. Two rules keep an old value from being read, whatever the
@@ -70,8 +69,7 @@ export class RedisAdapter implements CacheAdapter {
   readonly #loads: RedisLoads;
   readonly #invalidations: RedisInvalidations;
   readonly #indexes: IndexSweeper;
-  readonly #scan: EntryScan;
-  readonly #survey: StoreSurvey;
+  readonly #inspector: StoreInspector;
   /** Changes of the store that Redis has not answered yet. */
   readonly #pending = new Set<Promise<unknown>>();
   #hits = 0;
@@ -96,8 +94,7 @@ export class RedisAdapter implements CacheAdapter {
     this.#invalidations = new RedisInvalidations(this.#context);
     this.#loads = new RedisLoads(this.#context, (keys, namespace) => this.#invalidations.replaced(keys, namespace));
     this.#indexes = new IndexSweeper(this.#context);
-    this.#scan = new EntryScan(this.#context);
-    this.#survey = new StoreSurvey(this.#context);
+    this.#inspector = new StoreInspector(this.#context);
     const { link } = this.#context;
     wire.listen({
       onUp: () => link.connectionUp(),
@@ -160,11 +157,11 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   async scan(query: ScanQuery): Promise<ScanPage> {
-    return this.#context.isClosed ? { entries: [] } : this.#scan.page(query);
+    return this.#context.isClosed ? { entries: [] } : this.#inspector.scan(query);
   }
 
   async usage(): Promise<AdapterUsage> {
-    const { entries, oldestMs, newestMs, areManyExpired } = await this.#survey.take();
+    const { entries, oldestMs, newestMs, areManyExpired } = await this.#inspector.usage();
     if (areManyExpired) void this.#indexes.sweep();
     const { link } = this.#context;
     const status = this.#invalidations.pending > 0 && link.isUp() ? 'degraded' : link.status;
