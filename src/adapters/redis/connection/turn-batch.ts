@@ -2,7 +2,7 @@
  * What is asked for in one turn of the event loop. What comes first goes at once, so that it loses no time; what
  * follows in the same turn goes together at its end.
  */
-export class Turn<T> {
+export class TurnBatch<T> {
   #waiting: T[] = [];
   #isTaken = false;
 

@@ -2,12 +2,23 @@ import type { EntryCodec, EntryHeader, OpenEnvelope } from '../../../core/values
 import type { Awaitable } from '../../../core/ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../../../core/ports/clock.port.js';
 import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
-import { type EntryHead, envelopeStart, isEntry, marksOf, revisionOf, timesOf } from '../protocol/entry-record.js';
-import { type Generation, MARK_LENGTH, readGeneration, staleSince } from '../protocol/generation.js';
+import { plain, type Reply } from '../connection/command.js';
+import {
+  type EntryHead,
+  envelopeStart,
+  headBytesOf,
+  isEntry,
+  marksOf,
+  readHead,
+  revisionOf,
+  timesOf,
+  USUAL_HEAD_BYTES,
+} from '../protocol/entry-record.js';
+import { type Generations, isMarkedFor, recordGeneration, softenedAt } from './entry-validity.js';
 import { type EntryNote, RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
-import { Turn } from '../connection/turn-batch.js';
+import { TurnBatch } from '../connection/turn-batch.js';
 
 /*
  * Reads entries, and tells whether they are valid. An entry and the generations of the groups that it is expected to be
@@ -23,13 +34,10 @@ const REMEMBERED_ENTRIES = 20_000;
 /** So many entries are asked for in one command, so that no answer keeps the server busy for long. */
 const ENTRIES_PER_COMMAND = 500;
 
-/** Generations as the server had them at one time; `undefined` where there is none. */
-export type Generations = Map<Group, Generation | undefined>;
-
 export type EntryState = 'fresh' | 'stale' | 'invalid';
 
 /** An entry that is asked for. */
-interface Wanted {
+interface WantedEntry {
   readonly key: string;
   readonly namespace: string | undefined;
   readonly name: string;
@@ -39,8 +47,8 @@ interface Wanted {
 }
 
 /** Several entries that are asked for together. */
-interface Request {
-  readonly wanted: readonly Wanted[];
+interface ReadRequest {
+  readonly wanted: readonly WantedEntry[];
   readonly limitMs: number;
   /** Is told of the entries, in the order in which they were asked for. */
   answer(entries: Awaitable<(RedisEntry | undefined)[]>): void;
@@ -51,7 +59,7 @@ interface Request {
  * What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it
  * must be answered.
  */
-interface Asked {
+interface AskedTogether {
   readonly groups: readonly Group[];
   readonly dueMs: number;
 }
@@ -60,7 +68,7 @@ let requests = 0;
 
 export class EntryReader {
   readonly #notes = new BoundedMap<string, EntryNote>(REMEMBERED_ENTRIES);
-  readonly #turn = new Turn<Request>((requests) => this.#askAll(requests));
+  readonly #turn = new TurnBatch<ReadRequest>((requests) => this.#askAll(requests));
 
   constructor(
     private readonly keys: RedisKeys,
@@ -127,7 +135,7 @@ export class EntryReader {
         reject,
       ),
     );
-    missing.forEach((group, i) => known.set(group, seen(group, texts[i] ?? null)));
+    missing.forEach((group, i) => known.set(group, recordGeneration(group, texts[i] ?? null)));
     return known;
   }
 
@@ -143,7 +151,7 @@ export class EntryReader {
     // What only looks like an entry to the scripts, because it was cut, must not keep loads from replacing it.
     const envelope = isEntry(bytes) ? await this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
     if (envelope === undefined) {
-      if (bytes.length > 0) this.#useless(wanted, bytes, undefined);
+      if (bytes.length > 0) this.#markReplaceable(wanted, bytes, undefined);
       return undefined;
     }
     const groups = this.keys.groupsOf(key, namespace, envelope.header.tags);
@@ -155,7 +163,16 @@ export class EntryReader {
     );
   }
 
-  /** What a read would find an entry to be, told by its head. */
+  /** Reads the heads of entries, in the order of their names; `undefined` without one. No value is transferred. */
+  async heads(names: readonly string[], limitMs: number): Promise<(EntryHead | undefined)[]> {
+    const replies = await this.link.run(
+      names.map((name) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1)),
+      limitMs,
+    );
+    return Promise.all(replies.map((reply, i) => this.#headIn(names[i] as string, reply, limitMs)));
+  }
+
+  /** Judges entries by their heads, as a read would. */
   async statesOf(
     heads: readonly (EntryHead | undefined)[],
     limitMs: number,
@@ -190,7 +207,15 @@ export class EntryReader {
     return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.clock, sizeBytes });
   }
 
-  #wanted(key: string, namespace: string | undefined): Wanted {
+  async #headIn(name: string, reply: Reply, limitMs: number): Promise<EntryHead | undefined> {
+    if (!Buffer.isBuffer(reply) || reply.length === 0 || !isEntry(reply)) return undefined;
+    const bytes = headBytesOf(reply);
+    if (bytes <= reply.length) return readHead(reply);
+    const [whole] = await this.link.run([plain('GETRANGE', name, 0, bytes - 1)], limitMs);
+    return Buffer.isBuffer(whole) ? readHead(whole) : undefined;
+  }
+
+  #wanted(key: string, namespace: string | undefined): WantedEntry {
     const scope = this.keys.scope(namespace);
     const name = scope.prefix + key;
     const note = this.#notes.get(name);
@@ -205,10 +230,10 @@ export class EntryReader {
     };
   }
 
-  #askAll(requests: readonly Request[]): void {
+  #askAll(requests: readonly ReadRequest[]): void {
     let start = 0;
     for (let end = 0, entries = 0; end < requests.length; end++) {
-      entries += (requests[end] as Request).wanted.length;
+      entries += (requests[end] as ReadRequest).wanted.length;
       if (entries < ENTRIES_PER_COMMAND && end + 1 < requests.length) continue;
       this.#ask(start === 0 && end + 1 === requests.length ? requests : requests.slice(start, end + 1));
       start = end + 1;
@@ -216,7 +241,7 @@ export class EntryReader {
     }
   }
 
-  #ask(together: readonly Request[]): void {
+  #ask(together: readonly ReadRequest[]): void {
     const id = ++requests;
     const names: string[] = [];
     let limitMs = 0;
@@ -239,7 +264,7 @@ export class EntryReader {
       (answers) => {
         const first = names.length - groups.length;
         for (let i = 0; i < groups.length; i++)
-          (groups[i] as Group).answer = seen(groups[i] as Group, answers[first + i] as Buffer | null);
+          (groups[i] as Group).answer = recordGeneration(groups[i] as Group, answers[first + i] as Buffer | null);
         let next = 0;
         for (const request of together) {
           const start = next;
@@ -254,22 +279,26 @@ export class EntryReader {
   }
 
   #entries(
-    wanted: readonly Wanted[],
+    wanted: readonly WantedEntry[],
     answers: readonly (Buffer | null)[],
     start: number,
-    asked: Asked,
+    asked: AskedTogether,
   ): Awaitable<(RedisEntry | undefined)[]> {
     const entries: (RedisEntry | undefined)[] = [];
     let late: Promise<void>[] | undefined;
     for (let i = 0; i < wanted.length; i++) {
-      const found = this.#judged(wanted[i] as Wanted, answers[start + i] as Buffer | null, asked);
+      const found = this.#judged(wanted[i] as WantedEntry, answers[start + i] as Buffer | null, asked);
       if (found instanceof Promise) (late ??= []).push(found.then((entry) => void (entries[i] = entry)));
       else entries[i] = found;
     }
     return late === undefined ? entries : Promise.all(late).then(() => entries);
   }
 
-  #judged(wanted: Wanted, bytes: Buffer | null, { groups, dueMs }: Asked): Awaitable<RedisEntry | undefined> {
+  #judged(
+    wanted: WantedEntry,
+    bytes: Buffer | null,
+    { groups, dueMs }: AskedTogether,
+  ): Awaitable<RedisEntry | undefined> {
     if (bytes === null || !isEntry(bytes)) return undefined;
     // What is marked as those of its groups are that were asked for is valid. All else takes a closer look.
     if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
@@ -282,15 +311,15 @@ export class EntryReader {
     return this.#opened(wanted, envelope, bytes);
   }
 
-  #opened(wanted: Wanted, envelope: OpenEnvelope | undefined, bytes: Buffer): RedisEntry | undefined {
+  #opened(wanted: WantedEntry, envelope: OpenEnvelope | undefined, bytes: Buffer): RedisEntry | undefined {
     if (envelope !== undefined) return this.#entry(wanted, envelope, bytes, Infinity);
-    this.#useless(wanted, bytes, undefined);
+    this.#markReplaceable(wanted, bytes, undefined);
     return undefined;
   }
 
   /** @param softenedMs as `softenedAt` tells it */
   #entry(
-    { name }: Wanted,
+    { name }: WantedEntry,
     envelope: OpenEnvelope,
     bytes: Buffer,
     softenedMs: number | undefined,
@@ -300,7 +329,7 @@ export class EntryReader {
     const endMs = this.link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
     const freshMs = isSoftened || softenedMs !== Infinity ? Math.min(endMs, nowMs) : endMs;
     if (softenedMs === undefined || freshMs + staleMs <= nowMs) {
-      this.#useless({ name }, bytes, envelope.header);
+      this.#markReplaceable({ name }, bytes, envelope.header);
       return undefined;
     }
     const note = this.#note(name, revisionOf(bytes), envelope.header);
@@ -308,7 +337,7 @@ export class EntryReader {
     return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.clock, sizeBytes: bytes.length });
   }
 
-  #useless({ name }: Pick<Wanted, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {
+  #markReplaceable({ name }: Pick<WantedEntry, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {
     this.#note(name, revisionOf(bytes), header).isReplaceable = true;
   }
 
@@ -327,44 +356,8 @@ export class EntryReader {
   }
 }
 
-/** What the server has for a group; remembered as the best guess for the next store. */
-export function seen(group: Group, answer: Buffer | null): Generation | undefined {
-  const text = answer?.toString('latin1');
-  if (group.known?.text !== text) group.known = readGeneration(text);
-  return group.known;
-}
-
-/** Whether the marks are those of entries in these groups and no others, by the answers that are being looked at. */
-function isMarkedFor(groups: readonly Group[], marks: string): boolean {
-  if (marks.length !== groups.length * MARK_LENGTH) return false;
-  for (let i = 0; i < groups.length; i++) {
-    const mark = (groups[i] as Group).answer?.mark;
-    if (mark === undefined || !marks.startsWith(mark, i * MARK_LENGTH)) return false;
-  }
-  return true;
-}
-
 function generationsIn(groups: readonly Group[]): Generations {
   return new Map(groups.map((group) => [group, group.answer]));
-}
-
-/**
- * When an entry with these marks was softly invalidated, on the scale of the server; `Infinity` where it was not, and
- * `undefined` where it is invalid.
- */
-function softenedAt(marks: string, groups: readonly Group[], generations: Generations): number | undefined {
-  if (marks.length !== groups.length * MARK_LENGTH) return undefined;
-  let at = Infinity;
-  for (let i = 0; i < groups.length; i++) {
-    const generation = generations.get(groups[i] as Group);
-    if (generation === undefined) return undefined;
-    const mark = marks.slice(i * MARK_LENGTH, (i + 1) * MARK_LENGTH);
-    if (mark === generation.mark) continue;
-    const since = staleSince(mark, generation);
-    if (since === undefined) return undefined;
-    at = Math.min(at, since);
-  }
-  return at;
 }
 
 function sameTags(a: readonly string[], b: readonly string[]): boolean {

@@ -3,7 +3,8 @@ import { MAX_TAGS } from '../../../core/vocabulary/cache-key.js';
 import type { EntryCodec, Envelope } from '../../../core/values/codec.js';
 import type { EntryDraft } from '../../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../../core/ports/clock.port.js';
-import { type EntryReader, seen } from './entry-reader.js';
+import type { EntryReader } from './entry-reader.js';
+import { recordGeneration } from './entry-validity.js';
 import { entryRecord, isOfGroupsOf, readHead, USUAL_HEAD_BYTES } from '../protocol/entry-record.js';
 import { type Generation, newGeneration, randomId } from '../protocol/generation.js';
 import { memberTime } from '../protocol/member-time.js';
@@ -45,7 +46,7 @@ export interface Marks {
 }
 
 /** How the storing of one entry ended. One that is `unlisted` is stored, but an index that should name it does not. */
-export type Stored = { readonly state: 'stored' | 'refused' | 'late' } | StoreFailure;
+export type StoreOutcome = { readonly state: 'stored' | 'refused' | 'late' } | StoreFailure;
 
 export interface StoreFailure {
   readonly state: 'failed' | 'unlisted';
@@ -114,7 +115,7 @@ export class EntryWriter {
     marks: Marks,
     limitMs: number,
     tokenOf?: (each: Prepared) => string,
-  ): Promise<Stored[]> {
+  ): Promise<StoreOutcome[]> {
     const enters = [...membersOf(prepared)].flatMap(([group, members]) =>
       this.#enterCommands(group, members, marks, tokenOf !== undefined),
     );
@@ -261,7 +262,7 @@ export class EntryWriter {
         return;
       }
       const [isEntered, text] = reply as [number, Buffer];
-      const current = seen(group, text);
+      const current = recordGeneration(group, text);
       if (isEntered === 1 && current?.mark === marks.get(group)?.mark) return;
       if (!refusals.has(group)) refusals.set(group, 'outdated');
       if (current !== undefined) marks.set(group, current);
@@ -269,7 +270,7 @@ export class EntryWriter {
     return refusals;
   }
 
-  #ended(each: Prepared, reply: Reply, refusals: ReadonlyMap<Group, 'outdated' | Error>): Stored {
+  #ended(each: Prepared, reply: Reply, refusals: ReadonlyMap<Group, 'outdated' | Error>): StoreOutcome {
     if (reply instanceof Error) return { state: 'failed', reason: reply };
     const [answer, head, reason] = reply as readonly [Buffer, Buffer, Buffer?];
     const state = answer.toString('latin1') as 'stored' | 'refused' | 'late' | 'failed';

@@ -1,10 +1,9 @@
 import type { CountedIndex } from '../entries/entry-walk.js';
-import { type Generation, randomId, readGeneration } from '../protocol/generation.js';
+import { epochPartOf, type Generation, randomId, readGeneration } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/command.js';
 import { END, REPLACE } from '../protocol/scripts.js';
-import { epochPartOf } from '../protocol/tag-epochs.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
 /** A group that an invalidation has ended, or that a dry run has counted. */
@@ -31,7 +30,7 @@ export class GroupEnding {
   ) {}
 
   /**
-   * Removes the epochs of tags. That must happen before their generations end (tag-epochs.ts). In a cluster it is done
+   * Removes the epochs of tags. That must happen before their generations end (generation.ts). In a cluster it is done
    * here; for one server this returns commands that must come first in the next pipeline.
    */
   async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {

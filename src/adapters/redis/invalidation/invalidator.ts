@@ -1,9 +1,8 @@
 import { compileGlob } from '../../../core/vocabulary/glob.js';
 import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
-import { type Generations, seen } from '../entries/entry-reader.js';
+import { type Generations, recordGeneration } from '../entries/entry-validity.js';
 import { type EntryHead, readHead } from '../protocol/entry-record.js';
 import { checkForgotten, type Ended, type GroupEnding } from './group-ending.js';
-import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
@@ -68,7 +67,7 @@ export class Invalidator {
   }
 
   async #someByName(names: readonly string[], { soft, dryRun }: InvalidationOptions): Promise<number> {
-    if (dryRun) return this.#count(await readHeads(this.context.link, names, this.context.limitMs), soft);
+    if (dryRun) return this.#count(await this.context.reader.heads(names, this.context.limitMs), soft);
     const script = soft ? SOFTEN : REMOVE;
     const groups = this.#expectedGroups(names);
     const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.context.keys.wake));
@@ -77,7 +76,9 @@ export class Invalidator {
       (reply) => (soft ? (reply as readonly Buffer[])[1] : reply) as Buffer,
     );
     const texts = replies.slice(names.length).map((reply) => (Buffer.isBuffer(reply) ? reply : null));
-    const known: Generations = new Map(groups.map((group, i) => [group, seen(group, texts[i] as Buffer | null)]));
+    const known: Generations = new Map(
+      groups.map((group, i) => [group, recordGeneration(group, texts[i] as Buffer | null)]),
+    );
     const count = await this.#count(
       heads.map((head) => (head.length === 0 ? undefined : readHead(head))),
       soft,
@@ -163,8 +164,7 @@ export class Invalidator {
       for await (const members of this.context.walk.members(index)) {
         const unseen = members.filter((member) => !counted.has(member));
         unseen.forEach((member) => counted.add(member));
-        const heads = await readHeads(
-          this.context.link,
+        const heads = await this.context.reader.heads(
           unseen.map((member) => this.context.keys.entryPrefix + member),
           this.context.limitMs,
         );

@@ -1,7 +1,6 @@
-import type { Generations } from '../entries/entry-reader.js';
+import type { Generations } from '../entries/entry-validity.js';
 import { type EntryHead, markPlace } from '../protocol/entry-record.js';
 import { ID_LENGTH, randomId, readGeneration } from '../protocol/generation.js';
-import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
@@ -27,7 +26,7 @@ export class TagConjunction {
     let count = 0;
     for await (const members of this.context.walk.members(rarest.index)) {
       const names = members.map((member) => this.context.keys.entryPrefix + member);
-      const heads = await readHeads(this.context.link, names, this.context.limitMs);
+      const heads = await this.context.reader.heads(names, this.context.limitMs);
       const isHit = heads.map((head) => tags.every((tag) => head?.tags.includes(tag)));
       const states = await this.context.reader.statesOf(
         heads.map((head, i) => (isHit[i] === true ? head : undefined)),

@@ -1,7 +1,6 @@
 import type { Timer } from '../../../core/ports/clock.port.js';
 import { settledWithin } from '../../../core/ports/grace.js';
 import type { EntryHead } from '../protocol/entry-record.js';
-import { readHeads } from '../entries/head-reader.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply, yielding } from '../connection/command.js';
@@ -148,7 +147,7 @@ export class TrashSweeper {
     kept: readonly Group[] = [],
   ): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
     const names = members.map((member) => this.context.keys.entryPrefix + member);
-    const heads = await readHeads(this.context.link, names, this.context.limitMs);
+    const heads = await this.context.reader.heads(names, this.context.limitMs);
     const states = await this.context.reader.statesOf(heads, this.context.limitMs);
     const places = names.flatMap((_, i) => (heads[i] !== undefined && states[i] === 'invalid' ? [i] : []));
     const removals = places.map((i) =>

@@ -2,7 +2,7 @@ import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { errorWithoutSecrets } from './error-without-secrets.js';
 import type { Argument, Command, Reply } from '../connection/command.js';
 import type { Script } from '../protocol/script.js';
-import { Turn } from '../connection/turn-batch.js';
+import { TurnBatch } from '../connection/turn-batch.js';
 
 /**
  * How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or
@@ -23,7 +23,7 @@ interface Batch {
 /** Who waits for more commands has all of their answers before the first is seen. */
 const COMMANDS_PER_PIPELINE = 256;
 
-const turns = new WeakMap<Redis, Turn<Batch>>();
+const turns = new WeakMap<Redis, TurnBatch<Batch>>();
 
 /**
  * Sends commands to one server, which runs them in their order and behind those that were sent before. Those of one
@@ -33,10 +33,10 @@ export function pipelined(client: Redis, commands: readonly Sent[]): Promise<rea
   return new Promise((resolve) => turnOf(client).add({ commands, resolve }));
 }
 
-function turnOf(client: Redis): Turn<Batch> {
+function turnOf(client: Redis): TurnBatch<Batch> {
   const known = turns.get(client);
   if (known !== undefined) return known;
-  const turn = new Turn<Batch>((batches) => sendAll(client, batches));
+  const turn = new TurnBatch<Batch>((batches) => sendAll(client, batches));
   turns.set(client, turn);
   return turn;
 }

@@ -1,4 +1,4 @@
-import { seen, type Generations } from '../entries/entry-reader.js';
+import { recordGeneration, type Generations } from '../entries/entry-validity.js';
 import { type Generation, newGeneration } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
@@ -59,6 +59,6 @@ export function creations(groups: readonly Group[]): Command[] {
 export function generationsIn(replies: readonly Reply[], groups: readonly Group[]): (Generation | Error | undefined)[] {
   return groups.map((group, i) => {
     const text = replies[2 * i + 1] as Buffer | Error | null;
-    return text instanceof Error ? text : seen(group, text);
+    return text instanceof Error ? text : recordGeneration(group, text);
   });
 }

@@ -1,8 +1,8 @@
-import type { Generations } from '../entries/entry-reader.js';
-import type { EntryWriter, Prepared, Stored } from '../entries/entry-writer.js';
+import type { Generations } from '../entries/entry-validity.js';
+import type { EntryWriter, Prepared, StoreOutcome } from '../entries/entry-writer.js';
 import type { Generation } from '../protocol/generation.js';
 import type { Group } from '../protocol/redis-keys.js';
-import { Turn } from '../connection/turn-batch.js';
+import { TurnBatch } from '../connection/turn-batch.js';
 
 /** The results of one load. */
 interface Delivery {
@@ -10,7 +10,7 @@ interface Delivery {
   /** The generations that the entries are marked with. */
   readonly marks: ReadonlyMap<Group, Generation>;
   readonly tokenOf: (each: Prepared) => string;
-  resolve(stored: readonly Stored[]): void;
+  resolve(stored: readonly StoreOutcome[]): void;
   reject(error: unknown): void;
 }
 
@@ -22,7 +22,7 @@ const ENTRIES_PER_TRIP = 200;
  * one command.
  */
 export class JointStore {
-  readonly #turn = new Turn<Delivery>((deliveries) => this.#sendAll(deliveries));
+  readonly #turn = new TurnBatch<Delivery>((deliveries) => this.#sendAll(deliveries));
 
   constructor(
     private readonly writer: EntryWriter,
@@ -38,7 +38,7 @@ export class JointStore {
     prepared: readonly Prepared[],
     generations: Generations,
     tokenOf: (each: Prepared) => string,
-  ): Promise<readonly Stored[]> {
+  ): Promise<readonly StoreOutcome[]> {
     const marks = new Map(
       prepared.flatMap(({ groups }) => groups.map((group) => [group, generations.get(group) as Generation] as const)),
     );

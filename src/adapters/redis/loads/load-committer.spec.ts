@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import type { LeaseKeeper } from './lease-keeper.js';
 import { LoadCommitter } from './load-committer.js';
-import type { Prepared, Stored } from '../entries/entry-writer.js';
+import type { Prepared, StoreOutcome } from '../entries/entry-writer.js';
 import type { RedisGrant } from './redis-grant.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import type { Command } from '../connection/command.js';
@@ -38,7 +38,7 @@ it.each([
 });
 
 /** Ends a refresh whose result the store has answered for, and tells what follows. */
-async function followingOf(end: Stored) {
+async function followingOf(end: StoreOutcome) {
   const seen: { replaced: readonly string[]; discarded: number; errors: unknown[] } = {
     replaced: [],
     discarded: 0,
@@ -75,7 +75,7 @@ async function followingOf(end: Stored) {
 
 const FAULT = new Error('the server said no');
 
-it.each<[Stored, Awaited<ReturnType<typeof followingOf>>]>([
+it.each<[StoreOutcome, Awaited<ReturnType<typeof followingOf>>]>([
   [{ state: 'stored' }, { replaced: ['k'], discarded: 0, errors: [] }],
   [
     { state: 'unlisted', reason: FAULT },

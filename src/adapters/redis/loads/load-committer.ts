@@ -1,6 +1,6 @@
 import type { EntryDraft, StoredEntry } from '../../../core/ports/cache-adapter.port.js';
 import { idleMs } from '../../../core/ports/clock.port.js';
-import type { Prepared, Stored, StoreFailure } from '../entries/entry-writer.js';
+import type { Prepared, StoreOutcome, StoreFailure } from '../entries/entry-writer.js';
 import { creations, generationsIn } from './generation-maker.js';
 import { JointStore } from './joint-store.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
@@ -10,7 +10,7 @@ import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { allOrThrow, call, plain, type Reply } from '../connection/command.js';
 import { RELEASE } from '../protocol/scripts.js';
-import { epochPartOf } from '../protocol/tag-epochs.js';
+import { epochPartOf } from '../protocol/generation.js';
 
 /** Time limit for storing a result, even when its caller no longer waits. */
 const LATEST_MS = 3_000;
@@ -131,6 +131,6 @@ export class LoadCommitter implements GrantEnd {
 }
 
 /** True when the entry is in Redis, even if an index does not name it. */
-function isKept(end: Stored | undefined): boolean {
+function isKept(end: StoreOutcome | undefined): boolean {
   return end?.state === 'stored' || end?.state === 'unlisted';
 }

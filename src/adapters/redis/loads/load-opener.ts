@@ -1,15 +1,14 @@
 import type { LoadRequest } from '../../../core/ports/cache-adapter.port.js';
 import { OWN_LAG_MS } from '../connection/deadlines.js';
-import { type Generations, seen } from '../entries/entry-reader.js';
+import { type Generations, recordGeneration } from '../entries/entry-validity.js';
 import type { RedisContext } from '../entries/redis-context.js';
-import { randomId } from '../protocol/generation.js';
+import { EPOCH_PARTS, randomId } from '../protocol/generation.js';
 import { creation, GenerationMaker } from './generation-maker.js';
 import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { ACQUIRE, EPOCHS, RELEASE } from '../protocol/scripts.js';
-import { EPOCH_PARTS } from '../protocol/tag-epochs.js';
 
 /** The outcome of a request for the lease of one key. */
 export type Lease =
@@ -115,7 +114,7 @@ export class LoadOpener {
     const foreign = new Set<Group>();
     groups.forEach((group, i) => {
       const reply = replies[firstRead + i] as Reply;
-      const generation = seen(group, bytesIn(reply));
+      const generation = recordGeneration(group, bytesIn(reply));
       generations.set(group, generation);
       if (generation === undefined && reply !== null) foreign.add(group);
     });
