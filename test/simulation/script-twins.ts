@@ -256,10 +256,10 @@ export const TWINS: Readonly<Record<string, (call: Call) => Answer>> = {
 
   beat({ store, keys: [mark = '', bus = '', mute = '', absent = ''], args: [id = '', keep, isOnBus, isMute] }) {
     store.unlink(absent);
-    const marked = standing(store, mark, true, id, Number(keep));
-    const muted = standing(store, mute, isMute === '1', id, Number(keep));
+    const marked = valueAt(store, mark, true, id, Number(keep));
+    const muted = valueAt(store, mute, isMute === '1', id, Number(keep));
     if (muted.isNew) store.unlink(bus);
-    return [marked.id, standing(store, bus, isOnBus === '1', id, Number(keep)).id, muted.id];
+    return [marked.id, valueAt(store, bus, isOnBus === '1', id, Number(keep)).id, muted.id];
   },
 
   time: ({ store }) => store.now(),
@@ -280,7 +280,7 @@ export function scoreText(value: number): string {
   return value === Infinity ? 'inf' : String(value);
 }
 
-function standing(
+function valueAt(
   store: SimulatedStore,
   key: string,
   isWanted: boolean,

@@ -21,50 +21,51 @@ import type { RedisLink } from '../connection/redis-link.js';
 import { TurnBatch } from '../connection/turn-batch.js';
 
 /*
- * Reads entries, and tells whether they are valid. An entry and the generations of the groups that it is expected to be
- * in travel in one round trip; if it turns out to be in others, these are asked for, too. Generations are never taken
- * from memory here: an entry is valid when its marks equal what the server has after the read began.
+ * Reads entries, and judges if they are valid. An entry and the generations of the groups in which it is expected are
+ * read in one round trip. If the entry turns out to be in other groups, their generations are read, too. Generations
+ * never come from memory here: an entry is valid when its marks equal the generations that the server has after the
+ * read began.
  *
- * The first read of a turn of the event loop is sent at once; all others share one command, in which each generation is
- * asked for once, see turn-batch.ts.
+ * The first read in a turn of the event loop is sent at once. All other reads of the turn share one command, which
+ * names each generation once (turn-batch.ts).
  */
 
-/** How many entries are remembered between two reads. */
+/** Entries remembered between two reads. */
 const REMEMBERED_ENTRIES = 20_000;
-/** So many entries are asked for in one command, so that no answer keeps the server busy for long. */
+/** Entries per command, so that no answer keeps the server busy for long. */
 const ENTRIES_PER_COMMAND = 500;
 
 export type EntryState = 'fresh' | 'stale' | 'invalid';
 
-/** An entry that is asked for. */
+/** An entry that a caller asks for. */
 interface WantedEntry {
   readonly key: string;
   readonly namespace: string | undefined;
   readonly name: string;
   readonly note: EntryNote | undefined;
-  /** What it is expected to be in. */
+  /** The groups in which it is expected. */
   readonly groups: readonly Group[];
 }
 
-/** Several entries that are asked for together. */
+/** A call of `read`. */
 interface ReadRequest {
   readonly wanted: readonly WantedEntry[];
   readonly limitMs: number;
-  /** Is told of the entries, in the order in which they were asked for. */
+  /** Resolves the call, with the entries in the order of `wanted`. */
   answer(entries: Awaitable<(RedisEntry | undefined)[]>): void;
   reject(error: unknown): void;
 }
 
-/**
- * What was asked for together: the groups whose generations came along, and until when, as `idleMs` counts, all of it
- * must be answered.
- */
+/** Reads that share a command. */
 interface AskedTogether {
+  /** Groups whose generations are part of the answer. */
   readonly groups: readonly Group[];
+  /** Time by which all calls must be resolved, on the scale of `idleMs`. */
   readonly dueMs: number;
 }
 
-let requests = 0;
+/** Commands sent until now, in this process. */
+let commands = 0;
 
 export class EntryReader {
   readonly #notes = new BoundedMap<string, EntryNote>(REMEMBERED_ENTRIES);
@@ -78,8 +79,8 @@ export class EntryReader {
   ) {}
 
   /**
-   * Hands the entries, fresh or stale, or `undefined`, in the order of the keys to `take`. Rejects when the server does
-   * not answer.
+   * Passes the entries, fresh or stale, to `take` in the order of the keys; `undefined` for a miss. Rejects when the
+   * server does not answer.
    */
   read<T>(
     keys: readonly string[],
@@ -95,18 +96,18 @@ export class EntryReader {
     });
   }
 
-  /** The tags that the entry carried when it was last seen. */
+  /** The tags that the entry had when it was last read or stored. */
   tagsOf(key: string, namespace: string | undefined): readonly string[] {
     return this.#notes.get(this.keys.entry(key, namespace))?.tags ?? [];
   }
 
-  /** The revision under the key that was seen and found invalid or expired, or ''. */
+  /** The revision under the key when it was last read, if it was invalid or expired then; '' otherwise. */
   replaceableRevision(key: string, namespace: string | undefined): string {
     const note = this.#notes.get(this.keys.entry(key, namespace));
     return note?.isReplaceable === true ? note.revision : '';
   }
 
-  /** Remembers which tags a key is likely to carry next time. */
+  /** Remembers the tags that the entry is likely to have next time. */
   expectTags(key: string, namespace: string | undefined, tags: readonly string[]): void {
     const name = this.keys.entry(key, namespace);
     const note = this.#notes.get(name);
@@ -123,7 +124,7 @@ export class EntryReader {
     }
   }
 
-  /** The generations of groups, one round trip. */
+  /** Adds the generations that `known` lacks, in one round trip. */
   async generationsOf(groups: Iterable<Group>, limitMs: number, known: Generations = new Map()): Promise<Generations> {
     const missing = [...new Set(groups)].filter((group) => !known.has(group));
     if (missing.length === 0) return known;
@@ -139,7 +140,7 @@ export class EntryReader {
     return known;
   }
 
-  /** The entry that `bytes` are, if it is valid. Asks for the generations that it names and `known` lacks. */
+  /** The entry in `bytes`, if it is valid. Reads the generations that it needs and `known` lacks. */
   async judge(
     key: string,
     namespace: string | undefined,
@@ -148,7 +149,7 @@ export class EntryReader {
     limitMs: number,
   ): Promise<RedisEntry | undefined> {
     const wanted = this.#wanted(key, namespace);
-    // What only looks like an entry to the scripts, because it was cut, must not keep loads from replacing it.
+    // A record that was cut still looks like an entry to the scripts. Loads must be able to replace it.
     const envelope = isEntry(bytes) ? await this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
     if (envelope === undefined) {
       if (bytes.length > 0) this.#markReplaceable(wanted, bytes, undefined);
@@ -194,7 +195,7 @@ export class EntryReader {
     });
   }
 
-  /** An entry that this process has just stored. */
+  /** Makes the entry that this process has just stored. */
   stored(
     envelope: OpenEnvelope,
     revision: string,
@@ -242,7 +243,7 @@ export class EntryReader {
   }
 
   #ask(together: readonly ReadRequest[]): void {
-    const id = ++requests;
+    const id = ++commands;
     const names: string[] = [];
     let limitMs = 0;
     for (const request of together) {
@@ -300,7 +301,7 @@ export class EntryReader {
     { groups, dueMs }: AskedTogether,
   ): Awaitable<RedisEntry | undefined> {
     if (bytes === null || !isEntry(bytes)) return undefined;
-    // What is marked as those of its groups are that were asked for is valid. All else takes a closer look.
+    // An entry with the marks of its expected groups is valid. All others need a closer look.
     if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
       return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - idleMs(this.clock));
     }
@@ -317,7 +318,7 @@ export class EntryReader {
     return undefined;
   }
 
-  /** @param softenedMs as `softenedAt` tells it */
+  /** @param softenedMs the result of `softenedAt` */
   #entry(
     { name }: WantedEntry,
     envelope: OpenEnvelope,

@@ -3,27 +3,28 @@ import type { RedisLink } from '../connection/redis-link.js';
 import { type ReplyValue, plain, type Reply } from '../connection/command.js';
 import type { RedisWire } from '../connection/redis-wire.port.js';
 
-/** How many names one step looks at: a few hundred microseconds of the server. */
+/** Names read per step: a few hundred microseconds of the server. */
 const STEP = 500;
-/** How often a walk over all servers begins anew because entries were on their way from one to another. */
+/** Walks over all servers at most, because slots moved from one server to another during the walk. */
 const MAX_WALKS = 4;
 
-/** An index, and how many of its members are live. */
+/** An index, and the number of its live members. */
 export interface CountedIndex {
   readonly index: string;
   readonly live: number;
 }
 
-/** A member of an index as Redis tells it, and its time as text. */
+/** A member of an index, and its time as text. */
 export type ScoredMember = readonly [member: string, untilMs: string];
 
-/** Some members of an index, and where to go on: '0' at its end. */
+/** The members of one step through an index. */
 export interface IndexPage {
   readonly scored: readonly ScoredMember[];
+  /** Cursor of the next step; '0' at the end of the index. */
   readonly cursor: string;
 }
 
-/** Goes through what is stored, in steps that no other client of the server feels. */
+/** Walks through stored entries and indexes, in steps too short to delay other clients of the server. */
 export class EntryWalk {
   constructor(
     private readonly wire: RedisWire,
@@ -31,15 +32,12 @@ export class EntryWalk {
     private readonly limitMs: number,
   ) {}
 
-  /** The members of an index, some at a time. Each that is there throughout is met, some perhaps twice. */
+  /** Yields the members of an index. One that stays in it during the whole walk is never missed, but may come twice. */
   async *members(index: string): AsyncGenerator<string[]> {
     for await (const scored of this.#scored(index)) yield scored.map(([member]) => member);
   }
 
-  /**
-   * How many live members several indexes have together, each counted once: takes time in proportion to all but the
-   * largest.
-   */
+  /** Counts the live members of several indexes, each member once. Takes time in proportion to all but the largest. */
   async union(indexes: readonly CountedIndex[]): Promise<number> {
     const [largest, ...others] = indexes.filter(({ live }) => live > 0).sort((a, b) => b.live - a.live);
     if (largest === undefined) return 0;
@@ -61,12 +59,12 @@ export class EntryWalk {
   }
 
   /**
-   * The names of keys that begin with `scope` and may match a pattern behind it, on all servers.
-   * @param rest is waited for after each step
+   * Yields the names of keys, on all servers, that begin with `scope` and may match the pattern behind it.
+   * @param rest awaited after each step
    */
   async *names(scope: string, pattern: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
-    // The kit's own matching decides: the server's goes by bytes. Only what stands before the first wildcard is left to
-    // it.
+    // The caller matches the names itself, because the server matches by bytes. The server only filters by the text
+    // before the first wildcard.
     const literal = /^[^*?[\]\\]*/.exec(pattern)?.[0] ?? '';
     const match = `${escapeGlob(scope + literal)}*`;
     for (let walks = 0; walks < MAX_WALKS; walks++) {
@@ -74,7 +72,7 @@ export class EntryWalk {
       for (const master of masters) yield* this.#namesOn(master, match, rest);
       if (masters.join() === this.wire.masters().join()) return;
     }
-    throw new Error('The masters of the cluster changed while its entries were walked through.');
+    throw new Error('The masters of the cluster changed while its entries were read.');
   }
 
   async *#namesOn(master: string, match: string, rest?: () => Promise<void>): AsyncGenerator<string[]> {
@@ -88,7 +86,7 @@ export class EntryWalk {
     } while (cursor !== '0');
   }
 
-  /** One step through each of several indexes, of about so many members, in one round trip. */
+  /** Takes one step of about `count` members through each of several indexes, in one round trip. */
   async pages(
     places: readonly { readonly index: string; readonly cursor: string }[],
     count: number,
@@ -100,7 +98,7 @@ export class EntryWalk {
     return replies.map(pageIn);
   }
 
-  /** How many members indexes have; 0 for one that cannot be read. */
+  /** Counts the members of indexes, live or not; 0 for an index that cannot be read. */
   async sizes(indexes: readonly string[]): Promise<number[]> {
     const replies = await this.link.run(
       indexes.map((index) => plain('ZCARD', index)),

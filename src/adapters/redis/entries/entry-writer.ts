@@ -14,17 +14,15 @@ import type { RedisLink } from '../connection/redis-link.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { ENTER, LEAVE, REMOVE, STORE } from '../protocol/scripts.js';
 
-/**
- * The largest entry, as it is stored: Redis serves one command at a time, and a longer one would be felt by everybody.
- */
+/** Bytes of a stored entry at most: Redis runs one command at a time, and a larger one would delay all clients. */
 export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
 
-/** How long the generation of a group that became empty is kept for loads that hold it. */
+/** Time for which the generation of an empty group is kept, for loads that have read it. */
 export const EMPTY_GROUP_MS = 5_000;
-/** So many members are entered by one script. */
+/** Members that one script enters. */
 const MEMBERS_PER_SCRIPT = 200;
 
-/** An entry ready to be stored, but for the marks of its generations. */
+/** An encoded entry, complete except for the marks of its generations. */
 export interface Prepared {
   readonly draft: EntryDraft;
   readonly member: string;
@@ -35,17 +33,17 @@ export interface Prepared {
   readonly revision: string;
 }
 
-/** The generations that entries are marked with. */
+/** The generations with which entries are marked. */
 export interface Marks {
   readonly of: Map<Group, Generation>;
   /**
-   * Those that were made up for groups that are not known to have one, and were never sent. Only such a one may be put
-   * where there is none: any other may have been ended meanwhile, and must not come back.
+   * Groups whose generation was made here and never sent, because no generation of theirs is known. Only such a one may
+   * be stored where the server has none: any other may have been ended meanwhile, and must not come back.
    */
   readonly unsent: Set<Group>;
 }
 
-/** How the storing of one entry ended. One that is `unlisted` is stored, but an index that should name it does not. */
+/** The end of storing one entry. `unlisted`: it is stored, but an index that should name it does not. */
 export type StoreOutcome = { readonly state: 'stored' | 'refused' | 'late' } | StoreFailure;
 
 export interface StoreFailure {
@@ -64,18 +62,19 @@ export class EntryWriter {
     private readonly clock: Clock,
   ) {}
 
-  /** From now on `listener` is called with entries that were sent and answered for. Called once. */
+  /** Registers the listener for entries whose storing was answered. Call once. */
   listen(listener: (entries: readonly Prepared[]) => void): void {
     this.#onStored = listener;
   }
 
-  /** Encodes everything before anything is sent. @throws CacheSerializationError, CacheConfigError */
+  /** Encodes all entries before any of them is sent. @throws CacheSerializationError, CacheConfigError */
   prepare(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<Prepared[]> {
     return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace)));
   }
 
   /**
-   * The same for what loads bring. What cannot be stored is told, and takes what is stored under its key with it.
+   * Encodes the results of loads. For one that must not be stored, `onRefused` is called, and the entry under its key
+   * will be removed.
    * @throws CacheSerializationError
    */
   async prepareLoaded(
@@ -96,10 +95,7 @@ export class EntryWriter {
     return Promise.all(drafts.map((draft) => this.#prepareOne(draft, namespace).catch(orNothing(draft))));
   }
 
-  /**
-   * The generations that entries are marked with when there is no load to remember them: the last ones seen, or new
-   * ones.
-   */
+  /** Guesses the generations for entries without a load: the last ones that this process has read, or new ones. */
   guess(prepared: readonly Prepared[]): Marks {
     const groups = new Set(prepared.flatMap(({ groups }) => groups));
     const unsent = new Set([...groups].filter(({ known }) => known === undefined));
@@ -107,8 +103,9 @@ export class EntryWriter {
   }
 
   /**
-   * Stores entries and enters them in their groups, one round trip. What a load brings (`tokenOf`) is stored where its
-   * token and its generations still stand. Anything else is stored in any case, and again where a guess was wrong.
+   * Stores entries and enters them in their groups, in one round trip. The result of a load (with `tokenOf`) is stored
+   * only while its token and its generations are unchanged. All others are stored in any case, and the caller stores
+   * them again when a guess was wrong.
    */
   async store(
     prepared: readonly Prepared[],
@@ -126,7 +123,7 @@ export class EntryWriter {
     return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, refusals));
   }
 
-  /** The entry as it was just stored. */
+  /** Makes the entry that was just stored. */
   async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<RedisEntry | undefined> {
     const opened = await this.codec.open(bytes, envelope);
     if (opened === undefined) return undefined;
@@ -135,8 +132,8 @@ export class EntryWriter {
   }
 
   /**
-   * Undoes what was sent of entries that were not accepted: they may be entered in groups, and be stored under marks
-   * that are no longer valid. Nobody waits for it.
+   * Cleans up after entries that were refused: they may be entered in groups, and stored with marks that are no longer
+   * valid. No caller waits for it.
    */
   async discard(refused: readonly Prepared[], limitMs: number): Promise<void> {
     if (refused.length === 0) return;
@@ -155,13 +152,13 @@ export class EntryWriter {
     this.link.post(leave);
   }
 
-  /** Takes what was removed, as the heads tell, out of its groups; but not out of `kept`. Nobody waits for it. */
+  /** Takes removed entries, given by their heads, out of their groups except `kept`. No caller waits for it. */
   forget(heads: readonly Reply[], kept: readonly Group[] = []): void {
     const commands = this.forgetCommands(heads, kept);
     if (commands.length > 0) this.link.post(commands);
   }
 
-  /** What takes removed entries out of their groups, for who waits for it. */
+  /** The commands of `forget`, for callers that wait for the answers. */
   forgetCommands(heads: readonly Reply[], kept: readonly Group[] = []): Command[] {
     const leaving = new Map<Group, string[]>();
     for (const head of heads) {
@@ -178,7 +175,7 @@ export class EntryWriter {
     return [...leaving].map(([group, members]) => call(LEAVE, indexKeys(group), EMPTY_GROUP_MS, ...members));
   }
 
-  /** Lets the generation of a group go, if nothing is in it. */
+  /** The commands that let the generation of a group expire when the group is empty. */
   retireCommands(group: Group): Command[] {
     return this.#leaveCommands('', [group]);
   }
@@ -202,7 +199,8 @@ export class EntryWriter {
     const groups = this.keys.groupsOf(key, namespace, tags);
     if (bytes.length > MAX_ENTRY_BYTES) {
       throw new CacheConfigError(
-        `Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. Cache less in one entry, or set \`compression\`.`,
+        `Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. ` +
+          'Cache less in one entry, or set `compression`.',
       );
     }
     if (tags.length > MAX_TAGS)
@@ -238,7 +236,7 @@ export class EntryWriter {
           memberTime(nowMs, draft.ttlMs + draft.staleMs),
           envelope.createdAtMs,
         ]);
-      // Sent once, here: what comes later may come after its end.
+      // A generation made here is sent once: a second script might run after the generation was ended.
       const substitute = marks.unsent.delete(group) ? text : newGeneration().text;
       commands.push({ group, command: call(ENTER, indexKeys(group), isLoad ? text : '', substitute, keepMs, ...some) });
     }
@@ -246,8 +244,8 @@ export class EntryWriter {
   }
 
   /**
-   * The groups whose generation is not the one that entries were marked with, or which did not answer. `marks` learns
-   * what it is now.
+   * The groups with another generation than their entries are marked with, and those that did not answer. Puts the
+   * current generations into `marks`.
    */
   #refusals(
     enters: readonly { group: Group }[],
@@ -286,7 +284,7 @@ export class EntryWriter {
     return { state: found.length > 0 ? 'refused' : 'stored' };
   }
 
-  /** Takes an entry that was replaced, or removed, out of the groups in which it is no more. */
+  /** Takes a replaced or removed entry out of the groups that it has left. */
   #forgetReplaced(head: Buffer, { envelope, groups }: Prepared, isThere: boolean): void {
     if (isThere && isOfGroupsOf(head, envelope)) return;
     this.forget([head], isThere ? groups : []);
@@ -297,7 +295,7 @@ export class EntryWriter {
   }
 }
 
-/** Those that are to be stored, by the groups that they are to be in. */
+/** The entries that will be stored, by group. */
 function membersOf(prepared: readonly Prepared[]): Map<Group, Prepared[]> {
   const members = new Map<Group, Prepared[]>();
   for (const each of prepared) {
@@ -311,12 +309,12 @@ function membersOf(prepared: readonly Prepared[]): Map<Group, Prepared[]> {
   return members;
 }
 
-/** The keys of a group that know its members, as the scripts take them. */
+/** The KEYS of the scripts that work on the members of a group. */
 export function indexKeys({ key, index, created }: Group): string[] {
   return created === undefined ? [key, index] : [key, index, created];
 }
 
-/** As PX takes it; '' for ever. */
+/** The argument of PX; '' for ever. */
 function wholeMs(ms: number): number | '' {
   return ms === Infinity ? '' : Math.max(1, Math.ceil(ms));
 }

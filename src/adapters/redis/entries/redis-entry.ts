@@ -2,25 +2,25 @@ import type { EntryHeader, OpenEnvelope } from '../../../core/values/codec.js';
 import type { Clock } from '../../../core/ports/clock.port.js';
 import type { StoredEntry } from '../../../core/ports/cache-adapter.port.js';
 
-/** What this process remembers of an entry between two reads. */
+/** Facts that this process remembers about an entry between two reads. */
 export interface EntryNote {
   readonly revision: string;
-  /** What it carries: a read that knows can ask for their generations at once. */
+  /** Its tags: the next read asks for their generations in the same round trip. */
   readonly tags: readonly string[];
-  /** The header of this revision, once it was read. */
+  /** The header of this revision; `undefined` before it was read. */
   readonly header: EntryHeader | undefined;
-  /** It was invalid or expired when it was last read, so a load may take its place. */
+  /** True when it was invalid or expired at the last read, so that a load may replace it. */
   isReplaceable: boolean;
   hits: number;
   lastReadAtMs: number;
 }
 
-/** An entry that came from Redis. The value is decoded when somebody wants it, and anew for everybody. */
+/** An entry that came from Redis. Its value is decoded by each `read()`, so that no two callers share it. */
 export class RedisEntry implements StoredEntry {
   readonly staleUntilMs: number;
   #shared: { readonly value: unknown } | undefined;
 
-  /** @param freshUntilMs on the scale of the clock */
+  /** @param freshUntilMs on the scale of `Clock.nowMs()` */
   constructor(
     private readonly envelope: OpenEnvelope,
     readonly freshUntilMs: number,

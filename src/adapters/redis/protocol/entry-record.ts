@@ -8,20 +8,20 @@ import {
 import { MARK_LENGTH } from './generation.js';
 
 /*
- * What stands under the name of an entry. Everything before the envelope is ASCII of fixed width, because scripts
- * change it in place:
+ * The bytes under the name of an entry. Everything before the envelope is ASCII of fixed width, because scripts change
+ * it in place:
  *
  *    0  kind: V for an entry, S for one that was softly invalidated, L for the placeholder of one that is being loaded
  *    1  lease: - none, x exclusive, s shared, w write
- *    2  1 when somebody waits for the lease to end
- *    3  until when it lasts, 13 digits (time of the server, in ms)
- *   16  its token, 12 characters                                          a placeholder ends here
+ *    2  1 when a caller waits for the end of the lease, otherwise 0
+ *    3  end of the lease, 13 digits (time of the server, in ms)
+ *   16  token of the lease, 12 characters                                 end of a placeholder
  *   28  revision, 12 characters, another one at each storing
- *   40  until when the entry is fresh, 16 digits: as many as the longest TTL has
- *   56  how long it is kept beyond, 16 digits
- *   72  how many bytes stand before the value, 7 digits
- *   79  how many marks follow, 3 digits
- *   82  the marks of its generations (see generation.ts), 16 characters each, then the envelope (see codec.ts)
+ *   40  end of freshness, 16 digits (time of the server, in ms): as many as the longest TTL has
+ *   56  stale window after it, 16 digits (ms)
+ *   72  number of bytes before the value, 7 digits
+ *   79  number of marks, 3 digits
+ *   82  the marks of its generations (generation.ts), 16 characters each, then the envelope (codec.ts)
  */
 
 const LEASE_LENGTH = 28;
@@ -32,21 +32,21 @@ const MARK_COUNT_START = 79;
 const MARKS_START = 82;
 const KIND = { entry: 0x56, softened: 0x53 } as const;
 const NO_LEASE = `V-0${'0'.repeat(25)}`;
-/** For ever, where digits are wanted. */
+/** The digits of a time without end. */
 const FOREVER_DIGITS = '9'.repeat(TIME_DIGITS);
 const FOREVER = Number(FOREVER_DIGITS);
-/** So much of an entry holds its head nearly always. */
+/** Bytes of an entry that nearly always contain its whole head. */
 export const USUAL_HEAD_BYTES = 1024;
 
 export interface EntryTimes {
-  /** On the scale of the server; `Infinity` for ever. */
+  /** Time of the server; `Infinity` for ever. */
   readonly freshUntilMs: number;
   readonly staleMs: number;
-  /** It was expired by force: that it is over does not depend on how well the clocks agree. */
+  /** True when the entry was softly invalidated: it is stale, even if the clocks of client and server differ. */
   readonly isSoftened: boolean;
 }
 
-/** All of a stored entry but its value. */
+/** A stored entry without its value. */
 export interface EntryHead extends EntryTimes {
   readonly revision: string;
   readonly marks: string;
@@ -55,7 +55,7 @@ export interface EntryHead extends EntryTimes {
   readonly tags: readonly string[];
 }
 
-/** The bytes that are stored for an entry. */
+/** Makes the bytes that are stored for an entry, without a lease. */
 export function entryRecord(
   revision: string,
   times: Omit<EntryTimes, 'isSoftened'>,
@@ -63,12 +63,13 @@ export function entryRecord(
   envelope: Buffer,
 ): Buffer {
   const headBytes = MARKS_START + marks.length * MARK_LENGTH + headerEnd(envelope);
-  const fixed = `${NO_LEASE}${revision}${digits(times.freshUntilMs)}${digits(times.staleMs)}${String(headBytes).padStart(7, '0')}${String(marks.length).padStart(3, '0')}`;
+  const lengths = String(headBytes).padStart(7, '0') + String(marks.length).padStart(3, '0');
+  const fixed = NO_LEASE + revision + digits(times.freshUntilMs) + digits(times.staleMs) + lengths;
   const front = Buffer.from(fixed + marks.join(''), 'latin1');
   return Buffer.concat([front, envelope], front.length + envelope.length);
 }
 
-/** Whether the bytes are an entry, as opposed to a placeholder or something foreign. */
+/** True when the bytes are an entry, and not a placeholder or foreign data. */
 export function isEntry(bytes: Buffer): boolean {
   return (
     bytes.length > MARKS_START &&
@@ -77,6 +78,7 @@ export function isEntry(bytes: Buffer): boolean {
   );
 }
 
+/** Position of the envelope, in bytes. */
 export function envelopeStart(bytes: Buffer): number {
   return MARKS_START + numberAt(bytes, MARK_COUNT_START, MARKS_START) * MARK_LENGTH;
 }
@@ -98,12 +100,12 @@ export function timesOf(bytes: Buffer): EntryTimes {
   };
 }
 
-/** Where in an entry its mark for the group of this place stands. */
+/** Position of the mark for the group with this index, in bytes. */
 export function markPlace(group: number): number {
   return MARKS_START + group * MARK_LENGTH;
 }
 
-/** The head of an entry from its first bytes; `undefined` where they are not an entry's, or `how many` are needed. */
+/** Reads the head of an entry from its first bytes; `undefined` when they are no entry's, or too few. */
 export function readHead(bytes: Buffer): EntryHead | undefined {
   if (!isEntry(bytes)) return undefined;
   const header = readEntryHeader(bytes.subarray(envelopeStart(bytes)));
@@ -112,14 +114,14 @@ export function readHead(bytes: Buffer): EntryHead | undefined {
   return { ...timesOf(bytes), revision: revisionOf(bytes), marks: marksOf(bytes), key, namespace, tags };
 }
 
-/** Whether a head is of the same groups as another entry of its name. Much cheaper than to read it. */
+/** True when a head has the key, namespace and tags of `other`. Much cheaper than `readHead`. */
 export function isOfGroupsOf(bytes: Buffer, other: Pick<EntryHeader, 'key' | 'namespace' | 'tags'>): boolean {
   const beginning = headerBeginning(other);
   const start = envelopeStart(bytes) + PRELUDE_BYTES;
   return isEntry(bytes) && bytes.toString('utf8', start, start + Buffer.byteLength(beginning)) === beginning;
 }
 
-/** How many bytes the head of an entry takes. */
+/** Bytes of the head of an entry. */
 export function headBytesOf(bytes: Buffer): number {
   return numberAt(bytes, HEAD_BYTES_START, MARK_COUNT_START);
 }
@@ -133,7 +135,7 @@ function timeAt(bytes: Buffer, start: number): number {
   return time === FOREVER ? Infinity : time;
 }
 
-/** Digits as a number, without a string on the way. */
+/** Reads digits as a number, without making a string. */
 function numberAt(bytes: Buffer, start: number, end: number): number {
   let number = 0;
   for (let i = start; i < end; i++) number = number * 10 + ((bytes[i] as number) - 0x30);

@@ -1,8 +1,3 @@
-/*
- * Which of the 16384 hash slots of a cluster a key is in: CRC16 (XMODEM) of the key, or of what stands in its first
- * non-empty pair of braces. As defined by the Redis Cluster specification.
- */
-
 const POLYNOMIAL = 0x1021;
 const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
@@ -10,6 +5,10 @@ const TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
+/**
+ * The hash slot of a key in a cluster, 0 to 16383: CRC16 (XMODEM) of the key, or of the text in its first pair of
+ * braces if that is not empty. As the Redis Cluster specification defines it.
+ */
 export function hashSlot(key: string): number {
   const open = key.indexOf('{');
   const close = open < 0 ? -1 : key.indexOf('}', open + 1);

@@ -4,33 +4,34 @@ import { fnv1a } from '../../../core/vocabulary/hash.js';
 import type { Generation } from './generation.js';
 
 /**
- * A group of entries that can be made invalid at once by removing one key: all entries (in some number of parts), those
- * of a namespace, or those that carry a tag. The keys of one group share a hash slot.
+ * Entries that become invalid together when one key is removed: those with a tag, those of a namespace, or those of one
+ * part of everything. The keys of a group share a hash slot.
  */
 export interface Group {
-  /** Holds the generation, see generation.ts. */
+  /** STRING: the generation (generation.ts). */
   readonly key: string;
   /**
-   * ZSET: members of the group by the time (of the server) until which they are kept. For counts and for freeing, never
-   * for truth.
+   * ZSET: the members of the group, by the time (of the server) until which they are kept. It serves to count entries
+   * and to free them; it never decides if an entry is valid.
    */
   readonly index: string;
-  /** ZSET: members by the time of their creation; only where the group is a part of everything. */
+  /** ZSET: the members by the time of their creation; only for a part of everything. */
   readonly created: string | undefined;
-  /** The generation that was last seen: a guess that saves a round trip, and never proof. */
+  /** The generation at the last answer of the server: a guess that saves a round trip, never a proof. */
   known: Generation | undefined;
-  /** For a reader: which of its requests asked for the generation last, and the answer that it is looking at. */
+  /** The last command of the reader that asks for the generation, by number. */
   askedIn: number;
+  /** The answer to it, while the reader judges entries by it. */
   answer: Generation | undefined;
-  /** The name that the index gets when the group was made invalid, until its members are freed. */
+  /** The name of the index after an invalidation of the group, until its members are freed. */
   trash(id: string): string;
 }
 
-/** A namespace, or none, as part of names. */
+/** A namespace, or none, as a part of names. */
 export interface Scope {
-  /** What the names of its entries begin with. */
+  /** Prefix of the names of its entries. */
   readonly prefix: string;
-  /** The groups that all of its entries are in; `undefined` where they differ from one to the other. */
+  /** The groups of every entry without tags; `undefined` when they differ from entry to entry. */
   readonly groups: readonly Group[] | undefined;
 }
 
@@ -38,9 +39,7 @@ export interface KeySpace {
   readonly keyPrefix: string;
   readonly name: string;
   readonly version: string | undefined;
-  /**
-   * Into how many parts everything is divided: one key that every read asks for would make one node of a cluster hot.
-   */
+  /** Parts of everything: with one part, every read would ask for the same key, on one node of a cluster. */
   readonly parts: number;
 }
 
@@ -59,50 +58,51 @@ export const RESERVED_PARTS: ReadonlySet<string> = new Set([
   'beat',
 ]);
 
-/** How many groups are kept at hand. */
+/** Groups of each kind that are remembered. */
 const REMEMBERED_GROUPS = 20_000;
 
 /**
- * The names of all keys, and nothing else knows how they are made. `<root>` is `<keyPrefix>:<name>`, and `@<version>`
- * where there is one. An operator reads them with redis-cli:
+ * Makes and reads the names of all keys. `<root>` is `<keyPrefix>:<name>`, followed by `@<version>` if there is a
+ * version. For operators with redis-cli:
  *
  *   <root>:e:<namespace>:<key>       an entry, or the placeholder of one that is being loaded
  *   <root>:g:{tag:<tag>}             the generation of a group; also {ns:<namespace>} and {all:<part>}
  *   <root>:i:{tag:<tag>}             its members by expiry
  *   <root>:c:{all:<part>}            all members by creation
- *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are still to be freed
+ *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are not freed yet
  *   <root>:trash, <root>:sweep, <root>:sweep:lost, <root>:epochs, <root>:wake
- *   <root>:beat:{roll}:mark          id of the database, while copies are kept; also :bus and :mute, see roll-call.ts
- *   <root>:bus                       channel of changes, where the server does not tell of them by itself; <root>:bus:{<n>} in a cluster
+ *   <root>:beat:{roll}:mark          id of the database, while near copies are kept; also :bus and :mute (roll-call.ts)
+ *   <root>:bus                       channel of changes, if the server does not announce them by itself; in a cluster
+ *                                    <root>:bus:{<n>}
  *
- * Names inside are escaped as in a URL where they hold a character that has a meaning here, so that no two of them
- * meet. The prefix is not: it stands as it was given. So that the keys of two caches with different prefixes cannot
- * meet, a name that could be taken for what follows a root is escaped as well, and a prefix must not hold such a part
- * behind a root (see RESERVED_PARTS).
+ * Names of namespaces, tags, caches and versions are escaped as in a URL where they contain a character with a meaning
+ * here, so that no two names make the same key. The prefix is not escaped. Two caches with different prefixes must not
+ * share a key either: so the name of a cache is also escaped when it equals a part that follows a root, and a prefix
+ * must not contain such a part behind a root (RESERVED_PARTS).
  */
 export class RedisKeys {
   readonly root: string;
-  /** What the names of all entries begin with. */
+  /** Prefix of the names of all entries. */
   readonly entryPrefix: string;
-  /** What the names of all generations begin with. */
+  /** Prefix of the names of all generations. */
   readonly generationPrefix: string;
-  /** What the names of all indexes begin with. */
+  /** Prefix of the names of all indexes. */
   readonly indexPrefix: string;
-  /** SET of the trash keys that wait to be freed. */
+  /** SET: the names of the trash that is not freed yet. */
   readonly trash: string;
-  /** Held by the process that walks through the indexes, and for a while after it. */
+  /** STRING: held by the process that walks through the indexes, and for a while after the walk. */
   readonly sweep: string;
-  /** The same for a walk that strikes what was evicted. */
+  /** STRING: the same for the walk that strikes evicted entries. */
   readonly lostSweep: string;
-  /** HASH of ids that tell whether any tag of a part of all tags was invalidated. */
+  /** HASH: the epochs, by part of all tags. */
   readonly epochs: string;
-  /** Channel on which ended loads are told of. */
+  /** Channel on which the ends of loads are announced. */
   readonly wake: string;
-  /** Channel on which changes are told of, where the server does not do so by itself. */
+  /** Channel on which changes are announced, if the server does not do so by itself. */
   readonly bus: string;
-  /** Never stored: what a server is asked for that has to prove that it is the right one. */
+  /** Prefix of keys that are never stored: the right server is the one that answers a question for them. */
   readonly beat: string;
-  /** What the processes that keep copies tell each other, in the order in which the script BEAT takes them. */
+  /** The KEYS of the script BEAT, by which the processes with near copies learn about each other. */
   readonly roll: readonly string[];
   readonly everything: readonly Group[];
   readonly #tags = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
@@ -111,7 +111,8 @@ export class RedisKeys {
   readonly #noScope: Scope;
 
   constructor({ keyPrefix, name, version, parts }: KeySpace) {
-    this.root = `${keyPrefix}:${RESERVED_PARTS.has(name) ? escaped(name.charAt(0)) + name.slice(1) : escapeName(name)}${version === undefined ? '' : `@${escapeName(version)}`}`;
+    const cacheName = RESERVED_PARTS.has(name) ? escaped(name.charAt(0)) + name.slice(1) : escapeName(name);
+    this.root = `${keyPrefix}:${cacheName}${version === undefined ? '' : `@${escapeName(version)}`}`;
     this.entryPrefix = `${this.root}:e:`;
     this.generationPrefix = `${this.root}:g:`;
     this.indexPrefix = `${this.root}:i:`;
@@ -134,7 +135,7 @@ export class RedisKeys {
     return this.scope(namespace).prefix + key;
   }
 
-  /** What an index calls an entry; behind `entryPrefix` it is the entry's name. */
+  /** The member of an index for an entry: the name of the entry without `entryPrefix`. */
   member(key: string, namespace: string | undefined): string {
     return this.entry(key, namespace).slice(this.entryPrefix.length);
   }
@@ -144,7 +145,7 @@ export class RedisKeys {
     return this.#scopes.get(namespace) ?? this.#scopes.put(namespace, this.#scopeOf(namespace));
   }
 
-  /** What an entry's name says. */
+  /** Reads key and namespace from the name of an entry. */
   parse(name: string): { readonly key: string; readonly namespace: string | undefined } {
     const member = name.slice(this.entryPrefix.length);
     const colon = member.indexOf(':');
@@ -155,7 +156,7 @@ export class RedisKeys {
     };
   }
 
-  /** Which entries may be others than before when the key of that name was changed; `undefined` where none can. */
+  /** The entries that may have changed when the key with this name was changed; `undefined` for none. */
   targetOf(name: string): InvalidationTarget | undefined {
     if (name.startsWith(this.entryPrefix)) {
       const { key, namespace } = this.parse(name);
@@ -183,7 +184,7 @@ export class RedisKeys {
     );
   }
 
-  /** The groups of an entry, in the order in which it names their generations. */
+  /** The groups of an entry, in the order of its marks. */
   groupsOf(key: string, namespace: string | undefined, tags: readonly string[]): Group[] {
     const groups = [
       this.everything.length === 1 ? (this.everything[0] as Group) : this.partOf(this.member(key, namespace)),
@@ -193,12 +194,12 @@ export class RedisKeys {
     return groups;
   }
 
-  /** Whether what is among the trash is the index of a group itself, which could not be set aside. */
+  /** True when a name in the trash is the index of a group itself, because the server could not rename it. */
   isIndex(trash: string): boolean {
     return trash.startsWith(this.indexPrefix);
   }
 
-  /** The group whose index, set aside or not, has this name among the trash. */
+  /** The group whose index, renamed or not, has this name in the trash. */
   groupOfTrash(trash: string): Group {
     return this.isIndex(trash)
       ? this.groupOfIndex(trash)
@@ -236,7 +237,7 @@ export class RedisKeys {
   }
 }
 
-/** `%` too, or an escaped name and one that looks like it would meet. */
+/** Escapes `%`, too: otherwise an escaped name and a name that looks like it would be the same. */
 function escapeName(name: string): string {
   return name.replace(/[%:{}@]/g, escaped);
 }

@@ -4,12 +4,12 @@ import { LASTING_SCORE } from './member-time.js';
 export interface Script {
   readonly name: string;
   readonly lua: string;
-  /** By which a server knows a script it has seen. */
+  /** SHA-1 of the text, the name of the script for a server that knows it. */
   readonly sha: string;
 }
 
 /**
- * What several scripts do, a function each; it may call those above it. Those from `strike` on are for scripts of a
+ * The functions that several scripts share. Each may call those above it. Those from `strike` on are for scripts of a
  * group: KEYS generation, index, and for a part of everything the index by creation.
  */
 const HELPERS = `
@@ -18,8 +18,8 @@ local function now_ms()
   return t[1] * 1000 + math.floor(t[2] / 1000)
 end
 
--- What stands before the value of an entry that matters to a lease, and its revision; '' where there is no entry, or
--- something that only looks like one.
+-- The first 40 bytes of an entry (kind, lease, revision), or the 28 of a placeholder; '' for anything else. A key of
+-- another type is removed.
 local function lease_at(key)
   local h = redis.pcall('GETRANGE', key, 0, 39)
   if type(h) == 'table' then redis.call('UNLINK', key) return '' end
@@ -32,7 +32,7 @@ local function is_entry(h) return h ~= '' and string.sub(h, 1, 1) ~= 'L' end
 
 local function revision_at(key) return redis.call('GETRANGE', key, 28, 39) end
 
--- All of an entry but its value; '' for a placeholder.
+-- An entry without its value; '' for a placeholder.
 local function head_at(key, h)
   if not is_entry(h) then return '' end
   return redis.call('GETRANGE', key, 0, (tonumber(redis.call('GETRANGE', key, 72, 78)) or 82) - 1)
@@ -60,7 +60,8 @@ local function strike_expired(most)
   return #gone
 end
 
--- How long the keys of the group are needed: until its last member goes, and more; nil for ever, 0 where it has none.
+-- Time for which the keys of the group are needed, in ms: until its last member expires, and more. nil for ever, 0
+-- without members.
 local function needed_ms()
   local last = redis.pcall('ZRANGE', KEYS[2], -1, -1, 'WITHSCORES')
   if last.err then return nil end
@@ -70,8 +71,9 @@ local function needed_ms()
   return math.ceil(math.max(kept_until - now_ms(), 0) * 1.25) + 5000
 end
 
--- Keys that were made to last for ever go with the last member that does. A load that is under way may hold the generation
--- of an empty group still, so it is not removed at once.
+-- Sets the expiry of the keys of the group after members were struck. Keys without an expiry get one when no member
+-- lasts for ever any more. A load that is under way may have read the generation of an empty group, so the keys stay
+-- for empty_ms.
 local function settle(empty_ms)
   local needed = needed_ms()
   if not needed then return end
@@ -90,8 +92,8 @@ const helpers = HELPERS.trim()
   .reverse();
 
 /**
- * A script with the helpers that it calls, and no others: each function that it defines costs the server about as much
- * as a read.
+ * Makes a script with the helpers that it calls, and no others: each function that a script defines costs the server
+ * about as much as a read.
  */
 export function script(name: string, body: string): Script {
   let lua = body;

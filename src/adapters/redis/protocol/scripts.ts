@@ -1,25 +1,29 @@
 import { script } from './script.js';
 
 /*
- * What has to happen on the server in one step. Every script touches one hash slot, takes all names as KEYS, and costs
- * the same however many entries there are. How an entry and a generation are laid out is written in entry-record.ts and
- * generation.ts; positions here count from 0, as GETRANGE does, and from 1 inside string.sub.
+ * The steps that the server must run as one. Every script touches one hash slot, takes all names as KEYS, and costs the
+ * same for any number of stored entries. The layouts of an entry and of a generation are in entry-record.ts and
+ * generation.ts. Positions count from 0 in GETRANGE and SETRANGE, and from 1 in string.sub.
  *
- * A key that holds another type than expected was written by somebody else under this cache's prefix. It is removed.
- * Nothing relies on a clock being right: TIME, the server's own, decides when entries expire and when a lease is over,
- * and refuses what was held up on the way for longer than its sender waits.
+ * A key of another type than expected was written by somebody else under the prefix of this cache. It is removed.
+ *
+ * No script relies on the clock of a client. TIME, the clock of the server, decides when an entry expires and when a
+ * lease ends. It also refuses a script that arrives after the time for which its sender waits ("latest time").
+ *
+ * A lease is the right of a load to store, its token a random text in the entry or placeholder. Members are the names
+ * in an index; to strike them is to take them out of the indexes of a group.
  */
 
 /**
- * Takes the lease of an entry. KEYS entry; ARGV token, lease ms, purpose, exclusive 0/1, revision known to be of no use
- * or '', latest time. Answers `[state, ...]`: `granted` token, entry or '' | `shared` token, entry or '' (somebody
- * else's lease) | `held` ms left | `value` entry | `late`
+ * Takes the lease of an entry. KEYS entry; ARGV token, lease ms, purpose, exclusive 0/1, revision that may be replaced
+ * or '', latest time. Answers `[state, ...]`: `granted` token, entry or '' | `shared` token, entry or '' (the lease of
+ * another load) | `held` ms left | `value` entry | `late`
  *
- * Who stores first under a shared token ends it, so of loads that share one result stays. A load during a write shares
- * the token of the write: whichever is stored first refuses the other. So do a load and the one whose lease ran out
- * before: with a token of its own it would refuse the other, and where all loads block their event loops for longer
- * than a lease none would ever be stored. A token is kept three times as long as its lease, so that a load that stood
- * still may store where no other has begun.
+ * The first result that is stored under a shared token ends the token, so of the loads that share it one result is
+ * kept. A load during a write shares the token of the write: the first of both that stores refuses the other. A load
+ * after the end of a lease shares its token with the load that had the lease. With a token of its own it would refuse
+ * that one, and if all loads block their event loops for longer than a lease, no result would ever be stored. A token
+ * is kept three times as long as its lease, so that a load that was paused can still store if no other has begun.
  */
 export const ACQUIRE = script(
   'acquire',
@@ -58,9 +62,9 @@ return {'granted', token, entry}
 );
 
 /**
- * Stores an entry. KEYS entry; ARGV token or '' for whatever is there, entry or '' for none, ms to keep it or '' for
- * ever, latest time, channel. Answers `[state, head of what it replaced, error]`: `stored` | `refused` | `late` |
- * `failed`, when the server has no room: then nothing is left under the key.
+ * Stores an entry. KEYS entry; ARGV token or '' to replace anything, entry or '' to remove it, ms to keep it or '' for
+ * ever, latest time, channel. Answers `[state, head of the replaced entry, error]`: `stored` | `refused` | `late` |
+ * `failed` when the server is full, and the key is removed.
  */
 export const STORE = script(
   'store',
@@ -85,7 +89,7 @@ return {'stored', head}
 `,
 );
 
-/** Gives a lease back. KEYS entry; ARGV token, channel. A lease that others may share ends by itself. */
+/** Gives a lease back. KEYS entry; ARGV token, channel. A shared lease stays until it ends by time. */
 export const RELEASE = script(
   'release',
   `
@@ -98,7 +102,7 @@ return 1
 `,
 );
 
-/** Makes a lease last from now. KEYS entry; ARGV token, lease ms. Answers 0 where it is lost. */
+/** Renews a lease from now on. KEYS entry; ARGV token, lease ms. Answers 1, or 0 when the lease is lost. */
 export const RENEW = script(
   'renew',
   `
@@ -111,8 +115,8 @@ return 1
 );
 
 /**
- * Removes an entry or its placeholder. KEYS entry; ARGV revision or '' for whatever is there, channel. Answers its
- * head. By its revision only what is of no use any more is removed: a load that is to replace it keeps its lease.
+ * Removes an entry or its placeholder. KEYS entry; ARGV revision or '' for any, channel. Answers the head of the entry,
+ * or ''. With a revision, the entry is already invalid or expired: a load that is about to replace it keeps its lease.
  */
 export const REMOVE = script(
   'remove',
@@ -137,7 +141,7 @@ return head
 
 /**
  * Expires an entry now, keeps it as a stale one, and ends its loads. KEYS entry; ARGV channel. Answers `[1 if it was
- * fresh, its head as it was]`. One that cannot be written, because the server is full, is removed instead.
+ * fresh, its head before]`. An entry that cannot be written, because the server is full, is removed instead.
  */
 export const SOFTEN = script(
   'soften',
@@ -173,15 +177,15 @@ return {fresh and 1 or 0, head}
 );
 
 /**
- * Enters members of a group. KEYS generation, index, and for a part of everything the index by creation; ARGV expected
- * generation or '' for any, generation to use where there is none, ms that the longest lives or '' for ever, then for
- * each member: name, time until which it is kept, time of creation. Answers `[1 if entered, generation]`.
+ * Enters members in a group. KEYS generation, index, and for a part of everything the index by creation; ARGV expected
+ * generation or '' for any, generation to set if there is none, ms that the longest entry lives or '' for ever, then
+ * for each member: name, time until which it is kept, time of creation. Answers `[1 if entered, generation]`.
  *
- * They are given more time than they need: each time that a generation is touched, processes that keep copies of what
- * is in the group are told, and forget them.
+ * The keys get more time than the entries need. Each change of a generation's expiry is announced by tracking, and
+ * makes processes drop their near copies of the group, so it should be rare.
  *
- * Members are struck by what the index says. Where that was evicted, nothing would ever strike those that only the
- * index by creation still has, so it goes as well.
+ * Members are struck by the times in the index. If the index was evicted, nothing would ever strike the members that
+ * only the index by creation still has, so that one is removed, too.
  */
 export const ENTER = script(
   'enter',
@@ -223,8 +227,8 @@ return {1, g}
 );
 
 /**
- * Takes members out of a group, and some whose time is over. KEYS as for ENTER; ARGV ms after which the generation of
- * an empty group may go, members.
+ * Takes members out of a group, and some expired ones. KEYS as for ENTER; ARGV ms for which the generation of an empty
+ * group is kept, members.
  */
 export const LEAVE = script(
   'leave',
@@ -237,8 +241,8 @@ return 1
 );
 
 /**
- * Takes members out of a group whose time is over. KEYS as for ENTER; ARGV as for LEAVE, how many at most. Answers how
- * many.
+ * Takes expired members out of a group. KEYS as for ENTER; ARGV ms as for LEAVE, members at most. Answers the number of
+ * members that it took out.
  */
 export const STRIKE = script(
   'strike',
@@ -251,9 +255,9 @@ return struck
 );
 
 /**
- * Takes members out of a group that have no entry any more. KEYS as for ENTER; ARGV ms as for LEAVE, then for each
- * member its name and the time that it had when there was no entry: one with another time was stored since. Answers how
- * many it took out.
+ * Takes members without an entry out of a group. KEYS as for ENTER; ARGV ms as for LEAVE, then for each member its
+ * name, and the time that it had in the index before its entry was found missing: a member with another time was stored
+ * since. Answers the number of members that it took out.
  */
 export const STRIKE_LOST = script(
   'strike-lost',
@@ -271,8 +275,8 @@ return #lost
 );
 
 /**
- * Which keys there are. KEYS entries; answers a text of as many digits, 1 for each that is there. Leaves them as unused
- * as they were.
+ * Looks which keys exist. KEYS entries; answers a text with a digit for each, 1 if it exists. Does not count as a use
+ * of the keys for the eviction by LRU and LFU.
  */
 export const PRESENT = script(
   'present',
@@ -285,7 +289,7 @@ return table.concat(found)
 
 /**
  * Ends a generation. KEYS generation, index, trash, and for a part of everything the index by creation; ARGV 1 for
- * a dry run. Answers how many members are live, whether there is trash, and the generation or ''.
+ * a dry run. Answers `[number of live members, 1 if there is trash, generation or '']`.
  */
 export const END = script(
   'end',
@@ -307,8 +311,8 @@ return {live, 1, g}
 );
 
 /**
- * Expires all that is stored under a generation, softly. KEYS generation. Answers 0 where there was none. A generation
- * that cannot be written, because the server is full, is ended instead.
+ * Makes all entries of a generation stale. KEYS generation. Answers 1, or 0 without a generation. One that cannot be
+ * written, because the server is full, is ended instead.
  */
 export const SOFTEN_ALL = script(
   'soften-all',
@@ -325,7 +329,8 @@ local done
 if base > 9900 then done = {err = 'full'}
 else
   local new = string.sub(g, 1, 12) .. string.format('%04d', base) .. times .. string.format('%013d', now_ms())
-  if left >= 0 then done = redis.pcall('SET', KEYS[1], new, 'PX', math.max(left, 1)) else done = redis.pcall('SET', KEYS[1], new) end
+  if left >= 0 then done = redis.pcall('SET', KEYS[1], new, 'PX', math.max(left, 1))
+  else done = redis.pcall('SET', KEYS[1], new) end
 end
 if type(done) == 'table' and done.err then redis.call('UNLINK', KEYS[1]) end
 return 1
@@ -333,8 +338,8 @@ return 1
 );
 
 /**
- * Gives a generation another id, so that all that carries the old one is invalid until it is marked anew. KEYS
- * generation; ARGV id. Answers what it was, '' where there was none. One that cannot be written is ended instead.
+ * Gives a generation another id, so that all entries with the old one are invalid until they are marked again. KEYS
+ * generation; ARGV id. Answers the generation before, or ''. One that cannot be written is ended instead.
  */
 export const REPLACE = script(
   'replace',
@@ -348,8 +353,8 @@ return g
 );
 
 /**
- * Marks an entry anew. KEYS entry; ARGV its revision, place of the mark, id that stands there, id to put there. One
- * that cannot be written, because the server is full, stays invalid.
+ * Marks an entry again. KEYS entry; ARGV its revision, position of the mark, old id, new id. Answers 1 if it did. An
+ * entry that cannot be written, because the server is full, stays invalid.
  */
 export const REMARK = script(
   'remark',
@@ -364,8 +369,8 @@ return type(done) == 'number' and 1 or 0
 );
 
 /**
- * The ids of all parts of all tags, made where they are missing. KEYS hash; ARGV ms to keep it, start of new ids,
- * number of parts.
+ * Reads the epochs of all parts of all tags, and makes the missing ones. KEYS hash; ARGV ms to keep it, start of new
+ * epochs, number of parts. Answers the epochs in the order of the parts.
  */
 export const EPOCHS = script(
   'epochs',
@@ -386,8 +391,8 @@ return ids
 );
 
 /**
- * Makes a key live for half as long at least. KEYS key; ARGV ms. Asked for every second, so it does nothing nearly
- * always, see ENTER.
+ * Keeps a key for half of the given time at least. KEYS key; ARGV ms. It runs every second and seldom changes the
+ * expiry (see ENTER for the reason).
  */
 export const OUTLIVE = script(
   'outlive',
@@ -395,18 +400,18 @@ export const OUTLIVE = script(
 );
 
 /**
- * What the processes of a cache tell each other, see roll-call.ts. KEYS mark, bus, mute, a key that is never stored;
- * ARGV id for what has to be made, ms to keep it, 1 where the caller listens on the bus, 1 where it changes entries and
- * may not publish. Answers the values of the first three, '' where there is none.
+ * Exchanges what the processes of a cache must know about each other (roll-call.ts). KEYS mark, bus, mute, a key that
+ * is never stored; ARGV id for missing values, ms to keep them, 1 if the caller listens on the bus, 1 if it changes
+ * entries and is not allowed to publish. Answers the values of the first three, '' for a missing one.
  *
- * Removing what is not there is refused by a replica, changes nothing, and lets the rest be written where the server is
- * full.
+ * The UNLINK of the key that is never stored changes nothing. It makes a replica refuse the script, and it lets the
+ * script write when the server is full.
  */
 export const BEAT = script(
   'beat',
   `
 local keep = tonumber(ARGV[2])
-local function standing(key, wanted)
+local function value_at(key, wanted)
   local id = redis.pcall('GET', key)
   if type(id) == 'table' then redis.call('UNLINK', key) id = false end
   if id == '' then id = false end
@@ -419,19 +424,20 @@ local function standing(key, wanted)
   return id, false
 end
 redis.call('UNLINK', KEYS[4])
-local mark = standing(KEYS[1], true)
-local mute, is_new = standing(KEYS[3], ARGV[4] == '1')
+local mark = value_at(KEYS[1], true)
+local mute, is_new = value_at(KEYS[3], ARGV[4] == '1')
 if is_new then redis.call('UNLINK', KEYS[2]) end
-return {mark, (standing(KEYS[2], ARGV[3] == '1')), mute}
+return {mark, (value_at(KEYS[2], ARGV[3] == '1')), mute}
 `,
 );
 
-/** The time of the server, in ms. KEYS any key of it. */
+/** Reads the time of the server, in ms. KEYS any key on that server. */
 export const TIME = script('time', `return now_ms()`);
 
 /**
- * Counts the members of a part of everything that are live, and strikes others. KEYS as for ENTER; ARGV as for STRIKE.
- * Answers `[struck, live, oldest, newest]`, the last two as times of creation or ''.
+ * Counts the live members of a part of everything, and strikes expired ones. KEYS as for ENTER; ARGV as for STRIKE.
+ * Answers `[number of struck members, number of live members, oldest, newest]`, the last two as times of creation or
+ * ''.
  */
 export const SURVEY = script(
   'survey',
@@ -446,9 +452,9 @@ return {struck, live, oldest[2] or '', newest[2] or ''}
 );
 
 /**
- * Members in the order of their creation. KEYS index by creation; ARGV member and its time after which to go on, or ''
- * and '', how many at most. Answers `[member, time, ...]`. Goes on at the same place where that member is gone or was
- * stored anew.
+ * Reads members in the order of their creation. KEYS index by creation; ARGV the last member read and its time, or ''
+ * and '', members at most. Answers `[member, time, ...]`. Goes on at the same place when that member is gone or was
+ * stored again.
  */
 export const PAGE = script(
   'page',
