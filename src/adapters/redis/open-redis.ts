@@ -79,7 +79,7 @@ function openWith(
   const start = async (then: () => Promise<unknown> | undefined = () => undefined): Promise<void> => {
     const ready = wire.connect().then(() => adapter.ready());
     await settledWithin(clock, START_LIMIT_MS, ready.then(then));
-    notices.started(wire.silence(START_LIMIT_MS));
+    notices.started(wire.reasonForSilence(START_LIMIT_MS));
   };
   return { adapter, start };
 }

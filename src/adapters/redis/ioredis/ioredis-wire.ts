@@ -1,15 +1,16 @@
-import type { Cluster, Redis } from 'ioredis';
+import type { Redis } from 'ioredis';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import type { Finding } from '../../../core/vocabulary/finding.js';
 import type { ProcessHold } from '../../../core/ports/process-hold.js';
-import { ChangeAnnouncer, type Silence } from '../connection/change-announcer.js';
+import type { Silence } from '../connection/change-announcer.js';
 import { announcementOf } from '../connection/change-messages.js';
-import { addressOf, ClusterMap } from './cluster-map.js';
+import { ClusterMap } from './cluster-map.js';
+import { CommandRouter, rethrown } from './command-router.js';
 import { IoredisChangeListener } from './ioredis-change-listener.js';
 import { endpointOf } from './client-endpoint.js';
 import { errorWithoutSecrets } from './error-without-secrets.js';
 import { setUpFindings } from './set-up-findings.js';
-import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
+import type { Client } from './ioredis-send.js';
 import { changeClientOf, ended, isCluster, subscriberOf } from './ioredis-clients.js';
 import type {
   ChangeFeed,
@@ -19,47 +20,39 @@ import type {
   ChangeHandlers,
 } from '../connection/coherence-wire.port.js';
 import { type ServerFacts, serverFactsOf } from './server-facts.js';
-import { type Command, isOnItsWay, type Reply } from '../connection/command.js';
+import type { Command, Reply } from '../connection/command.js';
 import type { RedisWire, WireListener } from '../connection/redis-wire.port.js';
 import { unrefClient } from './unref-client.js';
 
 /*
- * The real thing. Commands that belong to one server travel in one pipeline. In a cluster the servers are found by the
- * slot map of ioredis, and a command that came to the wrong one, because the map was old or a slot is on its way, is
- * sent again alone through ioredis, which knows the redirections. Nothing else is ever sent twice.
+ * The wires over ioredis. One client sends commands (command-router.ts). A second one receives wake-ups, because a
+ * connection that listens cannot send. It subscribes whenever it is ready; only from then on no wake-up is missed. The
+ * changes of each master come over one more connection (ioredis-change-listener.ts).
  *
- * Wake-ups come over a connection of their own, because a connection that listens cannot send. It subscribes anew
- * whenever it is ready: only then is it known that nothing is missed.
- *
- * Where changes have to be published, the last command of a pipeline publishes what the others change: on the same
- * server, and after the change. Nobody is told that it is done before both are.
- *
- * A client of the kit's own that has given up connects anew: ioredis does so for good, whatever the retry strategy,
- * when sentinels announce a failover while it asks them who the master is.
+ * A client that the kit has made and that has stopped connecting is connected again. ioredis stops, with any retry
+ * strategy, when sentinels announce a failover while it asks them for the master.
  */
 
 export interface IoredisWireOptions {
-  /** The channel to listen on. */
+  /** Channel of the wake-ups. */
   readonly channel: string;
-  /** A client that belongs to somebody else: it is never closed, and never made to reconnect. */
+  /** True for a client that was passed in: it is never closed, and never reconnected. */
   readonly isForeign: boolean;
   readonly clock: Clock;
-  /** Keeps the process alive in the place of the connections; without it these do. */
+  /** Keeps the process alive instead of the connections. Without it, the connections do. */
   readonly hold?: ProcessHold | undefined;
-  /** Called with what a server is not set up for. */
+  /** Called with each setting of the server that does not suit a cache. */
   readonly onFinding?: ((finding: Finding) => void) | undefined;
 }
-
-const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
 const CLOSED = /^(Connection is closed|Stream isn't writeable)/;
 const NO_DATABASE = /DB index is out of range|SELECT is not allowed/;
 
-/** States of a client that will be connected, or fail to be. */
+/** States of a client that is connecting: it will be ready, or fail. */
 const ON_THEIR_WAY = new Set(['connecting', 'connect', 'reconnecting']);
 const OUTCOMES = ['ready', 'close', 'end'];
 
-/** How soon a client that has given up connects anew. */
+/** Time after which a client that has stopped connecting is connected again. */
 const REVIVED_AFTER_MS = 100;
 
 export class IoredisWire implements RedisWire, CoherenceWire {
@@ -71,19 +64,16 @@ export class IoredisWire implements RedisWire, CoherenceWire {
   #isListening = false;
   #isClosed = false;
   #lastError: Error | undefined;
-  /** ioredis goes on with database 0. */
+  /** The error for the number of the database, with which ioredis uses database 0. */
   #wrongDatabase: Error | undefined;
   #mastersSeen = '';
-  /** What the server that commands go to tells of itself; `undefined` before it did. */
+  /** INFO of the server that commands go to; `undefined` before its answer. */
   #server: ServerFacts | undefined;
-  /** The replication id of the server before. */
+  /** Replication id of the server at the last connection. */
   #history: string | undefined;
   readonly #map: ClusterMap | undefined;
   #topology: TopologyListener | undefined;
-  /** What the channels begin with on which changes are published. */
-  #bus = '';
-  /** Only where somebody may keep copies. */
-  #announcer: ChangeAnnouncer | undefined;
+  readonly #router: CommandRouter;
   readonly #unlisten: (() => void)[] = [];
 
   constructor(client: Client, options: IoredisWireOptions) {
@@ -94,6 +84,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     if (!options.isForeign) this.#own(client);
     options.hold?.need();
     this.#map = isCluster(client) ? new ClusterMap(client) : undefined;
+    this.#router = new CommandRouter(client, this.#map, () => this.#topology?.onStrayed());
     this.#watch();
     this.#listenForWakes();
     if (!options.isForeign) this.#revive(client);
@@ -108,21 +99,21 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     return endpointOf(this.#client);
   }
 
-  /** What operators may want to know of the other side. */
+  /** Describes the server, or the cluster, for operators. */
   describe(): string | undefined {
     const masters = this.#map?.owners().length;
-    return masters === undefined ? this.#server?.words : `${masters} ${masters === 1 ? 'master' : 'masters'}`;
+    return masters === undefined ? this.#server?.description : `${masters} ${masters === 1 ? 'master' : 'masters'}`;
   }
 
-  /** What is wrong although there is a connection. */
+  /** The fault of a server that is connected, if any. */
   complaint(): Error | undefined {
     if (this.#map === undefined && this.#server?.isOfCluster === true)
       return new Error('MOVED the server belongs to a cluster');
     return this.#wrongDatabase;
   }
 
-  /** Why nothing was heard of a server for `limitMs`. */
-  silence(limitMs: number): Error {
+  /** The reason why the server did not answer for `limitMs`. */
+  reasonForSilence(limitMs: number): Error {
     return (
       this.#lastError ??
       new Error(
@@ -137,7 +128,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     return this.#lastError;
   }
 
-  /** Resolves when the connection stands, or when it is known that it does not. */
+  /** Connects. Resolves when the connection is open, or has failed. */
   async connect(): Promise<void> {
     const { status } = this.#client;
     if (this.#subscriber.status === 'wait') this.#subscriber.connect().catch(() => undefined);
@@ -147,30 +138,14 @@ export class IoredisWire implements RedisWire, CoherenceWire {
 
   run(commands: readonly Command[]): Promise<readonly Reply[]> {
     const { hold } = this.#options;
-    return hold === undefined || hold.isStanding ? this.#run(commands) : hold.during(() => this.#run(commands));
-  }
-
-  async #run(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const replies = await this.#send(commands);
-    const again = replies.flatMap((reply, i) =>
-      reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : [],
-    );
-    if (again.length === 0) return replies;
-    // The server has lost its scripts, or never had them: they are sent as text, in the same order.
-    const answered = [...replies];
-    const late = await this.#send(again.map((i) => ({ ...(commands[i] as Command), isText: true })));
-    again.forEach((index, i) => (answered[index] = late[i] as Reply));
-    return answered;
+    const send = (): Promise<readonly Reply[]> => this.#router.run(commands);
+    return hold === undefined || hold.isStanding ? send() : hold.during(send);
   }
 
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
     const { hold } = this.#options;
-    return hold === undefined || hold.isStanding ? this.#getAll(keys) : hold.during(() => this.#getAll(keys));
-  }
-
-  #getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    if (isCluster(this.#client)) return this.#getFromNodes(this.#client, keys);
-    return sendTo(this.#client, 'MGET', keys).catch(rethrown) as Promise<(Buffer | null)[]>;
+    const send = (): Promise<readonly (Buffer | null)[]> => this.#router.getAll(keys);
+    return hold === undefined || hold.isStanding ? send() : hold.during(send);
   }
 
   serverOf(name: string): string {
@@ -216,12 +191,11 @@ export class IoredisWire implements RedisWire, CoherenceWire {
   }
 
   announceChanges(prefix: string, silence: Silence): void {
-    this.#bus = prefix;
-    this.#announcer = new ChangeAnnouncer(silence);
+    this.#router.announceChanges(prefix, silence);
   }
 
   async mayAnnounce(): Promise<boolean | undefined> {
-    const channels = this.#channels();
+    const channels = this.#router.channels();
     if (channels.length === 0) return undefined;
     const replies = await this.run(
       channels.map((channel) => ({
@@ -267,7 +241,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     hold?.end();
   }
 
-  /** A client of the kit's own. */
+  /** Prepares a client that the kit has made: with a `hold`, it does not keep the process alive itself. */
   #own<T extends Client>(client: T): T {
     return this.#options.hold === undefined ? client : unrefClient(client);
   }
@@ -306,7 +280,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     this.#unlisten.push(() => timer?.cancel());
   }
 
-  /** A server that goes on with the same history has lost nothing that it acknowledged. */
+  /** A server with the same history as before has lost no acknowledged write. */
   async #connected(client: Redis, isAgain: boolean): Promise<void> {
     const before = this.#history;
     const noted = this.#noteServer(client);
@@ -319,8 +293,8 @@ export class IoredisWire implements RedisWire, CoherenceWire {
   }
 
   /**
-   * A server has another replication id after it was restarted, or promoted. Where it may not tell, every connection
-   * counts as a move.
+   * Reads the facts of the server. After a restart or a promotion it has another replication id. If INFO is not
+   * allowed, every new connection counts as a move.
    */
   async #noteServer(client: Redis): Promise<void> {
     try {
@@ -332,7 +306,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     this.#history = this.#server?.history;
   }
 
-  /** The slot map was read anew: whether other servers have become masters. */
+  /** Called for each new slot map. Notices other masters. */
   #noticeMasters(): void {
     const map = this.#map as ClusterMap;
     map.forget();
@@ -350,7 +324,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     this.#on(subscriber, 'close', () => (this.#isListening = false));
     this.#on(subscriber, 'message', (_channel, message) => this.#listener?.onWake(message as string));
     this.#on(subscriber, 'ready', () => {
-      // Where it is not allowed, waiting processes look for themselves now and then.
+      // If it is not allowed, waiters poll.
       subscriber.subscribe(this.#options.channel).then(
         () => (this.#isListening = !this.#isClosed),
         (error: unknown) => this.#noteAside(error),
@@ -363,81 +337,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     return isCluster(this.#client) ? (this.#map as ClusterMap).masters() : new Map([['master', this.#client]]);
   }
 
-  async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {
-    if (isCluster(this.#client)) return this.#runOnNodes(this.#client, commands);
-    return this.#toNode(this.#client, commands);
-  }
-
-  async #runOnNodes(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
-    const replies = new Array<Reply>(commands.length).fill(null);
-    const map = this.#map as ClusterMap;
-    await Promise.all(
-      [...map.byNode(commands.map(({ keys }) => keys[0] as string))].map(async ([node, indices]) => {
-        const own = indices.map((i) => commands[i] as Sent);
-        const answers = node === undefined ? own.map(() => undefined) : await this.#toNode(node, own);
-        const strayed = own.filter((command, i) => isToFollow(command, answers[i]));
-        const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
-        let next = 0;
-        answers.forEach(
-          (answer, i) =>
-            (replies[indices[i] as number] = isToFollow(own[i] as Sent, answer)
-              ? (late[next++] as Reply)
-              : (answer as Reply)),
-        );
-      }),
-    );
-    return replies;
-  }
-
-  /**
-   * Commands whose server is another one than the map says, or is not known. What they change is published everywhere.
-   */
-  async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
-    const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
-      const replies = await Promise.all(sent.map((command) => alone(cluster, command)));
-      this.#topology?.onStrayed();
-      return replies;
-    };
-    return this.#announcer === undefined
-      ? send(commands)
-      : this.#announcer.run(commands, { channels: () => this.#channels(), isSharded: true, isOrdered: false, send });
-  }
-
-  #toNode(node: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
-    if (this.#announcer === undefined) return pipelined(node, commands);
-    return this.#announcer.run(commands, {
-      channels: () => this.#channelOn(node),
-      isSharded: this.isCluster,
-      isOrdered: true,
-      send: (sent) => pipelined(node, sent),
-    });
-  }
-
-  #channelOn(node: Redis): readonly string[] {
-    const channel = this.nameOn(addressOf(node), this.#bus);
-    return channel === undefined ? [] : [channel];
-  }
-
-  /** One on each master. */
-  #channels(): readonly string[] {
-    return this.#map === undefined
-      ? [this.#bus]
-      : this.#map.owners().flatMap((master) => this.nameOn(master, this.#bus) ?? []);
-  }
-
-  async #getFromNodes(cluster: Cluster, keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    const replies = await this.#runOnNodes(
-      cluster,
-      keys.map((key) => ({ name: 'GET', keys: [key], args: [] })),
-    );
-    return replies.map((reply) => {
-      // A key of another type holds no entry.
-      if (reply instanceof Error && !reply.message.startsWith('WRONGTYPE')) throw reply;
-      return Buffer.isBuffer(reply) ? reply : null;
-    });
-  }
-
-  /** Of a connection that failed ioredis says why first, and then that it is closed. */
+  /** Keeps the last error. For a failed connection, ioredis reports the reason first, and then that it is closed. */
   #note(error: unknown): void {
     const noted = errorWithoutSecrets(error);
     const { lastNodeError } = noted as { lastNodeError?: Error };
@@ -445,23 +345,19 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     if (!isEcho || this.#lastError === undefined) this.#lastError = noted;
   }
 
-  /** What a connection that only listens lacks is no reason why commands fail. */
+  /** Keeps an error of a connection that only listens, unless commands can be sent. */
   #noteAside(error: unknown): void {
     if (!this.isUp()) this.#note(error);
   }
 
   #on(client: Client, event: string, listener: (...args: unknown[]) => void): void {
     client.on(event, listener);
-    // A client that has no listener for errors throws them into the process.
+    // A client without a listener for errors would end the process.
     if (event !== 'error' || this.#options.isForeign) this.#unlisten.push(() => client.off(event, listener));
   }
 }
 
-function rethrown(error: unknown): never {
-  throw errorWithoutSecrets(error);
-}
-
-/** Resolves when a client is connected that was connecting already, or when it has failed to. */
+/** Resolves when a client that is connecting is connected, or has failed. */
 function connectedOrNot(client: Client): Promise<void> {
   return new Promise((resolve) => {
     const settle = (): void => {
@@ -470,10 +366,4 @@ function connectedOrNot(client: Client): Promise<void> {
     };
     for (const event of OUTCOMES) client.on(event, settle);
   });
-}
-
-/** Whether a command is to be sent to another server, or that nobody was asked. */
-function isToFollow({ yieldsToMoves }: Sent, reply: Reply | undefined): boolean {
-  if (yieldsToMoves === true && isOnItsWay(reply)) return false;
-  return reply === undefined || (reply instanceof Error && REDIRECTIONS.test(reply.message));
 }

@@ -1,21 +1,21 @@
 import type { Redis } from 'ioredis';
 
-/** What a server tells of itself, as far as it may. */
+/** Facts from the INFO of a server; without ids if INFO is not allowed. */
 export interface ServerFacts {
-  /** Another one after each start. */
+  /** `run_id`: another one after each start. */
   readonly id: string | undefined;
-  /** Whose history its data has: another one after it was promoted, or lost its data. */
+  /** `master_replid`: another one after the server was promoted, or lost its data. */
   readonly history: string | undefined;
   /** For operators: `version 7.2.4, a replica`. */
-  readonly words?: string;
+  readonly description?: string;
   readonly isOfCluster?: boolean;
-  /** 0 for no limit. */
+  /** `maxmemory`; 0 for no limit. */
   readonly maxMemoryBytes?: number;
   /** `maxmemory-policy`. */
   readonly evictionPolicy?: string | undefined;
 }
 
-/** Rejects where the server could not be asked. */
+/** Asks a server for its INFO. Rejects when it does not answer. */
 export async function serverFactsOf(client: Redis): Promise<ServerFacts> {
   try {
     const info = await client.info();
@@ -23,19 +23,19 @@ export async function serverFactsOf(client: Redis): Promise<ServerFacts> {
     return {
       id: about('run_id'),
       history: about('master_replid'),
-      words: wordsOf(about),
+      description: describe(about),
       isOfCluster: about('redis_mode') === 'cluster',
       maxMemoryBytes: Number(about('maxmemory') ?? 0),
       evictionPolicy: about('maxmemory_policy'),
     };
   } catch (error) {
-    // Not everybody may ask.
+    // The user has no right to INFO.
     if (error instanceof Error && /^(NOPERM|ERR) /.test(error.message)) return { id: undefined, history: undefined };
     throw error;
   }
 }
 
-function wordsOf(about: (name: string) => string | undefined): string {
+function describe(about: (name: string) => string | undefined): string {
   const valkey = about('valkey_version');
   const version = valkey === undefined ? `version ${about('redis_version') ?? 'unknown'}` : `Valkey ${valkey}`;
   return about('role') === 'slave' ? `${version}, a replica` : version;
