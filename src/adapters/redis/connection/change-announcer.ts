@@ -1,61 +1,66 @@
 import { announcementOf, changedName } from './change-messages.js';
 import type { Command, Reply } from './command.js';
 
-/** Whether changes need not be published. */
+/** Decides if changes may stay unpublished. */
 export interface Silence {
-  /** Whether a change that was answered until now may count as done although it was not published. */
+  /** True when a change that was answered until now counts as done although it was not published. */
   isAllowed(): boolean;
 
   /**
-   * The server does not let this process publish. Resolves with whether the others know it, so that a change may count
-   * as done.
+   * Called when the server does not allow this process to publish. Resolves with true when all processes with near
+   * copies know it, so that the change counts as done.
    */
   demand(refusal: Error): Promise<boolean>;
 }
 
-/** The way of some commands. */
-export interface Route {
-  /** Where their changes are to be published. */
+/** The server, or servers, to which some commands go. */
+export interface Destination {
+  /** Channels on which their changes are published. */
   channels(): readonly string[];
+  /** True when a channel belongs to one server of a cluster. */
   readonly isSharded: boolean;
-  /** Whether what is sent at once reaches one server, which runs it in this order. */
+  /** True when commands that are sent together are run by one server in their order. */
   readonly isOrdered: boolean;
   send(commands: readonly Command[]): Promise<readonly Reply[]>;
 }
 
 /**
- * Sends commands, and publishes what they change where that is needed, behind the change. One that could not be
- * published counts as failed: it has to be repeated. Whether it was needed is judged when the answer is there: what is
- * sent while nobody listens may be run when somebody does.
+ * Sends commands, and publishes the names that they change, if needed, behind the change. A change that could not be
+ * published counts as failed: it has to be repeated. The need is judged after the answer: commands that are sent while
+ * nobody listens may run when somebody does.
  */
 export class ChangeAnnouncer {
   constructor(private readonly silence: Silence) {}
 
-  async run(commands: readonly Command[], route: Route): Promise<readonly Reply[]> {
-    if (!route.isOrdered || this.silence.isAllowed()) {
-      const replies = await route.send(commands);
-      return this.silence.isAllowed() ? replies : this.#tell(commands, replies, route);
+  async run(commands: readonly Command[], destination: Destination): Promise<readonly Reply[]> {
+    if (!destination.isOrdered || this.silence.isAllowed()) {
+      const replies = await destination.send(commands);
+      return this.silence.isAllowed() ? replies : this.#publish(commands, replies, destination);
     }
     const announcements = announcementsOf(
       commands.flatMap((command) => changedName(command) ?? []),
-      route,
+      destination,
     );
-    const replies = await route.send([...commands, ...announcements]);
+    const replies = await destination.send([...commands, ...announcements]);
     return this.#judge(commands, replies.slice(0, commands.length), replies.slice(commands.length));
   }
 
-  async #tell(commands: readonly Command[], replies: readonly Reply[], route: Route): Promise<readonly Reply[]> {
+  async #publish(
+    commands: readonly Command[],
+    replies: readonly Reply[],
+    destination: Destination,
+  ): Promise<readonly Reply[]> {
     const names = commands.flatMap((command, i) => (replies[i] instanceof Error ? [] : (changedName(command) ?? [])));
-    const announcements = announcementsOf(names, route);
-    return announcements.length === 0 ? replies : this.#judge(commands, replies, await route.send(announcements));
+    const announcements = announcementsOf(names, destination);
+    return announcements.length === 0 ? replies : this.#judge(commands, replies, await destination.send(announcements));
   }
 
   async #judge(
     commands: readonly Command[],
     replies: readonly Reply[],
-    told: readonly Reply[],
+    published: readonly Reply[],
   ): Promise<readonly Reply[]> {
-    const failure = told.find((reply) => reply instanceof Error);
+    const failure = published.find((reply) => reply instanceof Error);
     if (failure === undefined || (failure.message.startsWith('NOPERM') && (await this.silence.demand(failure))))
       return replies;
     return commands.map((command, i) =>
@@ -64,10 +69,10 @@ export class ChangeAnnouncer {
   }
 }
 
-function announcementsOf(names: readonly string[], route: Route): Command[] {
+function announcementsOf(names: readonly string[], destination: Destination): Command[] {
   if (names.length === 0) return [];
-  return route.channels().map((channel) => ({
-    name: route.isSharded ? 'SPUBLISH' : 'PUBLISH',
+  return destination.channels().map((channel) => ({
+    name: destination.isSharded ? 'SPUBLISH' : 'PUBLISH',
     keys: [channel],
     args: [announcementOf(names)],
   }));

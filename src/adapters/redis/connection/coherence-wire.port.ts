@@ -2,84 +2,82 @@ import type { Clock } from '../../../core/ports/clock.port.js';
 import type { Silence } from './change-announcer.js';
 import type { Command, Reply } from './command.js';
 
-/** What coherence needs of a Redis, whatever its topology: to know where things are, and to listen there. */
+/** Connections for coherence, to a Redis of any topology: they know which server has which keys, and listen there. */
 export interface CoherenceWire {
   readonly isCluster: boolean;
 
   /** The servers that hold entries. */
   masters(): readonly string[];
 
-  /** A name that begins with `prefix` and is on that master; `undefined` where it holds no slot. */
+  /** A name with this prefix that is on that master; `undefined` for a master without slots. */
   nameOn(master: string, prefix: string): string | undefined;
 
-  /** From now on `listener` is told of the places of things. Called once. */
+  /** Registers the listener for topology changes. Call once. */
   watchTopology(listener: TopologyListener): void;
 
-  /** Whether commands go to the server of that id; `undefined` where it is not known. In a cluster its map tells. */
+  /** True when commands go to the server with this id; `undefined` when unknown. Always true in a cluster. */
   isServedBy(id: string | undefined): boolean | undefined;
 
   /**
-   * Whether each master of a cluster answers for the slots that the map gives it. Names that begin with `prefix` are
-   * asked for.
+   * Asks each master of a cluster for a name with this prefix in its slots. True when all answered, or without a
+   * cluster.
    */
   areInPlace(prefix: string): Promise<boolean>;
 
-  /**
-   * From now on changes are published on channels that begin with `prefix`, where `silence` does not allow to leave it.
-   * Called once.
-   */
+  /** Publishes changes from now on, on channels with this prefix, unless `silence` allows not to. Call once. */
   announceChanges(prefix: string, silence: Silence): void;
 
-  /** Whether the server allows to publish on these channels; `undefined` where it did not say. */
+  /** True when the server allows publishing on these channels; `undefined` when it did not answer. */
   mayAnnounce(): Promise<boolean | undefined>;
 
-  /** Sends commands as they are. Never rejects, and may never settle. */
+  /** Sends commands as they are. Never rejects, but might never settle. */
   run(commands: readonly Command[]): Promise<readonly Reply[]>;
 
-  /** Begins to listen to a master; `undefined` where it has left. */
+  /** Begins to listen to a master; `undefined` when it has left the cluster. */
   openListener(master: string, feed: ChangeFeed, clock: Clock, handlers: ChangeHandlers): ChangeListener | undefined;
 }
 
 export interface TopologyListener {
-  /** The map was read anew: there may be other masters. */
+  /** The slot map was read again: there may be other masters. */
   onMasters(): void;
-  /** Commands went to another server than the map says, and their answers will arrive from there. */
+  /** Commands went to another server than the slot map says. */
   onStrayed(): void;
-  /** From now on commands may go to another server, or nowhere. */
+  /** Commands may go to another server from now on, or to none. */
   onAway(): void;
 }
 
-/** Hears of the changes of one master, over a connection that comes back for ever. */
+/** Receives the changes of one master, over a connection that is restored whenever it is lost. */
 export interface ChangeListener {
   /**
-   * When the youngest PING was sent that was answered on a connection that has heard everything since it was opened.
+   * Time at which the last answered PING was sent: all changes from the opening of the connection until then have been
+   * received. `-Infinity` before the first answer.
    */
   readonly provenMs: number;
-  /** Which server it listens to; `undefined` where that is not told. */
+  /** Id of the server that it listens to; `undefined` when the server does not say it. */
   readonly serverId: string | undefined;
   readonly isOpen: boolean;
-  /** Asks for a proof, or for a new connection where this one says nothing. */
+  /** Sends a PING, or replaces a connection that does not answer. */
   beat(): void;
   restart(): void;
   close(): Promise<void>;
 }
 
-/** What a connection listens to. */
+/** The source of the changes that a connection receives. */
 export type ChangeFeed =
-  /** What the server tells of keys that begin with one of `prefixes`. */
+  /** The server announces each change of a key with one of `prefixes`. */
   | { readonly kind: 'tracking'; readonly prefixes: readonly string[] }
-  /** What is said on a channel; `isSharded` where it belongs to one server of a cluster. */
+  /** Processes publish their changes on a channel; `isSharded`: it belongs to one server of a cluster. */
   | { readonly kind: 'bus'; readonly channel: string; readonly isSharded: boolean };
 
 export interface ChangeHandlers {
-  /** From now on everything is heard; what happened before may have been missed. */
+  /** All changes are received from now on; earlier ones may have been missed. */
   onOpen(): void;
-  /** Keys that were changed; `undefined` where any may have been. */
+  /** These keys were changed; `undefined`: any key may have been. */
   onNames(names: readonly string[] | undefined): void;
-  /** `provenMs` has become younger. */
+  /** `provenMs` is later than before. */
   onProof(): void;
-  /** Something may be missed from now on. */
+  /** Changes may be missed from now on. */
   onLost(): void;
-  /** The server does not allow to listen in this way. */
+  /** The server does not allow this kind of listening. */
   onRefused(error: Error): void;
 }

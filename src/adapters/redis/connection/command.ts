@@ -1,6 +1,6 @@
 import type { Script } from '../protocol/script.js';
 
-/** What a server answers to one command. An error is an answer like others: it says nothing of its neighbours. */
+/** The answer to one command. An error is an answer, too, and says nothing about the other commands. */
 export type Reply = Buffer | number | null | Error | readonly Reply[];
 
 export type Argument = string | number | Buffer;
@@ -11,10 +11,7 @@ export interface Command {
   readonly script?: Script;
   readonly keys: readonly string[];
   readonly args: readonly Argument[];
-  /**
-   * It is refused, with an error that `isOnItsWay` knows, rather than kept waiting for a slot that moves from one
-   * server to another.
-   */
+  /** True for a command that is refused, instead of redirected, while its slot moves (see `isOnItsWay`). */
   readonly yieldsToMoves?: boolean;
 }
 
@@ -36,14 +33,14 @@ export function call(script: Script, keys: readonly string[], ...args: Argument[
 }
 
 /**
- * A command of several keys that can be done without, or in steps of one key each: of an open slot no server has all
- * keys for sure.
+ * Makes a command of several keys fail, instead of being redirected, while its slot moves: then no server is sure to
+ * have all the keys. For commands that can be left out, or done key by key.
  */
 export function yielding(command: Command): Command {
   return { ...command, yieldsToMoves: true };
 }
 
-/** Whether a command was refused because its slot is on its way from one server to another. */
+/** True when a command was refused because its slot moves from one server to another. */
 export function isOnItsWay(reply: unknown): boolean {
   return reply instanceof Error && /^(ASK|TRYAGAIN) /.test(reply.message);
 }

@@ -2,31 +2,34 @@ import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { type Endpoint, type Reason, reasonOf } from './connection-reasons.js';
 
 /*
- * What operators read of the connection of one cache, however many sockets it has: one line at the start, one for each
- * change. Reports come with every attempt to connect. What is said is how things are when a line may be written: a
- * state that has lasted for a moment, and a second after the line before.
+ * The log lines about the connection of one cache, which may have many sockets: one line at the start, and one for each
+ * change. `up` and `away` are called with every attempt to connect. A line is written only for a state that has lasted
+ * for 200 ms, and one second after the line before. It describes the state at the time of writing.
  */
 
 export type NoticeLevel = 'log' | 'warn' | 'error';
 
 export interface ConnectionNoticesOptions {
-  /** What it is about: `Redis at redis://localhost:6379/0`. */
+  /** The subject of the sentences: `Redis at redis://localhost:6379/0`. */
   readonly subject: string;
   readonly endpoint: Omit<Endpoint, 'hasWorked'>;
   readonly clock: Clock;
-  /** What the server tells of itself, such as `version 7.2.4`; nothing where it does not. */
+  /** Describes the server, such as `version 7.2.4`; `undefined` when it is not known. */
   readonly describe: () => string | undefined;
-  /** What is wrong with a connection that stands. */
+  /** The fault of a connection that is open. */
   readonly complaint: () => Error | undefined;
   readonly onNotice: (sentence: string, level: NoticeLevel) => void;
 }
 
-/** How long a change must last before it is said. A connection that was lost says why at the next attempt. */
+/**
+ * Time for which a state must last before it is reported. The reason for a lost connection comes with the next attempt.
+ */
 const LASTS_MS = 200;
-/** A replica answers probes like a master: it is back when no write was refused for so long. */
+/** Time without a refused write after which a server counts as a master: replicas answer probes, too. */
 const WRITABLE_MS = 3_000;
+/** Time between two lines. */
 const BETWEEN_LINES_MS = 1_000;
-/** Reasons may take turns, as with nodes that fail in different ways. */
+/** Time after which a reason is repeated: reasons may alternate when nodes fail in different ways. */
 const REPEATED_AFTER_MS = 60_000;
 const CONSEQUENCE = 'Until then the application runs uncached; invalidations are kept and sent later.';
 
@@ -39,10 +42,10 @@ export class ConnectionNotices {
   #awaySinceMs = 0;
   #mayWriteMs = -Infinity;
   #timer: Timer | undefined;
-  /** Runs out where a replica has become a master. */
+  /** Fires when no write was refused for long enough. */
   #proof: Timer | undefined;
   #isClosed = false;
-  /** When each reason was given in this absence. */
+  /** The time of the last line with each reason, in this absence. */
   readonly #given = new Map<string, number>();
 
   constructor(private readonly options: ConnectionNoticesOptions) {
@@ -56,7 +59,7 @@ export class ConnectionNotices {
     this.#proof = this.options.clock.schedule(WRITABLE_MS, () => this.#rise());
   }
 
-  /** @param error why, where that is known; without secrets */
+  /** @param error the reason, if known; without secrets */
   away(error: Error | undefined): void {
     if (this.#isClosed) return;
     if (this.#state === 'up' && this.#said === 'up') this.#awaySinceMs = this.options.clock.nowMs();
@@ -68,7 +71,7 @@ export class ConnectionNotices {
     if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
   }
 
-  /** The start waits no longer. @param error why it went on without Redis */
+  /** Called when the start of the application waits no longer. @param error the reason why it goes on without Redis */
   started(error: Error): void {
     if (this.#state === 'unknown') this.away(error);
   }

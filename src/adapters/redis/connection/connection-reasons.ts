@@ -1,22 +1,25 @@
-/** Why a Redis is of no use at the moment, in words, and what to do about it. */
+/** The reason why a Redis cannot be used, for operators, and what to do about it. */
 export interface Reason {
-  /** The same for all that is put right in the same way. */
+  /** The same for all reasons with the same remedy. */
   readonly kind: string;
   /** Follows the name of the Redis: `refuses the password (WRONGPASS). Check ...`. */
   readonly sentence: string;
-  /** `error` where it lasts until a person does something, `warn` where it may pass. */
+  /** `error` when it lasts until a person does something, `warn` when it may pass. */
   readonly level: 'warn' | 'error';
 }
 
+/** The server that a client connects to. */
 export interface Endpoint {
   readonly kind: 'single' | 'cluster' | 'sentinel';
   readonly isSecure: boolean;
-  /** Whether a connection has been of use before: then neither scheme nor port is wrong. */
+  /** True when a connection worked before, so that neither scheme nor port is wrong. */
   readonly hasWorked: boolean;
 }
 
-type Words = string | ((message: string, endpoint: Endpoint) => string);
-type Known = readonly [kind: string, pattern: RegExp, level: Reason['level'], words: Words];
+type Sentence = string | ((message: string, endpoint: Endpoint) => string);
+type Known = readonly [kind: string, pattern: RegExp, level: Reason['level'], sentence: Sentence];
+
+const MAX_CLIENTS_HINT = ' A server that has reached its `maxclients` ends connections, too.';
 
 function tlsHint({ isSecure, hasWorked }: Endpoint): string {
   if (hasWorked) return '';
@@ -25,7 +28,7 @@ function tlsHint({ isSecure, hasWorked }: Endpoint): string {
     : ' Where that port speaks TLS, write rediss:// instead of redis://.';
 }
 
-/** What is left of the reason where several servers were tried. */
+/** The reason for a closed connection: ioredis keeps no other one when several servers were tried. */
 function closed(message: string, endpoint: Endpoint): string {
   switch (endpoint.kind) {
     case 'sentinel':
@@ -33,11 +36,11 @@ function closed(message: string, endpoint: Endpoint): string {
     case 'cluster':
       return `cannot be reached at any of its nodes (${message}). Check that they run, and their ports.`;
     case 'single':
-      return `has ended the connection (${message}).${tlsHint(endpoint)}${endpoint.hasWorked ? '' : ' A server that has reached its `maxclients` ends connections, too.'}`;
+      return `has ended the connection (${message}).${tlsHint(endpoint)}${endpoint.hasWorked ? '' : MAX_CLIENTS_HINT}`;
   }
 }
 
-/** The first that fits an error's code and message. */
+/** The known reasons; the first one that matches an error's message or code applies. */
 const KNOWN: readonly Known[] = [
   [
     'password',
@@ -49,20 +52,23 @@ const KNOWN: readonly Known[] = [
     'no-password',
     /NOAUTH/,
     'error',
-    'asks for a password (NOAUTH), and got none. Write it in the URL, as in redis://:password@host, or in `redis.options.password`.',
+    'asks for a password (NOAUTH), and got none. ' +
+      'Write it in the URL, as in redis://:password@host, or in `redis.options.password`.',
   ],
   [
     'rights',
     /NOPERM|can't run this command/,
     'error',
     (message) =>
-      `refuses what a cache does (${message.slice(0, 200)}). Give its user the rights in docs/redis.md, "What a deployment needs".`,
+      `refuses what a cache does (${message.slice(0, 200)}). ` +
+      'Give its user the rights in docs/redis.md, "What a deployment needs".',
   ],
   [
     'no-cluster',
     /cluster support disabled/,
     'error',
-    'is no cluster (ERR This instance has cluster support disabled). Write `redis.url` with one address instead of `redis.cluster`.',
+    'is no cluster (ERR This instance has cluster support disabled). ' +
+      'Write `redis.url` with one address instead of `redis.cluster`.',
   ],
   [
     'slots',
@@ -93,14 +99,16 @@ const KNOWN: readonly Known[] = [
     /DB index is out of range|SELECT is not allowed/,
     'error',
     (message) =>
-      `has no database of that number (${message}), and entries go to database 0. Correct it in the URL or in \`redis.options.db\`.`,
+      `has no database of that number (${message}), and entries go to database 0. ` +
+      'Correct it in the URL or in `redis.options.db`.',
   ],
   ['loading', /^LOADING/, 'warn', 'is loading its data (LOADING).'],
   [
     'full',
     /max number of clients/,
     'warn',
-    'takes no more connections (ERR max number of clients reached). Raise `maxclients`, or look for clients that are never closed.',
+    'takes no more connections (ERR max number of clients reached). ' +
+      'Raise `maxclients`, or look for clients that are never closed.',
   ],
   [
     'unknown-master',
@@ -139,7 +147,8 @@ const KNOWN: readonly Known[] = [
     /ERR_TLS_CERT_ALTNAME_INVALID/,
     'error',
     (message) =>
-      `has a certificate of another name (${message}). Write the name of the certificate in the address, or in \`redis.options.tls.servername\`.`,
+      `has a certificate of another name (${message}). ` +
+      'Write the name of the certificate in the address, or in `redis.options.tls.servername`.',
   ],
   ['old-certificate', /CERT_HAS_EXPIRED/, 'error', 'has a certificate that has expired.'],
   [
@@ -147,7 +156,8 @@ const KNOWN: readonly Known[] = [
     /SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/,
     'error',
     (message) =>
-      `has a certificate that is not trusted (${message}). Give the certificate of its authority in \`redis.options.tls.ca\`.`,
+      `has a certificate that is not trusted (${message}). ` +
+      'Give the certificate of its authority in `redis.options.tls.ca`.',
   ],
   [
     'no-tls',
@@ -170,7 +180,10 @@ const KNOWN: readonly Known[] = [
   ],
 ];
 
-/** @param error without secrets; absent where a connection that stood was closed, and nobody said why */
+/**
+ * Finds the reason for an error.
+ * @param error without secrets; absent when an open connection was closed without an error
+ */
 export function reasonOf(error: Error | undefined, endpoint: Endpoint): Reason {
   if (error === undefined) return { kind: 'lost', sentence: lost(endpoint), level: 'warn' };
   const inner = innermost(error);
@@ -178,8 +191,8 @@ export function reasonOf(error: Error | undefined, endpoint: Endpoint): Reason {
   const { code = '' } = inner as { code?: string };
   const known = KNOWN.find(([, pattern]) => pattern.test(message) || pattern.test(code));
   if (known === undefined) return { kind: message, sentence: `cannot be used (${message}).`, level: 'warn' };
-  const [kind, , level, words] = known;
-  return { kind, level, sentence: typeof words === 'string' ? words : words(message, endpoint) };
+  const [kind, , level, sentence] = known;
+  return { kind, level, sentence: typeof sentence === 'string' ? sentence : sentence(message, endpoint) };
 }
 
 function lost(endpoint: Endpoint): string {
@@ -187,11 +200,11 @@ function lost(endpoint: Endpoint): string {
   return 'names no node that has slots. Look at `redis-cli cluster info`.';
 }
 
-/** What ioredis says of a node, or a sentinel, that it asked last. */
+/** The error of the node, or sentinel, that ioredis tried last. */
 function innermost(error: Error): Error {
   const { lastNodeError, errors } = error as { lastNodeError?: unknown; errors?: readonly unknown[] };
   if (lastNodeError instanceof Error) return innermost(lastNodeError);
-  // Of a host with several addresses none could be reached, and the message of that error is empty.
+  // A host with several addresses, none of which could be reached: the message of that error is empty.
   const [first] = errors ?? [];
   return error.message === '' && first instanceof Error ? first : error;
 }

@@ -1,27 +1,27 @@
 import { type Clock, idleMs, type Timer } from '../../../core/ports/clock.port.js';
 
-/** Something that must happen before its time is over. */
+/** A time limit that is running. */
 export interface Deadline {
   readonly dueMs: number;
-  /** On the scale of `idleMs`: when it is late although this process was busy. */
+  /** The time, on the scale of `idleMs`, at which it is late even if this process was busy. */
   readonly idleDueMs: number;
   readonly onLate: () => void;
 }
 
-/** So much longer may a wait take because this process is busy. */
+/** Time by which a wait may be longer because this process is busy. */
 export const OWN_LAG_MS = 3_000;
-/** A timer that fires so much later than it should says that answers, too, have not been read in time. */
+/** Delay of a timer from which on answers, too, were not read in time. */
 const LONG_TURN_MS = 20;
-/** How soon it is looked again whether the event loop turns. */
+/** Time until the next check of the event loop, while it is slow. */
 const LOOK_AGAIN_MS = 5;
 
 /**
- * Time limits by the thousand. Nearly all are met, so none has a timer of its own: one waits for the first that is due,
- * and then looks for the next. One that was met is let go at once, with all that hangs on it: what lives for a quarter
- * of a second and dies then is what a garbage collector finds most expensive.
+ * Thousands of time limits. Nearly all of them are met, so they share one timer: it waits for the first that is due,
+ * and then for the next. A limit that was met is released at once, with the objects that it refers to: objects that
+ * live for a quarter of a second and then die are the most expensive ones for a garbage collector.
  *
- * What is due is late when the event loop has turned in time since, so that an answer would have been read; or when it
- * has had nothing to do for as long as the limit.
+ * A limit that is due is late if the event loop has turned without delay since, so that an answer would have been read;
+ * or if the event loop was idle for as long as the limit.
  */
 export class Deadlines {
   readonly #waiting = new Set<Deadline>();
@@ -38,7 +38,7 @@ export class Deadlines {
     return deadline;
   }
 
-  /** Whether it was met in time. */
+  /** Ends a limit. True when it was met in time. */
   meet(deadline: Deadline): boolean {
     return this.#waiting.delete(deadline);
   }
@@ -46,14 +46,14 @@ export class Deadlines {
   close(): void {
     this.#timer?.cancel();
     this.#nextMs = Infinity;
-    this.#tellLate([...this.#waiting]);
+    this.#expire([...this.#waiting]);
   }
 
   #arm(nextMs: number, delayMs: number): void {
     this.#timer?.cancel();
     this.#nextMs = nextMs;
     const expectedMs = nextMs + LONG_TURN_MS;
-    // An answer may be here and not be read yet: one more turn tells.
+    // An answer may have arrived and not be read yet: one more turn decides.
     this.#timer = this.clock.schedule(
       Math.max(0, delayMs),
       () => (this.#timer = this.clock.schedule(1, () => this.#look(this.clock.nowMs() <= expectedMs))),
@@ -73,10 +73,10 @@ export class Deadlines {
     }
     this.#nextMs = Infinity;
     if (nextMs !== Infinity) this.#arm(nextMs, nextMs - nowMs);
-    this.#tellLate(late);
+    this.#expire(late);
   }
 
-  #tellLate(late: readonly Deadline[]): void {
+  #expire(late: readonly Deadline[]): void {
     for (const deadline of late) if (this.#waiting.delete(deadline)) deadline.onLate();
   }
 }

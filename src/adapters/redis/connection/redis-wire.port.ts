@@ -1,33 +1,31 @@
 import type { Command, Reply } from './command.js';
 
-/**
- * What the adapter needs of a Redis, whatever its topology. Nothing here waits for a connection, or repeats a command.
- */
+/** Connections to a Redis of any topology. No method waits for a connection, or repeats a command. */
 export interface RedisWire {
-  /** Whether keys of different slots may be on different servers. */
+  /** True when keys of different slots may be on different servers. */
   readonly isCluster: boolean;
 
   isUp(): boolean;
 
-  /** Why it is not up, where that is known. */
+  /** The reason why it is not up, if known. */
   lastError(): Error | undefined;
 
   /**
-   * Sends all commands at once: one round trip for each server, and commands for one server are run in their order. A
-   * reply for each command. Never rejects, and may never settle: who waits sets the limit.
+   * Sends all commands at once, in one round trip per server. A server runs its commands in their order. Resolves with
+   * a reply for each command. Never rejects, but might never settle: the caller sets a limit.
    */
   run(commands: readonly Command[]): Promise<readonly Reply[]>;
 
-  /** The strings under the keys, `null` where there is none. Rejects where one could not be read. */
+  /** Reads the strings under the keys, `null` for a missing one. Rejects when a key could not be read. */
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]>;
 
-  /** The server that a name belongs to, as far as that is known: what is sent to another one does not wait for it. */
+  /** The server of a key, as far as it is known. Commands for different servers do not wait for each other. */
   serverOf(name: string): string;
 
   /** The servers that hold entries. */
   masters(): readonly string[];
 
-  /** One step through the names of one server. */
+  /** Takes one step through the keys of one server. */
   scan(
     master: string,
     cursor: string,
@@ -35,24 +33,24 @@ export interface RedisWire {
     count: number,
   ): Promise<{ readonly cursor: string; readonly keys: readonly string[] }>;
 
-  /** Whether messages of the wake channel are being received at this moment. */
+  /** True while messages on the wake channel arrive. */
   isListening(): boolean;
 
-  /** Gives up a connection on which nothing comes back, for a new one. */
+  /** Replaces a connection that does not answer. */
   reconnect(): void;
 
-  /** From now on `listener` is told of what happens. Called once. */
+  /** Registers the listener. Call once. */
   listen(listener: WireListener): void;
 
   close(): Promise<void>;
 }
 
 export interface WireListener {
-  /** Commands can be sent. */
+  /** Commands can be sent from now on. */
   onUp(): void;
   onDown(): void;
-  /** The commands may go to another server from now on, which may have missed what the one before acknowledged. */
+  /** Commands may go to another server from now on, which may lack writes that the one before acknowledged. */
   onMoved(): void;
-  /** A message on the wake channel. */
+  /** A message came on the wake channel. */
   onWake(message: string): void;
 }

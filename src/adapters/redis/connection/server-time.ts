@@ -1,9 +1,9 @@
 import type { Clock } from '../../../core/ports/clock.port.js';
 
 /**
- * The clock of the server, as far as it can be told from here: by it all processes agree when an entry expires, however
- * wrong their own clocks are. Accurate to half a round trip; one that took long, perhaps because this process was busy,
- * says nothing against what a shorter one has told, as long as both can be true.
+ * The clock of the server, as measured by this process: by it all processes agree when an entry expires, even if their
+ * own clocks are wrong. It is accurate to half a round trip. A longer round trip, perhaps of a busy process, does not
+ * replace the measurement of a shorter one unless the two contradict each other.
  */
 export class ServerTime {
   #offsetMs = 0;
@@ -11,7 +11,7 @@ export class ServerTime {
 
   constructor(private readonly clock: Clock) {}
 
-  /** @param serverMs what the server said its time was, between `sentMs` and now */
+  /** @param serverMs the server's time at some moment between `sentMs` and now */
   sync(serverMs: number, sentMs: number): void {
     const nowMs = this.clock.nowMs();
     const errorMs = (nowMs - sentMs) / 2;
@@ -25,7 +25,7 @@ export class ServerTime {
     return this.clock.nowMs() + this.#offsetMs;
   }
 
-  /** A time of the server on the scale of `Clock.nowMs()`. */
+  /** Converts a time of the server to the scale of `Clock.nowMs()`. */
   toLocalMs(serverMs: number): number {
     return serverMs - this.#offsetMs;
   }

@@ -1,12 +1,12 @@
 /**
- * What is asked for in one turn of the event loop. What comes first goes at once, so that it loses no time; what
- * follows in the same turn goes together at its end.
+ * Collects the items of one turn of the event loop. The first one is sent at once, so that it loses no time. The others
+ * are sent together at the end of the turn.
  */
 export class TurnBatch<T> {
   #waiting: T[] = [];
   #isTaken = false;
 
-  /** @param send is given what goes together, in the order in which it came */
+  /** @param send called with the items that go together, in the order of `add` */
   constructor(private readonly send: (items: readonly T[]) => void) {}
 
   add(item: T): void {

@@ -2,7 +2,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis';
 import { withoutCredentials } from '../../../core/vocabulary/masked-text.js';
 import type { Endpoint } from '../connection/connection-reasons.js';
 
-/** Addresses beyond these are not listed. */
+/** Addresses listed at most. */
 const LISTED = 3;
 
 interface Address {
@@ -10,7 +10,7 @@ interface Address {
   readonly port?: number | string | null | undefined;
 }
 
-/** Where a client looks for its server, without user and password. */
+/** The server that a client connects to, without user and password. */
 export function endpointOf(client: Redis | Cluster): Omit<Endpoint, 'hasWorked'> & { readonly subject: string } {
   if (client.isCluster) {
     const { startupNodes = [], options } = client as unknown as {
@@ -38,7 +38,7 @@ export function endpointOf(client: Redis | Cluster): Omit<Endpoint, 'hasWorked'>
   return { kind: 'single', isSecure, subject: `Redis at ${isSecure ? 'rediss' : 'redis'}://${shown(options)}/${db}` };
 }
 
-/** ioredis 6 writes `true` for a rediss:// URL, ioredis 5 an object. */
+/** True for TLS. For a rediss:// URL the option is `true` in ioredis 6, an object in ioredis 5. */
 function hasTls(options: RedisOptions | undefined): boolean {
   const tls: unknown = options?.tls;
   return tls !== undefined && tls !== false;

@@ -1,26 +1,23 @@
 import type { Cluster, Redis } from 'ioredis';
 import { hashSlot } from '../protocol/hash-slot.js';
 
-/**
- * So many names are tried to find one on a certain master; with fewer slots than that leaves out a master holds next to
- * nothing.
- */
+/** Names tried to find one on a certain master. A master that none of them hits has only a few slots. */
 const NAMES_TRIED = 20_000;
 
-/** Which server of a cluster holds what, as ioredis last heard of it. */
+/** The servers of a cluster and their slots, by the latest slot map of ioredis. */
 export class ClusterMap {
   #nodes = new Map<string, Redis>();
   readonly #names = new Map<string, string | undefined>();
 
   constructor(private readonly cluster: Cluster) {}
 
-  /** To be called when ioredis has read the map anew. */
+  /** Forgets what came from the previous slot map. Call it when ioredis has read a new one. */
   forget(): void {
     this.#nodes = new Map();
     this.#names.clear();
   }
 
-  /** By address. */
+  /** The clients of the masters, by address. */
   masters(): ReadonlyMap<string, Redis> {
     if (this.#nodes.size === 0) {
       for (const node of this.cluster.nodes('master')) this.#nodes.set(addressOf(node), node);
@@ -28,17 +25,17 @@ export class ClusterMap {
     return this.#nodes;
   }
 
-  /** The addresses of those that hold slots, in an order of their own. */
+  /** The addresses of the masters that have slots, sorted. */
   owners(): string[] {
     return [...new Set(this.cluster.slots.map((nodes) => nodes[0] as string))].sort();
   }
 
-  /** The address of the server of a key. */
+  /** The address of the master of a key. */
   ownerOf(key: string): string | undefined {
     return this.cluster.slots[hashSlot(key)]?.[0];
   }
 
-  /** Which keys are on which server; under `undefined` those whose server is not known. */
+  /** Groups keys, by index, by the client of their master; under `undefined` those whose master is not known. */
   byNode(keys: readonly string[]): Map<Redis | undefined, number[]> {
     const groups = new Map<Redis | undefined, number[]>();
     keys.forEach((key, i) => {
@@ -52,8 +49,8 @@ export class ClusterMap {
   }
 
   /**
-   * The first of `<prefix>:{0}`, `<prefix>:{1}`, ... that is on the master; `undefined` where none is. The same in
-   * every process with the same map.
+   * The first of `<prefix>:{0}`, `<prefix>:{1}`, ... that is on the master; `undefined` if none is. The same in every
+   * process with the same slot map.
    */
   nameOn(master: string, prefix: string): string | undefined {
     const id = `${master} ${prefix}`;

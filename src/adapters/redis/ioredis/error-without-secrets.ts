@@ -1,17 +1,18 @@
 import { types } from 'node:util';
 import { withoutCredentials } from '../../../core/vocabulary/masked-text.js';
 
-/** What may be read of an error of the network, beside name, message and stack. */
+/** Properties of network errors that contain no secret. */
 const FACTS = ['code', 'errno', 'syscall', 'address', 'port', 'hostname'] as const;
-/** Where ioredis, Node and callers put other errors. */
+/** Properties in which ioredis, Node and callers put other errors. */
 const OTHERS = ['cause', 'lastNodeError', 'errors', 'previousErrors'] as const;
+/** Nested errors that are copied, in levels. */
 const DEEPEST = 10;
 
 /**
- * The same error without what nobody must read. ioredis attaches the command to an error: the password of AUTH and
- * HELLO, or keys and values. Servers repeat the arguments of a command that they do not know. Made again, and not
- * changed: the owner of a client that was handed in sees the same error. Its stack is not read: that costs more than
- * all else, and shows the parser of ioredis.
+ * Copies an error without its secrets. ioredis attaches the command to an error: the password of AUTH and HELLO, or
+ * keys and values. Servers repeat the arguments of an unknown command. The error itself is not changed, because the
+ * owner of a client that was passed in sees it, too. Its stack is not copied: reading it costs more than all the rest,
+ * and it only shows the parser of ioredis.
  */
 export function errorWithoutSecrets(error: unknown): Error {
   return copyOf(error, 0);
@@ -45,12 +46,12 @@ function textWithoutSecrets(text: string): string {
   return withoutCredentials(text).replace(/, with args beginning with:.*$/m, '');
 }
 
-/** Node's own errors are no instances of the `Error` of a sandbox, such as that of Jest. */
+/** True for errors of Node, too: in a sandbox, such as that of Jest, they are not instances of its `Error`. */
 function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }
 
-/** As errors have it: to be read, and not listed. */
+/** Sets a property that can be read and is not enumerable, as errors have them. */
 function hide(copy: Error, name: string, value: unknown): void {
   Object.defineProperty(copy, name, { value, configurable: true, enumerable: false, writable: true });
 }

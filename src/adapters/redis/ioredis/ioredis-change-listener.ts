@@ -6,30 +6,31 @@ import { ended } from './ioredis-clients.js';
 import type { ChangeFeed, ChangeListener, ChangeHandlers } from '../connection/coherence-wire.port.js';
 import { serverFactsOf } from './server-facts.js';
 
-/** So long without an answer, and the connection is given up for a new one. */
+/** Time without an answer after which the connection is replaced. */
 const GIVE_UP_MS = { ping: 1_500, opening: 1_500 };
 const INVALIDATIONS = '__redis__:invalidate';
-/** It is not allowed, or not known to the server; all other errors pass. */
+/** Errors of a command that the server does not allow, or does not know. All others are temporary. */
 const REFUSALS = /^(NOPERM|ERR) /;
 
 /**
- * One connection to one master that hears of changes. Messages and answers come in the order in which the server sent
- * them, so the answer to a PING proves that everything was heard that the server had done when it got that PING.
+ * A connection to one master that receives its changes. Messages and answers arrive in the order in which the server
+ * sent them. So the answer to a PING proves that all changes were received that the server had made when it got that
+ * PING.
  *
- * It speaks RESP2, where a connection may be the target of its own tracking: what ioredis does with RESP3 loses these
- * messages. Nothing is restored by itself after a reconnect: tracking belongs to the connection that asked for it.
+ * It speaks RESP2, in which a connection can be the target of its own tracking. With RESP3, ioredis loses these
+ * messages. After a reconnection tracking is requested again, because it belongs to one connection.
  */
 export class IoredisChangeListener implements ChangeListener {
   provenMs = -Infinity;
   serverId: string | undefined;
   #isOpen = false;
   #isClosed = false;
-  /** Tells answers of one connection from those of the next. */
+  /** Number of the present connection, by which late answers to an earlier one are recognized. */
   #connection = 0;
   #pingSentMs: number | undefined;
   #openingSinceMs: number;
 
-  /** @param client lives for this listener, which closes it */
+  /** @param client used by this listener alone, which closes it */
   constructor(
     private readonly client: Redis,
     private readonly feed: ChangeFeed,
@@ -40,9 +41,9 @@ export class IoredisChangeListener implements ChangeListener {
     client.on('error', () => undefined);
     client.on('ready', () => void this.#open());
     client.on('close', () => this.#lose());
-    client.on('messageBuffer', (_channel: Buffer, message: unknown) => this.#hear(message));
-    client.on('smessageBuffer', (_channel: Buffer, message: unknown) => this.#hear(message));
-    // The slot of its channel has gone to another server.
+    client.on('messageBuffer', (_channel: Buffer, message: unknown) => this.#receive(message));
+    client.on('smessageBuffer', (_channel: Buffer, message: unknown) => this.#receive(message));
+    // The slot of its channel has moved to another server.
     client.on('moved', () => this.restart());
     client.connect().catch(() => undefined);
   }
@@ -54,7 +55,7 @@ export class IoredisChangeListener implements ChangeListener {
   beat(): void {
     const nowMs = this.clock.nowMs();
     if (!this.#isOpen) {
-      // It gives up for good in some failovers, see IoredisWire.
+      // ioredis stops reconnecting in some failovers, see IoredisWire.
       if (this.client.status === 'end') this.client.connect().catch(() => undefined);
       else if (nowMs - this.#openingSinceMs > GIVE_UP_MS.opening) this.restart();
       return;
@@ -84,7 +85,7 @@ export class IoredisChangeListener implements ChangeListener {
   close(): Promise<void> {
     this.#isClosed = true;
     this.#isOpen = false;
-    // Answers that are on their way belong to nobody.
+    // Answers that arrive from now on are ignored.
     this.#connection++;
     return ended(this.client);
   }
@@ -125,10 +126,10 @@ export class IoredisChangeListener implements ChangeListener {
     await client.subscribe(INVALIDATIONS);
   }
 
-  #hear(message: unknown): void {
+  #receive(message: unknown): void {
     if (this.feed.kind === 'bus')
       return this.handlers.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
-    // No list of keys: the whole database was emptied.
+    // Without a list of keys, the whole database was emptied.
     return this.handlers.onNames(Array.isArray(message) ? message.map(String) : undefined);
   }
 

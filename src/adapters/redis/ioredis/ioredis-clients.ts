@@ -5,21 +5,20 @@ import type { Client } from './ioredis-send.js';
 import { ignoreSentinelErrors } from './sentinel-errors.js';
 
 /*
- * The clients of ioredis 5 and 6, and what is different between them:
+ * Makes clients of ioredis 5 or 6. The differences between both majors:
  *
- * - 6 speaks RESP3 unless told otherwise, and drops the messages of tracking then: connections that listen for
- *   changes ask for RESP2.
- *   5 does not know the options `protocol` and `replyMapping`, and ignores them.
- * - A client that is handed in may map replies of RESP3 to other shapes than an array of strings. The commands that are
- *   sent here are answered alike by both mappings, but for scores, which may be numbers: `scoreOf` in entry-walk.ts takes both.
- * - 6 retries more slowly (5 s at most, against 2 s), and with 20 attempts for each command. Neither is left to a
- *   default.
- * - 5 sends no keep-alive probes unless told to.
- * - A client of one major is no `instanceof` the other, and a copy inside of another package is not either: a client is
- *   known by what it can do.
+ * - 6 speaks RESP3 by default, and drops the messages of tracking then: connections that listen for changes ask for
+ *   RESP2. 5 ignores the options `protocol` and `replyMapping`.
+ * - A client that was passed in may map replies of RESP3 to other shapes than an array of strings. The replies to the
+ *   commands of this adapter are the same in both mappings, except for scores, which may be numbers: `pageIn` in
+ *   entry-walk.ts accepts both.
+ * - 6 retries more slowly (5 s at most, against 2 s), and with 20 attempts per command. All of that is set here.
+ * - 5 sends no keep-alive probes by default.
+ * - A client of one major is not an `instanceof` the other, nor is one of another copy of the package: so a client is
+ *   recognized by its properties.
  */
 
-/** How long a server that is told of the end of a connection may take to end its own side. */
+/** Time that a server has to end its side of a connection, in ms. */
 const DISCONNECT_LIMIT_MS = 100;
 
 export function isCluster(client: Client): client is Cluster {
@@ -27,9 +26,9 @@ export function isCluster(client: Client): client is Cluster {
 }
 
 /**
- * Connections that never keep a command back: what cannot be sent now fails now, what was sent and not answered is not
- * sent again, and connecting goes on for ever.
- * @param label names the connections in CLIENT LIST
+ * Makes the client for commands, or returns the one that was passed in. Its commands never wait: one that cannot be
+ * sent now fails now, and one that was sent and not answered is not sent again. Connecting is retried without end.
+ * @param label the name of the connections in CLIENT LIST
  * @throws CacheConfigError when a connection has to be made and ioredis is not installed
  */
 export async function clientFor(connection: RedisConnection, label: string): Promise<Client> {
@@ -43,7 +42,7 @@ export async function clientFor(connection: RedisConnection, label: string): Pro
     connectTimeout: 2_000,
     keepAlive: 30_000,
     disconnectTimeout: DISCONNECT_LIMIT_MS,
-    // How often a server that loads its data is asked again. What it says of the time it will take is a guess.
+    // Time after which a server that loads its data is asked again. Its own estimate is only a guess.
     maxLoadingRetryTime: 1_000,
     // Spaces are not allowed there.
     connectionName: label.replace(/\s/g, '_'),
@@ -68,13 +67,14 @@ export async function clientFor(connection: RedisConnection, label: string): Pro
   }
 }
 
-/** ioredis is loaded for those who need a connection, and nobody else need have it. */
+/** Loads ioredis when a connection is needed. Other applications need not have it installed. */
 async function loadIoredis(): Promise<Pick<typeof import('ioredis'), 'Cluster' | 'Redis'>> {
   try {
     return await import('ioredis');
   } catch (cause) {
     throw new CacheConfigError(
-      'The backends `redis` and `hybrid` need the package `ioredis`, version 5.4 or later. Install it with `npm install ioredis`.',
+      'The backends `redis` and `hybrid` need the package `ioredis`, version 5.4 or later. ' +
+        'Install it with `npm install ioredis`.',
       { cause },
     );
   }
@@ -99,7 +99,7 @@ function clusterOptions<Own extends { enableOfflineQueue: boolean }>(own: Own, g
   };
 }
 
-/** For messages that may be missed: commands wait for the connection, which comes back for ever. */
+/** Makes the client for wake-ups, which may be missed: commands wait for the connection, and it is always restored. */
 export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
   const own = { enableOfflineQueue: true, lazyConnect: true, autoResubscribe: false, enableAutoPipelining: false };
   const redisOptions = { maxRetriesPerRequest: null, autoResubscribe: false, disconnectTimeout: DISCONNECT_LIMIT_MS };
@@ -109,12 +109,12 @@ export function subscriberOf(client: Redis | Cluster): Redis | Cluster {
 }
 
 /**
- * For messages that must not be missed: nothing waits and nothing is restored, and a lost connection is sought anew at
- * once.
+ * Makes the client for changes, which must not be missed: no command waits, no subscription is restored, and a lost
+ * connection is replaced at once.
  */
 export function changeClientOf(master: Redis): Redis {
   const own: RedisOptions = {
-    // With RESP3 ioredis drops what tracking tells.
+    // With RESP3, ioredis drops the messages of tracking.
     protocol: 2,
     replyMapping: 'legacy',
     stringNumbers: false,
@@ -131,7 +131,7 @@ export function changeClientOf(master: Redis): Redis {
   return ignoreSentinelErrors(master.duplicate<Partial<RedisOptions>>(own));
 }
 
-/** Clients without a connection tell of no end. */
+/** States of a client without a connection: it emits no `end`. */
 const UNCONNECTED = new Set(['wait', 'reconnecting', 'close', 'end']);
 
 /** Ends a client, and resolves when its connection is gone. */

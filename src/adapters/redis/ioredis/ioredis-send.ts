@@ -4,45 +4,46 @@ import type { Argument, Command, Reply } from '../connection/command.js';
 import type { Script } from '../protocol/script.js';
 import { TurnBatch } from '../connection/turn-batch.js';
 
-/**
- * How commands go out through a client of ioredis, whatever options its owner gave it. A reply is bytes, a number, or
- * an error.
+/*
+ * Sends commands through a client of ioredis with any options of its owner. A reply is bytes, a number, or an error.
  */
 
 export type Client = Redis | Cluster;
 
-/** A command, its script by name or, where the server does not know it, as text. */
+/** A command. Its script is sent by name or, if the server does not know it, as text. */
 export type Sent = Command & { readonly isText?: boolean };
 
-/** Some commands, and who waits for their replies. */
-interface Batch {
+/** Commands, and the caller that waits for their replies. */
+interface PendingCommands {
   readonly commands: readonly Sent[];
   resolve(replies: readonly Reply[]): void;
 }
 
-/** Who waits for more commands has all of their answers before the first is seen. */
+/**
+ * Commands after which a pipeline is sent: its answers come together, so a longer one would delay the first of them.
+ */
 const COMMANDS_PER_PIPELINE = 256;
 
-const turns = new WeakMap<Redis, TurnBatch<Batch>>();
+const turns = new WeakMap<Redis, TurnBatch<PendingCommands>>();
 
 /**
- * Sends commands to one server, which runs them in their order and behind those that were sent before. Those of one
+ * Sends commands to one server, which runs them in their order, after those that were sent before. The commands of one
  * turn of the event loop share pipelines. Never rejects.
  */
 export function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
   return new Promise((resolve) => turnOf(client).add({ commands, resolve }));
 }
 
-function turnOf(client: Redis): TurnBatch<Batch> {
+function turnOf(client: Redis): TurnBatch<PendingCommands> {
   const known = turns.get(client);
   if (known !== undefined) return known;
-  const turn = new TurnBatch<Batch>((batches) => sendAll(client, batches));
+  const turn = new TurnBatch<PendingCommands>((batches) => sendAll(client, batches));
   turns.set(client, turn);
   return turn;
 }
 
-function sendAll(client: Redis, batches: readonly Batch[]): void {
-  let together: Batch[] = [];
+function sendAll(client: Redis, batches: readonly PendingCommands[]): void {
+  let together: PendingCommands[] = [];
   let count = 0;
   for (const batch of batches) {
     together.push(batch);
@@ -55,7 +56,7 @@ function sendAll(client: Redis, batches: readonly Batch[]): void {
   if (together.length > 0) void answerAll(client, together);
 }
 
-async function answerAll(client: Redis, together: readonly Batch[]): Promise<void> {
+async function answerAll(client: Redis, together: readonly PendingCommands[]): Promise<void> {
   const replies = await inOnePipeline(
     client,
     together.flatMap(({ commands }) => commands),
@@ -69,12 +70,12 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
   const [first] = commands;
   if (commands.length === 1 && first !== undefined) return [await alone(client, first)];
   const pipeline = client.pipeline();
-  const told = new Set<Script | undefined>();
+  const withText = new Set<Script | undefined>();
   for (const command of commands) {
-    // Of several with a script that the server does not know, the first brings its text.
-    const isTold = command.isText === true && told.has(command.script);
-    if (command.isText === true) told.add(command.script);
-    pipeline.callBuffer(...words(isTold ? { ...command, isText: false } : command));
+    // Of several commands with a script that the server does not know, only the first has its text.
+    const isKnown = command.isText === true && withText.has(command.script);
+    if (command.isText === true) withText.add(command.script);
+    pipeline.callBuffer(...words(isKnown ? { ...command, isText: false } : command));
   }
   try {
     const results = (await pipeline.exec()) ?? [];
@@ -88,7 +89,7 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
   }
 }
 
-/** Sends one command, in a cluster to whichever server it belongs. Never rejects. */
+/** Sends one command, in a cluster to the server of its key. Never rejects. */
 export async function alone(client: Client, command: Sent): Promise<Reply> {
   try {
     const [name, ...args] = words(command);
@@ -99,7 +100,7 @@ export async function alone(client: Client, command: Sent): Promise<Reply> {
   }
 }
 
-/** A command whose reply comes as bytes. */
+/** Sends a command whose reply comes as bytes. */
 export function sendTo(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
   return client.options.enableAutoPipelining === true
     ? sendAsPipeline(client, name, args)
@@ -107,9 +108,9 @@ export function sendTo(client: Client, name: string, args: readonly Argument[]):
 }
 
 /**
- * Under `enableAutoPipelining` `callBuffer` of ioredis sends the arguments without the command, but not in a pipeline
- * of one's own. A `Command` cannot be made here: a client that was handed in may be of another copy or major of
- * ioredis.
+ * Sends a command in a pipeline of its own: with `enableAutoPipelining`, `callBuffer` of an ioredis client sends the
+ * arguments without the command. A `Command` of ioredis cannot be made here, because a client that was passed in may
+ * belong to another copy or major of ioredis.
  */
 async function sendAsPipeline(client: Client, name: string, args: readonly Argument[]): Promise<unknown> {
   const results = await client
@@ -126,7 +127,7 @@ function tellsNumbersAsText({ options }: Client): boolean {
   return stringNumbers === true || redisOptions?.stringNumbers === true;
 }
 
-/** Numbers that came as text, because of `stringNumbers`: all other text comes as bytes. */
+/** Converts numbers that came as text, because of `stringNumbers`. All other text comes as bytes. */
 function numbered(reply: unknown): Reply {
   if (Array.isArray(reply)) return reply.map(numbered);
   return typeof reply === 'string' ? Number(reply) : (reply as Reply);

@@ -5,8 +5,8 @@ interface Connector {
 }
 
 /**
- * Keeps a client from printing that a sentinel is away: another one is asked. ioredis has a client of its own for each
- * sentinel that it listens to for failovers, without a listener for errors, and prints the errors of such clients.
+ * Stops a client from printing an error when a sentinel is away, since it asks another one. ioredis listens to each
+ * sentinel for failovers with a client that has no listener for errors, and prints the errors of such clients.
  */
 export function ignoreSentinelErrors(client: Redis): Redis {
   const { connector } = client as unknown as { connector?: Connector };

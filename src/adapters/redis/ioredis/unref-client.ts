@@ -3,10 +3,9 @@ import { isCluster } from './ioredis-clients.js';
 import type { Client } from './ioredis-send.js';
 
 /*
- * Connections that do not keep the process alive. ioredis has no option for that: it puts every socket and every timer
- * for what it does next into a property of the client, and these properties are watched, so that it holds for
- * reconnections, for the nodes that a cluster finds later, for its own subscriber, and for the sentinels that are
- * listened to.
+ * Connections that do not keep the process alive. ioredis has no option for that. But it puts every socket and every
+ * timer into a property of a client. These properties are watched, so that reconnections, the nodes that a cluster
+ * finds later, its own subscriber, and the clients of sentinels do not keep the process alive either.
  */
 
 interface Connector {
@@ -18,7 +17,7 @@ interface ClusterParts {
 }
 
 /**
- * Keeps a client, connected or not, and all clients that it makes from keeping the process alive.
+ * Lets the process end although a client, or a client that it makes, is connected or will connect again.
  * @returns the client
  */
 export function unrefClient<T extends Client>(client: T): T {
