@@ -25,7 +25,7 @@ const short = (lines: readonly string[]): string[] =>
   lines.map((line) => line.replace('Redis at redis://a:1/0 ', '').replace(/ \(.*/, ''));
 
 describe('ConnectionNotices', () => {
-  it('says at once that a connection stands, with what the server tells of itself', () => {
+  it('reports an open connection at once, with the version of the server', () => {
     const { notices, lines } = open();
 
     notices.up();
@@ -33,7 +33,7 @@ describe('ConnectionNotices', () => {
     expect(lines).toEqual(['log: Redis at redis://a:1/0 is connected (version 7.0.15).']);
   });
 
-  it('says why there is none, what follows, and when there is one', async () => {
+  it('reports why there is no connection, the consequence, and the connection', async () => {
     const { notices, clock, lines } = open();
 
     notices.away(REFUSED);
@@ -47,7 +47,7 @@ describe('ConnectionNotices', () => {
     ]);
   });
 
-  it('says a reason once while it lasts, and the next one when it changes', async () => {
+  it('reports a reason once while it lasts, and the next one when it changes', async () => {
     const { notices, clock, lines } = open();
 
     for (let i = 0; i < 200; i++) {
@@ -62,7 +62,7 @@ describe('ConnectionNotices', () => {
     expect(short(lines)).toEqual(['warn: cannot be reached', 'error: refuses the password']);
   });
 
-  it('says reasons that take turns once a minute at most', async () => {
+  it('reports alternating reasons once a minute at most', async () => {
     const { notices, clock, lines } = open();
 
     for (let i = 0; i < 59; i++) {
@@ -73,7 +73,7 @@ describe('ConnectionNotices', () => {
     expect(short(lines)).toEqual(['warn: cannot be reached', 'error: refuses the password']);
   });
 
-  it('gives the reason of the next attempt for a connection that was lost without one', async () => {
+  it('reports the reason of the next attempt for a connection that was lost without one', async () => {
     const { notices, clock, lines } = open();
     notices.up();
     await clock.advance(5_000);
@@ -89,7 +89,7 @@ describe('ConnectionNotices', () => {
     expect(short(lines)).toEqual(['log: is connected', 'warn: cannot be reached', 'log: is back after 2 s']);
   });
 
-  it('says nothing of a connection that is back within a moment, and a line a second at most', async () => {
+  it('reports no connection that is back at once, and writes one line a second at most', async () => {
     const { notices, clock, lines } = open();
     notices.up();
     await clock.advance(5_000);
@@ -127,7 +127,7 @@ describe('ConnectionNotices', () => {
     expect(short(lines).slice(2)).toEqual(['log: is back after 32 s']);
   });
 
-  it('says what is wrong with a connection that stands', () => {
+  it('reports the fault of an open connection', () => {
     const { notices, lines } = open({ complaint: new Error('ERR DB index is out of range') });
 
     notices.up();
@@ -135,7 +135,7 @@ describe('ConnectionNotices', () => {
     expect(lines).toEqual([expect.stringMatching(/^error: .* has no database of that number/)]);
   });
 
-  it('says that the start went on without Redis, and nothing where that is said already', () => {
+  it('reports that the application starts without Redis, unless it is reported already', () => {
     const [silent, refused] = [open(), open()];
 
     silent.notices.started(new Error('no answer within 1000 ms'));
@@ -145,7 +145,7 @@ describe('ConnectionNotices', () => {
     expect(short([...silent.lines, ...refused.lines])).toEqual(['warn: does not answer', 'warn: cannot be reached']);
   });
 
-  it('says nothing more when it is closed, and leaves no timer', async () => {
+  it('reports nothing after it was closed, and leaves no timer', async () => {
     const { notices, clock, lines } = open();
     notices.up();
 

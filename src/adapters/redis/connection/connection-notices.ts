@@ -22,7 +22,7 @@ export interface ConnectionNoticesOptions {
 }
 
 /**
- * Time for which a state must last before it is reported. The reason for a lost connection comes with the next attempt.
+ * Time for which a state must last before it is reported. The next attempt brings the reason for a lost connection.
  */
 const LASTS_MS = 200;
 /** Time without a refused write after which a server counts as a master: replicas answer probes, too. */
@@ -71,7 +71,7 @@ export class ConnectionNotices {
     if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
   }
 
-  /** Called when the start of the application waits no longer. @param error the reason why it goes on without Redis */
+  /** Called when the application starts without Redis. @param error the reason */
   started(error: Error): void {
     if (this.#state === 'unknown') this.away(error);
   }

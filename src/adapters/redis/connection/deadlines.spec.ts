@@ -2,7 +2,7 @@ import { expect, it } from '@jest/globals';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
 
-/** An event loop, turn by turn: what is due runs at the end of one. */
+/** An event loop, turn by turn: timers that are due run at the end of a turn. */
 class Turns implements Clock {
   readonly #tasks = new Map<object, { readonly dueMs: number; readonly run: () => void }>();
   #nowMs = 1_000;
@@ -34,7 +34,7 @@ class Turns implements Clock {
     return this.#tasks.size;
   }
 
-  /** Lets `ms` go by in turns of `turnMs`, in which there is work to do, or nothing. */
+  /** Lets `ms` pass in turns of `turnMs`, busy or idle ones. */
   pass(ms: number, how: { readonly turnMs: number; readonly isBusy: boolean }): void {
     for (const endMs = this.#nowMs + ms; this.#nowMs < endMs;) {
       this.#nowMs += how.turnMs;

@@ -11,7 +11,7 @@ async function synced(time: ServerTime, clock: FakeClock, tookMs: number, saidMs
   time.sync(saidMs, sentMs);
 }
 
-it('tells the time of the server to half a round trip', async () => {
+it('knows the time of the server to half a round trip', async () => {
   const clock = new FakeClock();
   const time = new ServerTime(clock);
 
@@ -20,7 +20,7 @@ it('tells the time of the server to half a round trip', async () => {
   expect(time.nowMs()).toBe(SERVER_MS + 5);
 });
 
-it('believes a short round trip more than a long one, as of a process that was busy (fault 28)', async () => {
+it('trusts a short round trip more than a long one, as in a busy process (fault 28)', async () => {
   const clock = new FakeClock();
   const time = new ServerTime(clock);
   await synced(time, clock, 2, SERVER_MS);

@@ -28,7 +28,7 @@ export interface StoreUsage {
   readonly entries: number;
   readonly oldestMs: number | null;
   readonly newestMs: number | null;
-  /** True when the indexes named so many expired entries that more of them are likely. */
+  /** True when the indexes named `STRUCK_PER_INDEX` expired entries or more, so that others are likely. */
   readonly areManyExpired: boolean;
 }
 
@@ -42,8 +42,8 @@ export class StoreInspector {
   constructor(private readonly context: RedisContext) {}
 
   /**
-   * Reads a page of entries, oldest first. It comes from the indexes and not from the server's own cursor, which may
-   * skip entries when it is not followed step by step, and which walks through the keys of all applications.
+   * Reads a page of entries, oldest first, from the indexes. The server's own cursor may skip entries when it is not
+   * followed step by step, and it walks through the keys of all applications.
    */
   async scan(query: ScanQuery): Promise<ScanPage> {
     const entries: RedisEntry[] = [];

@@ -51,7 +51,7 @@ export class CommandRouter {
       reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : [],
     );
     if (again.length === 0) return replies;
-    // The server does not know the scripts (any more): they are sent as text, in the same order.
+    // The server does not know these scripts: they are sent as text, in the same order.
     const answered = [...replies];
     const late = await this.#send(again.map((i) => ({ ...(commands[i] as Command), isText: true })));
     again.forEach((index, i) => (answered[index] = late[i] as Reply));

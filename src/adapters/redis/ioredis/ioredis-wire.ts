@@ -48,8 +48,9 @@ export interface IoredisWireOptions {
 const CLOSED = /^(Connection is closed|Stream isn't writeable)/;
 const NO_DATABASE = /DB index is out of range|SELECT is not allowed/;
 
-/** States of a client that is connecting: it will be ready, or fail. */
+/** States of a client that is connecting. */
 const ON_THEIR_WAY = new Set(['connecting', 'connect', 'reconnecting']);
+/** Events that end connecting. */
 const OUTCOMES = ['ready', 'close', 'end'];
 
 /** Time after which a client that has stopped connecting is connected again. */
@@ -64,7 +65,7 @@ export class IoredisWire implements RedisWire, CoherenceWire {
   #isListening = false;
   #isClosed = false;
   #lastError: Error | undefined;
-  /** The error for the number of the database, with which ioredis uses database 0. */
+  /** The server's refusal of the database number, after which ioredis uses database 0. */
   #wrongDatabase: Error | undefined;
   #mastersSeen = '';
   /** INFO of the server that commands go to; `undefined` before its answer. */

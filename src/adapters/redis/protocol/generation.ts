@@ -16,8 +16,8 @@ import { randomBytes } from 'node:crypto';
  * Ids are random and never used again: a generation that was lost is replaced by one with another id, which no old
  * entry carries.
  *
- * An epoch is for a load that computes the tags of its result. When such a load begins, nobody knows these tags, so
- * nobody reads their generations. All tags are therefore divided into parts. Each part has an id, the epoch, which is
+ * An epoch is for a load that computes the tags of its result. When such a load begins, these tags are unknown, and
+ * their generations cannot be read. All tags are therefore divided into parts. Each part has an id, the epoch, which is
  * removed whenever a tag of the part is invalidated. A load that computes tags reads all epochs when it begins. When it
  * ends, it reads the generation of each tag first, and the epoch of the tag's part after it. Invalidations remove them
  * in the opposite order: the epoch first, the generation after it. So an unchanged epoch proves that the generation is

@@ -4,7 +4,7 @@ import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
 import { readRedis } from '../options/redis-options.js';
 import { type KeySpace, RedisKeys, RESERVED_PARTS } from './redis-keys.js';
 
-/** What all names are made of, so that they meet wherever they can. */
+/** Parts of all names, chosen so that names are equal if they can be. */
 const PARTS = [
   'a',
   'b',
@@ -82,15 +82,12 @@ function nameOf({ kind: [, , make], one, other }: Named, of: KeySpace): string {
   return make(new RedisKeys(of), one, other);
 }
 
-/** What a name is of. */
+/** The thing that has a name. */
 function identityOf({ kind: [kind, arity], one, other }: Named): string {
   return JSON.stringify([kind, ...[one, other].slice(0, arity)]);
 }
 
-/**
- * All caches whose names begin as this one does: wherever a prefix may end, a root and one of the parts behind it
- * follow.
- */
+/** All caches that a name can belong to: behind each possible end of a prefix, a root and a reserved part follow. */
 function readingsOf(name: string): Omit<KeySpace, 'parts'>[] {
   const segments = name.split(':');
   return segments.slice(1, -1).flatMap((segment, i) => {
@@ -114,7 +111,7 @@ function unescaped(parts: readonly string[]): string {
 }
 
 describe('the names of keys', () => {
-  it('are one for one thing and never the same for two, whatever namespaces, tags and keys hold (fault 34)', () => {
+  it('are equal for the same thing only, with any text in namespaces, tags and keys (fault 34)', () => {
     fc.assert(
       fc.property(space, named, named, (of, x, y) => {
         expect(nameOf(x, of) === nameOf(y, of)).toBe(identityOf(x) === identityOf(y));
@@ -123,7 +120,7 @@ describe('the names of keys', () => {
     );
   });
 
-  it('can be read as those of one cache alone, whatever its prefix, name and version hold (fault 34)', () => {
+  it('belong to one cache only, with any text in its prefix, name and version (fault 34)', () => {
     fc.assert(
       fc.property(space, named, ({ parts, ...of }, x) => {
         expect(readingsOf(nameOf(x, { ...of, parts }))).toEqual([of]);
@@ -132,7 +129,7 @@ describe('the names of keys', () => {
     );
   });
 
-  it('do not meet where one prefix is another with a name (fault 34)', () => {
+  it('are not shared by two caches when the prefix of one is prefix and name of the other (fault 34)', () => {
     const shop = new RedisKeys({ keyPrefix: 'shop', name: 'default', version: undefined, parts: 1 });
     const other = new RedisKeys({ keyPrefix: 'shop:default', name: 'e', version: undefined, parts: 1 });
 
@@ -141,7 +138,7 @@ describe('the names of keys', () => {
     expect(other.root).toBe('shop:default:%65');
   });
 
-  it('say behind the root nothing but what a prefix must not hold', () => {
+  it('have only parts behind the root that a prefix must not contain', () => {
     const keys = new RedisKeys({ keyPrefix: 'p', name: 'n', version: undefined, parts: 1 });
     const names = [
       ...Object.values(keys).filter((value) => typeof value === 'string'),
@@ -154,7 +151,7 @@ describe('the names of keys', () => {
     expect(new Set(parts)).toEqual(RESERVED_PARTS);
   });
 
-  it('say what they are of', () => {
+  it('can be read back', () => {
     fc.assert(
       fc.property(space, text, text, (of, key, namespace) => {
         const keys = new RedisKeys(of);

@@ -71,9 +71,9 @@ local function needed_ms()
   return math.ceil(math.max(kept_until - now_ms(), 0) * 1.25) + 5000
 end
 
--- Sets the expiry of the keys of the group after members were struck. Keys without an expiry get one when no member
--- lasts for ever any more. A load that is under way may have read the generation of an empty group, so the keys stay
--- for empty_ms.
+-- Sets the expiry of the keys of the group after members were struck. Keys without an expiry get one when the last
+-- member without an end is gone. A load that is under way may have read the generation of an empty group, so the keys
+-- stay for empty_ms.
 local function settle(empty_ms)
   local needed = needed_ms()
   if not needed then return end

@@ -5,7 +5,7 @@ import { script } from './script.js';
  * same for any number of stored entries. The layouts of an entry and of a generation are in entry-record.ts and
  * generation.ts. Positions count from 0 in GETRANGE and SETRANGE, and from 1 in string.sub.
  *
- * A key of another type than expected was written by somebody else under the prefix of this cache. It is removed.
+ * A key of another type than expected was written by another program under the prefix of this cache. It is removed.
  *
  * No script relies on the clock of a client. TIME, the clock of the server, decides when an entry expires and when a
  * lease ends. It also refuses a script that arrives after the time for which its sender waits ("latest time").
