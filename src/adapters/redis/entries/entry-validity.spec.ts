@@ -22,7 +22,14 @@ describe('an entry', () => {
   it.each<[string, string, all: string, tag: string, at: number | undefined]>([
     ['is valid when its marks are the present ones', `${ALL}0000${TAG}0000`, `${ALL}0000`, `${TAG}0000`, Infinity],
     ['is stale since a soft invalidation', `${ALL}0000${TAG}0000`, `${ALL}0000`, `${TAG}0000${LATE}`, LATE],
-    ['is stale since the earlier of two', `${ALL}0000${TAG}0000`, `${ALL}0000${LATE}`, `${TAG}0000${EARLY}`, EARLY],
+    ['is stale since the earlier of two', `${ALL}0000${TAG}0000`, `${ALL}0000${EARLY}`, `${TAG}0000${LATE}`, EARLY],
+    [
+      'is stale since the earlier, in any order',
+      `${ALL}0000${TAG}0000`,
+      `${ALL}0000${LATE}`,
+      `${TAG}0000${EARLY}`,
+      EARLY,
+    ],
     [
       'is stale since the later, if it knows the other',
       `${ALL}0001${TAG}0000`,

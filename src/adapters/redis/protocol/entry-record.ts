@@ -71,11 +71,8 @@ export function entryRecord(
 
 /** True when the bytes are an entry, and not a placeholder or foreign data. */
 export function isEntry(bytes: Buffer): boolean {
-  return (
-    bytes.length > MARKS_START &&
-    (bytes[0] === KIND.entry || bytes[0] === KIND.softened) &&
-    bytes.length > envelopeStart(bytes)
-  );
+  // With fewer bytes than the fixed part, the position of the envelope is NaN.
+  return (bytes[0] === KIND.entry || bytes[0] === KIND.softened) && bytes.length > envelopeStart(bytes);
 }
 
 /** Position of the envelope, in bytes. */
