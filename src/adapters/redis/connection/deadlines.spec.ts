@@ -1,4 +1,4 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
 
@@ -103,4 +103,64 @@ it('is late after three more seconds, however busy this process is', () => {
   clock.pass(240, IN_LONG_TURNS);
 
   expect(isLate()).toBe(true);
+});
+
+describe('several limits', () => {
+  /** Starts limits in this order; `late` gets the ones that are over. */
+  function started(limitsMs: readonly number[]) {
+    const clock = new Turns();
+    const deadlines = new Deadlines(clock);
+    const late: number[] = [];
+    const started = limitsMs.map((limitMs) => deadlines.start(limitMs, () => late.push(limitMs)));
+    return { clock, deadlines, late, started };
+  }
+
+  it('share one timer', () => {
+    const { clock } = started([500, 100, 300]);
+
+    expect(clock.pending).toBe(1);
+  });
+
+  it('are late one after the other, in any order of their start', () => {
+    const { clock, late } = started([500, 100, 300]);
+
+    clock.pass(110, IDLE);
+    expect(late).toEqual([100]);
+    clock.pass(200, IDLE);
+    expect(late).toEqual([100, 300]);
+    clock.pass(200, IDLE);
+
+    expect(late).toEqual([100, 300, 500]);
+  });
+
+  it('are met one by one', () => {
+    const { clock, deadlines, late, started: limits } = started([100, 200]);
+
+    expect(deadlines.meet(limits[0]!)).toBe(true);
+    clock.pass(300, IDLE);
+
+    expect(late).toEqual([200]);
+    expect(limits.map((limit) => deadlines.meet(limit))).toEqual([false, false]);
+  });
+
+  it('are not late when the end of another one has met them', () => {
+    const clock = new Turns();
+    const deadlines = new Deadlines(clock);
+    let isSecondLate = false;
+    deadlines.start(100, () => deadlines.meet(second));
+    const second = deadlines.start(100, () => (isSecondLate = true));
+
+    clock.pass(110, IDLE);
+
+    expect(isSecondLate).toBe(false);
+  });
+
+  it('are all late when they are closed, and leave no timer', () => {
+    const { clock, deadlines, late } = started([500, 100]);
+
+    deadlines.close();
+
+    expect(late).toEqual([500, 100]);
+    expect(clock.pending).toBe(0);
+  });
 });
