@@ -16,12 +16,12 @@ import { RollCall } from './roll-call.js';
  *              by ttl.
  *   ttl        Nothing is heard; a copy is used for a limited time.
  *
- * The proof: there is one listener for each master. A PING is sent on each several times within the bound, and an answer
- * says that the listener has heard everything that this master did before it got the PING. Beats say that commands still go
- * to the same database, and whether all publish (roll-call.ts). Copies are good for the bound, counted from the sending
- * of the oldest of these PINGs and of the beat. All else errs on the safe side: a listener that was lost and came back,
- * another set of masters, a proof that came too late, an answer from a server that is not known, and commands that go
- * to another server than the one that is listened to, each end the proof and all copies.
+ * The proof: there is one listener for each master. A PING is sent on each several times within the bound, and an
+ * answer says that the listener has heard everything that this master did before it got the PING. Beats say that
+ * commands still go to the same database, and whether all publish (roll-call.ts). Copies are good for the bound,
+ * counted from the sending of the oldest of these PINGs and of the beat. All else errs on the safe side: a listener
+ * that was lost and came back, another set of masters, a proof that came too late, an answer from a server that is not
+ * known, and commands that go to another server than the one that is listened to, each end the proof and all copies.
  *
  * A way that the server has refused is tried again now and then: it may have been refused for a moment only.
  */
