@@ -114,7 +114,7 @@ export class ConnectionNotices {
       this.#write(`${subject} ${sentence}`, level);
     } else {
       const facts = describe();
-      const after = reason === undefined ? '' : ` after ${spoken(this.options.clock.nowMs() - this.#awaySinceMs)}`;
+      const after = reason === undefined ? '' : ` after ${formatted(this.options.clock.nowMs() - this.#awaySinceMs)}`;
       this.#write(
         `${subject} is ${this.#wasUp ? 'back' : 'connected'}${after}${facts === undefined ? '' : ` (${facts})`}.`,
         'log',
@@ -146,6 +146,6 @@ export class ConnectionNotices {
   }
 }
 
-function spoken(ms: number): string {
+function formatted(ms: number): string {
   return ms < 1_000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1_000)} s`;
 }

@@ -4,7 +4,7 @@ import { type Command, isOnItsWay, type Reply } from '../connection/command.js';
 import { addressOf, type ClusterMap } from './cluster-map.js';
 import { errorWithoutSecrets } from './error-without-secrets.js';
 import { isCluster } from './ioredis-clients.js';
-import { alone, type Client, pipelined, type Sent, sendTo } from './ioredis-send.js';
+import { type Client, sendAlone, sendInPipeline, type Sent, sendTo } from './ioredis-send.js';
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
 
@@ -75,12 +75,12 @@ export class CommandRouter {
       [...map.byNode(commands.map(({ keys }) => keys[0] as string))].map(async ([node, indices]) => {
         const own = indices.map((i) => commands[i] as Sent);
         const answers = node === undefined ? own.map(() => undefined) : await this.#toNode(node, own);
-        const strayed = own.filter((command, i) => isToFollow(command, answers[i]));
+        const strayed = own.filter((command, i) => mustBeResent(command, answers[i]));
         const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
         let next = 0;
         answers.forEach(
           (answer, i) =>
-            (replies[indices[i] as number] = isToFollow(own[i] as Sent, answer)
+            (replies[indices[i] as number] = mustBeResent(own[i] as Sent, answer)
               ? (late[next++] as Reply)
               : (answer as Reply)),
         );
@@ -92,7 +92,7 @@ export class CommandRouter {
   /** Runs commands whose server is unknown, or not the one in the map. Their changes are published on all masters. */
   async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
     const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
-      const replies = await Promise.all(sent.map((command) => alone(cluster, command)));
+      const replies = await Promise.all(sent.map((command) => sendAlone(cluster, command)));
       this.onStrayed();
       return replies;
     };
@@ -102,12 +102,12 @@ export class CommandRouter {
   }
 
   #toNode(node: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
-    if (this.#announcer === undefined) return pipelined(node, commands);
+    if (this.#announcer === undefined) return sendInPipeline(node, commands);
     return this.#announcer.run(commands, {
       channels: () => this.#channelOn(node),
       isSharded: this.map !== undefined,
       isOrdered: true,
-      send: (sent) => pipelined(node, sent),
+      send: (sent) => sendInPipeline(node, sent),
     });
   }
 
@@ -137,7 +137,7 @@ export function rethrown(error: unknown): never {
 }
 
 /** True when a command must be sent to another server, or was not sent yet. */
-function isToFollow({ yieldsToMoves }: Sent, reply: Reply | undefined): boolean {
+function mustBeResent({ yieldsToMoves }: Sent, reply: Reply | undefined): boolean {
   if (yieldsToMoves === true && isOnItsWay(reply)) return false;
   return reply === undefined || (reply instanceof Error && REDIRECTIONS.test(reply.message));
 }

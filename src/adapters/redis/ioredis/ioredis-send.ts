@@ -30,7 +30,7 @@ const turns = new WeakMap<Redis, TurnBatch<PendingCommands>>();
  * Sends commands to one server, which runs them in their order, after those that were sent before. The commands of one
  * turn of the event loop share pipelines. Never rejects.
  */
-export function pipelined(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
+export function sendInPipeline(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
   return new Promise((resolve) => turnOf(client).add({ commands, resolve }));
 }
 
@@ -68,20 +68,20 @@ async function answerAll(client: Redis, together: readonly PendingCommands[]): P
 /** Never rejects. */
 async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<readonly Reply[]> {
   const [first] = commands;
-  if (commands.length === 1 && first !== undefined) return [await alone(client, first)];
+  if (commands.length === 1 && first !== undefined) return [await sendAlone(client, first)];
   const pipeline = client.pipeline();
   const withText = new Set<Script | undefined>();
   for (const command of commands) {
     // Of several commands with a script that the server does not know, only the first has its text.
     const isKnown = command.isText === true && withText.has(command.script);
     if (command.isText === true) withText.add(command.script);
-    pipeline.callBuffer(...words(isKnown ? { ...command, isText: false } : command));
+    pipeline.callBuffer(...wordsOf(isKnown ? { ...command, isText: false } : command));
   }
   try {
     const results = (await pipeline.exec()) ?? [];
-    const isReadable = !tellsNumbersAsText(client);
+    const isReadable = !returnsNumbersAsText(client);
     return results.map(([error, reply]) =>
-      error !== null ? errorWithoutSecrets(error) : isReadable ? (reply as Reply) : numbered(reply),
+      error !== null ? errorWithoutSecrets(error) : isReadable ? (reply as Reply) : withNumbers(reply),
     );
   } catch (error) {
     const failure = errorWithoutSecrets(error);
@@ -90,11 +90,11 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
 }
 
 /** Sends one command, in a cluster to the server of its key. Never rejects. */
-export async function alone(client: Client, command: Sent): Promise<Reply> {
+export async function sendAlone(client: Client, command: Sent): Promise<Reply> {
   try {
-    const [name, ...args] = words(command);
+    const [name, ...args] = wordsOf(command);
     const reply = await sendTo(client, name, args);
-    return tellsNumbersAsText(client) ? numbered(reply) : (reply as Reply);
+    return returnsNumbersAsText(client) ? withNumbers(reply) : (reply as Reply);
   } catch (error) {
     return errorWithoutSecrets(error);
   }
@@ -122,18 +122,18 @@ async function sendAsPipeline(client: Client, name: string, args: readonly Argum
   return reply;
 }
 
-function tellsNumbersAsText({ options }: Client): boolean {
+function returnsNumbersAsText({ options }: Client): boolean {
   const { stringNumbers, redisOptions } = options as RedisOptions & ClusterOptions;
   return stringNumbers === true || redisOptions?.stringNumbers === true;
 }
 
 /** Converts numbers that came as text, because of `stringNumbers`. All other text comes as bytes. */
-function numbered(reply: unknown): Reply {
-  if (Array.isArray(reply)) return reply.map(numbered);
+function withNumbers(reply: unknown): Reply {
+  if (Array.isArray(reply)) return reply.map(withNumbers);
   return typeof reply === 'string' ? Number(reply) : (reply as Reply);
 }
 
-function words({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
+function wordsOf({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
   if (script === undefined) return [name, ...keys, ...args];
   return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [
     string,
