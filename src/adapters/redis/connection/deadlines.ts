@@ -8,7 +8,7 @@ export interface Deadline {
   readonly onLate: () => void;
 }
 
-/** Time by which a wait may be longer because this process is busy. */
+/** Time by which a wait may be longer, at most, because this process is busy. */
 export const OWN_LAG_MS = 3_000;
 /** Delay of a timer from which on answers, too, were not read in time. */
 const LONG_TURN_MS = 20;
@@ -21,7 +21,7 @@ const LOOK_AGAIN_MS = 5;
  * live for a quarter of a second and then die are the most expensive ones for a garbage collector.
  *
  * A limit that is due is late if the event loop has turned without delay since, so that an answer would have been read;
- * or if the event loop was idle for as long as the limit.
+ * or if the event loop was idle for as long as the limit; or if it has been due for `OWN_LAG_MS`.
  */
 export class Deadlines {
   readonly #waiting = new Set<Deadline>();
