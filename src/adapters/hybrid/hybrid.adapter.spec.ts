@@ -14,7 +14,7 @@ import { HybridAdapter } from './hybrid.adapter.js';
 const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 const KEY: InvalidationTarget = { kind: 'keys', keys: ['k'], namespace: undefined };
 
-/** Proves what the test says, and tells what the test tells. */
+/** A coherence whose proofs and announcements the test controls. */
 class ManualCoherence implements Coherence {
   provenUntilMs = Infinity;
   copyLimitMs = Infinity;
@@ -38,7 +38,7 @@ class ManualCoherence implements Coherence {
   }
 }
 
-/** A far tier that counts what it is asked, and answers when it is let. */
+/** A far tier that counts its calls, and answers when the test allows it. */
 class FarTier {
   readonly asked: string[] = [];
   #held: (() => void)[] | undefined;
@@ -55,7 +55,7 @@ class FarTier {
     await settle();
   }
 
-  /** The store is asked when the call arrives; the answer takes its time. */
+  /** Reads the store when the call arrives, and answers later. */
   get port(): CacheAdapter {
     const later = async <T>(name: string, answer: T): Promise<Awaited<T>> => {
       this.asked.push(name);
@@ -83,7 +83,7 @@ function hybrid() {
   const far = new FarTier(memoryTier(clock));
   const adapter = new HybridAdapter({ near: memoryTier(clock), far: far.port, coherence, clock });
   const read = async (key = 'k'): Promise<StoredEntry | undefined> => adapter.get(key, undefined);
-  /** Behind the back of the adapter, as another process does it. */
+  /** Stores directly, without the adapter, as another process does. */
   const store = (value: unknown, draft = {}, key = 'k'): unknown =>
     far.store.set([draftOf(key, { value, ...draft })], undefined);
   return { adapter, clock, coherence, far, read, store };

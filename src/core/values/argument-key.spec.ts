@@ -212,7 +212,7 @@ describe('argumentKey', () => {
   });
 });
 
-// Few distinct leaves, so that equal ones meet often.
+// Few distinct leaves, so that equal values are frequent.
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { maxDepth: 3, withCrossShrink: true },

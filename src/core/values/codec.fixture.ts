@@ -12,14 +12,14 @@ export const entry: Envelope = {
   value: { name: 'Ann' },
 };
 
-/** An entry of these parts, with a checksum that is right. */
+/** Makes the bytes of an entry with this header and value, and a correct checksum. */
 export function forged(header: string, value: Buffer, flags = 0): Buffer {
   const prelude = Buffer.from([0xca, 0xc4, 1, flags, 0, 0, 0, 0]);
   prelude.writeUInt32LE(Buffer.byteLength(header), 4);
   return signed(Buffer.concat([prelude, Buffer.from(header), value]));
 }
 
-/** With the checksum behind it. */
+/** Appends the checksum. */
 export function signed(body: Buffer): Buffer {
   const checksum = Buffer.alloc(4);
   checksum.writeUInt32LE(crc32(body));

@@ -29,7 +29,7 @@ describe('hiddenInClass', () => {
   });
 });
 
-/** As a bundler has written it: the compiler of the tests would write it otherwise. */
+/** Evaluates source as a bundler wrote it; the compiler of the tests would change it. */
 function prototypeOf(source: string): object {
   return (runInThisContext(`(${source})`) as { prototype: object }).prototype;
 }

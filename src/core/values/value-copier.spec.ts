@@ -314,7 +314,7 @@ function vandalise(object: object): void {
   }
 }
 
-/** The value as one reader gets it. */
+/** The value that one reader gets. */
 function readOf({ value, copy }: ValueSnapshot): unknown {
   return copy === undefined ? value : copy(value);
 }

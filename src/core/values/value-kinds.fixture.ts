@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** Every kind of value that the kit promises to give back, for each way that a value travels. */
+/** Every kind of value that the kit must restore, on every path from a writer to a reader. */
 export const VALUE_KINDS: readonly (readonly [name: string, make: () => unknown])[] = [
   ['null', () => null],
   ['booleans', () => [true, false]],
@@ -101,7 +101,7 @@ export const VALUE_KINDS: readonly (readonly [name: string, make: () => unknown]
   ['a thousand levels', () => nested(1000)],
 ];
 
-/** Anything that can be stored, with keys that are known to hurt. */
+/** Any storable value, with keys that often cause faults. */
 export const storable = fc.anything({
   key: fc.oneof(
     { weight: 4, arbitrary: fc.string({ unit: 'binary' }) },
@@ -119,7 +119,7 @@ export const storable = fc.anything({
   maxDepth: 4,
 });
 
-/** Containers that hold one another in any way: trees, shared parts, circles. */
+/** Containers that contain each other in any way: trees, shared parts, cycles. */
 export const graphs = fc
   .array(
     fc.record({
@@ -139,7 +139,7 @@ export const graphs = fc
     return made[0];
   });
 
-/** `levels` objects and arrays inside one another, around a number. */
+/** A number inside of `levels` nested objects and arrays. */
 export function nested(levels: number): unknown {
   let value: unknown = 1;
   for (let level = levels; level > 0; level--) value = level % 2 === 0 ? [value] : { a: value };
@@ -147,8 +147,8 @@ export function nested(levels: number): unknown {
 }
 
 /**
- * All that there is to tell about a value, as text: prototypes, holes, flags, bytes, hidden properties of errors, and
- * which objects are one and the same.
+ * Describes all properties of a value as text: prototypes, holes, flags, bytes, hidden properties of errors, and the
+ * identity of objects.
  */
 export function fingerprint(value: unknown): string {
   const numbers = new Map<object, number>();
@@ -166,7 +166,7 @@ export function fingerprint(value: unknown): string {
   return walk(value);
 }
 
-/** Every object that can be reached, the memory behind views included. */
+/** Every object that can be reached, including the memory of views. */
 export function reachable(value: unknown, found = new Set<object>()): Set<object> {
   if (typeof value !== 'object' || value === null || found.has(value)) return found;
   found.add(value);

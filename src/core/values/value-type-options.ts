@@ -35,7 +35,7 @@ function bareType(value: object, where: string): ListedType {
   const { name, prototype } = checkClass(value, where);
   if (name === '')
     throw new CacheConfigError(
-      `Expected \`${where}\` to be a class with a name, because the name stands in stored entries, got one without. ` +
+      `Expected \`${where}\` to be a class with a name, because stored entries contain the name, got one without. ` +
         'Name it, or write { name, class, to, from }.',
     );
   const hidden = hiddenInClass(prototype);
@@ -51,7 +51,7 @@ function convertedType(value: object, where: string): ListedType {
   checkNames(value, ['name', 'class', 'to', 'from'], `${where}.`);
   const { name, class: valueClass, to, from } = value as Partial<Record<keyof ValueType, unknown>>;
   if (typeof name !== 'string' || name === '' || !name.isWellFormed()) {
-    const wanted = 'a non-empty string of well-formed Unicode, which stands in stored entries';
+    const wanted = 'a non-empty string of well-formed Unicode, because stored entries contain it';
     throw expected(`${where}.name`, wanted, name);
   }
   const { prototype } = checkClass(valueClass, `${where}.class`);

@@ -50,7 +50,7 @@ class Money {
   }
 }
 
-/** Holds others, but only in private. */
+/** An instance that holds other instances in private fields only. */
 class Basket {
   readonly #content: unknown;
 
@@ -86,7 +86,7 @@ const copied = (isolation: Isolation): Way => {
   };
 };
 
-/** Every way from a writer to a reader. */
+/** Every path from a writer to a reader. */
 const WAYS: readonly [name: string, way: Way][] = [
   ['clone', copied('clone')],
   ['freeze', copied('freeze')],
@@ -242,7 +242,7 @@ describe.each(WAYS.filter(([name]) => name !== 'none'))('what a reader gets of i
   });
 });
 
-/** Users, containers and baskets that hold one another in any way. */
+/** Users, containers and baskets that contain each other in any way. */
 const instances = fc
   .array(
     fc.record({
@@ -522,7 +522,7 @@ function circularBasket(): Basket {
   return basket;
 }
 
-/** A basket inside of its own content. */
+/** A basket that its own content contains. */
 function ownBasket(): Basket {
   const content: unknown[] = [];
   const basket = new Basket(content);
