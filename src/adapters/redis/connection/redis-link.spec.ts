@@ -1,11 +1,13 @@
-import { expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { settle } from '../../../../test/support/cache-with.js';
 import { FakeClock } from '../../../testing/fake-clock.js';
 import { RedisLink } from './redis-link.js';
-import type { Reply } from './command.js';
+import { plain, type Reply } from './command.js';
 import type { RedisWire } from './redis-wire.port.js';
 
-/** A server that answers when it is told to. */
+const GET = plain('GET', 'k');
+
+/** A server that answers when the test calls `answer`. */
 class SlowWire {
   readonly #answers: ((replies: readonly Reply[]) => void)[] = [];
 
@@ -13,8 +15,8 @@ class SlowWire {
     return new Promise((resolve) => this.#answers.push(resolve));
   }
 
-  async answer(serverMs: number): Promise<void> {
-    for (const resolve of this.#answers.splice(0)) resolve([serverMs]);
+  async answer(...replies: readonly Reply[]): Promise<void> {
+    for (const resolve of this.#answers.splice(0)) resolve(replies);
     await settle();
   }
 
@@ -23,7 +25,7 @@ class SlowWire {
   }
 }
 
-it('leaves no timer behind when several probes were under way', async () => {
+function linkOnSlowWire() {
   const clock = new FakeClock();
   const wire = new SlowWire();
   const link = new RedisLink(wire as unknown as RedisWire, clock, {
@@ -31,6 +33,11 @@ it('leaves no timer behind when several probes were under way', async () => {
     limitMs: 250,
     onUp: () => undefined,
   });
+  return { clock, wire, link };
+}
+
+it('leaves no timer behind when several probes were under way', async () => {
+  const { clock, wire, link } = linkOnSlowWire();
   link.connectionUp();
   link.connectionUp();
 
@@ -39,4 +46,29 @@ it('leaves no timer behind when several probes were under way', async () => {
   link.close();
 
   expect(clock.pending).toBe(0);
+});
+
+describe('ask', () => {
+  it('rejects with the first reply that is an error, where run returns it', async () => {
+    const { wire, link } = linkOnSlowWire();
+    const replies = [1, new Error('WRONGTYPE'), new Error('OOM')];
+    link.connectionUp();
+    await wire.answer(1_000);
+
+    const [run, ask] = [link.run([GET], 250), link.ask([GET], 250)];
+    const asked = expect(ask).rejects.toBe(replies[1]);
+    await wire.answer(...replies);
+
+    await expect(run).resolves.toEqual(replies);
+    await asked;
+    link.close();
+  });
+
+  it('sends nothing when there are no commands', async () => {
+    const { link } = linkOnSlowWire();
+
+    const replies = await link.ask([], 250);
+
+    expect(replies).toEqual([]);
+  });
 });

@@ -54,11 +54,11 @@ export class GroupEnding {
       ),
     );
     const isAtWork = this.sweeper.isAtWork();
-    const look = plain('EXISTS', this.context.keys.trash);
+    const hasTrash = plain('EXISTS', this.context.keys.trash);
     // Registered before it exists: a process that dies in between leaves a name without trash, not trash without a
-    // name. A server without memory refuses the registration; then only this process knows the name.
+    // name. A server that is out of memory refuses the registration; then only this process knows the name.
     const register = isDryRun ? [] : [plain('SADD', this.context.keys.trash, ...ends.map(({ trash }) => trash))];
-    const answers = await this.context.run([...first, look, ...register, ...commands]);
+    const answers = await this.context.run([...first, hasTrash, ...register, ...commands]);
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + 1 + register.length);
     const ended = ends.map(({ group, trash }, i) =>
@@ -90,14 +90,10 @@ export class GroupEnding {
       ? []
       : [plain('SADD', this.context.keys.trash, ...moving.map(({ group }) => group.index))];
     const replies = (await this.context.run([...register, ...steps])).slice(register.length);
-    places.forEach(
-      (place, i) =>
-        (ended[place] = endedInSteps(
-          replies[2 * i] as Reply,
-          replies[2 * i + 1] as Reply,
-          (moving[i] as { group: Group }).group,
-        )),
-    );
+    moving.forEach(({ group }, i) => {
+      const [text, live] = replies.slice(2 * i) as [Reply, Reply];
+      ended[places[i] as number] = endedInSteps(text, live, group);
+    });
     if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
   }
 

@@ -7,7 +7,7 @@ import { call, type Command, plain, type Reply, yielding } from '../connection/c
 import { REMOVE } from '../protocol/scripts.js';
 
 /** Entries freed per round trip. */
-const BATCH = 200;
+const ENTRIES_PER_TRIP = 200;
 /** Interval of the search for trash that other processes have left behind. */
 const ADOPT_EVERY_MS = 60_000;
 const RETRY_AFTER_MS = 1_000;
@@ -25,7 +25,7 @@ export class TrashSweeper {
   #sweeping: Promise<void> | undefined;
   #isClosed = false;
   #retry: Timer | undefined;
-  #look: Timer | undefined;
+  #adoption: Timer | undefined;
 
   constructor(private readonly context: RedisContext) {}
 
@@ -61,8 +61,8 @@ export class TrashSweeper {
   /** Takes over the trash that other processes have left behind; again each ADOPT_EVERY_MS until closed. */
   async adopt(): Promise<void> {
     if (this.#isClosed) return;
-    this.#look?.cancel();
-    this.#look = this.context.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
+    this.#adoption?.cancel();
+    this.#adoption = this.context.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
     if (!this.context.link.isUp()) return;
     try {
       const [names] = await this.context.run([plain('SMEMBERS', this.context.keys.trash)]);
@@ -76,7 +76,7 @@ export class TrashSweeper {
     this.#isClosed = true;
     this.#queue.clear();
     this.#retry?.cancel();
-    this.#look?.cancel();
+    this.#adoption?.cancel();
   }
 
   #sweep(): void {
@@ -99,7 +99,7 @@ export class TrashSweeper {
 
   async #sweepOne(name: string): Promise<void> {
     if (this.context.keys.isIndex(name)) return this.#sweepIndex(name);
-    for (let members = await this.#some(name); members.length > 0; members = await this.#some(name)) {
+    for (let members = await this.#firstMembers(name); members.length > 0; members = await this.#firstMembers(name)) {
       if (this.#isClosed) return;
       // While a name is in the trash, members of other groups are counted by their heads. So the name stays until these
       // groups have lost the members too.
@@ -132,8 +132,8 @@ export class TrashSweeper {
     if (replies.every((reply) => !(reply instanceof Error))) this.strike([index]);
   }
 
-  async #some(name: string): Promise<string[]> {
-    const [members] = await this.context.ask([plain('ZRANGE', name, 0, BATCH - 1)]);
+  async #firstMembers(name: string): Promise<string[]> {
+    const [members] = await this.context.ask([plain('ZRANGE', name, 0, ENTRIES_PER_TRIP - 1)]);
     return (members as Reply[]).map(String);
   }
 

@@ -33,7 +33,7 @@ export class LoadCommitter implements GrantEnd {
     this.#joint = new JointStore(context.writer, LATEST_MS);
   }
 
-  /** Stores the results that are allowed: of keys with a token that no invalidation hides. */
+  /** Stores the results of keys that have a token, unless an invalidation hides them. */
   async commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]> {
     const { clock, writer, isClosed } = this.context;
     if (isClosed) return drafts.map(() => undefined);
@@ -51,6 +51,7 @@ export class LoadCommitter implements GrantEnd {
     return isAllowed.map((isOne) => (isOne ? stored[next++] : undefined));
   }
 
+  /** Stops the renewal of the leases of a grant, and gives back those that no result has ended. */
   async end(grant: RedisGrant, leases: readonly OwnLease[]): Promise<void> {
     this.leases.drop(grant);
     if (leases.length > 0) await this.release(leases, this.context.limitMs - grant.spentMs);
@@ -84,7 +85,7 @@ export class LoadCommitter implements GrantEnd {
     const { generations } = grant.opening;
     for (const { envelope } of prepared)
       this.context.reader.expectTags(envelope.key, envelope.namespace, envelope.tags);
-    await this.#lookUp(grant, prepared);
+    await this.#addGenerations(grant, prepared);
     const storable = prepared.filter(({ groups }) => groups.every((group) => generations.get(group) !== undefined));
     if (storable.length === 0) return prepared.map(() => undefined);
     const tokenOf = ({ draft }: Prepared): string => grant.tokens.get(draft.key) as string;
@@ -107,7 +108,10 @@ export class LoadCommitter implements GrantEnd {
    * Adds the generations of tags that were not expected when the load began. A generation is added only if the epoch of
    * its tag is unchanged: then the generation is the same as when the load began.
    */
-  async #lookUp({ opening: { generations, epochs } }: RedisGrant, prepared: readonly Prepared[]): Promise<void> {
+  async #addGenerations(
+    { opening: { generations, epochs } }: RedisGrant,
+    prepared: readonly Prepared[],
+  ): Promise<void> {
     const unknown = new Map<Group, string>();
     for (const { envelope } of prepared) {
       for (const tag of envelope.tags)
@@ -117,11 +121,11 @@ export class LoadCommitter implements GrantEnd {
     const groups = [...unknown.keys()];
     const parts = [...unknown.values()].map(epochPartOf);
     const make = creations(groups);
-    const look = plain('HMGET', this.context.keys.epochs, ...parts);
+    const read = plain('HMGET', this.context.keys.epochs, ...parts);
     const { link, isCluster } = this.context;
     const replies = isCluster
-      ? [...(await link.ask(make, LATEST_MS)), ...(await link.ask([look], LATEST_MS))]
-      : await link.ask([...make, look], LATEST_MS);
+      ? [...(await link.ask(make, LATEST_MS)), ...(await link.ask([read], LATEST_MS))]
+      : await link.ask([...make, read], LATEST_MS);
     const now = replies.at(-1) as readonly Reply[];
     const made = allOrThrow(generationsIn(replies, groups));
     groups.forEach((group, i) => {

@@ -6,7 +6,7 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain } from '../connection/command.js';
 import { STRIKE } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
-import { SweepTicket } from './sweep-ticket.js';
+import { SweepLock } from './sweep-lock.js';
 
 /** Interval between two sweeps. */
 const SWEEP_EVERY_MS = 60_000;
@@ -25,7 +25,7 @@ type Pause = () => Promise<void>;
  * step. LostMembers finds the members of entries that are gone before they expire.
  */
 export class IndexSweeper {
-  readonly #ticket: SweepTicket;
+  readonly #lock: SweepLock;
   readonly #pace: SweepPace;
   readonly #lost: LostMembers;
   #timer: Timer | undefined;
@@ -33,8 +33,8 @@ export class IndexSweeper {
   #isClosed = false;
 
   constructor(private readonly context: RedisContext) {
-    this.#ticket = new SweepTicket(context.keys.sweep, context);
-    this.#pace = new SweepPace(context.clock, this.#ticket);
+    this.#lock = new SweepLock(context.keys.sweep, context);
+    this.#pace = new SweepPace(context.clock, this.#lock);
     this.#lost = new LostMembers(context);
   }
 
@@ -53,7 +53,7 @@ export class IndexSweeper {
     if (this.#isClosed || this.#isSweeping || !this.context.link.isUp()) return;
     this.#isSweeping = true;
     try {
-      if (!(await this.#ticket.take())) return;
+      if (!(await this.#lock.acquire())) return;
       await this.#sweepAll();
       void this.#lost.sample();
     } catch {
@@ -78,7 +78,7 @@ export class IndexSweeper {
     this.#timer?.cancel();
     this.#pace.close();
     this.#lost.close();
-    if (this.#isSweeping) this.#ticket.giveBack();
+    if (this.#isSweeping) this.#lock.release();
   }
 
   async #sweepAll(): Promise<void> {
@@ -90,15 +90,15 @@ export class IndexSweeper {
       isAny = true;
       await this.#strike(names, pause);
     }
-    if (isAny) this.#ticket.expireIn(Math.max(REST.leastMs, REST.times * (this.context.clock.nowMs() - beganMs)));
-    else this.#ticket.giveBack();
+    if (isAny) this.#lock.expireIn(Math.max(REST.leastMs, REST.times * (this.context.clock.nowMs() - beganMs)));
+    else this.#lock.release();
   }
 
   async #strike(indexes: readonly string[], pause?: Pause): Promise<void> {
     const groups = indexes.map((index) => this.context.keys.groupOfIndex(index));
     for (let i = 0; i < groups.length; i += TOGETHER.indexes) {
       const some = groups.slice(i, i + TOGETHER.indexes);
-      const struck = await this.#ask(
+      const struck = await this.#askNumbers(
         some.map((group) => call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, TOGETHER.members)),
       );
       await pause?.();
@@ -109,7 +109,7 @@ export class IndexSweeper {
   async #strikeAll(group: Group, pause?: Pause): Promise<number> {
     let sum = 0;
     for (let isMore = true; isMore;) {
-      const [struck = 0] = await this.#ask([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_PER_SCRIPT)]);
+      const [struck = 0] = await this.#askNumbers([call(STRIKE, indexKeys(group), EMPTY_GROUP_MS, STRUCK_PER_SCRIPT)]);
       sum += struck;
       isMore = struck === STRUCK_PER_SCRIPT;
       await pause?.();
@@ -118,13 +118,13 @@ export class IndexSweeper {
   }
 
   async #countExpired({ index }: Group): Promise<number> {
-    const [count = 0] = await this.#ask([
+    const [count = 0] = await this.#askNumbers([
       plain('ZCOUNT', index, '-inf', String(Math.floor(this.context.link.time.nowMs()))),
     ]);
     return count;
   }
 
-  async #ask(commands: readonly Command[]): Promise<number[]> {
+  async #askNumbers(commands: readonly Command[]): Promise<number[]> {
     return (await this.context.ask(commands)) as number[];
   }
 }

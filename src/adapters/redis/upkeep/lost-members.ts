@@ -5,10 +5,10 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { PRESENT, STRIKE_LOST } from '../protocol/scripts.js';
 import { SweepPace } from './sweep-pace.js';
-import { SweepTicket } from './sweep-ticket.js';
+import { SweepLock } from './sweep-lock.js';
 
 /** Entries that a process stores between two samples. To store them costs far more than a sample. */
-const SAMPLE_EVERY = 2_000;
+const STORED_PER_SAMPLE = 2_000;
 /** Members per index in a sample, and indexes in it besides the one of everything. */
 const SAMPLE = { members: 100, indexes: 8 };
 /** Lost members of one index, as a share and as a number, above which a walk follows. A few have other causes. */
@@ -21,7 +21,7 @@ const PER_SCRIPT = 250;
 const REST_MS = 1_000;
 
 /** The position of a walk in an index. */
-interface Place {
+interface Position {
   readonly group: Group;
   readonly cursor: string;
 }
@@ -37,9 +37,9 @@ interface Place {
  * it at the same time.
  */
 export class LostMembers {
-  readonly #ticket: SweepTicket;
+  readonly #lock: SweepLock;
   readonly #pace: SweepPace;
-  #untilSample = SAMPLE_EVERY;
+  #untilSample = STORED_PER_SAMPLE;
   /** True when a sample is due and has to wait for the running walk. */
   #isDue = false;
   /** Groups with recent writes. The index of everything is not enough: it may have been evicted itself. */
@@ -49,8 +49,8 @@ export class LostMembers {
   #isClosed = false;
 
   constructor(private readonly context: RedisContext) {
-    this.#ticket = new SweepTicket(context.keys.lostSweep, context);
-    this.#pace = new SweepPace(context.clock, this.#ticket);
+    this.#lock = new SweepLock(context.keys.lostSweep, context);
+    this.#pace = new SweepPace(context.clock, this.#lock);
     context.writer.listen((entries) => this.#count(entries));
   }
 
@@ -59,7 +59,7 @@ export class LostMembers {
     if (this.#isClosed || this.#isAtWork || !this.context.link.isUp()) return;
     this.#isAtWork = true;
     try {
-      if ((await this.#areManyLost()) && (await this.#ticket.take())) await this.#walk();
+      if ((await this.#areManyLost()) && (await this.#lock.acquire())) await this.#walk();
     } catch {
       // The link reports its own faults; the next walk finds the rest.
     } finally {
@@ -75,7 +75,7 @@ export class LostMembers {
   #count(stored: readonly Prepared[]): void {
     this.#untilSample -= stored.length;
     if (this.#untilSample > 0) return;
-    this.#untilSample = SAMPLE_EVERY;
+    this.#untilSample = STORED_PER_SAMPLE;
     this.#recent = stored.at(-1)?.groups.slice(0, SAMPLE.indexes) ?? [];
     this.#isDue = true;
     void this.sample();
@@ -86,8 +86,8 @@ export class LostMembers {
     this.#isDue = false;
     const { everything } = this.context.keys;
     const part = everything[this.#nextPart++ % everything.length] as Group;
-    const places = [...new Set([part, ...this.#recent])].map(({ index }) => ({ index, cursor: '0' }));
-    const pages = await this.context.walk.pages(places, SAMPLE.members);
+    const positions = [...new Set([part, ...this.#recent])].map(({ index }) => ({ index, cursor: '0' }));
+    const pages = await this.context.walk.pages(positions, SAMPLE.members);
     const lost = await this.#lostOf(pages);
     return lost.some(
       ({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length),
@@ -111,8 +111,8 @@ export class LostMembers {
         await this.#strikeIn(indexes.filter((index) => !isBusy.has(index)).map((index) => keys.groupOfIndex(index)));
       }
     } finally {
-      if (this.#isClosed) this.#ticket.giveBack();
-      else this.#ticket.expireIn(Math.max(REST_MS, clock.nowMs() - beganMs));
+      if (this.#isClosed) this.#lock.release();
+      else this.#lock.expireIn(Math.max(REST_MS, clock.nowMs() - beganMs));
     }
   }
 
@@ -120,29 +120,29 @@ export class LostMembers {
     if (groups.length === 0) return;
     const sizes = await this.context.walk.sizes(groups.map(({ index }) => index));
     for (const some of batches(groups, sizes)) {
-      let places: Place[] = some.map((group) => ({ group, cursor: '0' }));
-      while (places.length > 0) {
-        places = await this.#step(places);
+      let positions: Position[] = some.map((group) => ({ group, cursor: '0' }));
+      while (positions.length > 0) {
+        positions = await this.#step(positions);
         await this.#pace.pause();
       }
     }
   }
 
   /** Strikes lost members from one page of each index. Returns the next positions. */
-  async #step(places: readonly Place[]): Promise<Place[]> {
+  async #step(positions: readonly Position[]): Promise<Position[]> {
     const { walk, link } = this.context;
     const pages = await walk.pages(
-      places.map(({ group: { index }, cursor }) => ({ index, cursor })),
+      positions.map(({ group: { index }, cursor }) => ({ index, cursor })),
       PER_STEP,
     );
     const lost = await this.#lostOf(pages);
-    const strikes = places.flatMap(({ group }, i) =>
+    const strikes = positions.flatMap(({ group }, i) =>
       chunks(lost[i] as ScoredMember[]).map((some) =>
         call(STRIKE_LOST, indexKeys(group), EMPTY_GROUP_MS, ...some.flat()),
       ),
     );
     if (strikes.length > 0) link.post(strikes);
-    return places
+    return positions
       .map(({ group }, i) => ({ group, cursor: (pages[i] as IndexPage).cursor }))
       .filter(({ cursor }) => cursor !== '0');
   }

@@ -1,33 +1,33 @@
 import type { Clock } from '../../../core/ports/clock.port.js';
-import type { SweepTicket } from './sweep-ticket.js';
+import type { SweepLock } from './sweep-lock.js';
 
-/** Interval at which the ticket of a running sweep is renewed. */
-const HOLD_EVERY_MS = 30_000;
+/** Interval at which the lock of a running sweep is renewed. */
+const RENEW_EVERY_MS = 30_000;
 /** Pause between two steps; each step takes the server a fraction of a millisecond. */
 const PAUSE_MS = 10;
 
-/** Pauses after each step of a sweep, and renews its ticket when that is due. */
+/** Pauses after each step of a sweep, and renews its lock when that is due. */
 export class SweepPace {
-  #heldMs = 0;
+  #renewedMs = 0;
   #isClosed = false;
   #endPause: (() => void) | undefined;
 
   constructor(
     private readonly clock: Clock,
-    private readonly ticket: SweepTicket,
+    private readonly lock: SweepLock,
   ) {}
 
-  /** Begins a sweep whose ticket has just been taken. */
+  /** Begins a sweep whose lock has just been taken. */
   begin(): void {
-    this.#heldMs = this.clock.nowMs();
+    this.#renewedMs = this.clock.nowMs();
   }
 
   /** Rejects when the pace is closed. */
   pause(): Promise<void> {
     const nowMs = this.clock.nowMs();
-    if (nowMs - this.#heldMs >= HOLD_EVERY_MS) {
-      this.#heldMs = nowMs;
-      this.ticket.hold();
+    if (nowMs - this.#renewedMs >= RENEW_EVERY_MS) {
+      this.#renewedMs = nowMs;
+      this.lock.renew();
     }
     return new Promise((resolve, reject) => {
       const end = (): void => (this.#isClosed ? reject(new Error('The cache was closed.')) : resolve());

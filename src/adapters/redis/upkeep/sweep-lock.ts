@@ -1,25 +1,25 @@
 import type { RedisContext } from '../entries/redis-context.js';
 import { plain } from '../connection/command.js';
 
-/** Lifetime of a ticket: the time that a process that has died keeps others from sweeping. */
-const HELD_MS = 60_000;
+/** Lifetime of a lock: the time that a process that has died keeps others from sweeping. */
+const LOCK_MS = 60_000;
 
 /** Lets one process of a cache at a time walk its indexes, and not too often. Two at the same time would do no harm. */
-export class SweepTicket {
+export class SweepLock {
   constructor(
     private readonly key: string,
     private readonly context: RedisContext,
   ) {}
 
-  async take(): Promise<boolean> {
-    const [reply] = await this.context.run([plain('SET', this.key, 1, 'PX', HELD_MS, 'NX')]);
-    // A server without memory stores no ticket, and needs the sweep most.
+  async acquire(): Promise<boolean> {
+    const [reply] = await this.context.run([plain('SET', this.key, 1, 'PX', LOCK_MS, 'NX')]);
+    // A server that is out of memory stores no lock, and needs the sweep most.
     return reply instanceof Error ? reply.message.startsWith('OOM') : reply !== null;
   }
 
-  /** Renews the ticket. To be called every half minute during a sweep. */
-  hold(): void {
-    this.expireIn(HELD_MS);
+  /** Renews the lock. To be called every half minute during a sweep. */
+  renew(): void {
+    this.expireIn(LOCK_MS);
   }
 
   /** Lets no process sweep for `ms`. */
@@ -27,7 +27,7 @@ export class SweepTicket {
     this.context.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
   }
 
-  giveBack(): void {
+  release(): void {
     this.context.link.post([plain('UNLINK', this.key)]);
   }
 }
