@@ -71,7 +71,7 @@ describe('backend: hybrid', () => {
       backend: 'hybrid',
       status: 'up',
       totalEntries: 1,
-      coherence: { mode: 'tracking', reason: 'The server tells of every change by itself.', isProven: true },
+      coherence: { mode: 'tracking', reason: 'The server announces every change.', isProven: true },
     });
     expect(tiers.map(({ name }) => name)).toEqual(['memory', 'redis']);
     expect(memoryUsageBytes).toBe(tiers[0]?.bytes);

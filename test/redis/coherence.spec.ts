@@ -259,7 +259,7 @@ describe('the way that is taken', () => {
 
     expect(await coherenceOf(cache)).toEqual({
       mode: 'tracking',
-      reason: 'The server tells of every change by itself.',
+      reason: 'The server announces every change.',
       isProven: true,
     });
   });

@@ -286,7 +286,7 @@ describe('a way that was refused', () => {
     await clock.advance(0);
 
     expect([probe.feed.kind, probe.isClosed, coherence.usage().mode]).toEqual(['tracking', true, 'tracking']);
-    expect(coherence.usage().reason).toBe('The server tells of every change by itself.');
+    expect(coherence.usage().reason).toBe('The server announces every change.');
   });
 
   it('is left for longer after each refusal', async () => {

@@ -2,28 +2,28 @@ import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { COHERENCE_MODES, type CoherenceMode } from './options/redis-options.js';
-import type { ChangeFeed, CoherenceWire, ChangeListener, ChangeHandlers } from './connection/coherence-wire.port.js';
+import type { ChangeFeed, ChangeHandlers, ChangeListener, CoherenceWire } from './connection/coherence-wire.port.js';
 import type { RedisKeys } from './protocol/redis-keys.js';
-import { RollCall } from './roll-call.js';
+import { ASK_AGAIN_AFTER_MS, RollCall } from './roll-call.js';
 
 /*
- * Hears of every change in Redis, and knows how much of the past is complete.
+ * Receives every change in Redis, and knows until when it has received all of them. Three modes:
  *
- *   tracking   Every master tells of all keys that change under the prefixes of entries and generations, whoever
+ *   tracking   Every master announces all keys that change under the prefixes of entries and generations, whatever
  *              changes them: this kit, another client, expiry, eviction, FLUSHALL.
- *   bus        Those who change something say so on a channel of the same master, right behind the change. What is not
- *              done by this kit is not heard of. As long as it is not known that all others publish, copies are used as
- *              by ttl.
- *   ttl        Nothing is heard; a copy is used for a limited time.
+ *   bus        Each process publishes its changes on a channel of the same master, right after the change. Changes that
+ *              are not made by this kit are not received. Until all other processes are known to publish, copies are
+ *              used as in mode ttl.
+ *   ttl        No change is received; a copy is used for a limited time.
  *
- * The proof: there is one listener for each master. A PING is sent on each several times within the bound, and an
- * answer says that the listener has heard everything that this master did before it got the PING. Beats say that
- * commands still go to the same database, and whether all publish (roll-call.ts). Copies are good for the bound,
- * counted from the sending of the oldest of these PINGs and of the beat. All else errs on the safe side: a listener
- * that was lost and came back, another set of masters, a proof that came too late, an answer from a server that is not
- * known, and commands that go to another server than the one that is listened to, each end the proof and all copies.
+ * The proof: there is one listener for each master. It sends a PING several times within the bound. The answer shows
+ * that the listener has received everything that this master did before it got the PING. Beats show that commands still
+ * go to the same database, and that all processes publish (roll-call.ts). Copies may be used for the bound, counted
+ * from the time at which the oldest of these PINGs and the beat were sent. In doubt the proof and all copies end: when
+ * a listener was lost and has come back, when the set of masters has changed, when a proof came too late, when an
+ * unknown server answered, and when commands go to another server than the one that the listener is connected to.
  *
- * A way that the server has refused is tried again now and then: it may have been refused for a moment only.
+ * A mode that the server has refused is tried again at intervals: the refusal may have been temporary.
  */
 
 export interface RedisCoherenceOptions {
@@ -34,14 +34,14 @@ export interface RedisCoherenceOptions {
   onNotice(sentence: string): void;
 }
 
-/** Proofs are asked for so often within the bound, so that one or two may be slow. */
+/** Beats per bound: one or two of them may be slow. */
 const BEATS_PER_BOUND = 4;
+/** Longest time between two beats. */
 const MAX_BEAT_MS = 500;
-const ASK_AGAIN_AFTER_MS = 1_500;
-/** When a way is tried again that was refused; twice as late after each refusal. */
+/** Time until a refused mode is tried again; it doubles after each refusal. */
 const RETRY_MS = { least: 1_000, most: 60_000 };
 const UNTRUSTED =
-  'Not all other processes are known to publish what they change, so that no copy is used for longer than `maxStaleness`.';
+  'Not all other processes are known to publish their changes, ' + 'so no copy is used for longer than `maxStaleness`.';
 
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
@@ -55,37 +55,35 @@ export class RedisCoherence implements Coherence {
   #reason: string;
   #listener: CoherenceListener | undefined;
   #beat: Timer | undefined;
-  /** When the youngest look at all masters was sent that found them in their places. */
+  /** Time at which the last request was sent that all masters of the cluster have answered. */
   #placesProvenMs = -Infinity;
-  /** When they were last asked for; not answered yet. */
+  /** Time at which the masters were last asked; `-Infinity` when no answer is awaited. */
   #askedMs = -Infinity;
   #isClosed = false;
-  #tellFirstProof!: () => void;
+  #resolveFirstProof!: () => void;
   #noticed: CoherenceMode | undefined;
   #retry: Timer | undefined;
   #retryMs = RETRY_MS.least;
-  /** Listens in a better way, to see whether that is allowed. */
+  /** A listener that tests whether the server allows a better mode now. */
   #probe: ChangeListener | undefined;
-  /** Resolves when copies can be used for the first time. */
-  readonly firstProof = new Promise<void>((resolve) => (this.#tellFirstProof = resolve));
+  /** Resolves when copies may be used for the first time. */
+  readonly firstProof = new Promise<void>((resolve) => (this.#resolveFirstProof = resolve));
 
   constructor(wire: CoherenceWire, options: RedisCoherenceOptions) {
     this.#wire = wire;
     this.#options = options;
     this.#mode = options.mode;
     this.#reason = this.#wanted =
-      options.mode === 'tracking'
-        ? 'The server tells of every change by itself.'
-        : `\`redis.coherence\` is '${options.mode}'.`;
+      options.mode === 'tracking' ? 'The server announces every change.' : `\`redis.coherence\` is '${options.mode}'.`;
     this.#roll = new RollCall({
       keys: options.keys,
       clock: options.clock,
       run: (commands) => wire.run(commands),
-      onAnswer: (isAsBefore) => this.#called(isAsBefore),
+      onAnswer: (isAsBefore) => this.#onBeat(isAsBefore),
     });
   }
 
-  /** From now on it asks for proofs. */
+  /** Opens the listeners and sends the first beat. */
   start(): void {
     this.#wire.watchTopology({
       onMasters: () => this.#join(),
@@ -130,28 +128,28 @@ export class RedisCoherence implements Coherence {
 
   #enter(mode: CoherenceMode): void {
     this.#mode = mode;
-    this.#roll.take(mode === 'bus');
+    this.#roll.setRole(mode === 'bus');
     this.#leave([...this.#changeListeners.keys()]);
     if (mode === 'ttl') return this.#limit();
     this.copyLimitMs = Infinity;
     this.#join();
   }
 
-  /** A beat was answered. */
-  #called(isAsBefore: boolean): void {
+  /** Handles the answer to a beat. */
+  #onBeat(isAsBefore: boolean): void {
     if (this.#isClosed) return;
     if (!isAsBefore) this.#distrust();
     this.#prove();
   }
 
-  /** Each copy is used for the bound alone, counted from the read that brought it: nothing else has to be proven. */
+  /** Lets each copy be used for the bound, counted from the read that it is from. That needs no proof. */
   #limit(): void {
     this.copyLimitMs = this.#options.maxStalenessMs;
     this.provenUntilMs = Infinity;
     this.#proved();
   }
 
-  /** Listens to the masters that there are now, and to no others. */
+  /** Opens listeners to new masters, and closes those to masters that are gone. */
   #join(): void {
     if (this.#isClosed || this.#mode === 'ttl') return;
     const wanted = new Map<string, { master: string; feed: ChangeFeed }>(
@@ -185,7 +183,7 @@ export class RedisCoherence implements Coherence {
     this.#distrust();
   }
 
-  /** `undefined` for a master that nothing can be said on: it has no slots. */
+  /** The source of changes on a master; `undefined` when the master has no slots, and so no channel. */
   #feedOf(master: string, mode = this.#mode): ChangeFeed | undefined {
     const { keys } = this.#options;
     if (mode === 'tracking') return { kind: 'tracking', prefixes: [keys.entryPrefix, keys.generationPrefix] };
@@ -193,18 +191,18 @@ export class RedisCoherence implements Coherence {
     return channel === undefined ? undefined : { kind: 'bus', channel, isSharded: this.#wire.isCluster };
   }
 
-  /** A listener that was left may speak once more: what several masters refuse at once is refused once. */
+  /** Ignores calls of a closed listener: when several masters refuse a mode at once, only the first refusal counts. */
   #listenerWhile(isCurrent: () => boolean): ChangeHandlers {
     return {
       onOpen: () => isCurrent() && this.#distrust(),
       onLost: () => isCurrent() && this.#distrust(),
-      onNames: (names) => isCurrent() && this.#heard(names),
+      onNames: (names) => isCurrent() && this.#report(names),
       onProof: () => isCurrent() && this.#prove(),
       onRefused: (error) => isCurrent() && this.#fallBack(error),
     };
   }
 
-  #heard(names: readonly string[] | undefined): void {
+  #report(names: readonly string[] | undefined): void {
     if (names === undefined) return this.#listener?.onChange({ kind: 'all' });
     for (const name of names) {
       const target = this.#options.keys.targetOf(name);
@@ -213,8 +211,8 @@ export class RedisCoherence implements Coherence {
   }
 
   /**
-   * Something may have been missed: all copies go, also those that are being read, and nothing is proven until it is
-   * proven anew.
+   * Ends the proof and drops all copies, also those that are being read: a change may have been missed. The next proof
+   * starts from here.
    */
   #distrust(): void {
     this.provenUntilMs = -Infinity;
@@ -228,8 +226,7 @@ export class RedisCoherence implements Coherence {
     const oldestMs = this.#oldestProofMs();
     if (oldestMs === -Infinity) return;
     const nowMs = this.#options.clock.nowMs();
-    // Proven once and not proven now: what was heard is complete, but the servers may have changed their parts
-    // meanwhile.
+    // The last proof had expired: no announcement was missed, but the servers may have changed roles meanwhile.
     if (this.provenUntilMs !== -Infinity && this.provenUntilMs <= nowMs) this.#listener?.onChange({ kind: 'all' });
     this.provenUntilMs = oldestMs + this.#options.maxStalenessMs;
     this.#proved();
@@ -240,7 +237,7 @@ export class RedisCoherence implements Coherence {
     if (this.#noticed === this.#mode) return;
     this.#noticed = this.#mode;
     this.#options.onNotice(`Near copies learn of changes by '${this.#mode}'. ${this.#reason}`);
-    this.#tellFirstProof();
+    this.#resolveFirstProof();
   }
 
   #oldestProofMs(): number {
@@ -248,7 +245,7 @@ export class RedisCoherence implements Coherence {
     let oldestMs = Math.min(this.#roll.provenMs, this.#wire.isCluster ? this.#placesProvenMs : Infinity);
     for (const listener of this.#changeListeners.values()) {
       const isServed = listener.isOpen ? this.#wire.isServedBy(listener.serverId) : undefined;
-      // Commands go to another server than the one that is listened to: one of both has not followed a failover yet.
+      // Commands go to another server than the listener's: one of the two connections has not followed a failover yet.
       if (isServed === false) listener.restart();
       if (isServed !== true) return -Infinity;
       oldestMs = Math.min(oldestMs, listener.provenMs);
@@ -267,16 +264,16 @@ export class RedisCoherence implements Coherence {
   }
 
   /**
-   * Asks each master of a cluster for a key of its own: one that was replaced, or has lost the others, does not answer.
+   * Asks each master of a cluster for a key in its slots: a master that was replaced, or that is cut off from the
+   * others, does not answer.
    */
   #provePlaces(): void {
     const sentMs = this.#options.clock.nowMs();
-    // A frozen server answers nothing for as long as it likes: questions must not pile up before it.
     if (sentMs - this.#askedMs < ASK_AGAIN_AFTER_MS) return;
     this.#askedMs = sentMs;
-    const answered = (areThey: boolean): void => {
+    const answered = (isProven: boolean): void => {
       this.#askedMs = -Infinity;
-      if (!areThey || this.#isClosed) return;
+      if (!isProven || this.#isClosed) return;
       this.#placesProvenMs = sentMs;
       this.#prove();
     };
@@ -288,21 +285,21 @@ export class RedisCoherence implements Coherence {
     if (next === undefined || this.#isClosed) return;
     this.#reason = `The server allows no ${this.#mode === 'tracking' ? 'tracking' : 'messages'}: ${error.message}`;
     this.#enter(next);
-    this.#tryAgain();
+    this.#scheduleRetry();
   }
 
-  /** Some time from now the ways before this one are tried again, from the best one. */
-  #tryAgain(): void {
+  /** Schedules the next attempt to enter a better mode, best mode first. */
+  #scheduleRetry(): void {
     this.#retry?.cancel();
     const { clock, mode } = this.#options;
     this.#retry = clock.schedule(this.#retryMs, () => {
-      this.#tryAgain();
+      this.#scheduleRetry();
       this.#try(mode);
     });
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MS.most);
   }
 
-  /** Enters a better way than the present one, or one behind it, where the server allows it now. */
+  /** Enters `mode`, or the best mode after it, if it is better than the present one and the server allows it now. */
   #try(mode: CoherenceMode): void {
     this.#endProbe();
     const [master] = this.#wire.masters();
@@ -322,7 +319,7 @@ export class RedisCoherence implements Coherence {
   async #enterIfAllowed(mode: CoherenceMode): Promise<void> {
     const before = this.#mode;
     this.#endProbe();
-    // Who listens has to be able to speak, too.
+    // A process that listens on the bus must also be able to publish.
     if (mode === 'bus' && (await this.#wire.mayAnnounce()) !== true) return;
     if (this.#isClosed || this.#mode !== before) return;
     if (mode === this.#options.mode) {

@@ -38,12 +38,12 @@ import { StoreInspector } from './entries/store-inspector.js';
  * So no step has to be atomic across slots, and a loss of data on the server can make an entry unreadable but never
  * make an old one readable. The classes:
  *
- *   EntryReader     reads entries and their generations in one round trip, and compares them
- *   EntryWriter     writes entries and indexes in one round trip
- *   RedisLoads      LoadOpener takes leases, LeaseKeeper renews them, LoadCommitter stores results
+ *   EntryReader          reads entries and their generations in one round trip, and compares them
+ *   EntryWriter          writes entries and indexes in one round trip
+ *   RedisLoads           LoadOpener takes leases, LeaseKeeper renews them, LoadCommitter stores results
  *   RedisInvalidations   Invalidator makes entries invalid, TrashSweeper frees their memory, Outbox retries
- *   IndexSweeper    removes expired entries from the indexes; LostMembers removes evicted ones
- *   RedisLink       limits every wait, and rejects calls while Redis is away
+ *   IndexSweeper         removes expired entries from the indexes; LostMembers removes evicted ones
+ *   RedisLink            limits every wait, and rejects calls while Redis is away
  */
 
 export interface RedisAdapterOptions {

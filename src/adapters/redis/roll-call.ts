@@ -45,8 +45,8 @@ const SILENCE_MS = 1_500;
 const TRUSTED_AFTER_MS = SILENCE_MS + 100;
 /** Lifetime of the keys after the last beat. */
 const KEPT_MS = 60_000;
-/** Time without a reply after which another beat is sent: beats must not pile up before a frozen server. */
-const ASK_AGAIN_AFTER_MS = 1_500;
+/** Time without a reply after which a request is sent again: requests must not pile up before a frozen server. */
+export const ASK_AGAIN_AFTER_MS = 1_500;
 /** Time after which a process without the right to publish tries again. */
 const MUTE_FOR_MS = 10_000;
 
@@ -76,8 +76,8 @@ export class RollCall implements Silence {
   #known: Ids | undefined;
   #rowSinceMs = Infinity;
   #askedMs = -Infinity;
-  /** Counts connections and roles: a reply to a beat of an earlier one is ignored. */
-  #turn = 0;
+  /** Number of the connection and role: a reply to a beat of an earlier one is ignored. */
+  #session = 0;
 
   constructor(options: RollCallOptions) {
     this.#options = options;
@@ -94,7 +94,7 @@ export class RollCall implements Silence {
   }
 
   /** Sets the role of this process: `isOnBus` is true when it listens on the bus. */
-  take(isOnBus: boolean): void {
+  setRole(isOnBus: boolean): void {
     this.#isOnBus = isOnBus;
     this.isTrusted = !isOnBus;
     this.#rowSinceMs = Infinity;
@@ -104,7 +104,7 @@ export class RollCall implements Silence {
 
   /** Forgets what earlier replies have proven: the next ones come from another connection. */
   reset(): void {
-    this.#turn++;
+    this.#session++;
     this.provenMs = -Infinity;
     this.#silentUntilMs = -Infinity;
     this.#askedMs = -Infinity;
@@ -116,14 +116,14 @@ export class RollCall implements Silence {
 
   async #ask(): Promise<void> {
     const { clock, keys } = this.#options;
-    const turn = this.#turn;
+    const session = this.#session;
     const sentMs = clock.nowMs();
     const isMute = sentMs < this.#muteUntilMs;
     this.#askedMs = sentMs;
     const [reply] = await this.#options.run([
       call(BEAT, keys.roll, randomId(), KEPT_MS, this.#isOnBus ? 1 : 0, isMute ? 1 : 0),
     ]);
-    if (turn !== this.#turn || sentMs < this.provenMs) return;
+    if (session !== this.#session || sentMs < this.provenMs) return;
     this.#askedMs = -Infinity;
     if (!Array.isArray(reply)) return;
     const [mark = '', bus = '', mute = ''] = reply.map(String);
