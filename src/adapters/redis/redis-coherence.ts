@@ -41,7 +41,7 @@ const MAX_BEAT_MS = 500;
 /** Time until a refused mode is tried again; it doubles after each refusal. */
 const RETRY_MS = { least: 1_000, most: 60_000 };
 const UNTRUSTED =
-  'Not all other processes are known to publish their changes, ' + 'so no copy is used for longer than `maxStaleness`.';
+  'Not all other processes are known to publish their changes, so no copy is used for longer than `maxStaleness`.';
 
 export class RedisCoherence implements Coherence {
   provenUntilMs = -Infinity;
@@ -226,7 +226,7 @@ export class RedisCoherence implements Coherence {
     const oldestMs = this.#oldestProofMs();
     if (oldestMs === -Infinity) return;
     const nowMs = this.#options.clock.nowMs();
-    // The last proof had expired: no announcement was missed, but the servers may have changed roles meanwhile.
+    // The last proof had expired: no announcement was missed, but servers may have changed roles or slots meanwhile.
     if (this.provenUntilMs !== -Infinity && this.provenUntilMs <= nowMs) this.#listener?.onChange({ kind: 'all' });
     this.provenUntilMs = oldestMs + this.#options.maxStalenessMs;
     this.#proved();

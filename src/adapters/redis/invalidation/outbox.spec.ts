@@ -9,11 +9,12 @@ const tag = (...tags: string[]): EntryTarget => ({ kind: 'tags', tags, mode: 'an
 const allOf = (...tags: string[]): EntryTarget => ({ kind: 'tags', tags, mode: 'all' });
 const pattern = (text: string, namespace?: string): EntryTarget => ({ kind: 'pattern', pattern: text, namespace });
 
-/** Takes what it is given, one lane for each first letter of a key, and does what the test says. */
+/** A courier that the test controls; the first letter of a key is its lane. */
 class TestCourier implements Courier {
   isReachable = true;
-  /** Lanes that lead nowhere, and keys that are refused. */
+  /** Lanes to a server that does not answer. */
   readonly closed = new Set<string>();
+  /** Keys that the server refuses. */
   readonly refused = new Set<string>();
   readonly sent: string[][] = [];
   #letGo: (() => void) | undefined;
@@ -64,7 +65,7 @@ function outboxWith() {
   return { clock, courier, outbox, isHidden };
 }
 
-describe('what waits to be sent', () => {
+describe('a queued invalidation', () => {
   it.each<[string, EntryTarget, readonly string[], readonly string[]]>([
     ['keys', { kind: 'keys', keys: ['k', 'l'], namespace: undefined }, ['k', 'l'], ['m', 'n/k']],
     ['keys of a namespace', key('k', 'n'), ['n/k'], ['k', 'o/k', 'n/l']],
@@ -89,7 +90,7 @@ describe('what waits to be sent', () => {
     ]);
   });
 
-  it('shows all again when it was acknowledged', async () => {
+  it('hides nothing once it is acknowledged', async () => {
     const { outbox, isHidden } = outboxWith();
     const targets = [
       key('k'),
@@ -108,7 +109,7 @@ describe('what waits to be sent', () => {
     expect([outbox.size, isHidden('k', 'n', ['t', 'u'])]).toEqual([0, false]);
   });
 
-  it('stays hidden from a read that began before it was acknowledged, and from no other', async () => {
+  it('still hides entries from a read that began before it was acknowledged, and from no other', async () => {
     const { outbox, isHidden } = outboxWith();
     outbox.add(key('k'), false);
     const early = outbox.pending();
@@ -119,7 +120,7 @@ describe('what waits to be sent', () => {
     expect([early?.('k', undefined, []), early?.('l', undefined, []), isHidden('k')]).toEqual([true, true, false]);
   });
 
-  it('costs a read as much where 100,000 keys and tags wait as where ten do (fault 25)', () => {
+  it('costs a read as much in a queue of 100,000 keys and tags as in a queue of ten (fault 25)', () => {
     const workOf = (count: number): Record<string, number> => {
       const { outbox } = outboxWith();
       for (let i = 0; i < count; i++)
@@ -136,7 +137,7 @@ describe('what waits to be sent', () => {
     expect(Object.keys(few).filter((name) => !['get', 'has'].includes(name))).toEqual([]);
   });
 
-  it('looks at a hundred patterns of a namespace one by one, and takes the namespace for more', async () => {
+  it('is compared one by one with up to a hundred patterns of a namespace; more become the namespace', async () => {
     const { courier, outbox, isHidden } = outboxWith();
     for (let i = 0; i < 100; i++) outbox.add(pattern(`${i}-*`, 'n'), true);
     const before = [isHidden('7-x', 'n'), isHidden('x', 'n')];
@@ -149,7 +150,7 @@ describe('what waits to be sent', () => {
     expect(courier.sent.flat()).toEqual(['n softly', 'more-* softly']);
   });
 
-  it('takes one of the tags for more than a hundred sets of tags that begin with it', () => {
+  it('becomes one of its tags when more than a hundred sets of tags begin with it', () => {
     const { outbox, isHidden } = outboxWith();
 
     for (let i = 0; i < 101; i++) outbox.add(allOf('t', `u-${i}`), false);
@@ -157,7 +158,7 @@ describe('what waits to be sent', () => {
     expect([isHidden('k', undefined, ['t']), isHidden('k', undefined, ['u-1']), outbox.size]).toEqual([true, false, 1]);
   });
 
-  it('is everything where more than 100,000 would wait', async () => {
+  it('becomes everything when more than 100,000 would be queued', async () => {
     const { courier, outbox, isHidden } = outboxWith();
 
     outbox.add({ kind: 'keys', keys: times(100_001, (i) => `k${i}`), namespace: undefined }, true);
@@ -169,7 +170,7 @@ describe('what waits to be sent', () => {
 });
 
 describe('sending', () => {
-  it('merges what can travel together into pipelines of hundreds (fault 25)', async () => {
+  it('puts hundreds of invalidations for one server into one pipeline (fault 25)', async () => {
     const { courier, outbox } = outboxWith();
     for (const name of times(1_000, (i) => `k${i}`)) outbox.add(key(name), false);
 
@@ -179,7 +180,7 @@ describe('sending', () => {
     expect(new Set(courier.sent.flat()).size).toBe(1_000);
   });
 
-  it('sends one of equal ones, softly only where all of them are soft', async () => {
+  it('sends equal invalidations once, softly only when all of them are soft', async () => {
     const { courier, outbox } = outboxWith();
     for (const isSoft of [true, true]) outbox.add(key('a'), isSoft);
     for (const isSoft of [true, false, true]) outbox.add(key('ab'), isSoft);
@@ -189,7 +190,7 @@ describe('sending', () => {
     expect(courier.sent).toEqual([['a softly', 'ab']]);
   });
 
-  it('is not held up by what cannot be sent to another server (fault 25)', async () => {
+  it('does not wait for invalidations that cannot be sent to another server (fault 25)', async () => {
     const { courier, outbox, isHidden } = outboxWith();
     courier.closed.add('a');
     for (const name of ['a1', 'b1', 'a2', 'c1']) outbox.add(key(name), false);
@@ -199,7 +200,7 @@ describe('sending', () => {
     expect(['a1', 'a2', 'b1', 'c1'].map((name) => isHidden(name))).toEqual([true, true, false, false]);
   });
 
-  it('puts what was refused behind the others of its server, and tries again until it is accepted', async () => {
+  it('moves a refused invalidation behind the others of its server, and retries until it is accepted', async () => {
     const { clock, courier, outbox } = outboxWith();
     courier.refused.add('a0');
     for (const name of times(300, (i) => `a${i}`)) outbox.add(key(name), false);
@@ -215,7 +216,7 @@ describe('sending', () => {
     expect(courier.sent.at(1)?.at(-1)).toBe('a0');
   });
 
-  it('asks nothing of a server that is away, and goes on when it is back', async () => {
+  it('sends nothing to a server that is away, and goes on when it is back', async () => {
     const { clock, courier, outbox } = outboxWith();
     courier.isReachable = false;
     outbox.add(key('k'), false);
@@ -228,7 +229,7 @@ describe('sending', () => {
     expect([asked, courier.sent]).toEqual([0, [['k']]]);
   });
 
-  it('tries again though more is added all the time', async () => {
+  it('retries even while more invalidations are added all the time', async () => {
     const { clock, courier, outbox } = outboxWith();
 
     for (let i = 0; i < 10; i++) {
@@ -242,7 +243,7 @@ describe('sending', () => {
     ]);
   });
 
-  it('sends once more what was invalidated again while it was on its way', async () => {
+  it('sends an invalidation again that was added again while it was being sent', async () => {
     const { courier, outbox, isHidden } = outboxWith();
     outbox.add(key('k'), false);
     courier.hold();
@@ -255,7 +256,7 @@ describe('sending', () => {
     expect(isHidden('k')).toBe(false);
   });
 
-  it('takes nothing more, and leaves no timer, when it is closed', async () => {
+  it('takes no invalidation and leaves no timer once it is closed', async () => {
     const { clock, courier, outbox } = outboxWith();
     outbox.add(key('k'), false);
 
@@ -267,8 +268,8 @@ describe('sending', () => {
   });
 });
 
-describe('what was acknowledged', () => {
-  it('is sent once more after a change of servers, for fifteen seconds', async () => {
+describe('an acknowledged invalidation', () => {
+  it('is sent once more if the server changes within fifteen seconds', async () => {
     const { clock, courier, outbox } = outboxWith();
     outbox.acknowledged(key('older'), false);
     await clock.advance(5_000);
@@ -282,7 +283,7 @@ describe('what was acknowledged', () => {
     expect(courier.sent.flat().sort()).toEqual(['k', 'l', 't softly']);
   });
 
-  it('is hidden until it was sent once more, and remembered from then', async () => {
+  it('hides its entries until it is sent once more, and is remembered from then on', async () => {
     const { clock, courier, outbox, isHidden } = outboxWith();
     outbox.acknowledged(key('k'), false);
     await clock.advance(10_000);
@@ -296,7 +297,7 @@ describe('what was acknowledged', () => {
     expect([before, isHidden('k'), courier.sent]).toEqual([true, false, [['k'], ['k']]]);
   });
 
-  it('is everything where it was more than 100,000 keys', async () => {
+  it('becomes everything when more than 100,000 keys were acknowledged', async () => {
     const { courier, outbox } = outboxWith();
     for (let i = 0; i < 101; i++)
       outbox.acknowledged({ kind: 'keys', keys: times(1_000, (n) => `${i}-${n}`), namespace: undefined }, false);
@@ -309,7 +310,7 @@ describe('what was acknowledged', () => {
   });
 });
 
-/** What `work` answers, and how often it calls a method of a map or a set. */
+/** Returns the result of `work`, and how often it calls each method of maps and sets. */
 function countCollectionCalls<T>(work: () => T): { readonly result: T; readonly calls: Record<string, number> } {
   const calls: Record<string, number> = {};
   const restores: (() => void)[] = [];

@@ -37,7 +37,7 @@ it.each([
   expect({ posted: posted.length, awaited: awaited.length }).toEqual(sent);
 });
 
-/** Ends a refresh whose result the store has answered for, and tells what follows. */
+/** Ends a refresh whose result the server has answered with `end`, and returns the consequences. */
 async function followingOf(end: StoreOutcome) {
   const seen: { replaced: readonly string[]; discarded: number; errors: unknown[] } = {
     replaced: [],
@@ -86,6 +86,6 @@ it.each<[StoreOutcome, Awaited<ReturnType<typeof followingOf>>]>([
     { state: 'failed', reason: FAULT },
     { replaced: [], discarded: 1, errors: [FAULT] },
   ],
-])('goes on by how the storing of what replaces an entry has ended: %j', async (end, following) => {
+])('acts on the outcome of storing a replacement: %j', async (end, following) => {
   expect(await followingOf(end)).toEqual(following);
 });
