@@ -18,7 +18,7 @@ import type { Command, Reply } from './connection/command.js';
 const keys = new RedisKeys({ keyPrefix: 'test', name: 'near', version: undefined, parts: 1 });
 const REFUSAL = new Error("NOPERM User app has no permissions to run the 'client|tracking' command");
 
-/** A connection that does what the test says. */
+/** A change listener that the test controls. */
 class ManualListener implements ChangeListener {
   provenMs = -Infinity;
   isOpen = false;
@@ -50,16 +50,16 @@ class ManualListener implements ChangeListener {
   }
 }
 
-/** Masters whose connections are opened by the test. */
+/** A wire whose listeners the test opens. */
 class ManualWire implements CoherenceWire {
   readonly isCluster = false;
   readonly listeners: ManualListener[] = [];
   places: TopologyListener | undefined;
   silence: Silence | undefined;
   isAllowedToPublish = true;
-  /** What is answered to a beat. */
+  /** The ids in the reply to a beat. */
   ids = { mark: 'database', bus: '', mute: '' };
-  /** What the last beat said. */
+  /** The arguments of the last beat. */
   heard = { isOnBus: false, isMute: false };
 
   constructor(private readonly names: readonly string[]) {}
@@ -115,7 +115,7 @@ function started(masters: readonly string[], mode: CoherenceMode = 'tracking') {
   return { wire, clock, coherence, changes };
 }
 
-/** A listener on the bus that has found nobody silent for long enough. */
+/** A listener on the bus with a row of beats that is old enough to be trusted. */
 async function trusting() {
   const all = started(['one'], 'bus');
   all.wire.ids = { mark: 'database', bus: 'first', mute: '' };
@@ -126,7 +126,7 @@ async function trusting() {
 }
 
 describe('a refusal', () => {
-  it('leads to the next way alone, however many masters refuse (fault 24)', () => {
+  it('leads to the next mode only, however many masters refuse (fault 24)', () => {
     const { wire, coherence } = started(['one', 'two', 'three']);
     const asked = [...wire.listeners];
 
@@ -141,7 +141,7 @@ describe('a refusal', () => {
     ]);
   });
 
-  it('counts from a connection of the way that is taken', () => {
+  it('counts when it comes from a listener of the present mode', () => {
     const { wire, coherence } = started(['one', 'two']);
     wire.listeners[0]?.handlers.onRefused(REFUSAL);
 
@@ -150,7 +150,7 @@ describe('a refusal', () => {
     expect(coherence.usage().mode).toBe('ttl');
   });
 
-  it('of a connection that was left says nothing, as all else that is heard from it (fault 24)', async () => {
+  it('of a closed listener is ignored, as are all its other messages (fault 24)', async () => {
     const { wire, clock, coherence } = started(['one', 'two']);
     wire.ids = { mark: 'database', bus: 'first', mute: '' };
     const left = wire.listeners[1] as ManualListener;
@@ -167,7 +167,7 @@ describe('a refusal', () => {
 });
 
 describe('a beat', () => {
-  it('is asked for several times within the bound, and without its answer nothing is proven', async () => {
+  it('is sent several times within the bound, and without its answer nothing is proven', async () => {
     const { wire, clock, coherence } = started(['one']);
     wire.listeners[0]?.open();
     await clock.advance(300);
@@ -179,7 +179,7 @@ describe('a beat', () => {
     expect([before, coherence.usage().isProven]).toEqual([true, false]);
   });
 
-  it('that finds another database takes all copies (fault 15)', async () => {
+  it('that finds another database drops all copies (fault 15)', async () => {
     const { wire, clock, coherence, changes } = started(['one']);
     wire.listeners[0]?.open();
     await clock.advance(1_000);
@@ -194,7 +194,7 @@ describe('a beat', () => {
 });
 
 describe('a listener on the bus', () => {
-  it('limits its copies until every other process must have learnt of it, and says so (fault 23)', async () => {
+  it('limits its copies until every other process must have noticed it, and reports that (fault 23)', async () => {
     const { wire, clock, coherence } = started(['one'], 'bus');
     wire.ids = { mark: 'database', bus: 'first', mute: '' };
     wire.listeners[0]?.open();
@@ -217,10 +217,10 @@ describe('a listener on the bus', () => {
   });
 
   it.each([
-    ['its announcement was lost meanwhile', { bus: 'second' }],
-    ['somebody may not publish', { mute: 'somebody' }],
+    ['the key of the bus was lost and made again', { bus: 'second' }],
+    ['a process has no right to publish', { mute: 'somebody' }],
     ['the database is another one', { mark: 'other' }],
-  ])('limits its copies, and gives up those that it has, when %s (fault 23)', async (_, ids) => {
+  ])('limits its copies, and drops those that it has, when %s (fault 23)', async (_, ids) => {
     const { wire, clock, coherence, changes } = await trusting();
 
     wire.ids = { ...wire.ids, ...ids };
@@ -238,7 +238,7 @@ describe('a listener on the bus', () => {
 });
 
 describe('a process that is not on the bus', () => {
-  it('publishes nothing while nobody is, and everything when somebody is (fault 23)', async () => {
+  it('publishes nothing while no process is, and everything once one is (fault 23)', async () => {
     const { wire, clock } = started(['one']);
     const atFirst = wire.silence?.isAllowed();
     await clock.advance(250);
@@ -250,7 +250,7 @@ describe('a process that is not on the bus', () => {
     expect([atFirst, alone, wire.silence?.isAllowed()]).toEqual([false, true, false]);
   });
 
-  it('publishes everything when it has not asked for too long (fault 23)', async () => {
+  it('publishes everything when its last beat is too old (fault 23)', async () => {
     const { wire, clock } = started(['one']);
     await clock.advance(250);
 
@@ -260,7 +260,7 @@ describe('a process that is not on the bus', () => {
     expect(wire.silence?.isAllowed()).toBe(false);
   });
 
-  it('announces that it may not publish before its changes count as done (fault 23)', async () => {
+  it('announces that it has no right to publish before its changes count as done (fault 23)', async () => {
     const { wire, clock } = started(['one']);
     wire.ids = { ...wire.ids, bus: 'first' };
     await clock.advance(250);
@@ -271,7 +271,7 @@ describe('a process that is not on the bus', () => {
   });
 });
 
-describe('a way that was refused', () => {
+describe('a refused mode', () => {
   async function refused() {
     const all = started(['one']);
     all.wire.listeners[0]?.handlers.onRefused(REFUSAL);
@@ -279,7 +279,7 @@ describe('a way that was refused', () => {
     return { ...all, probe: all.wire.listeners.at(-1) as ManualListener };
   }
 
-  it('is tried again, and taken where it is allowed now (fault 23)', async () => {
+  it('is tried again, and entered when the server allows it now (fault 23)', async () => {
     const { coherence, clock, probe } = await refused();
 
     probe.open();
@@ -289,7 +289,7 @@ describe('a way that was refused', () => {
     expect(coherence.usage().reason).toBe('The server announces every change.');
   });
 
-  it('is left for longer after each refusal', async () => {
+  it('is tried again later after each refusal', async () => {
     const { wire, clock, coherence, probe } = await refused();
     const triedBy = (): number => wire.listeners.filter(({ feed }) => feed.kind === 'tracking').length;
 
@@ -301,7 +301,7 @@ describe('a way that was refused', () => {
     expect([early, triedBy(), coherence.usage().mode, probe.isClosed]).toEqual([2, 3, 'bus', true]);
   });
 
-  it('is not taken where what changes could not be published', async () => {
+  it('is not entered when changes could not be published', async () => {
     const { wire, clock, coherence } = started(['one']);
     wire.isAllowedToPublish = false;
     wire.listeners[0]?.handlers.onRefused(REFUSAL);

@@ -9,8 +9,8 @@ import { ASK_AGAIN_AFTER_MS, RollCall } from './roll-call.js';
 /*
  * Receives every change in Redis, and knows until when it has received all of them. Three modes:
  *
- *   tracking   Every master announces all keys that change under the prefixes of entries and generations, whatever
- *              changes them: this kit, another client, expiry, eviction, FLUSHALL.
+ *   tracking   Every master announces all keys that change under the prefixes of entries and generations, by
+ *              any cause: this kit, another client, expiry, eviction, FLUSHALL.
  *   bus        Each process publishes its changes on a channel of the same master, right after the change. Changes that
  *              are not made by this kit are not received. Until all other processes are known to publish, copies are
  *              used as in mode ttl.

@@ -25,8 +25,8 @@ import type { RedisWire } from './connection/redis-wire.port.js';
 import { StoreInspector } from './entries/store-inspector.js';
 
 /*
- * Entries in Redis, shared by any number of processes. Two rules keep an old value from being read, whatever the
- * network does:
+ * Entries in Redis, shared by any number of processes. Two rules keep an old value from being read, however the
+ * network fails:
  *
  *   lease        A load puts a token under the name of the entry, and its result is stored only if the token is still
  *                there. Every set, removal and soft invalidation of the entry removes the token. Only one process at a
