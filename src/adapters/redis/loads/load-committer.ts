@@ -5,7 +5,7 @@ import { creations, generationsIn } from './generation-maker.js';
 import { JointStore } from './joint-store.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { LeaseKeeper } from './lease-keeper.js';
-import type { GrantEnd, OwnLease, RedisGrant } from './redis-grant.js';
+import type { GrantCommitter, OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { allOrThrow, call, plain, type Reply } from '../connection/command.js';
@@ -22,7 +22,7 @@ const LATEST_MS = 3_000;
 export type OnReplaced = (keys: readonly string[], namespace: string | undefined) => void;
 
 /** Ends loads: stores their results unless they were invalidated after the load began. */
-export class LoadCommitter implements GrantEnd {
+export class LoadCommitter implements GrantCommitter {
   readonly #joint: JointStore;
 
   constructor(

@@ -14,8 +14,8 @@ export interface OwnLease {
   readonly token: string;
 }
 
-/** Ends the loads of a grant. */
-export interface GrantEnd {
+/** Stores the results of a grant, or gives its leases back. */
+export interface GrantCommitter {
   /** Stores results. Rejects before anything is sent when a value cannot be stored. */
   commit(grant: RedisGrant, drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]>;
   /** Gives back leases that no result has ended. Called once for each grant. */
@@ -47,19 +47,19 @@ export class RedisGrant implements LoadGrant, Held {
   readonly tokens: ReadonlyMap<string, string>;
   readonly leases: readonly OwnLease[];
   readonly remembered: readonly string[];
-  readonly #end: GrantEnd;
+  readonly #committer: GrantCommitter;
   #isEnded = false;
 
   constructor(
     { namespace, purpose, opening, keys, names, epochsKey, tickets, spentMs }: RedisGrantOptions,
-    end: GrantEnd,
+    committer: GrantCommitter,
   ) {
     this.tickets = tickets;
     this.opening = opening;
     this.namespace = namespace;
     this.purpose = purpose;
     this.spentMs = spentMs;
-    this.#end = end;
+    this.#committer = committer;
     const tokens = new Map<string, string>();
     const leases: OwnLease[] = [];
     opening.leases.forEach((lease, i) => {
@@ -76,7 +76,7 @@ export class RedisGrant implements LoadGrant, Held {
 
   async commit(drafts: readonly EntryDraft[]): Promise<(StoredEntry | undefined)[]> {
     if (this.#isEnded) return drafts.map(() => undefined);
-    const stored = await this.#end.commit(this, drafts);
+    const stored = await this.#committer.commit(this, drafts);
     const done = new Set(stored.map((entry) => entry?.key));
     await this.#release(this.leases.filter(({ key }) => !done.has(key)));
     return stored;
@@ -89,6 +89,6 @@ export class RedisGrant implements LoadGrant, Held {
   async #release(leases: readonly OwnLease[]): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    await this.#end.end(this, leases);
+    await this.#committer.end(this, leases);
   }
 }
