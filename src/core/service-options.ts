@@ -86,9 +86,10 @@ export const SERVICE_OPTION_NAMES: readonly string[] = [
 
 /** @throws CacheConfigError that names the first wrong option */
 export function resolveServiceOptions(options: ServiceOptions, store: StoreTraits): ResolvedServiceOptions {
+  const { defaultTtl = DEFAULT_TTL } = options;
   return Object.freeze({
     name: readName(options.name, 'name') ?? DEFAULT_CACHE_NAME,
-    defaultTtlMs: parseTtl(options.defaultTtl === undefined ? DEFAULT_TTL : options.defaultTtl, 'defaultTtl'),
+    defaultTtlMs: parseTtl(defaultTtl, 'defaultTtl'),
     defaultNamespace: readName(options.defaultNamespace, 'defaultNamespace'),
     version: readVersion(options.version),
     types: readTypes(options.types, store.keepsInstances),

@@ -159,9 +159,11 @@ export function fingerprint(value: unknown): string {
     if (known !== undefined) return `#${known}`;
     numbers.set(part, numbers.size);
     const properties = ArrayBuffer.isView(part) ? [] : ownProperties(part);
-    const tellsProperty = (name: string) =>
-      `${JSON.stringify(name)}${Object.prototype.propertyIsEnumerable.call(part, name) ? ':' : '~'}${walk((part as Record<string, unknown>)[name])}`;
-    return `${className(part)}(${content(part, walk)}){${properties.map(tellsProperty).join()}}`;
+    const describeProperty = (name: string): string => {
+      const sign = Object.prototype.propertyIsEnumerable.call(part, name) ? ':' : '~';
+      return `${JSON.stringify(name)}${sign}${walk((part as Record<string, unknown>)[name])}`;
+    };
+    return `${className(part)}(${content(part, walk)}){${properties.map(describeProperty).join()}}`;
   };
   return walk(value);
 }
