@@ -6,15 +6,15 @@ import { HITS, KEYS, NAMESPACES, TAGS } from './targets.js';
 import type { Pending, Process, World } from './world.js';
 import { invalidation, type Invalidation } from './invalidations.js';
 
-/** Calls that load at most what nobody else is loading. */
-const QUIET: ReadonlySet<string> = new Set(['get', 'getMany', 'load']);
+/** Calls that do not end the load of another caller. */
+const UNDISTURBING: ReadonlySet<string> = new Set(['get', 'getMany', 'load']);
 
-/** What a factory of the simulation throws. */
+/** Error of a factory in the simulation. */
 class SourceError extends Error {}
 
 type Options = GetOrSetOptions<Value> & { readonly namespace?: string };
 
-/** A user of the cache in one process: does one thing after the other, at random, and checks every answer. */
+/** A user of the cache in one process. Makes random calls, one after the other, and checks every answer. */
 export class Actor {
   constructor(
     private readonly world: World,
@@ -22,22 +22,22 @@ export class Actor {
   ) {}
 
   async act(): Promise<void> {
-    const shift = this.#begin('its shift');
+    const own = this.#begin('act');
     for (let i = 0; i < this.world.profile.operations; i++) {
       await this.#pause(this.#random() * this.world.profile.pauseMs);
-      await this.#one();
+      await this.#callOnce();
     }
-    this.world.pending.delete(shift);
+    this.world.pending.delete(own);
   }
 
   async get(key: string, namespace: string | undefined): Promise<void> {
-    await this.#asked('get', async (reading) => {
+    await this.#call('get', async (reading) => {
       const value = await this.process.cache.get<Value>(key, { ...named(namespace) });
       if (value !== undefined) this.#judge(reading, value, { key, namespace, isFresh: true, how: 'get' });
     });
   }
 
-  async #one(): Promise<void> {
+  async #callOnce(): Promise<void> {
     const chance = this.#random();
     const key = this.#pick(KEYS);
     const namespace = this.#pick(NAMESPACES);
@@ -58,11 +58,11 @@ export class Actor {
       options.staleWhileRevalidate !== undefined ||
       options.staleIfError !== undefined ||
       options.softTimeout !== undefined;
-    const isUsual = options.singleFlight === undefined;
-    const since = isUsual ? this.world.loads.calm : undefined;
+    const isShared = options.singleFlight === undefined;
+    const since = isShared ? this.world.loads.disturbances : undefined;
     const load = (context: LoadContext<Value>): Promise<Value> => this.#compute(context, options, since);
-    await this.#asked(
-      isUsual ? 'load' : 'load alone',
+    await this.#call(
+      isShared ? 'load' : 'load alone',
       async (reading) => {
         const { value, status, entry } = await internalsOf(this.process.cache).load<Value>(key, load, options);
         const about = {
@@ -79,7 +79,7 @@ export class Actor {
   }
 
   async #getMany(namespace: string | undefined): Promise<void> {
-    await this.#asked('getMany', async (reading) => {
+    await this.#call('getMany', async (reading) => {
       const values = await this.process.cache.getMany<Value>(KEYS, { ...named(namespace) });
       for (const [key, value] of values) this.#judge(reading, value, { key, namespace, isFresh: true, how: 'getMany' });
     });
@@ -93,14 +93,14 @@ export class Actor {
       options.softTimeout !== undefined;
     const load = async (missing: string[]): Promise<Map<string, Value>> => {
       const version = this.world.history.version;
-      await this.#work();
+      await this.#takeTime();
       return new Map(
         missing
           .filter(() => this.#random() < 0.9)
           .map((key) => [key, this.#value(version, key, namespace, options.tags)]),
       );
     };
-    await this.#asked(
+    await this.#call(
       'loadMany',
       async (reading) => {
         const values = await this.process.cache.getOrSetMany<Value>(
@@ -120,11 +120,11 @@ export class Actor {
     const write = history.write(HITS.keys([key], namespace));
     const set = history.beginSet(write.version, this.process.name);
     const value = { ...this.#value(write.version, key, namespace, undefined), set };
-    await this.#changed(
+    await this.#change(
       `set ${key}`,
       write,
       () => this.process.cache.set(key, value, { ttl: this.#ttl(), tags: [...value.tags], ...named(namespace) }),
-      (isHeard) => history.endSet(set, !isHeard),
+      (hasReached) => history.endSet(set, !hasReached),
     );
   }
 
@@ -132,13 +132,13 @@ export class Actor {
     const { history } = this.world;
     let write = history.write(HITS.keys([key], namespace));
     const store = async (): Promise<Value> => {
-      await this.#work();
+      await this.#takeTime();
       write = history.write(HITS.keys([key], namespace));
       return this.#value(write.version, key, namespace, tags);
     };
     const tags = this.#tags();
     let isDone = false;
-    await this.#changed(
+    await this.#change(
       `writeThrough ${key}`,
       () => (isDone ? write : undefined),
       async () => {
@@ -149,12 +149,12 @@ export class Actor {
   }
 
   async #touch(key: string, namespace: string | undefined): Promise<void> {
-    await this.#asked('touch', () => this.process.cache.touch(key, this.#ttl(), { ...named(namespace) }));
+    await this.#call('touch', () => this.process.cache.touch(key, this.#ttl(), { ...named(namespace) }));
   }
 
   async #refresh(key: string, namespace: string | undefined): Promise<void> {
     const options = this.#options(namespace);
-    await this.#asked(
+    await this.#call(
       'refresh',
       async (reading) => {
         const value = await this.process.cache.refresh<Value>(
@@ -172,42 +172,42 @@ export class Actor {
 
   async #invalidate({ what, isHit, isSoft, run }: Invalidation): Promise<void> {
     const write = this.world.history.write(isHit, isSoft);
-    await this.#changed(what, write, run);
+    await this.#change(what, write, run);
   }
 
-  /** Tells the cache of a write, and puts down what it acknowledged. */
-  async #changed(
+  /** Makes a call that changes the cache, and records its acknowledgement. */
+  async #change(
     what: string,
     write: Write | (() => Write | undefined),
-    tell: () => Promise<unknown>,
-    onEnd?: (isHeard: boolean) => void,
+    apply: () => Promise<unknown>,
+    onEnd?: (hasReached: boolean) => void,
   ): Promise<void> {
     const errors = this.process.errors;
-    await this.#asked(what, async () => {
-      await tell();
+    await this.#call(what, async () => {
+      await apply();
       const done = typeof write === 'function' ? write() : write;
-      // Whoever was told of a fault meanwhile may have been told of this one.
-      const isHeard = this.process.errors === errors;
+      // A fault reported during the call can be a fault of this call.
+      const hasReached = this.process.errors === errors;
       this.world.floors++;
       if (done !== undefined)
         this.world.history.acknowledge(
           done,
           `${what} by ${this.process.name}`,
-          isHeard ? undefined : this.process.name,
+          hasReached ? undefined : this.process.name,
         );
-      onEnd?.(isHeard);
+      onEnd?.(hasReached);
     });
   }
 
-  async #asked(what: string, ask: (reading: Reading) => Promise<unknown>, options?: Options): Promise<void> {
+  async #call(what: string, run: (reading: Reading) => Promise<unknown>, options?: Options): Promise<void> {
     const pending = this.#begin(what);
     const { world, process } = this;
     const startedMs = world.time.nowMs;
     const reading = world.history.read(process.name);
-    const calm = QUIET.has(what) ? undefined : world.loads.disturb();
-    world.tell(() => `${process.name} > ${what} ${options === undefined ? '' : JSON.stringify(options)}`);
+    const endDisturbance = UNDISTURBING.has(what) ? undefined : world.loads.disturb();
+    world.trace(() => `${process.name} > ${what} ${options === undefined ? '' : JSON.stringify(options)}`);
     try {
-      await ask(reading);
+      await run(reading);
     } catch (error) {
       const isExpected =
         error instanceof SourceError || (error instanceof CacheTimeoutError && options?.hardTimeout !== undefined);
@@ -216,21 +216,21 @@ export class Actor {
           `${process.name}: ${what} failed: ${error instanceof Error ? (error.stack ?? '') : String(error)}`,
         );
     }
-    world.tell(() => `${process.name} < ${what}`);
+    world.trace(() => `${process.name} < ${what}`);
     world.pending.delete(pending);
-    calm?.();
+    endDisturbance?.();
     const tookMs = world.time.nowMs - startedMs;
     if (tookMs > (world.slowestMs.get(what) ?? 0)) world.slowestMs.set(what, tookMs);
   }
 
-  /** @param since where it is a usual load: how calm it was when it was asked for */
+  /** @param since for a shared load, `loads.disturbances` at the time of the call */
   async #compute(context: LoadContext<Value>, { namespace, tags }: Options, since: number | undefined): Promise<Value> {
     const { history, loads } = this.world;
     const { key, signal, stale } = context;
     const { version } = history;
     const end = since === undefined ? undefined : loads.begin(`${namespace ?? ''}/${key}`, signal, since);
-    this.world.tell(() => `${this.process.name}   computes ${key} of ${version}`);
-    // The source says that the old value still holds.
+    this.world.trace(() => `${this.process.name}   computes ${key} of ${version}`);
+    // True when the source answers that the old value is still valid.
     const isUnmodified =
       stale !== undefined &&
       stale.value.set === undefined &&
@@ -238,14 +238,14 @@ export class Actor {
       !(Array.isArray(tags) && tags.join() !== stale.tags.join()) &&
       this.#random() < 0.5;
     try {
-      await this.#work();
+      await this.#takeTime();
     } finally {
       end?.();
     }
     return isUnmodified ? context.notModified() : this.#value(version, key, namespace, tags);
   }
 
-  async #work(): Promise<void> {
+  async #takeTime(): Promise<void> {
     const chance = this.#random();
     const ms =
       chance < 0.2
@@ -272,7 +272,7 @@ export class Actor {
     return { version, key, namespace: namespace ?? null, tags: Array.isArray(tags) ? tags : this.#someTags() };
   }
 
-  /** Known before, or computed from the value. */
+  /** Tags that are given before the load, or computed from the value. */
   #tags(): string[] | ((value: Value) => string[]) {
     return this.#random() < 0.5 ? this.#someTags() : (value) => [...value.tags];
   }

@@ -1,20 +1,21 @@
 /*
- * What happened, and which answers it allows.
+ * Records all events, and checks which answers they allow.
  *
- * The "database" is a version that every write raises before it tells the cache, as an application writes first and
- * invalidates then. A factory reads the version when it begins. When an invalidation is acknowledged, the version that
- * its write had made becomes the floor of what it hit. A read takes the floors as they are when it begins, and may not
- * be answered with a lower version: that value's load began before an invalidation that was acknowledged before the
- * read. That holds for writes that overlap, too, because a load's version tells when it began, not who was last.
+ * The "database" is a version number. Every write increments it and then invalidates, in the order of a real
+ * application. A factory reads the version when it begins. When an invalidation is acknowledged, the version of its
+ * write becomes a floor for all values that it hits. A read uses the floors that exist when it begins, and must not
+ * return a lower version: the load of such a value began before an invalidation that was acknowledged before the read.
+ * This rule also holds for overlapping writes, because the version of a load shows when the load began, not which write
+ * was last.
  *
- *   soft      is a floor for fresh answers alone
- *   queued    Redis was away when it was sent: until it has been sent, it is a floor in the process that queued it
- *   set       what `set` stored carries no load. Of a set and a write that overlap either may come last, so its value is
- *             held against floors of writes that began after it had ended. One that failed may or may not be stored, and
- *             it is removed again as soon as Redis can be told: until all is quiet nothing is asked of it
+ *   soft      A floor for fresh answers only.
+ *   queued    Redis was unavailable: until the invalidation is sent, it is a floor only in the process that queued it.
+ *   set       A value stored by `set` comes from no load. When a set and a write overlap, either can be last, so
+ *             the value is checked only against writes that began after the set had ended. A failed set might be
+ *             stored, and is removed when Redis answers again. Its value is checked only in the final checks.
  */
 
-/** What the simulation stores: values that tell where they come from. */
+/** A stored value of the simulation, with its origin. */
 export interface Value {
   readonly version: number;
   readonly key: string;
@@ -26,7 +27,7 @@ export interface Value {
 
 export type IsHit = (value: Value) => boolean;
 
-/** A write to the database, and the invalidation that tells of it. */
+/** A write to the database, and the invalidation that follows it. */
 export interface Write {
   readonly version: number;
   readonly isSoft: boolean;
@@ -34,14 +35,14 @@ export interface Write {
 }
 
 interface Floor extends Write {
-  /** The process that alone is bound; `undefined` for all. */
+  /** The only process that the floor applies to; `undefined` for all processes. */
   readonly only: string | undefined;
   readonly what: string;
 }
 
 interface SetCall {
   readonly version: number;
-  /** The version there was when it ended; `undefined` while it runs. */
+  /** Version of the database when the call ended; `undefined` while it runs. */
   endedVersion: number | undefined;
   hasFailed: boolean;
   readonly by: string;
@@ -55,16 +56,16 @@ export interface Reading {
 
 export class History {
   version = 0;
-  /** Once a server's clock was set back, a `set` that was held up on the way may be stored however late. */
+  /** True after a server's clock was set back: a delayed `set` can then be stored at any later time. */
   hasClockGoneBack = false;
   readonly violations: string[] = [];
   readonly #writes: Write[] = [];
   readonly #floors: Floor[] = [];
   readonly #sets: SetCall[] = [];
-  /** Processes whose queued invalidations have all been sent; known once all is quiet. */
+  /** Processes whose queued invalidations have all been sent; set for the final checks. */
   #settled: ReadonlySet<string> | undefined;
 
-  /** The database is written; the cache does not know yet. */
+  /** Records a write to the database, before the cache is invalidated. */
   write(isHit: IsHit, isSoft = false): Write {
     const write = { version: ++this.version, isSoft, isHit };
     this.#writes.push(write);
@@ -87,17 +88,19 @@ export class History {
     return { by, floors: this.#floors.length, version: this.version };
   }
 
-  /** From now on nothing is under way any more. @param settled the processes that have sent all they had queued */
+  /**
+   * Begins the final checks, with no call under way. @param settled processes that have sent all queued invalidations
+   */
   settle(settled: ReadonlySet<string>): void {
     this.#settled = settled;
   }
 
-  /** Whether nothing was written since that concerns the value. */
+  /** True when no later write hits the value. */
   isCurrent(value: Value): boolean {
     return this.#writtenSince(value, this.version) === undefined;
   }
 
-  /** Judges the answer to a read. */
+  /** Checks the answer to a read. */
   check(
     reading: Reading,
     value: Value,
@@ -118,7 +121,7 @@ export class History {
     }
   }
 
-  /** Judges what a load of the caller's own brought: nothing had been written between the call and the load. */
+  /** Checks the value of the caller's own load: no write may come between the call and the load. */
   checkLoaded(
     reading: Reading,
     value: Value,
@@ -126,7 +129,7 @@ export class History {
   ): void {
     const missed = value.set === undefined ? this.#writtenSince(value, reading.version) : undefined;
     if (missed !== undefined)
-      this.#violate(reading, value, about, `was loaded before the write ${missed.version}, which was before the call`);
+      this.#violate(reading, value, about, `was loaded before the write ${missed.version}, which came before the call`);
   }
 
   #writtenSince(value: Value, until: number): Write | undefined {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
-import { QuietWorld } from './quiet-world.js';
+import { FaultlessWorld } from './faultless-world.js';
 
-/** What is left in the indexes of entries that are gone; hours pass at once. */
+/** Index members of entries that no longer exist. Hours pass in virtual time. */
 
 const MINUTE_MS = 60_000;
 const SERVERS: readonly (readonly [string, number])[] = [
@@ -11,25 +11,25 @@ const SERVERS: readonly (readonly [string, number])[] = [
   ['a cluster', 3],
 ];
 
-/** Members of all groups together: those of everything come in parts. */
-function inEverything(world: QuietWorld, kind?: 'i' | 'c'): string[] {
+/** Members of the group of everything, over all its parts. */
+function inEverything(world: FaultlessWorld, kind?: 'i' | 'c'): string[] {
   return times(16, (part) => world.members(`{all:${part}}`, kind)).flat();
 }
 
-/** Opens processes of one cache, and waits until they have found their servers. */
+/** Opens several processes with one cache, and waits until they are connected. */
 async function opened(
   servers: number,
   processes: number,
   onSend?: (name: string, process: number) => void,
-): Promise<{ world: QuietWorld; cache: CacheService }> {
-  const world = new QuietWorld({ servers, processes, onSend: ({ name }, process) => onSend?.(name, process) });
+): Promise<{ world: FaultlessWorld; cache: CacheService }> {
+  const world = new FaultlessWorld({ servers, processes, onSend: ({ name }, process) => onSend?.(name, process) });
   await world.pass(100);
   return { world, cache: world.caches[0] as CacheService };
 }
 
-/** Evicts all entries of those names, as a server does that is short of memory. */
-function evict(world: QuietWorld, isOne: (name: string) => boolean): void {
-  for (const { store } of world.servers) for (const name of store.names()) if (isOne(name)) store.evict(name);
+/** Evicts all matching keys, as a server does that runs out of memory. */
+function evict(world: FaultlessWorld, isVictim: (name: string) => boolean): void {
+  for (const { store } of world.servers) for (const name of store.names()) if (isVictim(name)) store.evict(name);
 }
 
 function isEntry(name: string): boolean {
@@ -37,7 +37,7 @@ function isEntry(name: string): boolean {
 }
 
 describe.each(SERVERS)('the indexes of entries that were replaced (%s)', (_, servers) => {
-  it('name them where they are, and no longer where they were', async () => {
+  it('contain an entry in its current groups only', async () => {
     const { world, cache } = await opened(servers, 1);
     const store = (tags: string[], value: number): Promise<void> =>
       world.done(cache.set('k', value, { tags, namespace: 'n', ttl: '1h' }));
@@ -68,7 +68,7 @@ describe.each(SERVERS)('the indexes of entries that were replaced (%s)', (_, ser
 });
 
 describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, servers) => {
-  it('are struck beside one entry that is kept for ever (fault 29)', async () => {
+  it('are cleaned although one entry never expires (fault 29)', async () => {
     const { world, cache } = await opened(servers, 3);
     const of = { tags: ['t'], namespace: 'n' };
     await world.done(cache.set('kept', 1, { ...of, ttl: 'forever' }));
@@ -89,7 +89,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     expect(world.errors).toEqual([]);
   });
 
-  it('are walked through by one process at a time, once a minute at most (fault 29)', async () => {
+  it('are swept by one process at a time, once a minute at most (fault 29)', async () => {
     const sweeps: number[] = [];
     const { world, cache } = await opened(servers, 5, (name, process) => {
       if (name === 'strike') sweeps.push(process);
@@ -98,12 +98,12 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
 
     await world.pass(10 * MINUTE_MS);
 
-    // Two indexes, the one of the tag and one of everything.
+    // Two indexes: of the tag, and of one part of everything.
     expect(sweeps.length).toBeGreaterThan(2 * 5);
     expect(sweeps.length).toBeLessThanOrEqual(2 * 10);
   });
 
-  it('go with the last entry that was kept for ever (fault 29)', async () => {
+  it('are deleted with the last entry that never expires (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t', 'u'], namespace: 'n', ttl: 'forever' }));
     await world.done(
@@ -121,7 +121,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     expect(world.names()).toEqual([]);
   });
 
-  it('do not go before an entry that outlives it (fault 29)', async () => {
+  it('are kept as long as an entry that lives longer (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
     await world.done(cache.set('long', 2, { tags: ['t'], ttl: '1h' }));
@@ -134,7 +134,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     expect(await world.done(cache.invalidateTags(['t']))).toBe(1);
   });
 
-  it('are struck at once by cleanupExpired, of tags too, and counted once (fault 29)', async () => {
+  it('are cleaned at once by cleanupExpired, those of tags too, and each entry counts once (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
     await world.done(
@@ -155,7 +155,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     ]);
   });
 
-  it('are not counted as entries, and struck soon after they were seen (fault 29)', async () => {
+  it('are not counted as entries, and are cleaned soon after a count (fault 29)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
     await world.done(
@@ -173,7 +173,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
     expect([world.members('{tag:t}'), inEverything(world)]).toEqual([[':kept'], [':kept']]);
   });
 
-  it('are left alone once the cache is closed, and no timer is left (fault 29)', async () => {
+  it('are not swept after the cache is closed, and no timer is left (fault 29)', async () => {
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
     await world.done(cache.set('kept', 1, { tags: ['t'], ttl: 'forever' }));
@@ -200,7 +200,7 @@ describe.each(SERVERS)('the indexes of entries that have expired (%s)', (_, serv
 describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, servers) => {
   const of = { tags: ['t'], namespace: 'n', ttl: '1h' } as const;
 
-  it('are rid of them where nobody writes, and count what is left (fault 27)', async () => {
+  it('are cleaned without writes, and count the remaining entries (fault 27)', async () => {
     const { world, cache } = await opened(servers, 3);
     await world.done(
       cache.setMany(
@@ -224,7 +224,7 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
     expect(world.errors).toEqual([]);
   });
 
-  it('are rid of them in the midst of writing, whatever the number of tags (fault 27)', async () => {
+  it('are cleaned during writes, with any number of tags (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     for (let tag = 0; tag < 100; tag++)
       await world.done(
@@ -247,7 +247,7 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
     expect(inEverything(world)).toHaveLength(600);
   });
 
-  it('are found by those of tags where the ones of everything were evicted, too (fault 27)', async () => {
+  it('are cleaned when the index of everything was evicted too (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(
       cache.setMany(
@@ -263,7 +263,7 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
     expect([world.members('{tag:t}'), world.members('{ns:n}')]).toEqual([['n:new'], ['n:new']]);
   });
 
-  it('keep what is stored again while its entry is missed (fault 27)', async () => {
+  it('keep an entry that is stored again during the search for lost ones (fault 27)', async () => {
     let storeAgain: (() => void) | undefined;
     let isWalk = false;
     const { world, cache } = await opened(servers, 1, (name) => {
@@ -291,7 +291,7 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
     expect([world.members('{tag:t}'), inEverything(world)].map(({ length }) => length)).toEqual([1_000, 1_000]);
   });
 
-  it('are not walked through where nothing was evicted (fault 27)', async () => {
+  it('are not swept when nothing was evicted (fault 27)', async () => {
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
     await world.done(
@@ -306,13 +306,13 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
     await world.done(cache.set('new', 1, of));
     await world.pass(1_000);
 
-    // Of one look: the groups of the entry, and the part of everything whose turn it is.
+    // One sample: the groups of the entry, and the next part of everything.
     expect([3, 4]).toContain(sent.filter((name) => name === 'ZSCAN').length);
     expect(sent).not.toContain('ZCARD');
     expect(world.names()).not.toContain('k:default:sweep:lost');
   });
 
-  it('are left alone once the cache is closed, and no timer is left (fault 27)', async () => {
+  it('are not swept after the cache is closed, and no timer is left (fault 27)', async () => {
     const sent: string[] = [];
     const { world, cache } = await opened(servers, 1, (name) => void sent.push(name));
     for (let tag = 0; tag < 40; tag++)
@@ -340,8 +340,8 @@ describe.each(SERVERS)('the indexes of entries that were evicted (%s)', (_, serv
   });
 });
 
-describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => {
-  it('takes the one by creation with it, so that nothing is named that nobody strikes (fault 27)', async () => {
+describe.each(SERVERS)('an index that was evicted (%s)', (_, servers) => {
+  it('takes the index by creation with it, so that no name is left without a sweep (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(
       cache.setMany(
@@ -362,7 +362,7 @@ describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => 
     expect((await world.done(cache.getStats())).totalEntries).toBe(200);
   });
 
-  it('leaves the count as it is where it is the one by creation (fault 27)', async () => {
+  it('does not change the count if it is the index by creation (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     await world.done(
       cache.setMany(
@@ -378,7 +378,7 @@ describe.each(SERVERS)('an index that was evicted itself (%s)', (_, servers) => 
     expect(inEverything(world, 'c')).toEqual([':new']);
   });
 
-  it('does not keep its entries in view when their tag, their namespace or everything is invalidated (fault 27)', async () => {
+  it('does not keep entries from an invalidation by tag, by namespace or of everything (fault 27)', async () => {
     const { world, cache } = await opened(servers, 1);
     const store = (): Promise<void> => world.done(cache.set('k', 1, { tags: ['t'], namespace: 'n', ttl: '1h' }));
     const invalidations = [

@@ -9,7 +9,7 @@ export interface Invalidation {
   run(): Promise<unknown>;
 }
 
-/** One of all ways to invalidate. */
+/** Picks a random invalidation. */
 export function invalidation(cache: CacheService, random: () => number): Invalidation {
   const pick = <T>(choices: readonly T[]): T => choices[Math.floor(random() * choices.length)] as T;
   const namespace = pick(NAMESPACES);

@@ -10,23 +10,24 @@ import type { SimulatedStore } from './simulated-store.js';
 import type { Tampering } from './simulated-wire.js';
 
 /*
- * Designs that look right and are not. Each is the real code with one rule taken out, from here and for good: a run
- * with a mutant has a process of its own. The simulation must find every one of them out, or it would not find out us.
+ * Designs that look right but are wrong. Each is the real code with one rule removed, permanently, so a run with a
+ * mutant needs its own process. The simulation must find every one of them. Otherwise it would not find a mistake of
+ * ours either.
  */
 
 export interface Mutant {
   readonly name: string;
   readonly tampering?: Tampering;
-  /** What makes it show sooner, where it seldom does. */
+  /** Changes to the profile that reveal a rare failure sooner. */
   readonly bias?: Partial<Profile>;
-  /** Changes what the classes of src, or the scripts, do. */
+  /** Replaces methods of classes in src, or script twins. */
   patch?(): void;
 }
 
-/** Position of an argument behind the keys. */
+/** Positions of arguments after the keys. */
 const STORE = { token: 0, latest: 3 };
 const ENTER = { expected: 0, fallback: 1 };
-/** The text of a generation that begins. */
+/** Text of the first generation. */
 const FIRST = `${'0'.repeat(11)}10000`;
 
 export const MUTANTS: readonly Mutant[] = [
@@ -105,7 +106,7 @@ function joinRunningFlights(): void {
     if (known !== undefined) return { flight: known, isNew: false };
     const joined = join.call(this, key, namespace, tags);
     flights.set(id, joined.flight);
-    // Who finds no value for its key in a batch asks again: not for what has ended, or it would ask for ever.
+    // A caller without a value in its batch asks again. An ended flight must be forgotten, or it would ask forever.
     const forget = (): boolean => flights.delete(id);
     joined.flight.result.then(forget, forget);
     return joined;
@@ -118,7 +119,7 @@ function joinRunningFlights(): void {
   };
 }
 
-/** A generation begins at one, and each invalidation counts on; where it was lost it begins at one again. */
+/** Counts generations from one with each invalidation. A lost generation begins at one again. */
 function countGenerations(): void {
   const twins = TWINS as Record<string, (typeof TWINS)[string]>;
   const { end, enter, replace } = TWINS as Required<typeof TWINS>;
@@ -152,7 +153,7 @@ function softenNothing(): void {
   (TWINS as Record<string, (typeof TWINS)[string]>)['soften-all'] = () => 1;
 }
 
-/** An invalidation by key then does not reach the loads that are under way. */
+/** Keeps placeholders of loads, so that an invalidation by key does not reach loads under way. */
 function keepPlaceholders(): void {
   const { remove } = TWINS as Required<typeof TWINS>;
   (TWINS as Record<string, (typeof TWINS)[string]>)['remove'] = (call) => {

@@ -2,13 +2,13 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { NearGrant } from '../../src/core/ports/near-tier.port.js';
 import { MAX_STALENESS_MS, type Mutant, simulate, type Verdict } from './near-world.js';
 
-/** Bounded staleness, with real decisions and simulated misfortune. A seed is always the same story. */
+/** Bounded staleness: the real adapters on a simulated network with faults. Each seed gives the same run every time. */
 
 jest.setTimeout(120_000);
 
 const SEEDS = 60;
 
-/** Designs that look right and are not: each must be found out within so many seeds. */
+/** Designs that look right but are wrong. Each must be found within `SEEDS` seeds. */
 const MUTANTS: Record<string, Mutant> = {
   'serves copies without a proof': ({ coherence }) =>
     Object.defineProperty(coherence, 'provenUntilMs', { get: () => Infinity, set: () => undefined }),
@@ -31,18 +31,18 @@ const MUTANTS: Record<string, Mutant> = {
   },
 };
 
-function isBroken({ oldestOwnMs, oldestOthersMs, staleAtLast }: Verdict): boolean {
-  return oldestOwnMs > 0 || oldestOthersMs > MAX_STALENESS_MS || staleAtLast > 0;
+function isBroken({ oldestOwnMs, oldestOthersMs, staleAtEnd }: Verdict): boolean {
+  return oldestOwnMs > 0 || oldestOthersMs > MAX_STALENESS_MS || staleAtEnd > 0;
 }
 
 describe('near copies', () => {
-  it(`are never older than the bound, and never older than a change of their own process (${SEEDS} seeds)`, async () => {
+  it(`are never older than the bound, or than a change of their own process (${SEEDS} seeds)`, async () => {
     let nearHits = 0;
     let reads = 0;
     let oldestMs = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const verdict = await simulate(seed);
-      expect([seed, verdict.oldestOwnMs, verdict.staleAtLast]).toEqual([seed, 0, 0]);
+      expect([seed, verdict.oldestOwnMs, verdict.staleAtEnd]).toEqual([seed, 0, 0]);
       expect([seed, Math.max(verdict.oldestOthersMs, MAX_STALENESS_MS)]).toEqual([seed, MAX_STALENESS_MS]);
       nearHits += verdict.nearHits;
       reads += verdict.reads;
@@ -50,9 +50,10 @@ describe('near copies', () => {
     }
 
     console.info(
-      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
+      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; ` +
+        `the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
     );
-    // The misfortune must be such that it shows.
+    // The faults must be strong enough to have an effect.
     expect(nearHits / reads).toBeGreaterThan(0.3);
     expect(oldestMs).toBeGreaterThan(0.5 * MAX_STALENESS_MS);
   });

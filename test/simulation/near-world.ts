@@ -22,43 +22,44 @@ import { TWINS } from './script-twins.js';
 import { ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
- * Several processes with near copies of one store, in a time of their own. Real: the hybrid adapter, the memory adapter
- * as near tier, and what decides when a copy may be served. Simulated: the store, which tells of every change on one
- * connection for each process, and the network between, which delays, swallows and cuts. Processes stand still now and
- * then.
+ * Several processes with near copies of one store, in virtual time. Real: the hybrid adapter, the memory adapter as near
+ * tier, and `RedisCoherence`, which decides when a copy may be served. Simulated: the store, which announces every change
+ * on one connection per process, and the network, which delays, swallows and cuts. Processes freeze from time to time.
  *
- * In a mixed world each process learns of changes in a way of its own, which the server refuses now and then, as it
- * refuses to let it publish, and what the processes tell each other there is evicted.
+ * In a mixed scenario each process has its own coherence mode. The server sometimes refuses this mode, sometimes refuses
+ * to publish, and evicts the keys by which processes know of each other.
  *
- * A key holds the version that the database had when its load began. Who writes raises the version, invalidates, and
- * notes when that was acknowledged: how old a read is, is how long before it the first newer version was.
+ * A key holds the version of the database at the begin of its load. A writer increments the version, invalidates, and
+ * records the time of the acknowledgement. The age of a read is the time from the first acknowledgement of a newer
+ * version to the begin of the read.
  */
 
 export const MAX_STALENESS_MS = 200;
 const KEYS = ['a', 'b', 'c'];
 const LOAD: LoadRequest = { purpose: 'load', exclusive: false, tags: [], computesTags: true };
 
-/** A rule taken out of the design. */
+/** Removes one rule from the design. */
 export type Mutant = (parts: { coherence: RedisCoherence; near: MemoryAdapter; wire: CoherenceWire }) => void;
 
-export interface Story {
+export interface Scenario {
   readonly forMs: number;
   readonly isMixed: boolean;
 }
 
-const ALIKE: Story = { forMs: 4_000, isMixed: false };
-export const MIXED: Story = { forMs: 12_000, isMixed: true };
-const WAYS: readonly CoherenceMode[] = ['tracking', 'tracking', 'bus', 'bus', 'ttl'];
+const UNIFORM: Scenario = { forMs: 4_000, isMixed: false };
+export const MIXED: Scenario = { forMs: 12_000, isMixed: true };
+const MODES: readonly CoherenceMode[] = ['tracking', 'tracking', 'bus', 'bus', 'ttl'];
 const REFUSAL = 'NOPERM this user has no permissions';
 
 export interface Verdict {
   readonly reads: number;
   readonly nearHits: number;
-  /** The age of the oldest answer, by who had invalidated it. */
+  /** Age of the oldest answer after an invalidation by the same process. */
   readonly oldestOwnMs: number;
+  /** Age of the oldest answer after an invalidation by another process. */
   readonly oldestOthersMs: number;
-  /** How many answers were stale once all was quiet. */
-  readonly staleAtLast: number;
+  /** Number of stale answers after all faults and writes. */
+  readonly staleAtEnd: number;
 }
 
 const names = new RedisKeys({ keyPrefix: 'sim', name: 'near', version: undefined, parts: 1 });
@@ -74,22 +75,22 @@ class World {
   readonly random: () => number;
   readonly server = { frozenUntilMs: 0, isDead: false };
   readonly store: MemoryAdapter;
-  /** What beats leave on the server. */
+  /** Keys that the beats write on the server. */
   readonly roll = new SimulatedStore(() => Math.floor(this.time.nowMs));
   readonly processes: Process[] = [];
   readonly versions = new Map(KEYS.map((key) => [key, 0]));
-  /** By key: which version was acknowledged when, and by whom. */
+  /** All acknowledgements, in their order. */
   readonly acknowledged: {
     readonly key: string;
     readonly version: number;
     readonly atMs: number;
     readonly by: Process;
   }[] = [];
-  readonly verdict = { reads: 0, nearHits: 0, oldestOwnMs: 0, oldestOthersMs: 0, staleAtLast: 0 };
+  readonly verdict = { reads: 0, nearHits: 0, oldestOwnMs: 0, oldestOthersMs: 0, staleAtEnd: 0 };
 
   constructor(
     readonly seed: number,
-    readonly story: Story,
+    readonly scenario: Scenario,
     mutant: Mutant | undefined,
   ) {
     this.random = randomFrom(seed);
@@ -97,12 +98,12 @@ class World {
     for (let i = 0; i < 3; i++) this.processes.push(new Process(this, mutant));
   }
 
-  between(least: number, most: number): number {
-    return least + this.random() * (most - least);
+  between(min: number, max: number): number {
+    return min + this.random() * (max - min);
   }
 
-  /** What was changed, or published, is told of on every connection that listens to that. */
-  tell(kind: ChangeFeed['kind'], names: readonly string[]): void {
+  /** Announces changed names, or publishes a message, on every connection that listens to this kind. */
+  announce(kind: ChangeFeed['kind'], names: readonly string[]): void {
     for (const process of this.processes) {
       for (const listener of process.listeners)
         if (listener.feed.kind === kind) listener.send((handlers) => handlers.onNames(names));
@@ -110,27 +111,27 @@ class World {
   }
 
   async run(): Promise<Verdict> {
-    const endMs = this.time.nowMs + this.story.forMs;
-    for (const process of this.processes) process.live(endMs);
+    const endMs = this.time.nowMs + this.scenario.forMs;
+    for (const process of this.processes) process.start(endMs);
     await this.time.runUntil(endMs + 1_000);
     for (const process of this.processes) process.heal();
     await this.time.runUntil(endMs + 4_000);
-    for (const process of this.processes) for (const key of KEYS) process.read(key, () => this.verdict.staleAtLast++);
+    for (const process of this.processes) for (const key of KEYS) process.read(key, () => this.verdict.staleAtEnd++);
     await this.time.runUntil(endMs + 5_000);
     return this.verdict;
   }
 }
 
-/** One process: what it does, and its connections. */
+/** One process: its calls, its faults, and its connections. */
 class Process {
   readonly owner = { frozenUntilMs: 0, isDead: false };
   readonly clock: Clock;
   readonly adapter: HybridAdapter;
   readonly listeners = new Set<SimulatedListener>();
-  /** What the server lets it do. */
+  /** Rights of its user on the server. */
   readonly rights = { tracking: true, publish: true };
   #announcer: ChangeAnnouncer | undefined;
-  /** Until when nothing passes in either direction. */
+  /** End of the time in which no message passes, in either direction. */
   swallowedUntilMs = 0;
 
   constructor(
@@ -138,7 +139,9 @@ class Process {
     mutant: Mutant | undefined,
   ) {
     this.clock = new ProcessClock(world.time, this.owner, world.between(0, 500));
-    const mode = world.story.isMixed ? (WAYS[Math.floor(world.random() * WAYS.length)] as CoherenceMode) : 'tracking';
+    const mode = world.scenario.isMixed
+      ? (MODES[Math.floor(world.random() * MODES.length)] as CoherenceMode)
+      : 'tracking';
     const wire = this.#wire();
     const coherence = new RedisCoherence(wire, {
       mode,
@@ -153,24 +156,24 @@ class Process {
     this.adapter = new HybridAdapter({ near, far: this.#far(), coherence, clock: this.clock });
   }
 
-  live(endMs: number): void {
+  start(endMs: number): void {
     const { world } = this;
-    const often = (leastMs: number, mostMs: number, act: () => void): void => {
+    const repeat = (minMs: number, maxMs: number, act: () => void): void => {
       const next = (): void => {
         if (world.time.nowMs > endMs) return;
         act();
-        world.time.at(world.time.nowMs + world.between(leastMs, mostMs), this.owner, next);
+        world.time.at(world.time.nowMs + world.between(minMs, maxMs), this.owner, next);
       };
-      world.time.at(world.time.nowMs + world.between(0, mostMs), this.owner, next);
+      world.time.at(world.time.nowMs + world.between(0, maxMs), this.owner, next);
     };
     const key = (): string => KEYS[Math.floor(world.random() * KEYS.length)] as string;
-    for (let i = 0; i < 3; i++) often(1, 12, () => this.read(key()));
-    often(20, 150, () => void this.#write(key()));
-    often(50, 600, () => this.#suffer());
-    if (world.story.isMixed) often(500, 3_000, () => this.#bePutOut());
+    for (let i = 0; i < 3; i++) repeat(1, 12, () => this.read(key()));
+    repeat(20, 150, () => void this.#write(key()));
+    repeat(50, 600, () => this.#injectFault());
+    if (world.scenario.isMixed) repeat(500, 3_000, () => this.#injectCoherenceFault());
   }
 
-  /** What is answered, or loaded; `onStale` is told of an answer that is older than it may ever be. */
+  /** Reads a key, or loads it after a miss, and judges the version. Calls `onStale` for a stale answer. */
   read(key: string, onStale?: () => void): void {
     const startMs = this.world.time.nowMs;
     const judge = (version: number): void => this.#judge(key, version, startMs, onStale);
@@ -191,7 +194,7 @@ class Process {
     Object.assign(this.rights, { tracking: true, publish: true });
   }
 
-  /** When something that is sent now arrives; packets that were swallowed are sent again once they may pass. */
+  /** Arrival time of a message that is sent now. Swallowed packets are sent again when the fault is over. */
   arrivalMs(): number {
     return (
       Math.max(this.world.time.nowMs, this.swallowedUntilMs) +
@@ -211,7 +214,7 @@ class Process {
       await new Promise<void>((resolve) => this.clock.schedule(this.world.between(0, 20), resolve));
       await grant.commit([draftOf(key, { value: version, tags: [`tag ${key}`] })]);
     } catch {
-      // The connection was cut: the next reader loads.
+      // The connection was cut. The next reader loads.
     }
   }
 
@@ -237,7 +240,7 @@ class Process {
     return choice < 0.9 ? { kind: 'tags', tags: [`tag ${key}`], mode: 'any' } : { kind: 'all' };
   }
 
-  #suffer(): void {
+  #injectFault(): void {
     const { world } = this;
     const choice = world.random();
     if (choice < 0.3) for (const listener of this.listeners) listener.cut();
@@ -245,8 +248,8 @@ class Process {
     else if (choice < 0.8) this.owner.frozenUntilMs = world.time.nowMs + world.between(20, 500);
   }
 
-  /** What matters only where processes depend on each other. */
-  #bePutOut(): void {
+  /** Injects faults that matter only when processes rely on each other's beats and messages. */
+  #injectCoherenceFault(): void {
     const { world } = this;
     const choice = world.random();
     if (choice < 0.3) this.rights.tracking = !this.rights.tracking;
@@ -292,16 +295,16 @@ class Process {
     };
   }
 
-  /** What the store does, it does at once when the call arrives. */
+  /** Sends a call to the store, which runs it when it arrives. */
   async #call<T>(act: () => T, change?: InvalidationTarget): Promise<T> {
-    if (change === undefined || this.#announcer === undefined) return this.#travel(act);
+    if (change === undefined || this.#announcer === undefined) return this.#roundTrip(act);
     let answer: T | undefined;
     const send = (sent: readonly Command[]): Promise<readonly Reply[]> =>
-      this.#travel(() =>
+      this.#roundTrip(() =>
         sent.map((command, i) => {
           if (command.name === 'PUBLISH') return this.#publish(command);
           if (i === 0) answer = act();
-          if (i === 0) this.world.tell('tracking', namesOf(change));
+          if (i === 0) this.world.announce('tracking', namesOf(change));
           return 1;
         }),
       );
@@ -319,12 +322,12 @@ class Process {
 
   #publish({ args: [message] }: Command): Reply {
     if (!this.rights.publish) return new Error(REFUSAL);
-    this.world.tell('bus', namesIn(String(message)) ?? []);
+    this.world.announce('bus', namesIn(String(message)) ?? []);
     return 1;
   }
 
-  /** There and back. */
-  #travel<T>(act: () => T): Promise<T> {
+  /** Runs `act` on the server, after the time of a request, and answers after the time of a reply. */
+  #roundTrip<T>(act: () => T): Promise<T> {
     const { time, server } = this.world;
     return new Promise((resolve, reject) => {
       time.at(this.arrivalMs(), server, () => {
@@ -339,7 +342,7 @@ class Process {
 
   async #beat({ keys, args }: Command): Promise<Reply> {
     const { roll } = this.world;
-    const answer = await this.#travel(() => {
+    const answer = await this.#roundTrip(() => {
       roll.hasWritten = false;
       return TWINS['beat']?.({ store: roll, keys, args: args.map(String), publish: () => undefined });
     });
@@ -355,7 +358,7 @@ class Process {
       isServedBy: () => true,
       areInPlace: () => Promise.resolve(true),
       announceChanges: (_prefix: string, silence: Silence) => void (this.#announcer = new ChangeAnnouncer(silence)),
-      mayAnnounce: () => this.#travel(() => this.rights.publish).catch(() => undefined),
+      mayAnnounce: () => this.#roundTrip(() => this.rights.publish).catch(() => undefined),
       run: (commands) =>
         Promise.all(commands.map((command) => this.#beat(command).catch((error: unknown) => error as Error))),
       openListener: (_master: string, feed: ChangeFeed, _clock: Clock, handlers: ChangeHandlers) => {
@@ -367,12 +370,12 @@ class Process {
   }
 }
 
-/** The connection on which a process listens. What it is sent arrives in order, or not at all. */
+/** The connection on which a process listens. Messages arrive in order, or not at all. */
 class SimulatedListener implements ChangeListener {
   provenMs = -Infinity;
   isOpen = false;
   readonly serverId = undefined;
-  /** Tells what belongs to a connection that is gone. */
+  /** Number of the current connection, which identifies messages of earlier ones. */
   #connection = 0;
   #isListenedTo = false;
   #lastArrivalMs = 0;
@@ -385,7 +388,7 @@ class SimulatedListener implements ChangeListener {
     this.#connect();
   }
 
-  /** From the server. */
+  /** Sends a message from the server. */
   send(hear: (handlers: ChangeHandlers) => void): void {
     if (!this.#isListenedTo) return;
     const connection = this.#connection;
@@ -408,7 +411,7 @@ class SimulatedListener implements ChangeListener {
     });
   }
 
-  /** The server forgets the connection now; the process learns of it later. */
+  /** Ends the connection on the server now. The process notices it later. */
   cut(): void {
     if (!this.isOpen) return;
     this.#isListenedTo = false;
@@ -478,6 +481,6 @@ function memory(clock: Clock): MemoryAdapter {
   );
 }
 
-export function simulate(seed: number, mutant?: Mutant, story = ALIKE): Promise<Verdict> {
-  return new World(seed, story, mutant).run();
+export function simulate(seed: number, mutant?: Mutant, scenario = UNIFORM): Promise<Verdict> {
+  return new World(seed, scenario, mutant).run();
 }

@@ -1,9 +1,9 @@
 import type { Network } from './simulated-wire.js';
 
-/** What a seed is about: how the network is, and which faults happen how often. */
+/** Properties of a seed: the behaviour of the network, and the faults. */
 export interface Profile {
   readonly isCluster: boolean;
-  /** No fault at all: then more is asked for, such as one load at a time. */
+  /** True without any fault; then stricter checks apply, such as one load at a time. */
   readonly isClean: boolean;
   readonly operations: number;
   readonly pauseMs: number;
@@ -52,7 +52,7 @@ export function profileOf(random: () => number): Profile {
   };
 }
 
-/** The network of a profile, until it is healed. */
+/** Network with the faults of a profile, until it is healed. */
 export class SeededNetwork implements Network {
   isHealed = false;
 

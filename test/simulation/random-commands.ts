@@ -10,7 +10,7 @@ const TOKENS = ['tokenAAAAAAA', 'tokenBBBBBBB'];
 const IDS = ['idAAAAAAAAAA', 'idBBBBBBBBBB'];
 const WAKE = 'k:wake';
 
-/** Commands as the adapter sends them, and what others may have left under its names, so that every branch is met. */
+/** Random commands of the adapter, and foreign values under its names, so that every branch of a script runs. */
 export class RandomCommands {
   constructor(
     private readonly random: () => number,
@@ -31,7 +31,7 @@ export class RandomCommands {
     return this.#plain();
   }
 
-  /** Something of another type, or text that nobody can read. */
+  /** Writes a value of another type, or unreadable text. */
   #foreign(): Command {
     const key = this.#pick([...ENTRIES, ...Object.values(GROUP), ...BEAT.slice(0, 3), 'k:epochs', 'k:trash']);
     return this.#pick([
@@ -52,11 +52,15 @@ export class RandomCommands {
     ]);
   }
 
-  /** A key in a state that would take many commands to come by. */
+  /** Writes a key in a state that many commands would be needed for. */
   #prepared(): Command {
     const key = this.#pick(ENTRIES);
     const untilMs = this.nowMs + this.#pick([-5_000, 20_000]);
-    const lease = `${this.#pick(['-', 'x', 's', 'w'])}${this.#pick(['0', '1'])}${digits(this.#pick([untilMs, 0]), 13)}${this.#pick(TOKENS)}`;
+    const lease =
+      this.#pick(['-', 'x', 's', 'w']) +
+      this.#pick(['0', '1']) +
+      digits(this.#pick([untilMs, 0]), 13) +
+      this.#pick(TOKENS);
     const text = this.#pick([
       `L${lease}`,
       this.#entry(lease),
@@ -64,7 +68,10 @@ export class RandomCommands {
       this.#entry(lease).slice(0, 40),
       `V${lease.slice(0, 20)}`,
     ]);
-    const softened = `${this.#pick(IDS)}${this.#pick(['0000', '0003', '9901', 'nono'])}${digits(this.nowMs - 70_000, 13).repeat(this.#pick([0, 1, 15, 16]))}`;
+    const softened =
+      this.#pick(IDS) +
+      this.#pick(['0000', '0003', '9901', 'nono']) +
+      digits(this.nowMs - 70_000, 13).repeat(this.#pick([0, 1, 15, 16]));
     return this.#pick([
       plain('SET', key, text),
       plain('SET', key, text, 'PX', 50_000),
@@ -142,14 +149,14 @@ export class RandomCommands {
           20_000,
           ...members.flatMap((member) => [member, this.#until(), this.nowMs - 9_000]),
         ),
-      // What nobody has written to since.
+      // Expired members that no later write has removed.
       () =>
         plain(
           'ZADD',
           index,
           ...Array.from({ length: this.#pick([3, 40]) }, (_, i) => [this.nowMs - 5_000 - i, `old${i}`]).flat(),
         ),
-      // What has lost the other index.
+      // An index without its counterpart.
       () => plain('UNLINK', this.#pick([index, created])),
       () => plain('ZADD', created, ...Array.from({ length: 40 }, (_, i) => [this.nowMs - 9_000 - i, `old${i}`]).flat()),
       () => call(scripts.LEAVE, keys, 5_000, ...this.#pick([members, ['a', 'b', 'c']])),
@@ -204,12 +211,12 @@ export class RandomCommands {
     ]);
   }
 
-  /** Beyond what the clock goes on by while a batch is run. */
+  /** Expiry time, farther from now than the duration of a batch. */
   #until(): string | number {
     return this.#pick([LASTING_SCORE + this.nowMs, this.nowMs - 5_000, this.nowMs + 50_000]);
   }
 
-  /** Its time, or another one. */
+  /** Expiry time of a member, or another time. */
   #untilOf(member: string): number {
     const isIndex = this.store.type(GROUP.index) === 'zset';
     const untilMs = isIndex ? new Map(this.store.zmembers(GROUP.index)).get(member) : undefined;
@@ -219,14 +226,17 @@ export class RandomCommands {
   #entry(lease: string): string {
     const fresh = digits(this.nowMs + this.#pick([-5_000, 40_000]), 16);
     const stale = this.#pick([digits(0, 16), digits(30_000, 16), digits(8.2e15, 16), '9'.repeat(16)]);
-    return `${this.#pick(['V', 'V', 'S'])}${lease}${this.#pick(['revAAAAAAAAA', 'revBBBBBBBBB'])}${fresh}${stale}0000106001${this.#pick(IDS)}0000 header and value ${'é'.repeat(Math.floor(this.random() * 3))}`;
+    const kind = this.#pick(['V', 'V', 'S']);
+    const revision = this.#pick(['revAAAAAAAAA', 'revBBBBBBBBB']);
+    const header = `${kind}${lease}${revision}${fresh}${stale}0000106001${this.#pick(IDS)}0000`;
+    return `${header} header and value ${'é'.repeat(Math.floor(this.random() * 3))}`;
   }
 
   #tokenAt(key: string): string {
     return this.store.type(key) === 'string' ? this.store.getRange(key, 16, 27) : '';
   }
 
-  /** '' where times in it are of this run: those of the two servers differ. */
+  /** Current generation; '' if it contains times of this run, which differ between the two servers. */
   #generationAt(key: string): string {
     const text = this.store.type(key) === 'string' ? (this.store.get(key) ?? '') : '';
     const times = text.slice(16).match(/.{13}/g) ?? [];

@@ -3,19 +3,19 @@
  *
  *   node --import ./test/simulation/typescript.mjs test/simulation/run.ts --from 1 --count 1000
  *
- * A seed that breaks a promise is printed with what it broke. To see all that happened in it:
+ * A seed that breaks a promise is printed with its violations. To see all events of a seed:
  *
  *   node --import ./test/simulation/typescript.mjs test/simulation/run.ts --from <seed> --trace
  *
- * `--mutant <name>` breaks the design on purpose (see mutants.ts), `--until-caught` ends with the first violation,
- * `--seconds` ends in time, `--slowest` tells how long calls took at most.
+ * `--mutant <name>` breaks the design on purpose (see mutants.ts), `--until-caught` ends at the first violation,
+ * `--seconds` limits the duration, `--slowest` prints the slowest call of each kind.
  */
 import { parseArgs } from 'node:util';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { MUTANTS } from './mutants.js';
 import { type Outcome, World } from './world.js';
 
-/** What one run prints, as the last line. */
+/** Last line of the output of a run, as JSON. */
 export interface Summary {
   readonly seeds: number;
   readonly violating: readonly number[];
@@ -37,16 +37,16 @@ const { values } = parseArgs({
 });
 const mutant = values.mutant === undefined ? undefined : MUTANTS.find(({ name }) => name === values.mutant);
 if (values.mutant !== undefined && mutant === undefined)
-  throw new Error(`There is no mutant ${values.mutant}; there are ${MUTANTS.map(({ name }) => name).join(', ')}.`);
+  throw new Error(`Expected a mutant of ${MUTANTS.map(({ name }) => name).join(', ')}, got ${values.mutant}.`);
 mutant?.patch?.();
 
-// Faults are made by the thousand, and nobody reads where.
+// Thousands of errors are created, and their stacks are expensive.
 if (!values.trace) Error.stackTraceLimit = 0;
 
 let unhandled: unknown[] = [];
 process.on('unhandledRejection', (error) => unhandled.push(error));
 
-/** A mutant must be caught by what it answers, not by what it leaves behind. */
+/** Violations that count for a mutant: stale answers, not leftovers. */
 const IS_STALE = / is under the floor | was loaded before /;
 
 const from = Number(values.from);
@@ -58,7 +58,7 @@ let hits = 0;
 let floors = 0;
 let seeds = 0;
 for (let seed = from; seed < from + count && Date.now() - startedMs < Number(values.seconds) * 1_000; seed++) {
-  const outcome = await tried(seed);
+  const outcome = await runSeed(seed);
   seeds++;
   hits += outcome.hits;
   floors += outcome.floors;
@@ -75,9 +75,9 @@ if (values.slowest)
 const summary: Summary = { seeds, violating, hits, floors, seconds: (Date.now() - startedMs) / 1_000 };
 console.log(JSON.stringify(summary));
 
-async function tried(seed: number): Promise<Outcome> {
+async function runSeed(seed: number): Promise<Outcome> {
   unhandled = [];
-  // Jitter and early expiration draw lots: these, too, are the seed's.
+  // Jitter and early expiration use Math.random: they must depend on the seed, too.
   Math.random = randomFrom(~seed);
   const world = new World(
     seed,

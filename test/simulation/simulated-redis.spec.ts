@@ -11,29 +11,29 @@ import { SimulatedRedis } from './simulated-redis.js';
 import { EPOCH_MS, VirtualTime } from './virtual-time.js';
 
 /*
- * The simulation is worth what its Redis is worth. Here both get the same commands, at random but by a seed, and must
- * give the same answers and keep the same keys. The real clock goes on between two commands, so before each batch the
- * simulated one is set to it, and times may differ by as much as a batch takes.
+ * The simulation is only as good as its Redis. Here a real and a simulated server get the same random commands by a
+ * seed, and must give the same answers and store the same keys. The real clock advances between two commands, so the
+ * simulated clock is set before each batch, and times may differ by the duration of a batch.
  */
 
 const SEEDS = 150;
 const BATCHES_PER_SEED = 40;
-/** What the real server's time goes on by while a batch is run. */
+/** Maximum difference of times: the duration of a batch. */
 const TOLERANCE_MS = 500;
 
-type Kept = [name: string, content: unknown, lifetimeMs: number];
+type StoredKey = [name: string, content: unknown, lifetimeMs: number];
 
 describe('the simulated Redis', () => {
   let server: RedisServer;
   let client: Redis;
   let wire: IoredisWire;
-  const met = new Set<string>();
+  const seenAnswers = new Set<string>();
   beforeAll(async () => {
     server = await startRedis();
     client = new Redis(server.port, { lazyConnect: true });
     wire = new IoredisWire(client, { channel: 'k:wake', isForeign: false, clock: new SystemClock() });
     await wire.connect();
-    // A script that the server does not know is sent again, after what was sent with it.
+    // Loaded first: a script unknown to the server would be sent again, after the commands sent with it.
     for (const script of Object.values(scripts)) await client.script('LOAD', script.lua);
   });
   afterAll(async () => {
@@ -48,22 +48,22 @@ describe('the simulated Redis', () => {
     },
   );
 
-  it('has been asked for every script, and has given every kind of answer', () => {
-    expect(EXPECTED.filter((each) => !met.has(each))).toEqual([]);
+  it('has run every script, and has given every kind of answer', () => {
+    expect(EXPECTED.filter((each) => !seenAnswers.has(each))).toEqual([]);
   });
 
   async function compare(seed: number): Promise<void> {
     const time = new VirtualTime();
     const simulated = new SimulatedRedis('a', time);
     const random = randomFrom(seed);
-    const heard: string[] = [];
-    simulated.subscribe((message) => heard.push(message));
+    const received: string[] = [];
+    simulated.subscribe((message) => received.push(message));
     await client.flushall();
     await client.config('SET', 'maxmemory', '0');
     const subscriber = client.duplicate();
-    const heardReally: string[] = [];
+    const receivedReally: string[] = [];
     await subscriber.subscribe('k:wake');
-    subscriber.on('message', (_channel, message) => heardReally.push(message));
+    subscriber.on('message', (_channel, message) => receivedReally.push(message));
     for (let batch = 0; batch < BATCHES_PER_SEED; batch++) {
       const nowMs = await serverTime();
       simulated.skewMs = nowMs - EPOCH_MS - time.nowMs;
@@ -72,7 +72,7 @@ describe('the simulated Redis', () => {
       const wanted = commands.map((command) => simulated.run(command));
       const answered = await wire.run(commands);
       commands.forEach((command, i) => {
-        met.add(`${command.name} ${kindOf(wanted[i] as Reply)}`);
+        seenAnswers.add(`${command.name} ${kindOf(wanted[i] as Reply)}`);
         expect({ seed, batch, i, command, reply: replyTo(command, answered[i] as Reply, nowMs) }).toEqual({
           seed,
           batch,
@@ -91,7 +91,7 @@ describe('the simulated Redis', () => {
     }
     await client.ping();
     await subscriber.ping();
-    expect({ seed, heard: heardReally }).toEqual({ seed, heard });
+    expect({ seed, received: receivedReally }).toEqual({ seed, received });
     subscriber.disconnect();
   }
 
@@ -106,10 +106,10 @@ describe('the simulated Redis', () => {
     simulated.store.isFull = isFull;
   }
 
-  async function realKeys(nowMs: number): Promise<Kept[]> {
+  async function realKeys(nowMs: number): Promise<StoredKey[]> {
     const names = (await client.keys('*')).sort();
     return Promise.all(
-      names.map(async (name): Promise<Kept> => [name, await contents(name, nowMs), await client.pttl(name)]),
+      names.map(async (name): Promise<StoredKey> => [name, await contents(name, nowMs), await client.pttl(name)]),
     );
   }
 
@@ -126,7 +126,7 @@ describe('the simulated Redis', () => {
     }
   }
 
-  function simulatedKeys({ store }: SimulatedRedis, nowMs: number): Kept[] {
+  function simulatedKeys({ store }: SimulatedRedis, nowMs: number): StoredKey[] {
     return store.names().map((name) => {
       const of = (): unknown => {
         switch (store.type(name)) {
@@ -147,8 +147,8 @@ describe('the simulated Redis', () => {
   }
 });
 
-/** Lifetimes that differ by no more than a batch takes are the same. */
-function withLifetimesOf(kept: readonly Kept[], real: readonly Kept[]): Kept[] {
+/** Replaces real lifetimes by the simulated ones where they differ by less than the tolerance. */
+function withLifetimesOf(kept: readonly StoredKey[], real: readonly StoredKey[]): StoredKey[] {
   return real.map(([name, content, ms], i) => {
     const wantedMs = kept[i]?.[2] ?? ms;
     const isSame = ms >= 0 && wantedMs >= 0 && Math.abs(ms - wantedMs) <= TOLERANCE_MS;
@@ -156,7 +156,7 @@ function withLifetimesOf(kept: readonly Kept[], real: readonly Kept[]): Kept[] {
   });
 }
 
-/** Times that a script has taken from the clock differ by the duration of a batch: they are cut to what is sure. */
+/** Masks times that a script has read from the clock, because they differ by the duration of a batch. */
 function maskedText(text: string, nowMs: number): string {
   return text.replace(new RegExp(`${String(nowMs).slice(0, 4)}\\d{9}`, 'g'), (time) => {
     const distanceMs = Number(time) - nowMs;
@@ -164,7 +164,7 @@ function maskedText(text: string, nowMs: number): string {
   });
 }
 
-/** The members of a set have no order. */
+/** Makes a reply comparable: sorts the members of a set, and masks times. */
 function replyTo({ name }: Command, reply: Reply, nowMs: number): unknown {
   return masked(
     name === 'SMEMBERS' && Array.isArray(reply)

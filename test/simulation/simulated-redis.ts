@@ -3,17 +3,17 @@ import { type Answer, scoreText, TWINS } from './script-twins.js';
 import { RedisError, SimulatedStore } from './simulated-store.js';
 import { EPOCH_MS, type Owner, type VirtualTime } from './virtual-time.js';
 
-/** One server: runs one command after the other, on a clock of its own. */
+/** One server: runs one command after the other, and has its own clock. */
 export class SimulatedRedis implements Owner {
   frozenUntilMs = 0;
   readonly isDead = false;
   readonly isSilent = true;
-  /** How wrong its clock is; may jump. */
+  /** Error of its clock, which can change suddenly. */
   skewMs = 0;
   readonly store: SimulatedStore;
   readonly #listeners = new Set<(message: string) => void>();
 
-  /** @param name what a cluster calls it */
+  /** @param name its name in a cluster */
   constructor(
     readonly name: string,
     time: VirtualTime,
@@ -21,7 +21,7 @@ export class SimulatedRedis implements Owner {
     this.store = new SimulatedStore(() => Math.floor(EPOCH_MS + time.nowMs + this.skewMs));
   }
 
-  /** Hands all that is published to `listener`; answers how to stop that. */
+  /** Passes all published messages to `listener`. @returns a function that unsubscribes */
   subscribe(listener: (message: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -33,7 +33,8 @@ export class SimulatedRedis implements Owner {
     try {
       if (script === undefined) return plainReply(this.store, name, bytesOf(keys[0] as string), texts);
       const twin = TWINS[script.name];
-      if (twin === undefined) throw new Error(`The simulation has no twin of the script ${script.name}.`);
+      if (twin === undefined)
+        throw new Error(`Expected a script with a twin, got ${script.name}: add it to script-twins.ts.`);
       return replyOf(
         twin({
           store: this.store,
@@ -48,7 +49,7 @@ export class SimulatedRedis implements Owner {
     }
   }
 
-  /** As MGET: a key of another type is none. */
+  /** Like MGET: a key of another type counts as missing. */
   getAll(keys: readonly string[]): (Buffer | null)[] {
     return keys.map((key) => {
       const reply = this.run({ name: 'GET', keys: [key], args: [] });
@@ -56,7 +57,7 @@ export class SimulatedRedis implements Owner {
     });
   }
 
-  /** As SCAN: a cursor is the place after a name, so that what is there throughout is met. */
+  /** Like SCAN: the cursor is the position after a name, so that keys that exist all the time are returned. */
   scan(cursor: string, match: string, count: number): { cursor: string; keys: string[] } {
     const prefix = match.replace(/\*$/, '').replace(/\\(.)/g, '$1');
     const after = cursor === '0' ? '' : Buffer.from(cursor, 'hex').toString('latin1');
@@ -115,28 +116,29 @@ function sortedReply(store: SimulatedStore, name: string, key: string, args: rea
         .slice(Number(args[0]), Number(args[1]) + 1)
         .map(([member]) => bytes(member));
     case 'ZCOUNT':
-      if (args[0] !== '-inf') throw new Error('The simulation knows ZCOUNT from -inf only.');
+      if (args[0] !== '-inf')
+        throw new Error(`Expected ZCOUNT from -inf, got ${String(args[0])}: extend simulated-redis.ts.`);
       return store.zmembers(key).filter(([, score]) => score <= Number(args[1])).length;
     case 'ZMSCORE': {
       const scores = new Map(store.zmembers(key));
       return args.map((member) => (scores.has(member) ? bytes(scoreText(scores.get(member) as number)) : null));
     }
     case 'ZSCAN':
-      // As of a small one, which comes whole and in order, whatever COUNT says.
+      // A small set: it is returned as a whole and in order, for any COUNT.
       return [bytes('0'), store.zmembers(key).flatMap(([member, score]) => [bytes(member), bytes(scoreText(score))])];
     default:
-      throw new Error(`The simulation does not know the command ${name}.`);
+      throw new Error(`Expected a command that is simulated, got ${name}: add it to simulated-redis.ts.`);
   }
 }
 
-/** `ZADD key score member ...`: how many members are new. */
+/** Runs `ZADD key score member ...`. @returns the number of new members */
 function zaddReply(store: SimulatedStore, key: string, args: readonly string[]): Reply {
   const before = store.isFull ? 0 : store.zmembers(key).length;
   for (let i = 0; i < args.length; i += 2) store.zadd(key, Number(args[i]), args[i + 1] as string);
   return store.zmembers(key).length - before;
 }
 
-/** `SET key text [PX ms] [NX]`. */
+/** Runs `SET key text [PX ms] [NX]`. */
 function setReply(store: SimulatedStore, key: string, [text = '', ...options]: readonly string[]): Reply {
   const px = options.indexOf('PX');
   if (options.includes('NX') && store.exists(key)) {
@@ -160,7 +162,7 @@ function bytes(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
 
-/** UTF-8, one character for each byte. */
+/** Encodes as UTF-8, with one character per byte. */
 function bytesOf(text: string): string {
   return /^[\0-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1');
 }

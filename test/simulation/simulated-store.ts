@@ -1,18 +1,19 @@
 /*
- * The keyspace of one simulated Redis: what the adapter's commands and scripts need of it and no more, as Redis 7 does
- * it (simulated-redis.spec.ts compares the two). Bytes are strings of one character each, as they are in Lua.
+ * The keyspace of one simulated Redis: only the operations that the adapter's commands and scripts need, with the
+ * behaviour of Redis 7 (simulated-redis.spec.ts compares the two). Bytes are strings with one character per byte, as in
+ * Lua.
  *
- * A method throws a `RedisError` where the command would answer with an error.
+ * A method throws a `RedisError` when the command would answer with an error.
  */
 
 export class RedisError extends Error {}
 
 type Kind = 'string' | 'hash' | 'zset' | 'set';
 
-interface Kept<T> {
+interface Stored<T> {
   readonly kind: Kind;
   value: T;
-  /** On the clock of the server; `Infinity` for ever. */
+  /** Expiry on the clock of the server; `Infinity` for no expiry. */
   expiresMs: number;
 }
 
@@ -24,11 +25,11 @@ interface Values {
 }
 
 export class SimulatedStore {
-  /** It may not grow any more, as with `maxmemory` and `noeviction`. */
+  /** True when it must not grow, as with `maxmemory` and `noeviction`. */
   isFull = false;
-  /** A script that has sent a command which writes, whatever came of it, is not stopped half way. */
+  /** True after a script has tried a write: from then on Redis does not stop it for lack of memory. */
   hasWritten = false;
-  readonly #keys = new Map<string, Kept<unknown>>();
+  readonly #keys = new Map<string, Stored<unknown>>();
 
   /** @param now the server's clock, in whole milliseconds */
   constructor(readonly now: () => number) {}
@@ -50,7 +51,7 @@ export class SimulatedStore {
     else kept.value = value;
   }
 
-  /** @param keepMs `undefined` for ever */
+  /** @param keepMs lifetime; `undefined` for no expiry */
   set(key: string, value: string, keepMs?: number): void {
     this.#grow();
     if (keepMs !== undefined && keepMs <= 0) throw new RedisError("ERR invalid expire time in 'set' command");
@@ -63,9 +64,9 @@ export class SimulatedStore {
 
   unlink(key: string): number {
     this.hasWritten = true;
-    const isThere = this.exists(key);
+    const hasExisted = this.exists(key);
     this.#keys.delete(key);
-    return isThere ? 1 : 0;
+    return hasExisted ? 1 : 0;
   }
 
   exists(key: string): boolean {
@@ -84,7 +85,7 @@ export class SimulatedStore {
     this.hasWritten = true;
   }
 
-  /** Milliseconds left; -1 for ever, -2 where there is no such key. */
+  /** Remaining milliseconds; -1 without expiry, -2 without a key. */
   pttl(key: string): number {
     const kept = this.#live(key);
     if (kept === undefined) return -2;
@@ -147,13 +148,13 @@ export class SimulatedStore {
     return this.#drop(key, 'zset', (zset) => members.filter((member) => zset.delete(member)).length);
   }
 
-  /** In their order: by score, then by name. */
+  /** Members in order: by score, then by name. */
   zmembers(key: string): (readonly [member: string, score: number])[] {
     const members = [...(this.#find(key, 'zset')?.value ?? [])];
     return members.sort(([a, x], [b, y]) => (x === y ? (a < b ? -1 : 1) : x - y));
   }
 
-  /** Evicts a key, as a server that is short of memory does. */
+  /** Evicts a key, as a server does that runs out of memory. */
   evict(key: string): void {
     this.#keys.delete(key);
   }
@@ -167,18 +168,18 @@ export class SimulatedStore {
     return [...this.#keys.keys()].filter((key) => this.exists(key)).sort();
   }
 
-  #live(key: string): Kept<unknown> | undefined {
+  #live(key: string): Stored<unknown> | undefined {
     const kept = this.#keys.get(key);
     if (kept === undefined || this.now() <= kept.expiresMs) return kept;
     this.#keys.delete(key);
     return undefined;
   }
 
-  #find<K extends Kind>(key: string, kind: K): Kept<Values[K]> | undefined {
+  #find<K extends Kind>(key: string, kind: K): Stored<Values[K]> | undefined {
     const kept = this.#live(key);
     if (kept !== undefined && kept.kind !== kind)
       throw new RedisError('WRONGTYPE Operation against a key holding the wrong kind of value');
-    return kept as Kept<Values[K]> | undefined;
+    return kept as Stored<Values[K]> | undefined;
   }
 
   #make<K extends Kind>(key: string, kind: K, make: () => Values[K]): Values[K] {

@@ -5,26 +5,26 @@ import type { SimulatedRedis } from './simulated-redis.js';
 import type { Owner, VirtualTime } from './virtual-time.js';
 
 /*
- * What lies between a simulated process and the servers. Each connection is two pipes that keep their order. A drop
- * ends a connection for the process at once, while what it had sent may still be on its way to the server, and be run
- * there after what the next connection brings: that is what sockets do.
+ * The network between a simulated process and the servers. Each connection has two pipes that keep their order. A drop
+ * ends a connection for the process at once. Commands sent before can still be on their way to the server, and can run
+ * there after commands of the next connection, as with real sockets.
  */
 
-/** How the network behaves at this moment. */
+/** Current behaviour of the network. */
 export interface Network {
-  /** How long a message takes. */
+  /** Time that a message takes. */
   latencyMs(): number;
-  /** What others do on the server between two commands that were sent together. */
+  /** Time that other clients use on the server between two commands that were sent together. */
   gapMs(): number;
   fate(): 'delivered' | 'request lost' | 'reply lost';
   isWakeLost(): boolean;
-  /** How long a dropped connection is away. */
+  /** Time until a dropped connection is back. */
   awayMs(): number;
-  /** Whether what was under way when a connection was dropped is lost. */
+  /** True when commands under way at a drop are lost. */
   isLostByDrop(): boolean;
 }
 
-/** How a mutant of the design changes what is sent. */
+/** Changes of a mutant to sent commands. */
 export interface Tampering {
   rewrite?(command: Command): Command;
 }
@@ -115,8 +115,8 @@ export class SimulatedWire implements RedisWire {
     match: string,
   ): Promise<{ readonly cursor: string; readonly keys: readonly string[] }> {
     const connection = this.#connections.find(({ server }) => server.name === master);
-    if (connection === undefined) throw new Error(`There is no master ${master}.`);
-    // Steps of three: real ones are longer, and there are as many keys.
+    if (connection === undefined) throw new Error(`Expected a master of ${this.masters().join(', ')}, got ${master}.`);
+    // Steps of three keys. Real steps are longer, but here are only a few keys.
     const [step] = await connection.send<{ cursor: string; keys: string[] } | Error>(
       [() => connection.server.scan(cursor, match, 3)],
       (error) => error,
@@ -143,13 +143,13 @@ export class SimulatedWire implements RedisWire {
     this.die();
   }
 
-  /** Ends with its process: what was sent may still arrive. */
+  /** Ends the wire of a killed process. Commands sent before can still arrive. */
   die(): void {
     this.#isListening = false;
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
 
-  /** Ends the connection to a server, for a while. @param isServerGone nothing that is under way arrives any more */
+  /** Drops the connection to a server for a time. @param isServerGone true when commands under way do not arrive */
   drop(index: number, isServerGone = false): void {
     const connection = this.#connections[index] as Connection;
     if (!connection.drop(isServerGone) || this.#isClosed) return;
@@ -158,9 +158,9 @@ export class SimulatedWire implements RedisWire {
     this.#comeBack(connection);
   }
 
-  /** Makes a connection half open: nothing passes any more, and nobody is told. */
+  /** Makes a connection half open: no message passes, and nobody is notified. */
   swallow(index: number, untilMs: number): void {
-    (this.#connections[index] as Connection).swallowsUntilMs = untilMs;
+    (this.#connections[index] as Connection).swallowedUntilMs = untilMs;
   }
 
   #comeBack(connection: Connection): void {
@@ -195,9 +195,9 @@ export class SimulatedWire implements RedisWire {
 
 class Connection {
   isUp = true;
-  swallowsUntilMs = 0;
-  /** What belongs to one life of the connection. */
-  #life = { isOver: false, isCut: false, lastArrivalMs: 0, lastReplyMs: 0 };
+  swallowedUntilMs = 0;
+  /** State of the connection between connecting and dropping. */
+  #life = { hasEnded: false, isCut: false, lastArrivalMs: 0, lastReplyMs: 0 };
   #waiting = new Set<(error: Error) => void>();
 
   constructor(
@@ -205,12 +205,12 @@ class Connection {
     private readonly parts: WireParts,
   ) {}
 
-  /** Runs the steps on the server in their order, and answers what they gave; may never settle. */
+  /** Runs the steps on the server in order. @returns their results; might never settle */
   send<T>(steps: readonly (() => T)[], failed: (error: Error) => T): Promise<T[]> {
     if (!this.isUp) return Promise.resolve(steps.map(() => failed(new Error('Connection is closed.'))));
     const { time, network } = this.parts;
     const life = this.#life;
-    const fate = this.swallowsUntilMs > time.nowMs ? 'request lost' : network.fate();
+    const fate = this.swallowedUntilMs > time.nowMs ? 'request lost' : network.fate();
     return new Promise((resolve) => {
       const fail = (reason: Error): void => resolve(steps.map(() => failed(reason)));
       this.#waiting.add(fail);
@@ -224,9 +224,9 @@ class Connection {
         const some = steps.slice(begin, i);
         const isLast = i === steps.length;
         time.at(atMs, this.server, () => {
-          if (life.isOver && (life.isCut ||= network.isLostByDrop())) return;
+          if (life.hasEnded && (life.isCut ||= network.isLostByDrop())) return;
           for (const step of some) answers.push(step());
-          if (isLast && !life.isOver && fate === 'delivered') this.#answer(fail, () => resolve(answers));
+          if (isLast && !life.hasEnded && fate === 'delivered') this.#answer(fail, () => resolve(answers));
         });
         atMs += gapMs;
       }
@@ -234,10 +234,10 @@ class Connection {
     });
   }
 
-  /** False where it was down already. */
+  /** Drops the connection. False when it was down already. */
   drop(isServerGone: boolean): boolean {
     if (isServerGone) this.#life.isCut = true;
-    this.#life.isOver = true;
+    this.#life.hasEnded = true;
     if (!this.isUp) return false;
     this.isUp = false;
     for (const fail of this.#waiting) fail(new Error('Connection is closed.'));
@@ -247,8 +247,8 @@ class Connection {
 
   open(): void {
     this.isUp = true;
-    this.swallowsUntilMs = 0;
-    this.#life = { isOver: false, isCut: false, lastArrivalMs: 0, lastReplyMs: 0 };
+    this.swallowedUntilMs = 0;
+    this.#life = { hasEnded: false, isCut: false, lastArrivalMs: 0, lastReplyMs: 0 };
   }
 
   #answer(fail: (error: Error) => void, settle: () => void): void {

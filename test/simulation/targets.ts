@@ -5,7 +5,7 @@ export const NAMESPACES = [undefined, 'n'];
 export const TAGS = ['s', 't'];
 export const PATTERN = '[ab]';
 
-/** What the invalidations of the simulation hit. */
+/** For each kind of invalidation, a function that finds out if it hits a value. */
 export const HITS = {
   keys(keys: readonly string[], namespace: string | undefined): IsHit {
     return (value) => value.namespace === (namespace ?? null) && keys.includes(value.key);

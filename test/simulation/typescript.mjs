@@ -1,6 +1,6 @@
 /*
- * Runs TypeScript of this repository in a bare Node: `node --import ./test/simulation/typescript.mjs <file>.ts`. Jest's
- * modules are too slow for millions of steps, and a build might be older than the sources.
+ * Runs the TypeScript of this repository in plain Node: `node --import ./test/simulation/typescript.mjs <file>.ts`.
+ * Jest's modules are too slow for millions of steps, and a build can be older than the sources.
  */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -8,10 +8,10 @@ import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 
-// The hooks live in a thread of their own, which loads this same file.
+// Module hooks run in their own thread, which loads this file again.
 if (isMainThread) register(import.meta.url);
 
-/** Sources name their neighbours as they will be called once compiled. */
+/** Resolves `./x.js` to `./x.ts`, because sources import the compiled names. */
 export async function resolve(specifier, context, next) {
   if (/^\.{1,2}\/.*\.js$/.test(specifier) && context.parentURL?.startsWith('file:')) {
     const url = new URL(specifier.replace(/\.js$/, '.ts'), context.parentURL);

@@ -1,17 +1,17 @@
 import type { Clock, Timer } from '../../src/core/ports/clock.port.js';
 
 /*
- * One time for the whole world: what is due runs in the order of its time, and after each event everything that waits
- * only for promises goes on before the next one. Nothing here knows of real time, so a seed is always the same story.
+ * One virtual time for all processes and servers. Events run in the order of their due times, and after each event all
+ * promise callbacks run before the next event. Nothing depends on real time, so a seed always gives the same run.
  */
 
-/** Something that events happen to, and that may be unable to take notice of them. */
+/** A process or a server: the owner of events, which might be frozen or dead. */
 export interface Owner {
-  /** Until when it takes notice of nothing; what is due meanwhile happens then, in its order. */
+  /** End of a freeze. Events that are due during the freeze run at its end, in their order. */
   frozenUntilMs: number;
-  /** It takes notice of nothing any more. */
+  /** True when its events are dropped. */
   isDead: boolean;
-  /** What happens to it settles no promise. */
+  /** True when its events settle no promises. */
   readonly isSilent?: boolean;
 }
 
@@ -24,7 +24,7 @@ interface Event {
 
 export class VirtualTime {
   nowMs = 1_000;
-  /** How many events there were. */
+  /** Number of events so far. */
   events = 0;
   readonly #heap: Event[] = [];
   #orders = 0;
@@ -35,7 +35,7 @@ export class VirtualTime {
     return { cancel: () => (event.run = undefined) };
   }
 
-  /** Lets everything happen that is due until then, or until `isOver`. */
+  /** Runs all events that are due until `endMs`, or until `isOver`. */
   async runUntil(endMs: number, isOver: () => boolean = () => false): Promise<void> {
     await drained();
     while (this.#heap.length > 0 && (this.#heap[0] as Event).dueMs <= endMs && !isOver()) {
@@ -43,7 +43,7 @@ export class VirtualTime {
       if (event.run === undefined || event.owner.isDead) continue;
       this.nowMs = Math.max(this.nowMs, event.dueMs);
       if (event.owner.frozenUntilMs > this.nowMs) {
-        // A new order, given in the old one, keeps all that waits for the thaw in line.
+        // Renumbered in the old order, so that all events that wait for the end of the freeze keep their order.
         event.dueMs = event.owner.frozenUntilMs;
         event.order = this.#orders++;
         this.#push(event);
@@ -58,7 +58,7 @@ export class VirtualTime {
     if (!isOver()) this.nowMs = Math.max(this.nowMs, endMs);
   }
 
-  /** How many timers wait that belong to `owner`. */
+  /** Number of pending timers of `owner`. */
   pendingOf(owner: Owner): number {
     return this.#heap.filter((event) => event.owner === owner && event.run !== undefined).length;
   }
@@ -94,9 +94,9 @@ export class VirtualTime {
   }
 }
 
-/** The clock of one process: its own zero, a wall clock that is wrong, and timers that end with it. */
+/** The clock of one process, with its own zero, a wrong wall clock, and timers that end with the process. */
 export class ProcessClock implements Clock {
-  /** How wrong the wall clock is; may jump. */
+  /** Error of the wall clock, which can change suddenly. */
   skewMs = 0;
 
   constructor(
@@ -122,7 +122,7 @@ export class ProcessClock implements Clock {
   }
 }
 
-/** When the world began. */
+/** Wall-clock time at the begin of virtual time. */
 export const EPOCH_MS = Date.UTC(2030, 0, 1);
 
 function isBefore(a: Event, b: Event): boolean {

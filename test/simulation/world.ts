@@ -8,7 +8,7 @@ import { randomFrom } from '../../src/testing/seeded-random.js';
 import { Actor } from './actor.js';
 import { Faults } from './faults.js';
 import { History } from './history.js';
-import { Loads } from './loads.js';
+import { SingleLoadCheck } from './single-load-check.js';
 import { type Profile, profileOf, SeededNetwork } from './profile.js';
 import { SimulatedRedis } from './simulated-redis.js';
 import { SimulatedWire, type Tampering } from './simulated-wire.js';
@@ -16,18 +16,18 @@ import { KEYS, NAMESPACES } from './targets.js';
 import { type Owner, ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
- * One seed: some processes with the real cache over the real adapter, the servers, what the actors do and what goes
- * wrong. After the storm comes quiet, in which everything that was promised must be seen to hold.
+ * The run of one seed: some processes with the real cache and the real adapter, the servers, the calls of the actors,
+ * and the faults. After the faults comes a time without faults, in which every promise must hold.
  */
 
 const PROCESSES = 3;
 const ACTORS_PER_PROCESS = 2;
 export const COMMAND_TIMEOUT_MS = 250;
-/** Every call has ended so long after the last fault. */
-const STORM_MS = 60_000;
-/** Connections are back, and what was queued has been sent. */
-const CALM_MS = 10_000;
-/** By then all has expired: the longest TTL, epochs and generations, and two rounds of looking for trash. */
+/** Time after the last fault in which every call must end. */
+const CALLS_END_WITHIN_MS = 60_000;
+/** Time in which connections come back and queued invalidations are sent. */
+const RECOVERED_AFTER_MS = 10_000;
+/** Time in which everything expires: the longest TTL, epochs and generations, and two rounds of the trash sweeper. */
 const EXPIRED_AFTER_MS = 150_000;
 const CLOSED_AFTER_MS = 10_000;
 
@@ -39,28 +39,29 @@ const OPTIONS = resolveCacheOptions({
 });
 const CODEC = createEntryCodec({});
 
-/** One process of the application. */
+/** One simulated process of the application. */
 export interface Process extends Owner {
   readonly name: string;
   readonly clock: ProcessClock;
   readonly wire: SimulatedWire;
   readonly cache: CacheService;
-  /** Faults that it was told of and no caller was. */
+  /** Number of faults reported to `onError`. */
   errors: number;
 }
 
-/** A call that a process has made. */
+/** A call under way. */
 export interface Pending {
   readonly what: string;
   readonly process: Process;
 }
 
-/** What one seed came to. */
+/** Result of one seed. */
 export interface Outcome {
   readonly seed: number;
   readonly violations: readonly string[];
-  /** To tell a simulation in which nothing happens from one in which nothing goes wrong. */
+  /** Number of checked answers, which proves that calls were made. */
   readonly hits: number;
+  /** Number of acknowledged changes. */
   readonly floors: number;
   readonly slowestMs: ReadonlyMap<string, number>;
 }
@@ -73,7 +74,7 @@ export class World {
   readonly pending = new Set<Pending>();
   readonly profile: Profile;
   readonly network: SeededNetwork;
-  readonly loads: Loads;
+  readonly loads: SingleLoadCheck;
   readonly slowestMs = new Map<string, number>();
   hits = 0;
   floors = 0;
@@ -88,7 +89,7 @@ export class World {
   ) {
     this.profile = { ...profileOf(random), ...bias };
     this.network = new SeededNetwork(this.profile, random);
-    this.loads = new Loads(this.history, this.profile.isClean);
+    this.loads = new SingleLoadCheck(this.history, this.profile.isClean);
     const names = this.profile.isCluster ? ['a', 'b', 'c'] : ['master'];
     this.servers = names.map((name) => new SimulatedRedis(name, this.time));
   }
@@ -96,12 +97,12 @@ export class World {
   async run(): Promise<Outcome> {
     for (let i = 0; i < PROCESSES; i++) this.start();
     await this.time.runUntil(this.time.nowMs + 100);
-    for (const process of this.processes) this.employ(process);
+    for (const process of this.processes) this.startActors(process);
     const faults = new Faults(this);
-    await this.time.runUntil(this.time.nowMs + STORM_MS, () => this.pending.size === 0 && faults.areOver());
+    await this.time.runUntil(this.time.nowMs + CALLS_END_WITHIN_MS, () => this.pending.size === 0 && faults.areOver());
     faults.heal();
     await this.#expectAnswers();
-    await this.time.runUntil(this.time.nowMs + CALM_MS);
+    await this.time.runUntil(this.time.nowMs + RECOVERED_AFTER_MS);
     await this.#expectFresh();
     await this.#expectNothingLeft();
     return {
@@ -113,13 +114,13 @@ export class World {
     };
   }
 
-  /** A new process that knows nothing. */
+  /** Starts a new process with an empty state. */
   start(): Process {
     const owner = { frozenUntilMs: 0, isDead: false, errors: 0, name: `p${++this.#processes}` };
     const clock = new ProcessClock(this.time, owner, Math.floor(this.random() * 900));
     clock.skewMs = Math.floor((this.random() - 0.5) * 20_000);
     const prefix = owner.name;
-    const log = this.log && ((line: string): void => this.tell(() => `${prefix}  ${line}`));
+    const log = this.log && ((line: string): void => this.trace(() => `${prefix}  ${line}`));
     const wire = new SimulatedWire({
       time: this.time,
       process: owner,
@@ -131,7 +132,7 @@ export class World {
     const process = owner as unknown as Process;
     const onError = (error: CacheError): void => {
       process.errors++;
-      this.tell(() => `${prefix} ! ${error.message}`);
+      this.trace(() => `${prefix} ! ${error.message}`);
     };
     const reporter = new CacheReporter({ hasStats: false, onError });
     const context = {
@@ -152,11 +153,11 @@ export class World {
     return process;
   }
 
-  employ(process: Process): void {
+  startActors(process: Process): void {
     for (let i = 0; i < ACTORS_PER_PROCESS; i++) void new Actor(this, process).act();
   }
 
-  /** It stops at once; what it had sent may still arrive. */
+  /** Kills a process at once. Commands sent before can still arrive. */
   kill(process: Process): void {
     process.isDead = true;
     process.wire.die();
@@ -164,12 +165,12 @@ export class World {
     for (const pending of this.pending) if (pending.process === process) this.pending.delete(pending);
   }
 
-  tell(line: () => string): void {
+  trace(line: () => string): void {
     this.log?.(`${this.time.nowMs.toFixed(2).padStart(9)} ${line()}`);
   }
 
   async #expectAnswers(): Promise<void> {
-    await this.time.runUntil(this.time.nowMs + STORM_MS, () => this.pending.size === 0);
+    await this.time.runUntil(this.time.nowMs + CALLS_END_WITHIN_MS, () => this.pending.size === 0);
     for (const { what, process } of this.pending)
       this.history.violations.push(`${process.name}: ${what} was never answered`);
   }

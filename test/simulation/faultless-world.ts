@@ -8,7 +8,7 @@ import { SimulatedRedis } from './simulated-redis.js';
 import { type Network, SimulatedWire } from './simulated-wire.js';
 import { type Owner, ProcessClock, VirtualTime } from './virtual-time.js';
 
-/** Nothing goes wrong, and every message takes a tenth of a millisecond. */
+/** A network without faults; every message takes 0.1 ms. */
 const NETWORK: Network = {
   latencyMs: () => 0.1,
   gapMs: () => 0,
@@ -22,15 +22,12 @@ const OPTIONS = resolveCacheOptions({ backend: 'redis', redis: { url: 'redis://s
 interface WorldOptions {
   readonly servers: number;
   readonly processes: number;
-  /** Called before a command is sent; by which process, counted from 0. */
+  /** Called before a command is sent, with the index of its process. */
   onSend?(command: Command, process: number): void;
 }
 
-/**
- * Processes with the real adapter over simulated servers, in which only that happens what a test asks for, and time
- * passes at once.
- */
-export class QuietWorld {
+/** Processes with the real adapter on simulated servers in virtual time. Only the events of the test happen. */
+export class FaultlessWorld {
   readonly time = new VirtualTime();
   readonly servers: readonly SimulatedRedis[];
   readonly caches: readonly CacheService[];
@@ -46,7 +43,7 @@ export class QuietWorld {
     await this.time.runUntil(this.time.nowMs + ms);
   }
 
-  /** What `call` comes to, after as much time as it takes. */
+  /** Passes time until `call` settles, and returns its result. */
   async done<T>(call: Promise<T>): Promise<T> {
     let isOver = false;
     const end = (): void => void (isOver = true);
@@ -55,7 +52,7 @@ export class QuietWorld {
     return call;
   }
 
-  /** The members of an index, or of the one by creation, by the name of its group: `{tag:t}`. */
+  /** Members of the index (`i`), or of the index by creation (`c`), of a group such as `{tag:t}`. */
   members(group: string, kind: 'i' | 'c' = 'i'): string[] {
     const name = `k:default:${kind}:${group}`;
     return this.servers.flatMap(({ store }) =>

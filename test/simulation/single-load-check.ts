@@ -1,12 +1,12 @@
 import type { History } from './history.js';
 
 interface Running {
-  /** How many disturbances there had been when it was asked for; NaN if one went on, or came before it computed. */
+  /** Number of disturbances at the call; NaN if there was one during the call and before the factory began. */
   readonly disturbances: number;
 }
 
-/** Whether one load at a time runs for a key in the whole deployment, as long as nothing gets in the way. */
-export class Loads {
+/** Checks that only one load of a key runs in the whole deployment, except around calls that disturb loads. */
+export class SingleLoadCheck {
   readonly #running = new Map<string, Set<Running>>();
   #disturbances = 0;
   #ongoing = 0;
@@ -16,21 +16,21 @@ export class Loads {
     private readonly isExpected: boolean,
   ) {}
 
-  /** A call that ends loads, or loads for reasons of its own, goes on until the answer is called. */
+  /** Records a call that can end loads, or loads without sharing. @returns a function that records its end */
   disturb(): () => void {
     this.#disturbances++;
     this.#ongoing++;
     return () => this.#ongoing--;
   }
 
-  /** How many disturbances there have been; NaN while one goes on. */
-  get calm(): number {
+  /** Number of disturbances so far; NaN during a disturbance. */
+  get disturbances(): number {
     return this.#ongoing === 0 ? this.#disturbances : NaN;
   }
 
-  /** @param since what `calm` was when the load was asked for: what came between may have taken its lease away */
+  /** Records the begin of a load. @param since `disturbances` at the call: a later one can have ended the lease */
   begin(key: string, signal: AbortSignal, since: number): () => void {
-    const running = { disturbances: this.calm === since ? since : NaN };
+    const running = { disturbances: this.disturbances === since ? since : NaN };
     const others = this.#running.get(key) ?? new Set();
     this.#running.set(key, others);
     const isSecond = [...others].some(({ disturbances }) => disturbances === running.disturbances);

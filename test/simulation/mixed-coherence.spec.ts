@@ -4,8 +4,8 @@ import type { Command, Reply } from '../../src/adapters/redis/connection/command
 import { MAX_STALENESS_MS, MIXED, type Mutant, simulate, type Verdict } from './near-world.js';
 
 /**
- * Bounded staleness where the processes of one cache learn of changes in different ways (fault 23). A seed is always
- * the same story.
+ * Bounded staleness when the processes of one cache use different coherence modes (fault 23). Each seed gives the same
+ * run every time.
  */
 
 jest.setTimeout(240_000);
@@ -13,35 +13,38 @@ jest.setTimeout(240_000);
 const SEEDS = 40;
 
 /**
- * Rewrites an argument of each beat on its way to the server: the third says that somebody is on the bus, the fourth
- * that somebody is mute.
+ * Sets an argument of every beat to 0 on its way to the server. The third argument says that a process listens on the
+ * bus, the fourth that a process cannot publish.
  */
-function withBeats(wire: CoherenceWire, place: number): void {
+function clearBeatArgument(wire: CoherenceWire, position: number): void {
   const run = wire.run.bind(wire);
   wire.run = (commands) =>
     run(
-      commands.map((command): Command => ({ ...command, args: command.args.map((arg, i) => (i === place ? 0 : arg)) })),
+      commands.map((command): Command => ({
+        ...command,
+        args: command.args.map((arg, i) => (i === position ? 0 : arg)),
+      })),
     );
 }
 
 const MUTANTS: Record<string, Mutant> = {
-  'publishes nothing where another way than the bus is taken': ({ wire }) => {
+  'publishes nothing in other modes than the bus': ({ wire }) => {
     const announce = wire.announceChanges.bind(wire);
     wire.announceChanges = (prefix, silence) =>
       announce(prefix, { isAllowed: () => true, demand: (error) => silence.demand(error) });
   },
-  'listens on the bus and says so to nobody': ({ wire }) => {
+  'listens on the bus without announcing it': ({ wire }) => {
     const run = wire.run.bind(wire);
-    withBeats(wire, 2);
-    const quietly = wire.run;
+    clearBeatArgument(wire, 2);
+    const runSilently = wire.run;
     wire.run = async (commands) => {
       if (commands[0]?.args[2] !== 1) return run(commands);
-      return (await quietly(commands)).map(
+      return (await runSilently(commands)).map(
         (reply) => (Array.isArray(reply) ? [reply[0], Buffer.from('bus'), reply[2]] : reply) as Reply,
       );
     };
   },
-  'leaves changes unpublished for long after a beat': ({ wire }) => {
+  'leaves changes unpublished too long after a beat': ({ wire }) => {
     const announce = wire.announceChanges.bind(wire);
     let left = 0;
     wire.announceChanges = (prefix, silence) => {
@@ -52,14 +55,14 @@ const MUTANTS: Record<string, Mutant> = {
       announce(prefix, { isAllowed, demand: (error) => silence.demand(error) });
     };
   },
-  'tells nobody that it may not publish': ({ wire }) => withBeats(wire, 3),
+  'does not announce that it cannot publish': ({ wire }) => clearBeatArgument(wire, 3),
 };
 
-function isBroken({ oldestOwnMs, oldestOthersMs, staleAtLast }: Verdict): boolean {
-  return oldestOwnMs > 0 || oldestOthersMs > MAX_STALENESS_MS || staleAtLast > 0;
+function isBroken({ oldestOwnMs, oldestOthersMs, staleAtEnd }: Verdict): boolean {
+  return oldestOwnMs > 0 || oldestOthersMs > MAX_STALENESS_MS || staleAtEnd > 0;
 }
 
-describe('near copies of processes in different ways', () => {
+describe('near copies of processes in different coherence modes', () => {
   it(`are never older than the bound (${SEEDS} seeds) (fault 23)`, async () => {
     let nearHits = 0;
     let reads = 0;
@@ -69,7 +72,7 @@ describe('near copies of processes in different ways', () => {
       expect([
         seed,
         verdict.oldestOwnMs,
-        verdict.staleAtLast,
+        verdict.staleAtEnd,
         Math.max(verdict.oldestOthersMs, MAX_STALENESS_MS),
       ]).toEqual([seed, 0, 0, MAX_STALENESS_MS]);
       nearHits += verdict.nearHits;
@@ -78,7 +81,8 @@ describe('near copies of processes in different ways', () => {
     }
 
     console.info(
-      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
+      `${reads} reads, ${Math.round((100 * nearHits) / reads)} % of them near; ` +
+        `the oldest answer was ${Math.round(oldestMs)} ms old, of ${MAX_STALENESS_MS} allowed`,
     );
     expect(nearHits / reads).toBeGreaterThan(0.3);
     expect(oldestMs).toBeGreaterThan(0.5 * MAX_STALENESS_MS);
