@@ -5,15 +5,13 @@ import { promisify } from 'node:util';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
-import type { BurstOrder, BurstOutcome } from './bursts.worker.js';
-import { endWhatTestsOpened, open, rawClient } from './faults.fixture.js';
+import type { BurstSettings, BurstOutcome } from './bursts.worker.js';
+import { cleanUpAfterEach, open, rawClient } from './redis.fixture.js';
 
-/**
- * Many calls in one turn of the event loop: what they share, and that none of them is lost because there are so many.
- */
+/** Many calls in one turn of the event loop: they share round trips, and none of them is lost. */
 
 jest.setTimeout(120_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const MANY = 3_000;
 const SOME = 500;
@@ -27,15 +25,15 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-/** Loads many keys at once, in a process of its own. */
-async function burst(order: Partial<BurstOrder>): Promise<BurstOutcome> {
-  const whole: BurstOrder = {
+/** Loads many keys at once, in a separate process. */
+async function burst(settings: Partial<BurstSettings>): Promise<BurstOutcome> {
+  const all: BurstSettings = {
     url: server.url,
     name: `burst-${++caches}`,
     count: MANY,
     before: 'nothing',
     computesTags: false,
-    ...order,
+    ...settings,
   };
   const loader = [
     '--disable-warning=ExperimentalWarning',
@@ -45,14 +43,14 @@ async function burst(order: Partial<BurstOrder>): Promise<BurstOutcome> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...loader,
     join(import.meta.dirname, 'bursts.worker.ts'),
-    JSON.stringify(whole),
+    JSON.stringify(all),
   ]);
   return JSON.parse(stdout) as BurstOutcome;
 }
 
 describe('a burst of cold loads', () => {
   it.each(['nothing', 'clear', 'clear by another process', 'forget scripts'] as const)(
-    'is stored whole, before it: %s (fault 28)',
+    'is stored completely, after: %s (fault 28)',
     async (before) => {
       const { isRight, stored, errors } = await burst({ before });
 
@@ -60,13 +58,13 @@ describe('a burst of cold loads', () => {
     },
   );
 
-  it('is stored whole where the tags are computed (fault 28)', async () => {
+  it('is stored completely when the tags are computed (fault 28)', async () => {
     const { isRight, stored, tagged, errors } = await burst({ computesTags: true });
 
     expect({ isRight, stored, tagged, errors }).toEqual({ isRight: true, stored: MANY, tagged: MANY / 50, errors: [] });
   });
 
-  it('takes two scripts for each load, and few writes for all of them (fault 28)', async () => {
+  it('takes two scripts per load, and few socket writes in all (fault 28)', async () => {
     const { stored, scripts, reads } = await burst({ count: SOME, before: 'the same burst' });
 
     expect(stored).toBe(SOME);
@@ -85,7 +83,7 @@ describe('a burst of other calls', () => {
     ['`invalidateTags`', (cache) => Promise.all(keys.map((tag) => cache.invalidateTags([tag])))],
   ];
 
-  it.each(CALLS)('of %s takes few writes (fault 28)', async (_, call) => {
+  it.each(CALLS)('of %s takes few socket writes (fault 28)', async (_, call) => {
     const { cache, errors } = await open({ url: server.url }, { name: `burst-${++caches}` });
     const raw = rawClient(server);
     const readsOf = async (): Promise<number> =>

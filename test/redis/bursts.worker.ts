@@ -6,36 +6,37 @@ import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 
 /*
- * A process that asks for many keys in one turn of its event loop: `bursts.worker.ts <order as JSON>`. It prints what
- * came of it. Inside Jest, where code runs several times slower, the same burst would be another one.
+ * A process that requests many keys in one turn of its event loop: `bursts.worker.ts <settings as JSON>`. It prints the
+ * outcome. Jest runs code several times slower, which would change the burst.
  */
 
-export interface BurstOrder {
+export interface BurstSettings {
   readonly url: string;
   readonly name: string;
   readonly count: number;
-  /** What is done before. */
+  /** Action before the burst. */
   readonly before: 'nothing' | 'clear' | 'clear by another process' | 'the same burst' | 'forget scripts';
   readonly computesTags: boolean;
 }
 
 export interface BurstOutcome {
-  /** Whether each call was given what was loaded for its key. */
+  /** True when each call returned the value loaded for its key. */
   readonly isRight: boolean;
   readonly stored: number;
-  /** How many an invalidation of one tag of 50 has found. */
+  /** Number of entries that the invalidation of one of 50 tags has found. */
   readonly tagged: number;
   readonly errors: readonly string[];
-  /** Scripts that the server has run, and how often there was something for it to read. */
+  /** Number of scripts that the server has run. */
   readonly scripts: number;
+  /** Number of socket reads of the server. */
   readonly reads: number;
 }
 
 const TAGS = 50;
-const { url, name, count, before, computesTags } = JSON.parse(process.argv[2] ?? '') as BurstOrder;
+const { url, name, count, before, computesTags } = JSON.parse(process.argv[2] ?? '') as BurstSettings;
 const keys = times(count, (i) => `k${i}`);
 const errors: string[] = [];
-// Its output is read as JSON.
+// The parent parses the output as JSON.
 Logger.overrideLogger(['warn', 'error']);
 const raw = new Redis(url);
 const open = (): Promise<CacheService> =>
@@ -49,7 +50,7 @@ const loadAll = (): Promise<number[]> =>
     ),
   );
 
-/** How many of the values are stored: all that will be. */
+/** Waits until all values are stored, and returns the number of stored values. */
 async function stored(): Promise<number> {
   let found = 0;
   const areAll = async (): Promise<boolean> =>

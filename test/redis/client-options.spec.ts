@@ -7,14 +7,14 @@ import { createCache } from '../../src/compose-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { redisAdapter } from '../../src/redis.js';
 import { startCluster, startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd, open, openHybrid } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from './redis.fixture.js';
 
-/** The options that ioredis has, on connections of the kit's own and on clients that are handed over. */
+/** Options of ioredis, on connections of the kit and on clients of the application. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-/** What each kind of call answers. */
+/** Makes each kind of call, and returns the answers. */
 async function answersOf(cache: CacheService): Promise<object> {
   await cache.setMany(
     [
@@ -34,7 +34,7 @@ async function answersOf(cache: CacheService): Promise<object> {
   };
 }
 
-const RIGHT = {
+const EXPECTED_ANSWERS = {
   read: [1, 2, 3],
   loaded: [4, 4],
   entries: 4,
@@ -69,64 +69,64 @@ const CLUSTER_OPTIONS: readonly object[] = [
   { lazyConnect: true, enableOfflineQueue: false },
 ];
 
-function handed<Client extends Redis | Cluster>(client: Client): { client: Client } {
+function ownClient<Client extends Redis | Cluster>(client: Client): { client: Client } {
   client.on('error', () => undefined);
-  onEnd(() => client.disconnect());
+  afterTest(() => client.disconnect());
   return { client };
 }
 
 describe.each([
   ['redis', open],
   ['hybrid', openHybrid],
-] as const)('%s', (_, opened) => {
+] as const)('%s', (_, openCache) => {
   it.each(OPTIONS)(
-    'works with the options %j of ioredis, its own and those of a handed client (fault 16)',
+    'works with the ioredis options %j, on its own connection and on a given client (fault 16)',
     async (options) => {
-      const [first, second] = await Promise.all([kept(startRedis()), kept(startRedis())]);
+      const [first, second] = await Promise.all([stopAfterTest(startRedis()), stopAfterTest(startRedis())]);
 
-      const own = await opened({ url: first.url, options });
-      const theirs = await opened(handed(new Redis(second.url, options)));
+      const own = await openCache({ url: first.url, options });
+      const theirs = await openCache(ownClient(new Redis(second.url, options)));
 
-      expect(await answersOf(own.cache)).toEqual(RIGHT);
-      expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+      expect(await answersOf(own.cache)).toEqual(EXPECTED_ANSWERS);
+      expect(await answersOf(theirs.cache)).toEqual(EXPECTED_ANSWERS);
     },
   );
 });
 
 describe('in a cluster', () => {
   it.each(CLUSTER_OPTIONS)(
-    'works with the options %j of ioredis, its own and those of a handed client (fault 16)',
+    'works with the ioredis options %j, on its own connection and on a given client (fault 16)',
     async (options) => {
-      const { urls } = await kept(startCluster());
+      const { urls } = await stopAfterTest(startCluster());
 
       const own = await openHybrid({ cluster: { nodes: urls, options }, commandTimeout: '5s' });
       const answers = await answersOf(own.cache);
-      const theirs = await openHybrid({ ...handed(new Cluster(urls, options)), commandTimeout: '5s' });
+      const theirs = await openHybrid({ ...ownClient(new Cluster(urls, options)), commandTimeout: '5s' });
 
-      expect(answers).toEqual(RIGHT);
-      expect(await answersOf(theirs.cache)).toEqual(RIGHT);
+      expect(answers).toEqual(EXPECTED_ANSWERS);
+      expect(await answersOf(theirs.cache)).toEqual(EXPECTED_ANSWERS);
     },
   );
 });
 
 describe('an address', () => {
-  it('of a socket is connected to (fault 20)', async () => {
+  it('can be the path of a socket (fault 20)', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cache-kit-'));
-    onEnd(() => rm(directory, { recursive: true }));
+    afterTest(() => rm(directory, { recursive: true }));
     const path = join(directory, 'redis.sock');
-    await kept(startRedis({ args: ['--unixsocket', path] }));
+    await stopAfterTest(startRedis({ args: ['--unixsocket', path] }));
 
     const { cache } = await open({ url: `redis://${path}` });
 
-    expect(await answersOf(cache)).toEqual(RIGHT);
+    expect(await answersOf(cache)).toEqual(EXPECTED_ANSWERS);
   });
 });
 
-describe('a handed client', () => {
-  it('that is still connecting is waited for: the first value is stored (fault 16)', async () => {
-    const { url } = await kept(startRedis());
-    const cache = await createCache({ adapter: redisAdapter(handed(new Redis(url))), singleFlight: 'cluster' });
-    onEnd(() => cache.close());
+describe('a given client', () => {
+  it('may still be connecting: the cache waits, and the first value is stored (fault 16)', async () => {
+    const { url } = await stopAfterTest(startRedis());
+    const cache = await createCache({ adapter: redisAdapter(ownClient(new Redis(url))), singleFlight: 'cluster' });
+    afterTest(() => cache.close());
 
     await cache.set('first', 1);
 
@@ -134,20 +134,20 @@ describe('a handed client', () => {
     expect((await cache.getStats()).status).toBe('up');
   });
 
-  it('that cannot connect is not waited for longer than a connection of the kit (fault 16)', async () => {
+  it('that cannot connect delays the start no longer than a connection of the kit (fault 16)', async () => {
     const client = new Redis({ host: '127.0.0.1', port: 1, maxRetriesPerRequest: 0 });
     const startedMs = performance.now();
 
-    const { cache } = await open(handed(client));
+    const { cache } = await open(ownClient(client));
 
     expect(performance.now() - startedMs).toBeLessThan(1_500);
     expect(await cache.getOrSet('k', () => 1)).toBe(1);
   });
 
-  it('that monitors is refused at start (fault 16)', async () => {
-    const { url } = await kept(startRedis());
+  it('in monitor mode is refused at start (fault 16)', async () => {
+    const { url } = await stopAfterTest(startRedis());
 
-    await expect(open(handed(new Redis(url, { monitor: true })))).rejects.toThrow(
+    await expect(open(ownClient(new Redis(url, { monitor: true })))).rejects.toThrow(
       /Expected no `monitor` in the options of `redis.client`/,
     );
   });

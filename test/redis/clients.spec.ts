@@ -14,8 +14,7 @@ import { whenUp } from '../support/deployments.js';
 import { until } from '../support/redis/until.js';
 import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
 
-// Clients that belong to the application, such as that of a queue beside the kit: of either major, and set in other
-// ways.
+// Clients of the application (for example of a queue), of both majors of ioredis and with different options.
 
 jest.setTimeout(30_000);
 
@@ -23,14 +22,14 @@ let server: RedisServer;
 let cluster: RedisCluster;
 const clients: RedisClient[] = [];
 
-function kept<T extends RedisClient>(client: T): T {
+function disconnectAtEnd<T extends RedisClient>(client: T): T {
   clients.push(client);
   return client;
 }
 
-/** With options that ioredis 5 does not know. */
+/** Creates a client; `options` may contain options that ioredis 5 does not know. */
 function redis(Client: new (url: string, options: object) => RedisClient, options: object = {}): RedisClient {
-  return kept(new Client(server.url, { lazyConnect: true, ...options }));
+  return disconnectAtEnd(new Client(server.url, { lazyConnect: true, ...options }));
 }
 
 beforeAll(async () => {
@@ -42,12 +41,14 @@ afterAll(async () => {
   await Promise.all([server.stop(), cluster.stop()]);
 });
 
-/** Options of version 6, and of no other. */
+/** True for a client of ioredis 6, which has this option. */
 const knowsResp3 = (client: RedisClient): boolean => 'replyMapping' in (client as Redis).options;
 
-it('is tried with the major of ioredis that REDIS_CLIENT_MAJOR names', async () => {
+it('uses the major of ioredis that REDIS_CLIENT_MAJOR names', async () => {
   const major = process.env['REDIS_CLIENT_MAJOR'] ?? '6';
-  const script = `const { Redis } = await import('ioredis'); console.log('replyMapping' in new Redis({ lazyConnect: true }).options);`;
+  const script = `
+    const { Redis } = await import('ioredis');
+    console.log('replyMapping' in new Redis({ lazyConnect: true }).options);`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script]);
 
   expect([knowsResp3(redis(Redis)), stdout.trim(), knowsResp3(redis(Redis5))]).toEqual([
@@ -63,11 +64,14 @@ const standalone: [name: string, open: () => RedisClient][] = [
   ['of ioredis 5', () => redis(Redis5)],
 ];
 const ofCluster: typeof standalone = [
-  ['with automatic pipelines, for a cluster', () => kept(new Cluster(cluster.urls, { enableAutoPipelining: true }))],
-  ['of ioredis 5, for a cluster', () => kept(new Cluster5(cluster.urls))],
+  [
+    'with automatic pipelines, for a cluster',
+    () => disconnectAtEnd(new Cluster(cluster.urls, { enableAutoPipelining: true })),
+  ],
+  ['of ioredis 5, for a cluster', () => disconnectAtEnd(new Cluster5(cluster.urls))],
 ];
 
-/** Opened before the tests of a group, and up when they begin. */
+/** Opens a client before the tests of a group, and waits until it is ready. */
 function opened(open: () => RedisClient): { client: RedisClient } {
   const given = {} as { client: RedisClient };
   beforeAll(async () => {
@@ -76,7 +80,7 @@ function opened(open: () => RedisClient): { client: RedisClient } {
     await until(
       async () => given.client.status === 'ready',
       20_000,
-      () => 'The client never came up.',
+      () => 'The client was not ready in time.',
     );
   });
   return given;
@@ -108,7 +112,7 @@ describe.each(standalone)('the adapter with a client %s', (name, open) => {
 describe.each([...standalone, ...ofCluster])('a client %s', (name, open) => {
   const given = opened(open);
 
-  it('keeps near copies from growing old', async () => {
+  it('keeps near copies up to date', async () => {
     const { client } = given;
     const options = { backend: 'hybrid', redis: { client, keyPrefix: `near-${name.replaceAll(' ', '-')}` } } as const;
     const [one, other] = await Promise.all([createCache(options), createCache(options)]);
@@ -117,7 +121,7 @@ describe.each([...standalone, ...ofCluster])('a client %s', (name, open) => {
       await until(
         async () => (await other.get('k')) === value,
         5_000,
-        () => `The other cache never saw ${value}.`,
+        () => `The other cache did not see ${value} in time.`,
       );
     };
 
@@ -127,7 +131,7 @@ describe.each([...standalone, ...ofCluster])('a client %s', (name, open) => {
     await until(
       async () => !(await other.has('k')),
       5_000,
-      () => 'The other cache never lost the value.',
+      () => 'The other cache still had the value.',
     );
 
     expect((await other.getStats()).coherence?.mode).toBe('tracking');

@@ -2,13 +2,13 @@ import { expect, it, jest } from '@jest/globals';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { startCluster } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, open, rawClient } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, open, rawClient } from './redis.fixture.js';
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-it('uses the credentials of one node for those that are not named, and for a promoted replica (fault 33)', async () => {
-  const cluster = await kept(startCluster());
+it('uses the credentials of a listed node for all others, and for a promoted replica (fault 33)', async () => {
+  const cluster = await stopAfterTest(startCluster());
   for (const node of cluster.nodes) await rawClient(node).config('SET', 'masterauth', 'pw', 'requirepass', 'pw');
   const [first, second, , , replica] = cluster.nodes;
   const { cache } = await open({

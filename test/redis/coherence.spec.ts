@@ -1,39 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import type { HybridRedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, openHybrid, rawClient, timed } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, openHybrid, rawClient, timed } from './redis.fixture.js';
 
-/** How near copies learn of what others do, on real servers. */
+/** Near copies and changes by other processes, on real servers. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-const SOON_MS = 2_000;
+const WITHIN_MS = 2_000;
 
-async function near(cache: CacheService): Promise<{ hits: number; entries: number }> {
+async function nearStats(cache: CacheService): Promise<{ hits: number; entries: number }> {
   const { hits = 0, entries = 0 } = (await cache.getStats()).tiers[0] ?? {};
   return { hits, entries };
 }
 
-/** Reads until the answer comes from the process. */
-async function untilNear(cache: CacheService, key: string, withinMs = SOON_MS): Promise<void> {
+/** Reads until the answer is a near hit. */
+async function untilNear(cache: CacheService, key: string, withinMs = WITHIN_MS): Promise<void> {
   const isNear = async (): Promise<boolean> => {
-    const before = (await near(cache)).hits;
+    const before = (await nearStats(cache)).hits;
     await cache.get(key);
-    return (await near(cache)).hits > before;
+    return (await nearStats(cache)).hits > before;
   };
-  await until(isNear, withinMs, () => `\`${key}\` was never answered from the process.`);
+  await until(isNear, withinMs, () => `\`${key}\` was not answered from the near tier in time.`);
 }
 
 async function untilSeen(cache: CacheService, key: string, value: unknown): Promise<number> {
   let seen: unknown;
-  const isSo = async (): Promise<boolean> => Object.is((seen = await cache.get(key)), value);
+  const isSeen = async (): Promise<boolean> => Object.is((seen = await cache.get(key)), value);
   return (
     await timed(() =>
-      until(isSo, SOON_MS, () => `\`${key}\` was ${String(seen)}, not ${String(value)}, for ${SOON_MS} ms.`),
+      until(isSeen, WITHIN_MS, () => `Expected \`${key}\` to be ${String(value)}, got ${String(seen)}.`),
     )
   ).tookMs;
 }
@@ -42,9 +43,7 @@ async function coherenceOf(cache: CacheService) {
   return (await cache.getStats()).coherence;
 }
 
-/**
- * How many commands the server has run with which entries are read. Beats come by themselves, several times a second.
- */
+/** Number of commands that read entries. Beats, which run several times a second, do not count. */
 async function readsOf({ port }: RedisServer): Promise<number> {
   const stats = await rawClient({ port }).info('commandstats');
   return [...stats.matchAll(/^cmdstat_(?:mget|hmget|getrange):calls=(\d+)/gm)].reduce(
@@ -53,13 +52,14 @@ async function readsOf({ port }: RedisServer): Promise<number> {
   );
 }
 
-/** What docs/redis.md and docs/hybrid.md ask for. */
+/** The rights documented in docs/redis.md and docs/hybrid.md. */
 const RIGHTS =
-  '+@read +@write +@scripting +@connection +publish +subscribe +info +time resetchannels &cache-kit:* &__redis__:invalidate';
+  '+@read +@write +@scripting +@connection +publish +subscribe +info +time ' +
+  'resetchannels &cache-kit:* &__redis__:invalidate';
 
-/** A user who has these rights, but for `denied`. */
+/** Starts a server with a user that has these rights without `denied`. */
 async function withUser(denied: string): Promise<{ server: RedisServer; options: object }> {
-  const server = await kept(startRedis());
+  const server = await stopAfterTest(startRedis());
   await addUser(server, `${RIGHTS} ${denied}`);
   return { server, options: AS_USER };
 }
@@ -82,12 +82,12 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
   async function pair(
     options: HybridRedisOptions = {},
   ): Promise<{ server: RedisServer; mine: CacheService; other: CacheService }> {
-    const server = await kept(startRedis());
+    const server = await stopAfterTest(startRedis());
     const [mine, other] = await Promise.all(times(2, () => openHybrid({ url: server.url, coherence, ...options })));
     return { server, mine: (mine as { cache: CacheService }).cache, other: (other as { cache: CacheService }).cache };
   }
 
-  it('cost the server nothing', async () => {
+  it('need no command on the server', async () => {
     const { server, mine } = await pair();
     await mine.set('k', 'v');
     await mine.get('k');
@@ -112,7 +112,7 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     ['writeThrough', (cache) => cache.writeThrough('k', async () => 'new'), 'new'],
     ['refresh', (cache) => cache.refresh('k', () => 'new'), 'new'],
     ['touch', (cache) => cache.touch('k', 1), undefined],
-  ])('go when another process does it: %s', async (_, act, expected) => {
+  ])('are dropped when another process makes the change: %s', async (_, act, expected) => {
     const { mine, other } = await pair();
     await mine.set('k', 'old', { tags: ['t', 'u'] });
     await untilNear(mine, 'k');
@@ -123,7 +123,7 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     expect(tookMs).toBeLessThan(500);
   });
 
-  it('go when another process invalidates their namespace', async () => {
+  it('are dropped when another process invalidates their namespace', async () => {
     const { mine, other } = await pair();
     const [own, others] = [mine.namespace('n'), other.namespace('n')];
     await own.set('k', 'old');
@@ -132,8 +132,8 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     await others.invalidatePattern('k');
     await until(
       async () => (await own.get('k')) === undefined,
-      SOON_MS,
-      () => 'The entry is still there.',
+      WITHIN_MS,
+      () => 'The entry was still found.',
     );
     await own.set('k', 'old');
     for (let i = 0; i < 5; i++) await own.get('k');
@@ -141,31 +141,31 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
 
     await until(
       async () => (await own.get('k')) === undefined,
-      SOON_MS,
-      () => 'The entry is still there.',
+      WITHIN_MS,
+      () => 'The entry was still found.',
     );
   });
 
-  it('are not used while the server is silent, and are again when it speaks', async () => {
+  it('are not used while the server does not answer, and are used again when it does', async () => {
     const { server, mine } = await pair({ maxStaleness: '300ms' });
     await mine.set('k', 'v');
     await untilNear(mine, 'k');
 
     server.pause();
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    await sleep(400);
     const silent = await mine.get('k');
     server.resume();
 
     expect(silent).toBeUndefined();
     await until(
       async () => (await mine.getStats()).status === 'up',
-      SOON_MS,
+      WITHIN_MS,
       () => 'The cache did not recover.',
     );
     await untilNear(mine, 'k');
   });
 
-  it('go when the connection that listens is lost', async () => {
+  it('are dropped when the listening connection is lost', async () => {
     const { server, mine } = await pair();
     await mine.set('k', 'v');
     await untilNear(mine, 'k');
@@ -173,16 +173,16 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
 
     await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await until(
-      async () => (await near(mine)).entries === 0,
-      SOON_MS,
+      async () => (await nearStats(mine)).entries === 0,
+      WITHIN_MS,
       () => 'The copies were kept.',
     );
 
     await untilNear(mine, 'k');
   });
 
-  it('are made when the server comes after the application', async () => {
-    const server = await kept(startRedis());
+  it('are made when the server starts after the application', async () => {
+    const server = await stopAfterTest(startRedis());
     server.kill('SIGKILL');
     const { cache } = await openHybrid({ url: server.url, coherence });
     await cache.set('k', 'nowhere');
@@ -191,7 +191,7 @@ describe.each(['tracking', 'bus'] as const)('near copies by %s', (coherence) => 
     await until(
       async () => (await cache.getStats()).status === 'up',
       5_000,
-      () => 'The cache did not find the server.',
+      () => 'The cache did not connect in time.',
     );
     await cache.set('k', 'v');
 
@@ -205,8 +205,8 @@ describe('tracking', () => {
     ['FLUSHALL', ['FLUSHALL']],
     ['PEXPIRE', ['PEXPIRE', 'cache-kit:default:e::k', '1']],
     ['the loss of a generation', ['DEL', 'cache-kit:default:g:{tag:t}']],
-  ])('hears of what is done by others than the kit: %s', async (_, [command = '', ...args]) => {
-    const server = await kept(startRedis());
+  ])('notices changes by other clients than the kit: %s', async (_, [command = '', ...args]) => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await openHybrid({ url: server.url });
     await cache.set('k', 'v', { tags: ['t'] });
     await untilNear(cache, 'k');
@@ -216,8 +216,8 @@ describe('tracking', () => {
     expect(await untilSeen(cache, 'k', undefined)).toBeLessThan(500);
   });
 
-  it('is not all that is relied on: another database under the same connections is noticed (fault 15)', async () => {
-    const server = await kept(startRedis());
+  it('is not the only check: a swapped database is noticed (fault 15)', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await openHybrid({ url: server.url });
     const admin = rawClient(server);
     await cache.set('k', 'v');
@@ -233,7 +233,7 @@ describe('tracking', () => {
   });
 
   it('listens to every master of a cluster', async () => {
-    const cluster = await kept(startCluster());
+    const cluster = await stopAfterTest(startCluster());
     const redis = { cluster: { nodes: cluster.urls } };
     const [mine, other] = (await Promise.all([openHybrid(redis), openHybrid(redis)])).map(({ cache }) => cache) as [
       CacheService,
@@ -252,8 +252,8 @@ describe('tracking', () => {
   });
 });
 
-describe('the way that is taken', () => {
-  it('is tracking where the server allows it', async () => {
+describe('the coherence mode', () => {
+  it('is tracking when the server allows it', async () => {
     const { server, options } = await withUser('');
     const { cache } = await openHybrid({ url: server.url, options });
 
@@ -264,14 +264,14 @@ describe('the way that is taken', () => {
     });
   });
 
-  it('is the bus where tracking is not allowed, and says why', async () => {
+  it('is the bus when tracking is not allowed, and says why', async () => {
     const { server, options } = await withUser('-client|tracking');
     const { cache: mine } = await openHybrid({ url: server.url, options });
     const { cache: other } = await openHybrid({ url: server.url, options });
     await until(
       async () => (await coherenceOf(mine))?.isProven === true,
-      2 * SOON_MS,
-      () => 'Nothing was proven.',
+      2 * WITHIN_MS,
+      () => 'No proof arrived in time.',
     );
     await mine.set('k', 'old');
     await untilNear(mine, 'k');
@@ -285,8 +285,8 @@ describe('the way that is taken', () => {
     });
   });
 
-  it('is the bus in every process where each master of a cluster refuses tracking (fault 24)', async () => {
-    const cluster = await kept(startCluster());
+  it('is the bus in every process when each master of a cluster refuses tracking (fault 24)', async () => {
+    const cluster = await stopAfterTest(startCluster());
     for (const node of cluster.nodes)
       await addUser(node, `${RIGHTS} +cluster +spublish +ssubscribe +readonly -client|tracking`);
     const redis = { cluster: { nodes: cluster.urls }, options: AS_USER, maxStaleness: '10s' } as const;
@@ -294,28 +294,28 @@ describe('the way that is taken', () => {
     const [mine, other] = caches as [CacheService, CacheService];
     const modes = async (): Promise<unknown[]> =>
       Promise.all(caches.map(async (cache) => (await coherenceOf(cache))?.mode));
-    // Until it is known that all publish, no copy lasts longer than the bound.
+    // Before all processes are known to publish, no copy lasts longer than the bound.
     await until(
       async () => (await coherenceOf(mine))?.isProven === true,
-      5 * SOON_MS,
-      () => 'Nothing was proven.',
+      5 * WITHIN_MS,
+      () => 'No proof arrived in time.',
     );
 
     const keys = times(40, (i) => `k${i}`);
     await mine.setMany(keys.map((key) => [key, 'old'] as const));
-    for (const key of keys) await untilNear(mine, key, 5 * SOON_MS);
+    for (const key of keys) await untilNear(mine, key, 5 * WITHIN_MS);
     await other.setMany(keys.map((key) => [key, 'new'] as const));
 
     for (const key of keys) await untilSeen(mine, key, 'new');
     await until(
       async () => (await modes()).every((mode) => mode === 'bus'),
-      SOON_MS,
-      () => 'Some process takes another way.',
+      WITHIN_MS,
+      () => 'A process used another mode.',
     );
   });
 
   it.each(['-client|tracking -subscribe', '-client|tracking -publish'])(
-    'is a time limit where neither is allowed: %s',
+    'is a time limit when neither is allowed: %s',
     async (denied) => {
       const { server, options } = await withUser(denied);
       const redis = { url: server.url, options, maxStaleness: '400ms' } as const;
@@ -337,10 +337,10 @@ describe('the way that is taken', () => {
   );
 });
 
-describe('processes of one cache in different ways', () => {
+describe('processes of one cache in different coherence modes', () => {
   /**
-   * Reads until the new value is there.
-   * @returns how long after its acknowledgement the last read began that brought the old one
+   * Reads until the old value is replaced.
+   * @returns the time from the acknowledgement to the begin of the last read of the old value
    */
   async function oldFor(cache: CacheService, key: string, old: unknown): Promise<number> {
     const acknowledgedMs = performance.now();
@@ -355,8 +355,8 @@ describe('processes of one cache in different ways', () => {
   }
 
   /**
-   * Lets the reader make a copy of a value, and has it replaced, some times.
-   * @returns how old the copy was at most each time, in ms
+   * Lets the reader copy a value, and replaces it, several times.
+   * @returns the maximum age of the copy in each round, in ms
    */
   async function agesOfCopies(reader: CacheService, writer: CacheService, rounds: number): Promise<number[]> {
     const ages: number[] = [];
@@ -377,19 +377,19 @@ describe('processes of one cache in different ways', () => {
     ['tracking', 'ttl'],
   ] as const;
 
-  it.each(PAIRS)('hear of each other within the bound: by %s of one by %s (fault 23)', async (mine, other) => {
-    const server = await kept(startRedis());
+  it.each(PAIRS)('see changes within the bound: by %s, of a writer by %s (fault 23)', async (mine, other) => {
+    const server = await stopAfterTest(startRedis());
     const { cache: reader } = await openHybrid({ url: server.url, coherence: mine });
     const { cache: writer } = await openHybrid({ url: server.url, coherence: other });
     const ages: number[] = [];
 
-    // At first nobody knows of the other, then everybody does.
+    // First the processes do not know each other, then they do.
     for (const isKnown of [false, true]) {
       if (isKnown)
         await until(
           async () => (await reader.getStats()).status === 'up',
-          2 * SOON_MS,
-          () => 'Nothing was proven.',
+          2 * WITHIN_MS,
+          () => 'No proof arrived in time.',
         );
       ages.push(...(await agesOfCopies(reader, writer, 5)));
     }
@@ -397,14 +397,14 @@ describe('processes of one cache in different ways', () => {
     expect(Math.max(...ages)).toBeLessThanOrEqual(1_000);
   });
 
-  it('limit their copies, and say so, where one of them may not publish (fault 23)', async () => {
-    const server = await kept(startRedis());
+  it('limit their copies, and report it, when one of them cannot publish (fault 23)', async () => {
+    const server = await stopAfterTest(startRedis());
     await addUser(server, `${RIGHTS} -publish`);
     const { cache: reader } = await openHybrid({ url: server.url, coherence: 'bus' });
     await until(
       async () => (await reader.getStats()).status === 'up',
-      2 * SOON_MS,
-      () => 'Nothing was proven.',
+      2 * WITHIN_MS,
+      () => 'No proof arrived in time.',
     );
     const { cache: writer } = await openHybrid({ url: server.url, options: AS_USER });
 
@@ -417,13 +417,13 @@ describe('processes of one cache in different ways', () => {
     });
   });
 
-  it('take the better way again where it was refused for a moment only (fault 23)', async () => {
+  it('use the better mode again when it was refused only for a moment (fault 23)', async () => {
     const { server, options } = await withUser('-client|tracking');
     const { cache } = await openHybrid({ url: server.url, options });
     await until(
       async () => (await coherenceOf(cache))?.mode === 'bus',
-      SOON_MS,
-      () => 'The refusal was not heard.',
+      WITHIN_MS,
+      () => 'The refusal was not noticed.',
     );
 
     await addUser(server, '+client|tracking');
@@ -435,8 +435,8 @@ describe('processes of one cache in different ways', () => {
     );
     await until(
       async () => (await cache.getStats()).status === 'up',
-      SOON_MS,
-      () => 'Nothing was proven.',
+      WITHIN_MS,
+      () => 'No proof arrived in time.',
     );
   });
 });

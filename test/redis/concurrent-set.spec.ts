@@ -19,8 +19,8 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe('a set that is sent anew, because another process has invalidated one of its tags', () => {
-  it('brings nothing back that was invalidated by another of its tags meanwhile', async () => {
+describe('a set that is sent again, because another process has invalidated one of its tags', () => {
+  it('does not bring back entries that were invalidated by another of its tags meanwhile', async () => {
     for (let round = 0; round < 50; round++) {
       await mine.setMany(
         Array.from({ length: 300 }, (_, i) => [`old-${i}`, round] as const),

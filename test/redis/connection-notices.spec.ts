@@ -15,15 +15,15 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd, rawClient, untilStatus } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, rawClient, untilStatus } from './redis.fixture.js';
 
-/** What an operator reads of the connection, and that nobody reads a secret, in a line or in an error. */
+/** Log lines about the connection. Neither a line nor an error contains a secret. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const SECRET = 's3cr3t';
-const AWAY = ' Until then the application runs uncached; invalidations are kept and sent later.';
+const UNTIL_THEN = ' Until then the application runs uncached; invalidations are kept and sent later.';
 type RedisSection = NonNullable<CacheKitOptions['redis']>;
 
 let lines: string[] = [];
@@ -33,7 +33,7 @@ beforeEach(() => {
     jest
       .spyOn(Logger.prototype, level)
       .mockImplementation((line: unknown) => void lines.push(`${level}: ${String(line)}`));
-  // ioredis prints that a password was not needed.
+  // ioredis warns about a password that is not needed.
   jest.spyOn(console, 'warn').mockImplementation(() => undefined);
 });
 afterEach(() => void jest.restoreAllMocks());
@@ -68,25 +68,34 @@ afterAll(() => rmSync(directory, { recursive: true }));
 async function listening(server: Server): Promise<number> {
   server.on('error', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  onEnd(() => server.close());
+  afterTest(() => server.close());
   return (server.address() as { port: number }).port;
 }
 
+/** Creates a server that answers every connection as an HTTP server would. */
+function httpServer(): Server {
+  return createServer((socket) => socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+}
+
+function withoutAuthCommands(): Promise<RedisServer> {
+  return stopAfterTest(startRedis({ args: ['--rename-command', 'AUTH', '', '--rename-command', 'HELLO', ''] }));
+}
+
 async function withPassword(password: string, server?: RedisServer): Promise<RedisServer> {
-  const started = server ?? (await kept(startRedis()));
+  const started = server ?? (await stopAfterTest(startRedis()));
   await rawClient(started).config('SET', 'requirepass', password);
   return started;
 }
 
 async function withUser(...rules: string[]): Promise<RedisServer> {
-  const server = await kept(startRedis());
+  const server = await stopAfterTest(startRedis());
   await rawClient(server).call('ACL', 'SETUSER', 'app', 'on', `>${SECRET}`, ...rules);
   return server;
 }
 
 async function openLogging(redis: RedisSection, backend: 'redis' | 'hybrid' = 'redis'): Promise<CacheService> {
   const cache = await createCache({ backend, redis });
-  onEnd(() => cache.close());
+  afterTest(() => cache.close());
   return cache;
 }
 
@@ -94,7 +103,7 @@ async function untilLines(count: number): Promise<void> {
   await until(
     async () => lines.length >= count,
     15_000,
-    () => `There were ${lines.length} lines, not ${count}: ${lines.join('\n')}`,
+    () => `Expected ${count} lines, got ${lines.length}: ${lines.join('\n')}`,
   );
 }
 
@@ -102,7 +111,7 @@ type Case = readonly [what: string, start: () => Promise<RedisSection>, expected
 
 const CASES: readonly Case[] = [
   [
-    'nothing that listens',
+    'a port without a server',
     async () => ({ url: `redis://u:${SECRET}@127.0.0.1:${await freePort()}/3` }),
     /^warn: Redis at redis:\/\/127\.0\.0\.1:\d+\/3 cannot be reached \(connect ECONNREFUSED 127\.0\.0\.1:\d+\)\. Nothing listens there/,
   ],
@@ -112,12 +121,12 @@ const CASES: readonly Case[] = [
     /^(error|warn): Redis at redis:\/\/no-such-host\.invalid:6379\/0 cannot be found/,
   ],
   [
-    'another password',
+    'a wrong password',
     async () => ({ url: `redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }),
     /^error: Redis at .* refuses the password \(WRONGPASS\)\. Check user and password/,
   ],
   [
-    'a password that is missing',
+    'a missing password',
     async () => ({ url: (await withPassword(SECRET)).url }),
     /^error: Redis at .* asks for a password \(NOAUTH\), and got none\. Write it in the URL/,
   ],
@@ -128,7 +137,7 @@ const CASES: readonly Case[] = [
   ],
   [
     'a plain server for TLS',
-    async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}` }),
+    async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${(await stopAfterTest(startRedis())).port}` }),
     /^warn: Redis at rediss:.* does not answer \(.*\)\. Where that port does not speak TLS, write redis:/,
   ],
   [
@@ -137,55 +146,59 @@ const CASES: readonly Case[] = [
     /^(warn|error): Redis at redis:.*(Where that port speaks TLS, write rediss:|does not speak the protocol)/,
   ],
   [
-    'a certificate nobody trusts',
+    'an untrusted certificate',
     async () => ({ url: `rediss://:${SECRET}@127.0.0.1:${await listening(createTlsServer(identity))}` }),
     /^error: Redis at rediss:.* has a certificate that is not trusted \(self-signed certificate\)\. Give the certificate/,
   ],
   [
-    'a server that is no cluster',
-    async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await kept(startRedis())).port}`] } }),
+    'a cluster URL for a single server',
+    async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await stopAfterTest(startRedis())).port}`] } }),
     /^error: The Redis Cluster at 127\.0\.0\.1:\d+ is no cluster \(ERR This instance has cluster support disabled\)\. Write `redis\.url`/,
   ],
   [
-    'a cluster that is away',
+    'a cluster that is down',
     async () => ({ url: `redis://:${SECRET}@127.0.0.1:${await freePort()},127.0.0.1:${await freePort()}` }),
     /^warn: The Redis Cluster at 127\.0\.0\.1:\d+, 127\.0\.0\.1:\d+ cannot be reached/,
   ],
   [
     'a node of a cluster',
-    async () => ({ url: (await kept(startRedis({ args: ['--cluster-enabled', 'yes'] }))).url }),
+    async () => ({ url: (await stopAfterTest(startRedis({ args: ['--cluster-enabled', 'yes'] }))).url }),
     /^error: Redis at .* has no server for some keys \(CLUSTERDOWN/,
   ],
   [
     'a replica',
     async () => ({
-      url: (await kept(startRedis({ args: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no'] })))
-        .url,
+      url: (
+        await stopAfterTest(startRedis({ args: ['--replicaof', '127.0.0.1', '1', '--replica-serve-stale-data', 'no'] }))
+      ).url,
     }),
     /^warn: Redis at .* is a replica without a master \(MASTERDOWN\)/,
   ],
   [
-    'a database that there is not',
-    async () => ({ url: `${(await kept(startRedis())).url}/99` }),
+    'a missing database',
+    async () => ({ url: `${(await stopAfterTest(startRedis())).url}/99` }),
     /^error: Redis at .*\/99 has no database of that number \(ERR DB index is out of range\), and entries go to database 0\./,
   ],
   [
     'another protocol',
     async () => ({
-      url: `redis://127.0.0.1:${await listening(createServer((socket) => socket.on('error', () => undefined).end('HTTP/1.1 400 Bad Request\r\n\r\n')))}`,
+      url: `redis://127.0.0.1:${await listening(httpServer())}`,
     }),
     /^error: Redis at .* does not speak the protocol of Redis there\. Check the port\./,
   ],
   [
-    'no sentinel',
+    'a server that is not a sentinel',
     async () => ({
-      sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: (await kept(startRedis())).port }] },
+      sentinel: {
+        name: 'mymaster',
+        sentinels: [{ host: '127.0.0.1', port: (await stopAfterTest(startRedis())).port }],
+      },
       options: { password: SECRET },
     }),
     /^error: The master `mymaster` of the sentinels at .* cannot be asked for, because these are no sentinels/,
   ],
   [
-    'sentinels that are away',
+    'sentinels that are down',
     async () => ({
       sentinel: { name: 'mymaster', sentinels: [{ host: '127.0.0.1', port: await freePort() }] },
       options: { password: SECRET },
@@ -203,20 +216,20 @@ describe.each(['redis', 'hybrid'] as const)('the log of a cache (%s)', (backend)
     await until(
       async () => lines.some((line) => expected.test(line)),
       10_000,
-      () => `No line says so: ${lines.join('\n')}`,
+      () => `The expected line is missing: ${lines.join('\n')}`,
     );
 
-    // How near copies learn of changes is said, too.
-    const said = lines.filter((line) => !line.includes('Near copies'));
-    expect(said).toEqual([expect.stringMatching(expected)]);
-    expect(said[0]).not.toContain(SECRET);
-    if (!said[0]!.includes('database 0')) expect(said[0]!.endsWith(AWAY)).toBe(true);
+    // A hybrid cache also logs its coherence mode.
+    const shown = lines.filter((line) => !line.includes('Near copies'));
+    expect(shown).toEqual([expect.stringMatching(expected)]);
+    expect(shown[0]).not.toContain(SECRET);
+    if (!shown[0]!.includes('database 0')) expect(shown[0]!.endsWith(UNTIL_THEN)).toBe(true);
   });
 });
 
 describe('the log of a cache', () => {
-  it('says once that a connection stands, when it is lost, why, and when it is back', async () => {
-    const server = await kept(startRedis());
+  it('reports once that it is connected, that the connection is lost and why, and that it is back', async () => {
+    const server = await stopAfterTest(startRedis());
     const cache = await openLogging({ url: server.url });
     await untilStatus(cache, 'up');
 
@@ -239,7 +252,7 @@ describe('the log of a cache', () => {
     await openLogging({ url: `redis://:${SECRET}@127.0.0.1:${port}` });
     await untilLines(1);
 
-    const server = await kept(
+    const server = await stopAfterTest(
       startRedis({
         port,
         args: ['--user', 'default', 'on', '>right', '~*', '&*', '+@all', '--user', 'watch', 'on', 'nopass', '+info'],
@@ -252,14 +265,14 @@ describe('the log of a cache', () => {
     await until(
       async () => (await attempts()) > before + 30,
       30_000,
-      () => 'It did not try again.',
+      () => 'It did not retry in time.',
     );
 
     expect(lines).toEqual([expect.stringMatching(/cannot be reached/), expect.stringMatching(/refuses the password/)]);
   });
 
   it('names the master that sentinels do not know', async () => {
-    const trio = await kept(startSentinels());
+    const trio = await stopAfterTest(startSentinels());
 
     await openLogging({
       sentinel: { name: 'other', sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) },
@@ -273,8 +286,8 @@ describe('the log of a cache', () => {
     ]);
   });
 
-  it('says of a node of a cluster that it is one', async () => {
-    const cluster = await kept(startCluster());
+  it('reports that a server is a node of a cluster', async () => {
+    const cluster = await stopAfterTest(startCluster());
 
     await openLogging({ url: cluster.nodes[0]!.url });
     await untilLines(1);
@@ -284,8 +297,8 @@ describe('the log of a cache', () => {
     ]);
   });
 
-  it('says how many masters a cluster has, and nothing of one that is away', async () => {
-    const cluster = await kept(startCluster());
+  it('reports the number of masters of a cluster, and nothing about a node that is down', async () => {
+    const cluster = await stopAfterTest(startCluster());
     const [first, ...others] = cluster.urls;
 
     const cache = await openLogging({
@@ -299,9 +312,9 @@ describe('the log of a cache', () => {
     ]);
   });
 
-  it('says of a replica that it cannot be written, once', async () => {
-    const master = await kept(startRedis());
-    const replica = await kept(startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] }));
+  it('reports once that a replica cannot be written', async () => {
+    const master = await stopAfterTest(startRedis());
+    const replica = await stopAfterTest(startRedis({ args: ['--replicaof', '127.0.0.1', String(master.port)] }));
     await until(
       async () => (await rawClient(replica).info('replication')).includes('master_link_status:up'),
       10_000,
@@ -309,11 +322,11 @@ describe('the log of a cache', () => {
     );
 
     const cache = await openLogging({ url: replica.url });
-    const isSaid = async (): Promise<boolean> => {
+    const isReported = async (): Promise<boolean> => {
       await cache.set('k', 1);
       return lines.some((line) => line.includes('is a replica, which cannot be written (READONLY)'));
     };
-    await until(isSaid, 10_000, () => lines.join('\n'));
+    await until(isReported, 10_000, () => lines.join('\n'));
     await replica.restart();
     for (let i = 0; i < 20; i++) await cache.set('k', 1);
 
@@ -321,7 +334,7 @@ describe('the log of a cache', () => {
     expect(lines.filter((line) => line.includes('is a replica, which'))).toHaveLength(1);
   });
 
-  it('says nothing of calls that fail because of it', async () => {
+  it('has no line for failing calls', async () => {
     const cache = await openLogging({ url: `redis://127.0.0.1:${await freePort()}` });
 
     for (let i = 0; i < 20; i++) await cache.set('k', i);
@@ -330,26 +343,29 @@ describe('the log of a cache', () => {
   });
 });
 
-interface Asked {
+interface Collected {
   readonly errors: readonly CacheError[];
   readonly everything: string;
 }
 
-/** What `onError` gets of a cache that is used, as it would be printed. */
-async function errorsOf(redis: RedisSection, isEnough: (errors: readonly CacheError[]) => boolean): Promise<Asked> {
+/** Uses a cache, and collects the errors of `onError` as they would be printed. */
+async function errorsOf(redis: RedisSection, isEnough: (errors: readonly CacheError[]) => boolean): Promise<Collected> {
   const errors: CacheError[] = [];
   const cache = await createCache({ backend: 'redis', redis, onError: (error) => errors.push(error) });
-  onEnd(() => cache.close());
+  afterTest(() => cache.close());
   const has = async (): Promise<boolean> => {
     await cache.set('a-private-key', `value-${SECRET}-${'x'.repeat(100_000)}`);
     await cache.getOrSet('b', () => SECRET);
     await cache.invalidateTags(['t']);
     return isEnough(errors);
   };
-  await until(has, 10_000, () => `Not all errors came: ${[...new Set(errors.map(causesOf))].join('\n')}`);
+  await until(has, 10_000, () => `Not all errors were reported: ${[...new Set(errors.map(causesOf))].join('\n')}`);
   const shown = errors.map(
     (error) =>
-      `${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}${JSON.stringify(error, Object.getOwnPropertyNames(error))}${error.stack}`,
+      inspect(error, { depth: 20, showHidden: true }) +
+      JSON.stringify(error) +
+      JSON.stringify(error, Object.getOwnPropertyNames(error)) +
+      String(error.stack),
   );
   return { errors, everything: [...shown, ...lines].join('\n') };
 }
@@ -363,24 +379,24 @@ const hasCause = (pattern: RegExp) => (errors: readonly CacheError[]) =>
 
 const LEAKS: readonly (readonly [what: string, start: () => Promise<RedisSection>, cause: RegExp])[] = [
   [
-    'another password',
+    'a wrong password',
     async () => ({ url: `redis://app:${SECRET}@127.0.0.1:${(await withPassword('right')).port}` }),
     /WRONGPASS/,
   ],
   [
-    'another password of a cluster',
+    'a wrong password of a cluster',
     async () => ({ cluster: { nodes: [`redis://:${SECRET}@127.0.0.1:${(await withPassword('right')).port}`] } }),
     /WRONGPASS/,
   ],
   [
-    'another password, by way of options',
+    'a wrong password in the options',
     async () => ({ url: (await withPassword('right')).url, options: { password: SECRET } }),
     /WRONGPASS/,
   ],
   [
-    'a server that repeats what it does not know',
+    'a server that repeats unknown commands',
     async () => ({
-      url: `redis://:${SECRET}@127.0.0.1:${(await kept(startRedis({ args: ['--rename-command', 'AUTH', '', '--rename-command', 'HELLO', ''] }))).port}`,
+      url: `redis://:${SECRET}@127.0.0.1:${(await withoutAuthCommands()).port}`,
     }),
     /unknown command/i,
   ],
@@ -394,7 +410,7 @@ const LEAKS: readonly (readonly [what: string, start: () => Promise<RedisSection
   [
     'a server that is full',
     async () => ({
-      url: (await kept(startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] }))).url,
+      url: (await stopAfterTest(startRedis({ args: ['--maxmemory', '1mb', '--maxmemory-policy', 'noeviction'] }))).url,
     }),
     /OOM/,
   ],
@@ -406,7 +422,7 @@ const LEAKS: readonly (readonly [what: string, start: () => Promise<RedisSection
 ];
 
 describe('an error of a cache', () => {
-  it.each(LEAKS)('has neither passwords nor keys nor values in it: %s', async (_, start, cause) => {
+  it.each(LEAKS)('contains no passwords, keys or values: %s', async (_, start, cause) => {
     const { errors, everything } = await errorsOf(await start(), hasCause(cause));
 
     expect(errors[0]).toMatchObject({ code: 'CACHE_BACKEND_UNAVAILABLE', cause: expect.any(Error) });
@@ -414,7 +430,7 @@ describe('an error of a cache', () => {
     expect(everything).not.toContain('a-private-key');
   });
 
-  it('leaves what the owner of a client sees as it is', async () => {
+  it('does not change the errors that the owner of a client sees', async () => {
     const server = await withPassword('right');
     const seen: Error[] = [];
     const client = new Redis({
@@ -425,7 +441,7 @@ describe('an error of a cache', () => {
       maxRetriesPerRequest: 0,
     });
     client.on('error', (error: Error) => seen.push(error));
-    onEnd(() => client.disconnect());
+    afterTest(() => client.disconnect());
 
     const { everything } = await errorsOf({ client }, hasCause(/WRONGPASS/));
 

@@ -2,14 +2,12 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { DEPLOYMENTS } from './deployments.fixture.js';
-import { endWhatTestsOpened, open } from './faults.fixture.js';
+import { cleanUpAfterEach, open } from './redis.fixture.js';
 
-/**
- * How many entries an invalidation says it has removed from view, while those of one before it are still being freed.
- */
+/** The count of an invalidation while entries of an earlier invalidation are still being freed. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const SMALL: readonly (readonly [
   what: string,
@@ -21,7 +19,7 @@ const SMALL: readonly (readonly [
 ];
 
 describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
-  it.each(SMALL)('by %s leaves out what was removed from view before', async (_, invalidate) => {
+  it.each(SMALL)('by %s does not count entries that were invalidated before', async (_, invalidate) => {
     const { redis } = await start();
     const { cache, errors } = await open({ ...redis, commandTimeout: '5s' });
     const tags = ['small', 'smaller'];
@@ -29,7 +27,7 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
       times(5_000, (i) => [`large-${i}`, i] as const),
       { tags: ['large'], ttl: '1m' },
     );
-    // What expires last is freed last.
+    // Entries that expire last are freed last.
     await cache.setMany(
       times(20, (i) => [`both-${i}`, i] as const),
       { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' },
@@ -40,7 +38,7 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
     );
 
     const large = await cache.invalidateTags(['large']);
-    await cache.set('both-0', 'anew', { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
+    await cache.set('both-0', 'again', { tags: [...tags, 'large'], namespace: 'n', ttl: '1h' });
     const dry = await invalidate(cache, { dryRun: true });
     const small = await invalidate(cache);
 
@@ -49,7 +47,7 @@ describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
   });
 
   it.each(SMALL)(
-    'by %s leaves out what another process has just removed from view (fault 30)',
+    'by %s does not count entries that another process has just invalidated (fault 30)',
     async (_, invalidate) => {
       const { redis } = await start();
       const [{ cache, errors }, { cache: other }] = [await open(redis), await open(redis)];

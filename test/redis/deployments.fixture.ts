@@ -2,12 +2,12 @@ import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
 import { type Deployment, startDeployment } from '../support/deployments.js';
 import type { RedisServer } from '../support/redis-servers.js';
-import { kept, rawClient, timed } from './faults.fixture.js';
+import { stopAfterTest, rawClient, timed } from './redis.fixture.js';
 
 /** What differs where many keys are concerned; each ends with the test that has started it. */
 export const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
-  ['standalone', () => kept(startDeployment.standalone())],
-  ['Cluster', () => kept(startDeployment.Cluster())],
+  ['standalone', () => stopAfterTest(startDeployment.standalone())],
+  ['Cluster', () => stopAfterTest(startDeployment.Cluster())],
 ];
 
 /** How many keys there are in all. */

@@ -5,32 +5,29 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, open, rawClient } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, open, rawClient } from './redis.fixture.js';
 
-/** What a server that evicts entries leaves of them in the indexes. */
+/** Names of evicted entries in the indexes. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const STORED = 60_000;
 const CHUNK = 250;
-/**
- * Redis counts in seconds how long a key was not used: entries are to be older than their indexes when they are
- * evicted.
- */
+/** Redis measures idle time in seconds: with this pause, entries are idle longer than their indexes. */
 const PAUSE_MS = 20;
-/** After a walk or two, while entries go on being stored. */
-const STRUCK_WITHIN_MS = 15_000;
+/** Time of one or two sweeps while more entries are stored. */
+const CLEANED_WITHIN_MS = 15_000;
 const MEMORY_BYTES = 24 * 1024 * 1024;
 const INDEXES = ['i:{all:0}', 'c:{all:0}', 'i:{tag:t}'].map((index) => `cache-kit:default:${index}`);
 
-interface Look {
-  /** All keys, of which a handful are no entries: an answer with their names would take the memory of some. */
+interface Sizes {
+  /** Number of all keys. Only a few are not entries. Listing their names would need memory of the server. */
   readonly live: number;
-  /** Of each index. */
+  /** Number of members of each index. */
   readonly members: readonly number[];
   readonly totalEntries: number;
-  /** How much of the server's memory the indexes take. */
+  /** Share of the server's memory that the indexes use. */
   readonly indexShare: number;
 }
 
@@ -44,7 +41,7 @@ async function store(cache: CacheService, from: number, count: number): Promise<
   }
 }
 
-async function lookAt(client: Redis, cache: CacheService): Promise<Look> {
+async function sizesOf(client: Redis, cache: CacheService): Promise<Sizes> {
   const { totalEntries } = await cache.getStats();
   const [keys, members, bytes] = await Promise.all([
     client.dbsize(),
@@ -59,34 +56,34 @@ async function lookAt(client: Redis, cache: CacheService): Promise<Look> {
   };
 }
 
-describe('a Redis that evicts what was used least recently', () => {
-  it('is filled with entries, and not with the names of those that it has evicted (fault 27)', async () => {
-    const server = await kept(
+describe('a Redis that evicts the least recently used keys', () => {
+  it('is filled with entries, not with names of evicted entries (fault 27)', async () => {
+    const server = await stopAfterTest(
       startRedis({ args: ['--maxmemory', String(MEMORY_BYTES), '--maxmemory-policy', 'allkeys-lru'] }),
     );
     const { cache, errors } = await open({ url: server.url, commandTimeout: '5s' });
     const client = rawClient(server);
-    const areFew = ({ live, members, totalEntries }: Look): boolean =>
+    const areFew = ({ live, members, totalEntries }: Sizes): boolean =>
       Math.max(...members) <= 1.5 * live && totalEntries <= 1.25 * live;
 
     let stored = STORED;
-    const areFewAtLast = async (): Promise<boolean> => {
+    const areFewAfterMore = async (): Promise<boolean> => {
       await store(cache, stored, CHUNK);
       stored += CHUNK;
-      return areFew((atLast = await lookAt(client, cache)));
+      return areFew((atEnd = await sizesOf(client, cache)));
     };
 
     await store(cache, 0, STORED);
-    const whileWriting = await lookAt(client, cache);
-    let atLast = whileWriting;
-    await until(areFewAtLast, STRUCK_WITHIN_MS, () => `Too many names are left: ${JSON.stringify(atLast)}`);
+    const whileWriting = await sizesOf(client, cache);
+    let atEnd = whileWriting;
+    await until(areFewAfterMore, CLEANED_WITHIN_MS, () => `Too many names are left: ${JSON.stringify(atEnd)}`);
     const invalidated = await cache.invalidateTags(['t']);
 
-    console.info(JSON.stringify({ whileWriting, atLast }));
+    console.info(JSON.stringify({ whileWriting, atEnd }));
     expect(whileWriting.live).toBeLessThan(STORED * 0.75);
     expect(whileWriting.indexShare).toBeLessThan(0.55);
-    expect(Math.abs(atLast.totalEntries / atLast.live - 1)).toBeLessThan(0.25);
-    expect(invalidated).toBeLessThanOrEqual(1.5 * atLast.live);
+    expect(Math.abs(atEnd.totalEntries / atEnd.live - 1)).toBeLessThan(0.25);
+    expect(invalidated).toBeLessThanOrEqual(1.5 * atEnd.live);
     expect(await cache.get(`key-${stored - 1}`)).toBeUndefined();
     expect(errors).toEqual([]);
   });

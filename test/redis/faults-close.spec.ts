@@ -1,8 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
+import { nextMessage } from '../support/child-message.js';
 import { freePort } from '../support/redis/free-port.js';
 import {
   type RedisCluster,
@@ -12,23 +14,22 @@ import {
   startRedis,
   startSentinels,
 } from '../support/redis-servers.js';
-import { endWhatTestsOpened, LIMIT_MS, onEnd } from './faults.fixture.js';
+import { cleanUpAfterEach, LIMIT_MS, afterTest } from './redis.fixture.js';
 
 /*
- * What is left when a cache is closed is seen from outside: a process of its own must end by itself, with the exit code
- * of one that had no unhandled rejection.
+ * Checks from outside that close() leaves nothing: a separate process must end by itself, with the exit code of a
+ * process without unhandled rejections.
  */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const CLOSED_WITHIN_MS = 2 * LIMIT_MS;
-/**
- * ioredis gives the connections of its own, to nodes and sentinels, two seconds to end where the other side is silent.
- */
+/** Two seconds, in which ioredis lets its connections to silent nodes and sentinels end, and some slack. */
 const EXITED_WITHIN_MS = 2_500;
-/** The channel to this process, and what Node shows of its standard streams. */
-const NOT_OURS = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise', 'CloseReq']);
+const ANSWERS_WITHIN_MS = 15_000;
+/** Resources that are not the cache's: the IPC channel and the standard streams. */
+const IGNORED_RESOURCES = new Set(['PipeWrap', 'TTYWrap', 'FSReqCallback', 'FSReqPromise', 'CloseReq']);
 
 interface Closed {
   readonly closedMs: number;
@@ -36,7 +37,7 @@ interface Closed {
   readonly resources: readonly string[];
 }
 
-/** Opens a cache in a process of its own, lets a fault begin, closes the cache, and waits for the process to end. */
+/** Opens a cache in a separate process, starts a fault, closes the cache, and waits for the end of the process. */
 async function closeUnder(
   redis: RedisOptions,
   fault: () => Promise<void> | void,
@@ -45,28 +46,17 @@ async function closeUnder(
   const child = fork(join(import.meta.dirname, 'faults-close.worker.mjs'), [JSON.stringify({ redis, isBusy })], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  onEnd(() => child.kill('SIGKILL'));
-  await message(child);
+  afterTest(() => child.kill('SIGKILL'));
+  await nextMessage(child, ANSWERS_WITHIN_MS);
   await fault();
   child.send('close');
-  const closed = (await message(child)) as Closed;
+  const closed = (await nextMessage(child, ANSWERS_WITHIN_MS)) as Closed;
   const startedMs = performance.now();
   const [code] = (await Promise.race([
     once(child, 'exit'),
-    rejectAfter(10_000, `It did not end: ${closed.resources.join()}`),
+    rejectAfter(10_000, `The process did not end: ${closed.resources.join()}`),
   ])) as [number | null];
   return { ...closed, code, exitMs: performance.now() - startedMs };
-}
-
-async function message(child: ChildProcess): Promise<unknown> {
-  const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`The process ended too early: ${code}`)));
-  ended.catch(() => undefined);
-  const [received] = (await Promise.race([
-    once(child, 'message'),
-    ended,
-    rejectAfter(15_000, 'The process said nothing.'),
-  ])) as unknown[];
-  return received;
 }
 
 function rejectAfter(ms: number, message: string): Promise<never> {
@@ -75,7 +65,7 @@ function rejectAfter(ms: number, message: string): Promise<never> {
 
 function expectQuiet({ closedMs, rejections, resources, code, exitMs }: Awaited<ReturnType<typeof closeUnder>>): void {
   expect(closedMs).toBeLessThan(CLOSED_WITHIN_MS);
-  expect(resources.filter((resource) => !NOT_OURS.has(resource))).toEqual([]);
+  expect(resources.filter((resource) => !IGNORED_RESOURCES.has(resource))).toEqual([]);
   expectEnded({ rejections, code, exitMs });
 }
 
@@ -84,7 +74,7 @@ function expectEnded({
   code,
   exitMs,
 }: Pick<Awaited<ReturnType<typeof closeUnder>>, 'rejections' | 'code' | 'exitMs'>): void {
-  // An invalidation that could not be delivered any more says so.
+  // An invalidation that could not be sent before the close rejects with this error.
   expect(rejections.filter((each) => !each.startsWith('CacheUnavailableError'))).toEqual([]);
   expect(code).toBe(0);
   expect(exitMs).toBeLessThan(EXITED_WITHIN_MS);
@@ -97,7 +87,7 @@ describe.each([false, true])('close() leaves nothing behind, with calls under wa
   });
   afterAll(() => server.stop());
 
-  it('when all is well', async () => {
+  it('without a fault', async () => {
     const closed = await closeUnder({ url: server.url }, () => undefined, { isBusy });
 
     expectQuiet(closed);
@@ -105,16 +95,16 @@ describe.each([false, true])('close() leaves nothing behind, with calls under wa
   });
 
   it('when the server is frozen', async () => {
-    onEnd(() => server.resume());
+    afterTest(() => server.resume());
 
     expectQuiet(await closeUnder({ url: server.url }, () => server.pause(), { isBusy }));
   });
 
-  it('when the server was frozen for so long that it is not asked any more', async () => {
-    onEnd(() => server.resume());
+  it('when the server was frozen until the cache stopped sending commands', async () => {
+    afterTest(() => server.resume());
     const fault = async (): Promise<void> => {
       server.pause();
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await sleep(1_500);
     };
 
     expectQuiet(await closeUnder({ url: server.url }, fault, { isBusy }));
@@ -124,9 +114,9 @@ describe.each([false, true])('close() leaves nothing behind, with calls under wa
     expectQuiet(await closeUnder({ url: `redis://127.0.0.1:${await freePort()}` }, () => undefined, { isBusy }));
   });
 
-  it('when nobody answers at the address', async () => {
-    // A server that is stopped before it takes the first connection: the handshake hangs.
-    onEnd(() => server.resume());
+  it('when no server answers at the address', async () => {
+    // The server is paused before it accepts the first connection, so the handshake hangs.
+    afterTest(() => server.resume());
     server.pause();
 
     expectQuiet(await closeUnder({ url: server.url }, () => undefined, { isBusy }));
@@ -134,10 +124,10 @@ describe.each([false, true])('close() leaves nothing behind, with calls under wa
 
   it.each([0, 100, 700])('when the server was killed %s ms ago', async (agoMs) => {
     const mortal = await startRedis();
-    onEnd(() => mortal.stop());
+    afterTest(() => mortal.stop());
     const fault = async (): Promise<void> => {
       mortal.kill('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, agoMs));
+      await sleep(agoMs);
     };
 
     expectQuiet(await closeUnder({ url: mortal.url }, fault, { isBusy }));
@@ -152,12 +142,12 @@ describe('a process ends after close() (Cluster)', () => {
   afterAll(() => cluster.stop());
   const redis = (): RedisOptions => ({ cluster: { nodes: cluster.urls } });
 
-  it('when all is well', async () => {
+  it('without a fault', async () => {
     expectQuiet(await closeUnder(redis(), () => undefined, { isBusy: true }));
   });
 
   it('when all nodes are frozen', async () => {
-    onEnd(() => cluster.nodes.forEach((node) => node.resume()));
+    afterTest(() => cluster.nodes.forEach((node) => node.resume()));
 
     expectEnded(await closeUnder(redis(), () => cluster.nodes.forEach((node) => node.pause()), { isBusy: true }));
   });
@@ -165,7 +155,7 @@ describe('a process ends after close() (Cluster)', () => {
   it.each([0, 700])('when all nodes were killed %s ms ago', async (agoMs) => {
     const fault = async (): Promise<void> => {
       for (const node of cluster.nodes) node.kill('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, agoMs));
+      await sleep(agoMs);
     };
 
     expectEnded(await closeUnder(redis(), fault, { isBusy: true }));
@@ -182,12 +172,12 @@ describe('a process ends after close() (Sentinel)', () => {
     sentinel: { name: trio.name, sentinels: trio.sentinels.map(({ host, port }) => ({ host, port })) },
   });
 
-  it('when all is well', async () => {
+  it('without a fault', async () => {
     expectQuiet(await closeUnder(redis(), () => undefined, { isBusy: true }));
   });
 
   it('when the sentinels are frozen', async () => {
-    onEnd(() => trio.sentinels.forEach((sentinel) => sentinel.resume()));
+    afterTest(() => trio.sentinels.forEach((sentinel) => sentinel.resume()));
 
     expectEnded(
       await closeUnder(redis(), () => trio.sentinels.forEach((sentinel) => sentinel.pause()), { isBusy: true }),
@@ -197,7 +187,7 @@ describe('a process ends after close() (Sentinel)', () => {
   it('when all servers were killed', async () => {
     const fault = async (): Promise<void> => {
       for (const server of [...trio.sentinels, trio.master, ...trio.replicas]) server.kill('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await sleep(300);
     };
 
     expectEnded(await closeUnder(redis(), fault, { isBusy: true }));

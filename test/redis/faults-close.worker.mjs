@@ -1,4 +1,5 @@
-// A process with a cache, which tells how long close() takes and what it leaves, and must end by itself then.
+// A process with a cache. It reports the duration of close() and the remaining resources, and must then end by itself.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 
 const { redis, isBusy } = JSON.parse(process.argv[2]);
@@ -21,8 +22,8 @@ process.once('message', async () => {
   await cache.close();
   const closedMs = performance.now() - startedMs;
   const rejections = (await outcomes).flatMap(({ reason }) => (reason === undefined ? [] : [String(reason)]));
-  // A client of ioredis keeps a timer for a moment, to destroy what does not close.
-  await new Promise((resolve) => setTimeout(resolve, 150));
+  // A client of ioredis keeps a timer for a moment, to destroy sockets that do not close.
+  await sleep(150);
   const resources = process.getActiveResourcesInfo();
   process.send({ state: 'closed', closedMs, rejections, resources }, () => process.disconnect());
 });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
@@ -15,28 +16,37 @@ import {
   startCluster,
   startSentinels,
 } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, LIMIT_MS, onEnd, open, rawClient, SLACK_MS, timed } from './faults.fixture.js';
+import {
+  cleanUpAfterEach,
+  stopAfterTest,
+  LIMIT_MS,
+  afterTest,
+  open,
+  rawClient,
+  SLACK_MS,
+  timed,
+} from './redis.fixture.js';
 
 /*
- * A master dies, or slots move, while calls go on. A test during which a rejection goes unhandled is failed by Jest.
+ * A master dies, or slots move, while calls continue. Jest fails a test with an unhandled rejection.
  */
 
 jest.setTimeout(90_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const FACTORY_MS = 5;
-/** A call that loads waits for a read, a lease, the factory and a store. */
+/** Number of steps of a load: a read, a lease, the factory and a store. */
 const STEPS = 4;
-/** Two seconds until a cluster gives a node up, and an election. */
+/** A node timeout of two seconds, and an election. */
 const FAILOVER_WITHIN_MS = 20_000;
 
-/** Calls of every kind that go on until they are told to stop. What they saw is told then. */
+/** Makes calls of every kind until `stop`, and records rejections and durations. */
 class Traffic {
   readonly rejections: unknown[] = [];
   slowestMs = 0;
   /**
-   * What timers took at most that have as many steps as a call, and are to take as long as one may: the machine makes
-   * both late.
+   * Maximum duration of timers with as many steps as a call and the allowed duration of a call. A busy machine delays
+   * both.
    */
   slowestTimerMs = 0;
   calls = 0;
@@ -46,8 +56,8 @@ class Traffic {
   constructor(private readonly cache: CacheService) {
     this.#clients = times(8, (client) => this.#run(client));
     for (let timer = 0; timer < 16; timer++) setTimeout(() => this.#clients.push(this.#watchTimers()), 15 * timer);
-    // Also where the test fails before: Jest would wait for it for ever.
-    onEnd(() => this.stop());
+    // Also stopped when the test fails, because Jest would wait for it forever.
+    afterTest(() => this.stop());
   }
 
   async stop(): Promise<void> {
@@ -55,11 +65,15 @@ class Traffic {
     await Promise.all(this.#clients);
   }
 
+  figures(): string {
+    const [slowestMs, timersMs] = [this.slowestMs, this.slowestTimerMs].map(Math.round);
+    return `${this.calls} calls, slowest ${slowestMs} ms, timers ${timersMs} ms`;
+  }
+
   async #watchTimers(): Promise<void> {
     while (this.#isOn) {
       const { tookMs } = await timed(async () => {
-        for (let step = 0; step < STEPS; step++)
-          await new Promise((resolve) => setTimeout(resolve, (LIMIT_MS + FACTORY_MS) / STEPS));
+        for (let step = 0; step < STEPS; step++) await sleep((LIMIT_MS + FACTORY_MS) / STEPS);
       });
       this.slowestTimerMs = Math.max(this.slowestTimerMs, tookMs);
     }
@@ -85,25 +99,26 @@ class Traffic {
         return { tookMs: 0 };
       });
       this.calls++;
-      // A write through that cannot be stored is followed by an invalidation.
+      // Not measured: `writeThrough`, which sends an invalidation when it cannot store.
       if ((i >> 3) % kinds.length !== 8) this.slowestMs = Math.max(this.slowestMs, tookMs);
-      // Refused calls take no time, and would leave none to anybody else.
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      // Refused calls take no time, and would block the event loop.
+      await sleep(1);
     }
   }
 }
 
-/** Ends when entries of all slots are stored. */
+/** Loads until entries of all slots are stored. @returns the time that it took */
 async function untilAllStore(cache: CacheService): Promise<number> {
   const keys = times(100, (i) => `all-${i}`);
   const stores = async (): Promise<boolean> => {
     await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, key])));
     return (await cache.getMany(keys)).size === keys.length;
   };
-  return (await timed(() => until(stores, FAILOVER_WITHIN_MS, () => 'Not everything was stored again.'))).tookMs;
+  return (await timed(() => until(stores, FAILOVER_WITHIN_MS, () => 'Not all entries were stored again in time.')))
+    .tookMs;
 }
 
-/** What the master acknowledges from now on its replicas do not hear of. */
+/** Stops the replication of a master. Replicas miss the writes that it acknowledges from now on. */
 async function cutReplicasOff(master: RedisServer): Promise<void> {
   await ask(master.port, 'ACL SETUSER default -psync -sync');
   await ask(master.port, 'CLIENT KILL TYPE replica');
@@ -111,7 +126,7 @@ async function cutReplicasOff(master: RedisServer): Promise<void> {
 
 interface Deployment {
   readonly redis: RedisOptions;
-  /** The master of the key, as clients see it before anything happens. */
+  /** Master of a key before the fault. */
   masterOf(storedKey: string): Promise<RedisServer>;
   ready(): Promise<void>;
 }
@@ -119,7 +134,7 @@ interface Deployment {
 function clusterOf(cluster: RedisCluster): Deployment {
   return {
     redis: { cluster: { nodes: cluster.urls } },
-    masterOf: async (storedKey) => cluster.nodes[Math.min(2, Math.floor((hashSlot(storedKey) * 3) / 16_384))]!,
+    masterOf: async (storedKey) => cluster.nodes[cluster.initialOwnerOf(hashSlot(storedKey))]!,
     ready: () => cluster.ready(),
   };
 }
@@ -143,13 +158,13 @@ class Prices {
 }
 
 const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
-  ['Sentinel', async () => sentinelsOf(await kept(startSentinels()))],
-  ['Cluster', async () => clusterOf(await kept(startCluster()))],
+  ['Sentinel', async () => sentinelsOf(await stopAfterTest(startSentinels()))],
+  ['Cluster', async () => clusterOf(await stopAfterTest(startCluster()))],
 ];
 
 describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
-    'no call rejects or waits for long, and everything is stored again (%s)',
+    'no call rejects or is slow, and all entries are stored again (%s)',
     async (signal) => {
       const deployment = await start();
       const cache = await cacheOn(deployment);
@@ -158,28 +173,26 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
       const master = await deployment.masterOf((await cache.explain('traffic-1')).storedKey);
 
       master.kill(signal);
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await sleep(500);
       const healedMs = await untilAllStore(cache);
       await traffic.stop();
 
-      console.info(
-        `${_}, ${signal}: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms, all stored again after ${Math.round(healedMs + 500)} ms`,
-      );
+      console.info(`${_}, ${signal}: ${traffic.figures()}, all stored again after ${Math.round(healedMs + 500)} ms`);
       expect(traffic.rejections).toEqual([]);
       expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
       expect(healedMs).toBeLessThan(FAILOVER_WITHIN_MS);
     },
   );
 
-  it('what was invalidated before is not seen again, though the new master never heard of it', async () => {
+  it('invalidated entries are not seen again, although the new master missed the invalidation', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
-    // Replication is asynchronous: the old values must be where they will be found.
+    // Replication is asynchronous: waits until the replicas have the old values.
     await cache.getOrSetMany(['k', 'l', 'm'], async (missing) => new Map(missing.map((key) => [key, 'old'])), {
       tags: ['t'],
       namespace: 'n',
     });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     const keys = ['k', 'l', 'm'];
     const masters = new Set(
       await Promise.all(
@@ -192,16 +205,16 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 
     await cache.delete('k', { namespace: 'n' });
     const watching = { isOn: true, seen: [] as unknown[] };
-    onEnd(() => (watching.isOn = false));
+    afterTest(() => (watching.isOn = false));
     const watch = (async () => {
       while (watching.isOn) {
         const value = await cache.get('k', { namespace: 'n' });
         if (value !== undefined) watching.seen.push(value);
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(1);
       }
     })();
     deleted.kill('SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     await untilAllStore(cache);
     await untilAllStore(other);
     await until(
@@ -209,7 +222,7 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
       3_000,
       () => 'The old value is served by the new master.',
     );
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     watching.isOn = false;
     await watch;
 
@@ -220,20 +233,20 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     ]);
   });
 
-  it('what was written through, put by a decorator or refreshed does not give way to what was there before (fault 21, fault 30)', async () => {
+  it('no old value replaces one that was written, put or refreshed before the failover (fault 21, fault 30)', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
-    onEnd(closeAll);
+    afterTest(closeAll);
     const { service, cache: third } = await startWith(Prices, {
       backend: 'redis',
       redis: deployment.redis,
       onError: () => undefined,
     });
-    // In one slot, and replicated.
+    // All keys are in one slot, and replicated.
     const keys = ['{one}written', '{one}refreshed', '{one}put'];
     await cache.getOrSetMany(keys, async (missing) => new Map(missing.map((key) => [key, 'old'])));
     const first = await other.getMany(keys);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
     const master = await deployment.masterOf((await cache.explain('{one}written')).storedKey);
     await cutReplicasOff(master);
 
@@ -242,9 +255,9 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     await service.put();
     const before = await other.getMany(keys);
     master.kill('SIGKILL');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
     for (const each of [cache, other, third]) await untilAllStore(each);
-    // What is stored on the new master is read in the same breath: a cache that is away finds nothing, either.
+    // Also reads a value stored on the new master: a cache without a connection would find nothing, either.
     const isGone = async (): Promise<boolean> =>
       [...(await other.getMany([...keys, '{one}mark']))].join() === '{one}mark,1';
     await until(
@@ -262,15 +275,15 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
 });
 
 describe('when one master of a cluster is frozen', () => {
-  it('what another master has not heard of is sent to that one without waiting for the frozen one (fault 25)', async () => {
-    const cluster = await kept(startCluster());
+  it('queued invalidations are sent to the other masters without waiting for the frozen one (fault 25)', async () => {
+    const cluster = await stopAfterTest(startCluster());
     const [{ cache }, { cache: other }] = [
       await open({ cluster: { nodes: cluster.urls } }),
       await open({ cluster: { nodes: cluster.urls } }),
     ];
     await untilAllStore(other);
-    const ownerOf = (name: string): number => Math.min(2, Math.floor((hashSlot(name) * 3) / 16_384));
-    // Not the one that is asked whether Redis answers.
+    const ownerOf = (name: string): number => cluster.initialOwnerOf(hashSlot(name));
+    // Not the master that the status check asks.
     const frozen = (ownerOf('cache-kit:default:g:{all:0}') + 1) % 3;
     const stored = new RedisKeys({ keyPrefix: 'cache-kit', name: 'default', version: undefined, parts: 16 });
     const placesOf = (key: string): number[] =>
@@ -281,26 +294,28 @@ describe('when one master of a cluster is frozen', () => {
     await other.setMany(keys.map((key) => [key, 'old'] as const));
 
     cluster.nodes[frozen]!.kill('SIGSTOP');
-    onEnd(() => cluster.nodes[frozen]!.kill('SIGCONT'));
+    afterTest(() => cluster.nodes[frozen]!.kill('SIGCONT'));
     await cache.deleteMany([...there, ...elsewhere]);
-    // What waits to be sent is hidden, and what is stored before it is sent goes with it.
-    const areTold = async (): Promise<boolean> => {
+    // A queued invalidation hides its entries, and also removes entries stored before it is sent.
+    const areSent = async (): Promise<boolean> => {
       await other.setMany(elsewhere.map((key) => [key, 'new'] as const));
       return (await cache.getMany(elsewhere)).size === elsewhere.length;
     };
-    // A cluster gives the frozen one up after two seconds.
-    const { tookMs } = await timed(() => until(areTold, 1_500, () => 'The other masters were not told.'));
+    // The node timeout of the cluster is two seconds.
+    const { tookMs } = await timed(() =>
+      until(areSent, 1_500, () => 'The invalidations did not reach the other masters in time.'),
+    );
     const { status } = await cache.getStats();
 
-    console.info(`told after ${Math.round(tookMs)} ms`);
+    console.info(`sent after ${Math.round(tookMs)} ms`);
     expect([there.length, elsewhere.length, status]).toEqual([20, 20, 'degraded']);
   });
 });
 
 describe('when slots move from one master to another', () => {
-  it('no call rejects, waits for long or sees what was invalidated', async () => {
-    const cluster = await kept(startCluster());
-    // All keys in one slot, which is moved.
+  it('no call rejects, is slow or sees an invalidated value', async () => {
+    const cluster = await stopAfterTest(startCluster());
+    // All keys are in one slot, which is moved.
     const { cache } = await open({ cluster: { nodes: cluster.urls }, keyPrefix: '{move}' });
     const slot = hashSlot('{move}');
     const filler = times(500, (i) => [`filler-${i}`, i] as const);
@@ -308,7 +323,7 @@ describe('when slots move from one master to another', () => {
     const traffic = new Traffic(cache);
     const versions = new Versions(cache);
 
-    const owner = Math.min(2, Math.floor((slot * 3) / 16_384));
+    const owner = cluster.initialOwnerOf(slot);
     const path = times(7, (step) => (owner + step) % 3);
     for (let step = 0; step + 1 < path.length; step++)
       await moveSlot(cluster, slot, cluster.nodes[path[step]!]!, cluster.nodes[path[step + 1]!]!);
@@ -316,9 +331,7 @@ describe('when slots move from one master to another', () => {
     await traffic.stop();
     const { reads, stale } = await versions.stop();
 
-    console.info(
-      `6 moves: ${traffic.calls} calls, slowest ${Math.round(traffic.slowestMs)} ms, timers ${Math.round(traffic.slowestTimerMs)} ms; ${reads} checked reads, ${stale.length} stale`,
-    );
+    console.info(`6 moves: ${traffic.figures()}; ${reads} checked reads, ${stale.length} stale`);
     expect(traffic.rejections).toEqual([]);
     expect(traffic.slowestMs).toBeLessThan(traffic.slowestTimerMs + SLACK_MS);
     expect(reads).toBeGreaterThan(100);
@@ -326,7 +339,7 @@ describe('when slots move from one master to another', () => {
   });
 });
 
-/** A value that changes, and readers that must not be behind what was acknowledged when they began. */
+/** Writes versions of one value, and counts reads that return less than the version acknowledged before them. */
 class Versions {
   readonly #stale: string[] = [];
   #reads = 0;
@@ -350,7 +363,7 @@ class Versions {
       const version = ++this.#current;
       await (version % 2 === 0 ? this.cache.delete('version') : this.cache.invalidateTags(['version']));
       this.#acknowledged = version;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+      await sleep(10);
     }
   }
 
@@ -359,18 +372,18 @@ class Versions {
       const least = this.#acknowledged;
       const load = async (): Promise<number> => {
         const version = this.#current;
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 10));
+        await sleep(Math.random() * 10);
         return version;
       };
       const version = await this.cache.getOrSet('version', load, { tags: ['version'] });
       this.#reads++;
       if (version < least) this.#stale.push(`${version} after ${least}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
   }
 }
 
-/** As redis-cli does it, key by key, so that there is time to be asked in between. */
+/** Moves a slot as redis-cli does, a few keys at a time, so that commands arrive in between. */
 async function moveSlot(cluster: RedisCluster, slot: number, from: RedisServer, to: RedisServer): Promise<void> {
   const [fromId, toId] = await Promise.all([ask(from.port, 'CLUSTER MYID'), ask(to.port, 'CLUSTER MYID')]);
   await ask(to.port, `CLUSTER SETSLOT ${slot} IMPORTING ${fromId}`);
@@ -380,7 +393,7 @@ async function moveSlot(cluster: RedisCluster, slot: number, from: RedisServer, 
     const keys = (await client.call('CLUSTER', 'GETKEYSINSLOT', slot, 3)) as string[];
     if (keys.length === 0) break;
     await client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
   }
   for (const node of [to, from, ...(await cluster.masters())])
     await ask(node.port, `CLUSTER SETSLOT ${slot} NODE ${toId}`);

@@ -12,27 +12,27 @@ import type { Platform } from '../support/nest-app.js';
 import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
-import type { CallRound, WorkerOrder } from './faults-worker.js';
-import { endWhatTestsOpened, HEALED_WITHIN_MS, kept, LIMIT_MS, onEnd, timed } from './faults.fixture.js';
+import type { CallRound, WorkerSettings } from './faults-process.worker.js';
+import { cleanUpAfterEach, HEALED_WITHIN_MS, stopAfterTest, LIMIT_MS, afterTest, timed } from './redis.fixture.js';
 
 /*
- * Applications in processes of their own, which end at the first rejection that nobody handles: Jest would go on. Each
- * answers routes and calls while Redis is away, frozen or slow, and when it is back, and ends when it is told to.
+ * Applications in separate processes, which end at the first unhandled rejection (Jest would continue). Each answers
+ * routes and calls while Redis is down, frozen or slow, and after it is back, and ends when it is closed.
  */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-/** What an application with a dozen requests at once may add, beside what the machine is seen to be late. */
+/** Slack for an application with a dozen concurrent requests, in addition to the measured delay of timers. */
 const SLACK_MS = 400;
 const TICK_MS = 20;
-/** A route looks up what is stored, and begins a load where that is nothing: two calls. */
+/** Limit for a route, which makes two calls: a lookup, and the begin of a load after a miss. */
 const ROUTE_LIMIT_MS = 2 * LIMIT_MS;
 const ENDS_WITHIN_MS = 5_000;
-/** More than two of the reads that are measured: one of 64 is. */
+/** More than two measured reads: one read in 64 is measured. */
 const REQUESTS = 130;
 const AT_ONCE = 13;
-/** How long a handler of `slow` takes. */
+/** Duration of the handler of `slow`. */
 const SLOW_MS = 600;
 
 interface Answer {
@@ -46,9 +46,9 @@ interface Answer {
 
 interface End {
   readonly code: unknown;
-  /** Lines that report a fault of the cache, or how its connection is. */
+  /** Number of lines that report a fault or a change of the connection. */
   readonly reports: number;
-  /** All others. */
+  /** All other lines. */
   readonly others: readonly string[];
   readonly livedMs: number;
 }
@@ -62,14 +62,14 @@ class Application {
   #port = 0;
   #round = 0;
 
-  private constructor(order: WorkerOrder) {
+  private constructor(settings: WorkerSettings) {
     const execArgv = ['--import', './test/simulation/typescript.mjs'];
-    this.#child = fork(join(import.meta.dirname, 'faults-worker.ts'), [JSON.stringify(order)], {
+    this.#child = fork(join(import.meta.dirname, 'faults-process.worker.ts'), [JSON.stringify(settings)], {
       execArgv,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, NO_COLOR: '1' },
     });
-    onEnd(() => {
+    afterTest(() => {
       this.#child.kill('SIGKILL');
       this.#agent.destroy();
     });
@@ -80,9 +80,9 @@ class Application {
     );
   }
 
-  static async start(order: WorkerOrder): Promise<Application> {
-    const application = new Application(order);
-    application.#port = ((await application.#told()) as { port: number }).port;
+  static async start(settings: WorkerSettings): Promise<Application> {
+    const application = new Application(settings);
+    application.#port = ((await application.#nextMessage()) as { port: number }).port;
     return application;
   }
 
@@ -98,7 +98,7 @@ class Application {
     };
   }
 
-  /** One request for each of 130 paths: new ones, unless `round` was there before. */
+  /** Requests 130 paths. They are new, unless `round` was used before. */
   async getMany(route: 'items' | 'failing', round = String(++this.#round)): Promise<Answer[]> {
     const answers: Answer[] = [];
     for (let first = 0; first < REQUESTS; first += AT_ONCE)
@@ -110,13 +110,13 @@ class Application {
     return Promise.all(times(50, () => this.get(`slow/${id}`)));
   }
 
-  /** All kinds of calls, more than 64 of each. */
+  /** Makes more than 64 calls of each kind. */
   async callAll(): Promise<CallRound> {
     this.#child.send({ call: String(++this.#round) });
-    return (await this.#told()) as CallRound;
+    return (await this.#nextMessage()) as CallRound;
   }
 
-  /** Ends when a route is answered from what is stored. */
+  /** Waits until a route is answered from the cache. */
   async untilBack(): Promise<void> {
     const isBack = async (): Promise<boolean> => {
       const path = `items/back-${++this.#round}`;
@@ -126,7 +126,7 @@ class Application {
     await until(isBack, HEALED_WITHIN_MS, () => `No route was answered from the cache again: ${this.#printed}`);
   }
 
-  /** Closes it, and waits for the end of the process. */
+  /** Closes the application, and waits for the end of the process. */
   async end(): Promise<End> {
     this.#agent.destroy();
     this.#child.send('close');
@@ -153,7 +153,7 @@ class Application {
     return { status: response.statusCode, headers: response.headers, body: await text(response) };
   }
 
-  /** A connection that is reset is that of a process that has ended, or is about to. */
+  /** Adds the output of the process to an error: a reset connection means that the process has ended or will end. */
   async #explain(cause: unknown): Promise<never> {
     await Promise.race([this.#exit, sleep(1_000)]);
     throw new Error(`${String(cause)}. The process has ended with ${this.#child.exitCode}: ${this.#printed}`, {
@@ -161,7 +161,7 @@ class Application {
     });
   }
 
-  #told(): Promise<unknown> {
+  #nextMessage(): Promise<unknown> {
     const ended = this.#exit.then((code) =>
       Promise.reject(new Error(`The process has ended with ${code}: ${this.#printed}`)),
     );
@@ -201,11 +201,13 @@ function start(
 
 async function startProxy(server: RedisServer): Promise<TcpProxy> {
   const proxy = await TcpProxy.start(server.port);
-  onEnd(() => proxy.stop());
+  afterTest(() => proxy.stop());
   return proxy;
 }
 
-/** Time that may pass where `limitMs` is promised: a machine whose timers are late has slow answers, too. */
+/**
+ * Allowed time for a promised `limitMs`: adds the measured delay of timers, because a busy machine also delays answers.
+ */
 class Bound {
   #lateMs = 0;
   #lastMs = performance.now();
@@ -216,7 +218,7 @@ class Bound {
       this.#lateMs = Math.max(this.#lateMs, nowMs - this.#lastMs - TICK_MS);
       this.#lastMs = nowMs;
     }, TICK_MS);
-    onEnd(() => clearInterval(timer));
+    afterTest(() => clearInterval(timer));
   }
 
   of(limitMs: number): number {
@@ -225,11 +227,11 @@ class Bound {
 }
 
 const slowest = (answers: readonly Answer[]): number => Math.max(...answers.map(({ tookMs }) => tookMs));
-/** What is said of answers, each once. */
-const said = (answers: readonly Answer[]): string[] =>
+/** The different combinations of status and `X-Cache`. */
+const outcomesOf = (answers: readonly Answer[]): string[] =>
   [...new Set(answers.map(({ status, xCache }) => `${status} ${String(xCache)}`))].sort();
 
-/** The handler's answer, and one member of `Cache-Status`. */
+/** Expects the handler's answer, and one member of `Cache-Status`. */
 function expectAnswered(answers: readonly Answer[]): void {
   const isRight = ({ path, status, body, cacheStatus }: Answer): boolean =>
     status === 200 && body.startsWith(`${path} by run `) && String(cacheStatus).match(/nest;/g)?.length === 1;
@@ -239,7 +241,7 @@ function expectAnswered(answers: readonly Answer[]): void {
   expect(wrong).toEqual([]);
 }
 
-/** Routes run their handlers at once, and calls go on without Redis. */
+/** Expects that routes run their handlers at once, and that calls work without Redis. */
 async function expectGoesOnWithoutRedis(application: Application): Promise<void> {
   const bound = new Bound();
   const answers = await application.getMany('items');
@@ -247,8 +249,8 @@ async function expectGoesOnWithoutRedis(application: Application): Promise<void>
   const calls = await application.callAll();
 
   expectAnswered(answers);
-  expect(said(answers)).toEqual(['200 BYPASS']);
-  expect(said(failures)).toEqual(['500 BYPASS']);
+  expect(outcomesOf(answers)).toEqual(['200 BYPASS']);
+  expect(outcomesOf(failures)).toEqual(['500 BYPASS']);
   expect(Math.max(slowest(answers), slowest(failures))).toBeLessThan(bound.of(LIMIT_MS));
   expect(calls.wrong).toEqual([]);
   expect(calls.slowestMs).toBeLessThan(bound.of(LIMIT_MS));
@@ -260,23 +262,23 @@ async function expectBack(application: Application): Promise<void> {
   expect((await application.callAll()).wrong).toEqual([]);
 }
 
-/** The process ends by itself. It has printed what was wrong, once a second at most, and nothing else. */
+/** Expects that the process ends by itself, and has printed only reports of faults, at most one per second. */
 async function expectEnds(application: Application): Promise<void> {
   const { code, others, reports, livedMs } = await application.end();
 
   expect([code, others]).toEqual([0, []]);
   expect(reports).toBeGreaterThan(0);
-  // Of each kind: faults, and changes of the connection.
+  // Two kinds of reports: faults, and changes of the connection.
   expect(reports).toBeLessThanOrEqual(2 * (livedMs / 1_000 + 1));
 }
 
 describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
-  it('serves without Redis at its start and after Redis is killed, and caches whenever Redis comes (fault 1)', async () => {
+  it('serves without Redis at its start and after Redis is killed, and caches when Redis is up (fault 1)', async () => {
     const port = await freePort();
     const application = await start(platform, cache, { url: `redis://127.0.0.1:${port}` });
 
     await expectGoesOnWithoutRedis(application);
-    const server = await kept(startRedis({ port }));
+    const server = await stopAfterTest(startRedis({ port }));
     await expectBack(application);
     server.kill('SIGKILL');
     await expectGoesOnWithoutRedis(application);
@@ -285,8 +287,8 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
     await expectEnds(application);
   });
 
-  it('serves while Redis is frozen, within 250 ms and then at once, and caches when it goes on (fault 1, fault 3, fault 7)', async () => {
-    const server = await kept(startRedis());
+  it('serves while Redis is frozen, first within 250 ms, then at once (fault 1, fault 3, fault 7)', async () => {
+    const server = await stopAfterTest(startRedis());
     const application = await start(platform, cache, { url: server.url });
     await application.untilBack();
 
@@ -299,7 +301,7 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
     server.resume();
 
     expectAnswered(first);
-    expect(said(first)).toEqual(['200 BYPASS']);
+    expect(outcomesOf(first)).toEqual(['200 BYPASS']);
     expect(slowest(first.slice(0, 3))).toBeLessThan(bound.of(LIMIT_MS));
     expect(slowest(first.slice(3))).toBeLessThan(bound.of(0));
     expectAnswered(fifty);
@@ -309,8 +311,8 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
   });
 
   it('runs a handler once for fifty requests while Redis is frozen (fault 7)', async () => {
-    const server = await kept(startRedis());
-    // They come before the breaker opens, on connections that are there.
+    const server = await stopAfterTest(startRedis());
+    // The requests arrive before the breaker opens, on open connections.
     const application = await start(platform, cache, { url: server.url, commandTimeout: '2s' });
     await application.untilBack();
     await application.askFifty('warm');
@@ -322,15 +324,15 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
 
     expectAnswered(answers);
     const runs = new Set(answers.map(({ body }) => body)).size;
-    // Those that come when it has begun, on a busy machine, wait for the next run.
+    // On a busy machine, requests that arrive after the begin of the run wait for the next run.
     expect(runs).toBeLessThanOrEqual(2);
     expect(answers.filter(({ xCache }) => xCache === 'BYPASS')).toHaveLength(runs);
     expect(slowest(answers)).toBeLessThan(bound.of(LIMIT_MS + runs * SLOW_MS));
     expect(await application.end()).toMatchObject({ code: 0, others: [] });
   });
 
-  it('serves while Redis takes 100 to 600 ms for an answer, and caches when it is fast again (fault 1, fault 2)', async () => {
-    const server = await kept(startRedis());
+  it('serves while Redis takes 100 to 600 ms, and caches when it is fast again (fault 1, fault 2)', async () => {
+    const server = await stopAfterTest(startRedis());
     const proxy = await startProxy(server);
     const application = await start(platform, cache, { url: `redis://127.0.0.1:${proxy.port}` });
     await application.untilBack();
@@ -342,7 +344,7 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
       const calls = await application.callAll();
 
       expectAnswered(answers);
-      expect(['200 BYPASS', '200 MISS']).toEqual(expect.arrayContaining(said(answers)));
+      expect(['200 BYPASS', '200 MISS']).toEqual(expect.arrayContaining(outcomesOf(answers)));
       expect(slowest(answers)).toBeLessThan(bound.of(ROUTE_LIMIT_MS));
       expect(calls.wrong).toEqual([]);
     }
@@ -353,9 +355,9 @@ describe.each(APPLICATIONS)('a process with %s', (_, platform, cache) => {
 });
 
 it.each(['express', 'fastify'] as const)(
-  'a process on %s answers once where Redis may take longer than a request waits (fault 2)',
+  'a process on %s answers once when Redis is slower than a request waits (fault 2)',
   async (platform) => {
-    const server = await kept(startRedis());
+    const server = await stopAfterTest(startRedis());
     const proxy = await startProxy(server);
     const application = await start(
       platform,
@@ -372,7 +374,7 @@ it.each(['express', 'fastify'] as const)(
     await proxy.pass();
 
     for (const answers of [stored, hits, misses]) expectAnswered(answers);
-    expect(said([...hits, ...misses])).toEqual(['200 BYPASS']);
+    expect(outcomesOf([...hits, ...misses])).toEqual(['200 BYPASS']);
     expect(slowest([...hits, ...misses])).toBeLessThan(bound.of(LIMIT_MS));
     await expectBack(application);
     expect(await application.end()).toMatchObject({ code: 0, others: [] });
@@ -388,7 +390,11 @@ it('a process with memory serves and ends, and has nothing to report (fault 1)',
   const { code, reports, others } = await application.end();
 
   for (const answers of [first, second]) expectAnswered(answers);
-  expect([said(first), said(second), said(failures)]).toEqual([['200 MISS'], ['200 HIT'], ['500 BYPASS']]);
+  expect([outcomesOf(first), outcomesOf(second), outcomesOf(failures)]).toEqual([
+    ['200 MISS'],
+    ['200 HIT'],
+    ['500 BYPASS'],
+  ]);
   expect(calls.wrong).toEqual([]);
   expect([code, reports, others]).toEqual([0, 0, []]);
 });

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -10,11 +12,11 @@ import { until } from '../support/redis/until.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import { times } from '../support/cache-with.js';
 import {
-  endWhatTestsOpened,
+  cleanUpAfterEach,
   HEALED_WITHIN_MS,
-  kept,
+  stopAfterTest,
   LIMIT_MS,
-  onEnd,
+  afterTest,
   open,
   rawClient,
   SLACK_MS,
@@ -22,33 +24,34 @@ import {
   timeOfRefusals,
   untilItStores,
   untilStatus,
-} from './faults.fixture.js';
+} from './redis.fixture.js';
 
 /*
- * The table of docs/redis-faults.md, row by row, on servers of one process. Jest fails a test during which a rejection
- * goes unhandled, so every one of these also says that there was none.
+ * The table of docs/redis-faults.md, row by row. Jest fails a test with an unhandled rejection, so each test also
+ * proves that there is none.
  */
 
 jest.setTimeout(30_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-/** A read and a load. */
+/** Limit for a read and a load together. */
 const REFUSED_WITHIN_MS = 10;
 
-function frozen(server: RedisServer): void {
+/** Freezes the server until the end of the test. */
+function freeze(server: RedisServer): void {
   server.pause();
-  onEnd(() => server.resume());
+  afterTest(() => server.resume());
 }
 
 describe('while there is no server', () => {
-  it('an application starts, loads by its factories, and picks Redis up when it comes', async () => {
+  it('an application starts, loads by its factories, and uses Redis when it is up', async () => {
     const port = await freePort();
 
     const { value: opened, tookMs } = await timed(() => open({ url: `redis://127.0.0.1:${port}` }));
     const { cache } = opened;
     const load = await timed(() => cache.getOrSet('k', () => 'loaded'));
     const status = (await cache.getStats()).status;
-    await kept(startRedis({ port }));
+    await stopAfterTest(startRedis({ port }));
     const healedMs = await untilItStores(cache);
 
     expect(tookMs).toBeLessThan(1_000 + SLACK_MS);
@@ -58,8 +61,8 @@ describe('while there is no server', () => {
     expect(healedMs).toBeLessThan(3_000);
   });
 
-  it('reads are misses, loads run, and both cost nothing, until the killed server is back, empty', async () => {
-    const server = await kept(startRedis());
+  it('reads are misses, loads run, and both are fast, until the killed server is back and empty', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await open({ url: server.url });
     await cache.getOrSet('k', () => 'before');
 
@@ -81,8 +84,8 @@ describe('while there is no server', () => {
     expect(afterwards).toEqual([undefined, 'after', 'after']);
   });
 
-  it('no call that was under way when it was killed rejects', async () => {
-    const server = await kept(startRedis());
+  it('no call under way rejects when the server is killed', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await open({ url: server.url });
     const calls = times(200, (i) => cache.getOrSet(`k${i % 20}`, () => i % 20));
 
@@ -93,21 +96,21 @@ describe('while there is no server', () => {
     expect(tookMs).toBeLessThan(LIMIT_MS + SLACK_MS);
   });
 
-  it('an invalidation is queued, hides what it names in this process, and reaches the server when it is back', async () => {
-    const server = await kept(startRedis());
+  it('an invalidation is queued, hides its entries in this process, and is sent when the server is back', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url });
     const other = await open({ url: server.url });
     await cache.set('k', 'old', { tags: ['t'], namespace: 'n' });
-    frozen(server);
+    freeze(server);
 
     const { value: wasThere, tookMs } = await timed(() => cache.delete('k', { namespace: 'n' }));
-    const told = errors.filter((error) => error instanceof CacheUnavailableError);
+    const reported = errors.filter((error) => error instanceof CacheUnavailableError);
     server.resume();
     await untilStatus(cache, 'up');
 
     expect(wasThere).toBe(false);
     expect(tookMs).toBeLessThan(LIMIT_MS + SLACK_MS);
-    expect(told.map(({ message }) => message)).toContainEqual(expect.stringContaining('queued and will be retried'));
+    expect(reported.map(({ message }) => message)).toContainEqual(expect.stringContaining('queued and will be retried'));
     expect([await cache.get('k', { namespace: 'n' }), await other.cache.get('k', { namespace: 'n' })]).toEqual([
       undefined,
       undefined,
@@ -124,9 +127,9 @@ describe('while there is no server', () => {
   ];
 
   it.each(KINDS)(
-    'what was invalidated by %s meanwhile is not seen again, though the server kept it',
+    'entries invalidated by %s meanwhile are not seen again, although the server has them',
     async (_, invalidate) => {
-      const server = await kept(startRedis());
+      const server = await stopAfterTest(startRedis());
       // The server is unreachable for one process and serves the other.
       const { cache } = await open({ url: server.url, options: { username: 'guest', password: 'guest' } });
       await ask(server.port, 'ACL SETUSER guest on >guest ~* &* +@all');
@@ -155,13 +158,13 @@ describe('while there is no server', () => {
 });
 
 describe('while the server is frozen', () => {
-  it('the first calls wait for 250 ms in all, the others are refused at once, and it is used again soon after it goes on', async () => {
-    const server = await kept(startRedis());
+  it('the first calls wait 250 ms in all, others are refused at once, and Redis is used again soon after', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await open({ url: server.url });
     await cache.getOrSet('k', () => 'stored');
     const load = (): Promise<{ value: unknown; tookMs: number }> =>
-      timed(() => cache.getOrSet('cold', () => sleepAnd(20, 'loaded')));
-    frozen(server);
+      timed(() => cache.getOrSet('cold', () => sleep(20, 'loaded')));
+    freeze(server);
 
     const first = [await load(), await load(), await load(), await load()];
     const refusedMs = await timeOfRefusals(cache);
@@ -170,7 +173,7 @@ describe('while the server is frozen', () => {
       until(
         async () => (await cache.get('k')) === 'stored',
         HEALED_WITHIN_MS,
-        () => 'It was not read again.',
+        () => 'The stored value was not read again in time.',
       ),
     );
 
@@ -181,16 +184,16 @@ describe('while the server is frozen', () => {
     expect(healedMs).toBeLessThan(2_000);
   });
 
-  it('it is used again after it was frozen for so long that connections were given up', async () => {
-    const server = await kept(startRedis());
+  it('it is used again after a freeze so long that connections were closed', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache } = await open({ url: server.url });
     await cache.getOrSet('k', () => 'stored');
-    frozen(server);
+    freeze(server);
 
     const endMs = performance.now() + 4_500;
     const slowest = { ms: 0 };
     while (performance.now() < endMs) {
-      const { tookMs } = await timed(() => cache.getOrSet('cold', () => sleepAnd(20, 'loaded')));
+      const { tookMs } = await timed(() => cache.getOrSet('cold', () => sleep(20, 'loaded')));
       slowest.ms = Math.max(slowest.ms, tookMs);
     }
     server.resume();
@@ -198,7 +201,7 @@ describe('while the server is frozen', () => {
       until(
         async () => (await cache.get('k')) === 'stored',
         HEALED_WITHIN_MS,
-        () => 'It was not read again.',
+        () => 'The stored value was not read again in time.',
       ),
     );
 
@@ -207,29 +210,29 @@ describe('while the server is frozen', () => {
   });
 
   it.each(['value', 'error'])(
-    'a load during which it freezes waits for no more than 250 ms beside its factory (%s)',
+    'a load during a freeze waits at most 250 ms in addition to its factory (%s)',
     async (outcome) => {
-      const server = await kept(startRedis());
+      const server = await stopAfterTest(startRedis());
       const { cache } = await open({ url: server.url });
 
       const { value, tookMs } = await timed(() =>
         cache
           .getOrSet('k', async () => {
-            frozen(server);
-            await sleepAnd(50, undefined);
-            if (outcome === 'error') throw new Error('the database is away');
+            freeze(server);
+            await sleep(50, undefined);
+            if (outcome === 'error') throw new Error('the database is down');
             return 'loaded';
           })
           .catch(String),
       );
 
-      expect(value).toBe(outcome === 'error' ? 'Error: the database is away' : 'loaded');
+      expect(value).toBe(outcome === 'error' ? 'Error: the database is down' : 'loaded');
       expect(tookMs).toBeLessThan(LIMIT_MS + 50 + SLACK_MS);
     },
   );
 
   it('a batch, a write, a touch and a hundred callers at once wait no longer than one', async () => {
-    const server = await kept(startRedis());
+    const server = await stopAfterTest(startRedis());
     const calls: readonly ((cache: CacheService) => Promise<unknown>)[] = [
       (cache) => cache.getOrSetMany(times(50, String), async (missing) => new Map(missing.map((key) => [key, key]))),
       (cache) => cache.set('k', 'v'),
@@ -243,11 +246,11 @@ describe('while the server is frozen', () => {
     const caches = await Promise.all(
       calls.map(async (_, i) => (await open({ url: server.url }, { name: `c${i}` })).cache),
     );
-    frozen(server);
+    freeze(server);
 
     const took = await Promise.all(calls.map(async (call, i) => (await timed(() => call(caches[i]!))).tookMs));
 
-    // A write that cannot be stored is followed by an invalidation that cannot be sent.
+    // A write that cannot be stored also tries an invalidation, which cannot be sent.
     expect(Math.max(...took)).toBeLessThan(2 * LIMIT_MS + SLACK_MS);
     expect(took.filter((_, i) => i !== 3).filter((tookMs) => tookMs > LIMIT_MS + SLACK_MS)).toEqual([]);
   });
@@ -255,7 +258,7 @@ describe('while the server is frozen', () => {
 
 describe('while the server is full', () => {
   async function full(): Promise<{ server: RedisServer; fill: () => Promise<string>; empty: () => Promise<string> }> {
-    const server = await kept(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
+    const server = await stopAfterTest(startRedis({ args: ['--maxmemory-policy', 'noeviction'] }));
     return {
       server,
       fill: () => ask(server.port, 'CONFIG SET maxmemory 1'),
@@ -275,14 +278,14 @@ describe('while the server is full', () => {
     ];
     await cache.set('k', 'three');
     const stored = [await cache.get('k'), await cache.get('old')];
-    const told = errors.length;
+    const reported = errors.length;
     await empty();
     const healedMs = await untilItStores(cache);
 
     expect(loads.map(({ value }) => value)).toEqual(['one', 'two']);
     expect(Math.max(...loads.map(({ tookMs }) => tookMs))).toBeLessThan(SLACK_MS);
     expect(stored).toEqual([undefined, 'kept']);
-    expect(told).toBeGreaterThan(0);
+    expect(reported).toBeGreaterThan(0);
     expect(healedMs).toBeLessThan(1_000);
   });
 
@@ -338,7 +341,7 @@ describe('while the server is full', () => {
     expect(errors).toEqual([]);
   });
 
-  it('what was stored before is replaced by nothing when it is set', async () => {
+  it('a `set` that cannot store removes the old value', async () => {
     const { server, fill } = await full();
     const { cache } = await open({ url: server.url });
     const { cache: other } = await open({ url: server.url });
@@ -352,8 +355,8 @@ describe('while the server is full', () => {
 });
 
 describe('while the server is a replica', () => {
-  it('reads go on, loads are answered, invalidations are queued, and all is well when it is a master again', async () => {
-    const server = await kept(startRedis());
+  it('reads continue, loads are answered, invalidations are queued until it is a master again', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url });
     await cache.set('k', 'stored');
     await cache.set('gone', 'old');
@@ -363,7 +366,7 @@ describe('while the server is a replica', () => {
     const later = await timed(() => cache.getOrSet('cold', () => 'loaded'));
     const deletion = await timed(() => cache.delete('gone'));
     const hidden = await cache.get('gone');
-    const told = errors.some(({ message }) => message.includes('queued and will be retried'));
+    const isReported = errors.some(({ message }) => message.includes('queued and will be retried'));
     await ask(server.port, 'REPLICAOF NO ONE');
     await untilItStores(cache);
     await untilStatus(cache, 'up');
@@ -371,13 +374,13 @@ describe('while the server is a replica', () => {
     expect([...loads, later].map(({ value }) => value)).toEqual(times(21, () => 'loaded'));
     expect(Math.max(...[...loads, later, deletion].map(({ tookMs }) => tookMs))).toBeLessThan(LIMIT_MS + SLACK_MS);
     expect(hidden).toBeUndefined();
-    expect(told).toBe(true);
+    expect(isReported).toBe(true);
     expect(await cache.get('gone')).toBeUndefined();
     expect(await ask(server.port, `EXISTS ${(await cache.explain('gone')).storedKey}`)).toBe('0');
   });
 });
 
-describe('what somebody else has written under the names of the cache', () => {
+describe('a foreign value under a name of the cache', () => {
   const FOREIGN: readonly (readonly [type: string, write: (client: Redis, name: string) => Promise<unknown>])[] = [
     ['string', (client, name) => client.set(name, 'foreign')],
     ['list', (client, name) => client.rpush(name, 'foreign')],
@@ -399,8 +402,8 @@ describe('what somebody else has written under the names of the cache', () => {
     ['list of trash', (root) => `${root}:trash`],
   ];
 
-  it.each(NAMES)('as the %s breaks no call, and is out of the way when it was met', async (_, nameOf) => {
-    const server = await kept(startRedis());
+  it.each(NAMES)('as the %s breaks no call, and is replaced when it is found', async (_, nameOf) => {
+    const server = await stopAfterTest(startRedis());
     const client = rawClient(server);
     const { cache, errors } = await open({ url: server.url });
     const { storedKey } = await cache.explain('k', { namespace: 'n' });
@@ -428,7 +431,8 @@ describe('what somebody else has written under the names of the cache', () => {
         const afterwards = await cache.getOrSet('k', () => 'new', options);
         const { status } = await cache.getStats();
 
-        const about = `${type}, stored before: ${isStored}, errors: ${errors.map(({ message }) => message).join(' | ')}`;
+        const messages = errors.map(({ message }) => message).join(' | ');
+        const about = `${type}, stored before: ${isStored}, errors: ${messages}`;
         expect([about, ['old', undefined].includes(read)]).toEqual([about, true]);
         expect([about, ['old', 'first'].includes(first)]).toEqual([about, true]);
         expect([about, third]).toEqual([about, second]);
@@ -439,8 +443,8 @@ describe('what somebody else has written under the names of the cache', () => {
 });
 
 describe('a payload', () => {
-  it('that was cut, changed or replaced by random bytes is a miss, and is replaced by the next load', async () => {
-    const server = await kept(startRedis());
+  it('that was truncated, changed or made of random bytes is a miss, and the next load replaces it', async () => {
+    const server = await stopAfterTest(startRedis());
     const client = rawClient(server);
     const { cache } = await open({ url: server.url });
     const value = { name: 'a value', numbers: [1, 2, 3], when: new Date(0), map: new Map([['a', 1n]]) };
@@ -449,7 +453,7 @@ describe('a payload', () => {
     const whole = (await client.getBuffer(storedKey))!;
     const changed = [
       ...times(whole.length, (length) => whole.subarray(0, length)),
-      // Every third: all places, and each bit of a byte in turn.
+      // Every third bit: all bytes, and each bit position in turn.
       ...times(Math.floor((whole.length * 8) / 3), (third) => flipped(whole, 3 * third)),
       ...times(200, (i) => pseudoRandomBytes(i, 1 + ((i * 37) % 400))),
       Buffer.concat([whole, whole]),
@@ -465,8 +469,8 @@ describe('a payload', () => {
       await client.set(storedKey, bytes);
       const read = await cache.get('k');
       if (read === undefined) {
-        check('not loaded', bytes, (await cache.getOrSet('k', () => 'anew', { ttl: 'forever' })) === 'anew');
-        check('not replaced', bytes, (await cache.get('k')) === 'anew');
+        check('not loaded', bytes, (await cache.getOrSet('k', () => 'again', { ttl: 'forever' })) === 'again');
+        check('not replaced', bytes, (await cache.get('k')) === 'again');
         continue;
       }
       served.count++;
@@ -476,12 +480,12 @@ describe('a payload', () => {
     }
 
     expect(wrong).toEqual([]);
-    // What a flip in a lease or in a time does is seen elsewhere.
+    // Only flips in a lease or in a time are served; other tests cover them.
     expect(served.count).toBeLessThan(changed.length / 3);
   });
 
   it('of another version of the format, of another key, namespace or version of the cache is a miss', async () => {
-    const server = await kept(startRedis());
+    const server = await stopAfterTest(startRedis());
     const client = rawClient(server);
     const { cache } = await open({ url: server.url });
     const { cache: next } = await open({ url: server.url }, { version: 2 });
@@ -505,23 +509,23 @@ describe('a payload', () => {
       await client.set(mine, bytes);
       reads.push(
         await cache.get('mine', { namespace: 'n' }),
-        await cache.getOrSet('mine', () => 'anew', { namespace: 'n' }),
+        await cache.getOrSet('mine', () => 'again', { namespace: 'n' }),
       );
     }
 
     expect(marker).toBeGreaterThan(0);
-    expect(reads).toEqual(other.flatMap(() => [undefined, 'anew']));
+    expect(reads).toEqual(other.flatMap(() => [undefined, 'again']));
   });
 
-  it('of more than 32 MiB is given to its caller and reported, and the value before it is gone', async () => {
-    const server = await kept(startRedis());
+  it('of more than 32 MiB is returned and reported, and the old value is removed', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url, commandTimeout: '2s' });
     const huge = Buffer.alloc(33 * 1024 * 1024, 1);
     await cache.set('k', 'old', { ttl: 1 });
     await until(
       async () => (await cache.get('k')) === undefined,
       1_000,
-      () => 'It did not expire.',
+      () => 'The entry did not expire in time.',
     );
 
     const loaded = await cache.getOrSet('k', () => huge);
@@ -535,8 +539,8 @@ describe('a payload', () => {
     expect(errors.map(({ message }) => message)).toContainEqual(expect.stringMatching(/at most 33554432 bytes/));
   });
 
-  it('of more than 32 MiB takes the value that it should have replaced with it', async () => {
-    const server = await kept(startRedis());
+  it('of more than 32 MiB removes the value that it should replace', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url });
     await cache.set('refreshed', 'old');
     await cache.set('set', 'old');
@@ -554,9 +558,9 @@ describe('a payload', () => {
   });
 });
 
-describe('while the cache is not let in', () => {
-  it('for a wrong password, loads are answered at once, and it is used when the password is right', async () => {
-    const server = await kept(startRedis());
+describe('while access is denied', () => {
+  it('by a wrong password, loads are answered at once, and Redis is used when the password is right', async () => {
+    const server = await stopAfterTest(startRedis());
     await ask(server.port, 'ACL SETUSER kit on >right ~* &* +@all');
     const { value: opened, tookMs } = await timed(() => open({ url: `redis://kit:wrong@127.0.0.1:${server.port}` }));
     const { cache, errors } = opened;
@@ -574,8 +578,8 @@ describe('while the cache is not let in', () => {
     expect(healedMs).toBeLessThan(HEALED_WITHIN_MS);
   });
 
-  it('for a missing password, loads are answered at once, and it is used when none is asked for', async () => {
-    const server = await kept(startRedis({ args: ['--requirepass', 'secret'] }));
+  it('by a missing password, loads are answered at once, and Redis is used when none is needed', async () => {
+    const server = await stopAfterTest(startRedis({ args: ['--requirepass', 'secret'] }));
     const { cache, errors } = await open({ url: server.url });
     const client = rawClient(server, 'secret');
 
@@ -591,9 +595,9 @@ describe('while the cache is not let in', () => {
   });
 
   it.each(['~other:* &* +@all', '~* &* +ping +info', '~* &* +@all -@write', '~* &* +@all -@scripting'])(
-    'to do with its keys what it must (%s), loads are answered, and it is used when it may',
+    'to keys or commands (%s), loads are answered, and Redis is used when access is granted',
     async (rules) => {
-      const server = await kept(startRedis());
+      const server = await stopAfterTest(startRedis());
       await ask(server.port, `ACL SETUSER kit on >secret ${rules}`);
       const { cache, errors } = await open({ url: `redis://kit:secret@127.0.0.1:${server.port}` });
 
@@ -613,22 +617,22 @@ describe('while the cache is not let in', () => {
     },
   );
 
-  it('to the wake channel, everything works, and who waits for the load of another process looks for itself', async () => {
-    const server = await kept(startRedis());
+  it('to the wake channel, everything works, and a waiter for the load of another process polls', async () => {
+    const server = await stopAfterTest(startRedis());
     await ask(server.port, 'ACL SETUSER kit on >secret ~* resetchannels +@all');
     const url = `redis://kit:secret@127.0.0.1:${server.port}`;
     const [{ cache: one }, { cache: other }] = await Promise.all([open({ url }), open({ url })]);
     const loads = { count: 0 };
     const load = (): Promise<string> => {
       loads.count++;
-      return sleepAnd(200, 'loaded');
+      return sleep(200, 'loaded');
     };
 
     const leading = one.getOrSet('k', load);
     await until(
       async () => loads.count === 1,
       1_000,
-      () => 'Nobody loaded.',
+      () => 'No load began in time.',
     );
     const waiting = await timed(() => other.getOrSet('k', load));
 
@@ -639,12 +643,12 @@ describe('while the cache is not let in', () => {
 
 describe('while the server loads its data', () => {
   it('loads are answered at once, and it is used when it has loaded', async () => {
-    const server = await kept(
+    const server = await stopAfterTest(
       startRedis({ args: ['--key-load-delay', '1000', '--loading-process-events-interval-bytes', '1024'] }),
     );
     const client = rawClient(server);
     const { cache, errors } = await open({ url: server.url });
-    // Not `set`, which is taken for lost and undone when a connection was lost.
+    // Not `set`: after a lost connection, its outcome is unknown and it is undone.
     await cache.getOrSet('k', () => 'kept', { ttl: 'forever' });
     const filler = client.pipeline();
     for (let i = 0; i < 2_500; i++) filler.set(`filler-${i}`, 'x'.repeat(100));
@@ -661,13 +665,13 @@ describe('while the server loads its data', () => {
     await until(
       async () => (await ask(server.port, 'INFO persistence')).includes('loading:0'),
       20_000,
-      () => 'It loads for ever.',
+      () => 'The server did not load its data in time.',
     );
     const { tookMs: healedMs } = await timed(() =>
       until(
         async () => (await cache.get('k')) === 'kept',
         HEALED_WITHIN_MS,
-        () => 'It was not read again.',
+        () => 'The stored value was not read again in time.',
       ),
     );
     await untilItStores(late);
@@ -681,8 +685,8 @@ describe('while the server loads its data', () => {
 });
 
 describe('when the server has forgotten its scripts', () => {
-  it('nobody notices', async () => {
-    const server = await kept(startRedis());
+  it('no call fails', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url });
     const forget = (): Promise<string> => ask(server.port, 'SCRIPT FLUSH');
     const answers: unknown[] = [];
@@ -706,8 +710,8 @@ describe('when the server has forgotten its scripts', () => {
     expect(errors).toEqual([]);
   });
 
-  it('a load under way is stored once, and calls at the same time all end well', async () => {
-    const server = await kept(startRedis());
+  it('a load under way is stored once, and all concurrent calls succeed', async () => {
+    const server = await stopAfterTest(startRedis());
     const { cache, errors } = await open({ url: server.url, commandTimeout: '2s' });
     const flushing = { isOn: true };
     const flush = (async () => {
@@ -715,7 +719,7 @@ describe('when the server has forgotten its scripts', () => {
     })();
 
     const values = await Promise.all(
-      times(300, (i) => cache.getOrSet(`k${i}`, () => sleepAnd(i % 10, i), { tags: ['t'] })),
+      times(300, (i) => cache.getOrSet(`k${i}`, () => sleep(i % 10, i), { tags: ['t'] })),
     );
     const count = await cache.invalidateTags(['t']);
     flushing.isOn = false;
@@ -728,8 +732,8 @@ describe('when the server has forgotten its scripts', () => {
 });
 
 describe("a client of the user's own", () => {
-  it('is used, and goes on when the cache is closed, and is never closed by a fault', async () => {
-    const server = await kept(startRedis());
+  it('is used, stays open when the cache is closed, and is never closed by a fault', async () => {
+    const server = await stopAfterTest(startRedis());
     const client = rawClient(server);
     await until(
       async () => client.status === 'ready',
@@ -740,7 +744,7 @@ describe("a client of the user's own", () => {
     const before = listeners();
     const { cache } = await open({ client });
     await cache.getOrSet('k', () => 'stored');
-    frozen(server);
+    freeze(server);
     for (let i = 0; i < 4; i++) await cache.getOrSet('cold', () => i);
     server.resume();
     await untilItStores(cache);
@@ -750,16 +754,12 @@ describe("a client of the user's own", () => {
     expect(client.status).toBe('ready');
     expect(await client.ping()).toBe('PONG');
     expect(listeners()).toEqual(before);
-    // One of the user, none of the kit.
+    // One connection of the user, none of the kit.
     const connections = async (): Promise<boolean> =>
       ((await client.call('CLIENT', 'LIST')) as string).trim().split('\n').length === 1;
-    await until(connections, 2_000, () => 'A connection of the kit is left.');
+    await until(connections, 2_000, () => 'A connection of the kit was left.');
   });
 });
-
-function sleepAnd<T>(ms: number, value: T): Promise<T> {
-  return new Promise((resolve) => setTimeout(resolve, ms, value));
-}
 
 function flipped(bytes: Buffer, bit: number): Buffer {
   const copy = Buffer.from(bytes);
@@ -767,7 +767,7 @@ function flipped(bytes: Buffer, bit: number): Buffer {
   return copy;
 }
 
-/** The same in every run. */
+/** Generates the same bytes in every run. */
 function pseudoRandomBytes(seed: number, length: number): Buffer {
   let state = seed + 1;
   return Buffer.from(times(length, () => (state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0) >>> 16));

@@ -3,12 +3,12 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { DEPLOYMENTS, keysOf, size, untilEmpty } from './deployments.fixture.js';
-import { endWhatTestsOpened, open } from './faults.fixture.js';
+import { cleanUpAfterEach, open } from './redis.fixture.js';
 
-/** What is left in Redis when nothing of it is needed any more: nothing. */
+/** Nothing is left in Redis when nothing is needed any more. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const NOTHING_TO_INVALIDATE: readonly (readonly [
   what: string,
@@ -42,7 +42,7 @@ describe.each(DEPLOYMENTS)('an invalidation that finds no entry (%s)', (_, start
 });
 
 describe.each(DEPLOYMENTS)('a process that invalidates and is closed at once (%s)', (_, start) => {
-  it('leaves nothing, although nobody is there to free what it left', async () => {
+  it('leaves nothing, although no process is left to free it', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
     await cache.setMany(
@@ -53,13 +53,13 @@ describe.each(DEPLOYMENTS)('a process that invalidates and is closed at once (%s
     await cache.invalidateTags(['t']);
     await cache.close();
 
-    // The generations of groups that became empty stay for the loads that hold them.
+    // The generations of empty groups are kept for a while, for loads that hold them.
     await untilEmpty(masters, 8_000);
   });
 });
 
 describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
-  it('leave nothing when they have expired by themselves', async () => {
+  it('leave nothing after they have expired', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
 
@@ -77,7 +77,7 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     expect(emptyMs).toBeLessThan(10_000);
   });
 
-  it('leave only what goes by itself within a minute when they came from loads', async () => {
+  it('leave only keys that expire within a minute when they came from loads', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
     let left: { key: string; ttlMs: number }[] = [];
@@ -96,7 +96,7 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     expect(left.filter(({ ttlMs }) => ttlMs < 0 || ttlMs > 61_000)).toEqual([]);
   });
 
-  it('leave nothing in the indexes of what was kept for ever, once that is invalidated (fault 29)', async () => {
+  it('leave nothing in the indexes of an entry that never expires, after it is invalidated (fault 29)', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
     const of = { tags: ['t', 'u'], namespace: 'n' };
@@ -113,7 +113,7 @@ describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
     await cache.cleanupExpired();
     const count = await cache.invalidateTags(['t']);
     let left: { key: string; ttlMs: number }[] = [];
-    // The ticket of a sweep goes by itself, so that nobody sweeps again at once.
+    // The ticket of a sweep expires by itself, so that no process sweeps again at once.
     const isEmpty = async (): Promise<boolean> => {
       left = (await Promise.all(masters.map(keysOf)))
         .flat()

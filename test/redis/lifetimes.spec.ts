@@ -5,30 +5,30 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import { startDeployment } from '../support/deployments.js';
 import { startRedis } from '../support/redis-servers.js';
 import { until } from '../support/redis/until.js';
-import { endWhatTestsOpened, kept, onEnd, open, openHybrid } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from './redis.fixture.js';
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-/** From a time that everybody uses to the longest TTL that can be given. */
+/** TTLs from a usual one to the longest possible. */
 const TTLS = fc.oneof(
   fc.integer({ min: 60_000, max: Number.MAX_SAFE_INTEGER }),
   fc.constantFrom(8.2e12, 8.3e12, 1e13 - 2, 1e13 - 1, 1e13, 1e15, Number.MAX_SAFE_INTEGER),
 );
 
-/** What is known of the server's time on a busy machine. */
+/** Uncertainty about the server's time on a busy machine. */
 const CLOCKS_DIFFER_MS = 1_000;
 
 const CACHES: readonly (readonly [string, () => Promise<CacheService>])[] = [
   ['memory', openMemory],
-  ['redis', async () => (await open({ url: (await kept(startRedis())).url })).cache],
-  ['a Cluster', async () => (await open((await kept(startDeployment.Cluster())).redis)).cache],
-  ['hybrid', async () => (await openHybrid({ url: (await kept(startRedis())).url })).cache],
+  ['redis', async () => (await open({ url: (await stopAfterTest(startRedis())).url })).cache],
+  ['a Cluster', async () => (await open((await stopAfterTest(startDeployment.Cluster())).redis)).cache],
+  ['hybrid', async () => (await openHybrid({ url: (await stopAfterTest(startRedis())).url })).cache],
 ];
 
 async function openMemory(): Promise<CacheService> {
   const cache = await createCache({ backend: 'memory' });
-  onEnd(() => cache.close());
+  afterTest(() => cache.close());
   return cache;
 }
 
@@ -38,12 +38,12 @@ async function untilExpired(cache: CacheService, key: string): Promise<void> {
   await until(
     async () => !(await cache.has(key)),
     10_000,
-    () => `${key} never expired.`,
+    () => `${key} did not expire in time.`,
   );
 }
 
 describe.each(CACHES)('on %s', (_, openCache) => {
-  it('an entry lives for as long as its TTL says, however long that is (fault 17)', async () => {
+  it('an entry lives exactly as long as its TTL, even a very long one (fault 17)', async () => {
     const cache = await openCache();
     let next = 0;
 
@@ -70,7 +70,7 @@ describe.each(CACHES)('on %s', (_, openCache) => {
     );
   });
 
-  it('`touch` leaves the time for which an expired value is kept (fault 17)', async () => {
+  it('`touch` does not change how long an expired value is kept (fault 17)', async () => {
     const cache = await openCache();
     await cache.getOrSet('loaded', () => 1, { ttl: '1h', staleIfError: '2h' });
     await cache.set('lasting', 2, { ttl: 'forever', keepStale: '2h' });
@@ -86,7 +86,7 @@ describe.each(CACHES)('on %s', (_, openCache) => {
     }
   });
 
-  it('what is set or written through with `keepStale` is there for a later `staleIfError` (fault 17)', async () => {
+  it('a value that is set or written through with `keepStale` serves a later `staleIfError` (fault 17)', async () => {
     const cache = await openCache();
     await cache.set('set', 1, { ttl: 50, keepStale: '1h' });
     await cache.setMany([['many', 2]], { ttl: 50, keepStale: '1h' });

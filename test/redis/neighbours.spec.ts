@@ -1,12 +1,12 @@
 import { expect, it, jest } from '@jest/globals';
 import { startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, open } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, open } from './redis.fixture.js';
 
 jest.setTimeout(30_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
-it('an invalidation leaves the entries of a cache whose prefix is another one with its name (fault 34)', async () => {
-  const { url } = await kept(startRedis());
+it('an invalidation spares a cache whose prefix is the prefix and name of this one (fault 34)', async () => {
+  const { url } = await stopAfterTest(startRedis());
   const { cache: shop } = await open({ url, keyPrefix: 'shop' });
   const { cache: other } = await open({ url, keyPrefix: 'shop:default' }, { name: 'e' });
   await shop.set('k', 1, { namespace: 'e' });

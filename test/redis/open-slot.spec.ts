@@ -6,18 +6,18 @@ import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
 import { type RedisCluster, type RedisServer, startCluster } from '../support/redis-servers.js';
 import { untilEmpty } from './deployments.fixture.js';
-import { endWhatTestsOpened, kept, open, openHybrid, rawClient, untilStatus } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, open, openHybrid, rawClient, untilStatus } from './redis.fixture.js';
 
 /**
- * A slot that is open for migration, as a reshard leaves it that was given up: no command of several keys is served
- * there that are not all in one place.
+ * A slot that is open for migration, as after a reshard that was cancelled. Commands with several keys fail there
+ * unless all keys are on the same node.
  */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const ENTRIES = times(30, (i) => `k${i}`);
-/** More than are looked at one by one to be counted. */
+/** More entries than are counted one by one. */
 const MANY = times(1_200, (i) => `m${i}`);
 
 interface Case {
@@ -38,9 +38,9 @@ const MOVED: readonly (readonly [string, (keys: readonly string[]) => readonly s
 
 describe.each(CASES)('while the slot of %s is open', (_, { part, invalidate }) => {
   it.each(MOVED)(
-    'and %s, it is invalidated, counted and freed, and what is stored then is found (fault 32)',
+    'and %s, it is invalidated, counted and freed, and new entries are found (fault 32)',
     async (_, moved) => {
-      const { cluster, cache, other } = await processes();
+      const { cluster, cache, other } = await openTwo();
       await cache.setMany(
         ENTRIES.map((key) => [key, 'old'] as const),
         { tags: ['t'], namespace: 'n' },
@@ -55,15 +55,15 @@ describe.each(CASES)('while the slot of %s is open', (_, { part, invalidate }) =
       await closeSlot(cluster, hashSlot(part));
       await cache.set('k0', 'new', { tags: ['t'], namespace: 'n' });
       expect([await other.get('k0', { namespace: 'n' }), await invalidate(other)]).toEqual(['new', 1]);
-      // A process that comes later frees what could not be freed while the slot was open.
+      // A later process frees the keys that could not be freed while the slot was open.
       await open({ cluster: { nodes: cluster.urls } });
       await untilEmpty(cluster.nodes.slice(0, 3), 20_000);
     },
   );
 });
 
-it('`clear` empties a cache of which a part is in an open slot (fault 32)', async () => {
-  const { cluster, cache, other } = await processes();
+it('`clear` empties a cache with a part in an open slot (fault 32)', async () => {
+  const { cluster, cache, other } = await openTwo();
   const slots = times(16, (part) => hashSlot(`{all:${part}}`));
   await cache.setMany(MANY.map((key) => [key, 'old'] as const));
   for (const slot of slots) await openSlot(cluster, slot, () => []);
@@ -75,8 +75,8 @@ it('`clear` empties a cache of which a part is in an open slot (fault 32)', asyn
   expect([await other.get('again'), (await cache.getStats()).status]).toEqual([1, 'up']);
 });
 
-it('a near copy is gone when its tag is in an open slot (fault 32)', async () => {
-  const cluster = await kept(startCluster());
+it('a near copy is dropped when its tag is in an open slot (fault 32)', async () => {
+  const cluster = await stopAfterTest(startCluster());
   const [one, other] = [
     await openHybrid({ cluster: { nodes: cluster.urls } }),
     await openHybrid({ cluster: { nodes: cluster.urls } }),
@@ -96,8 +96,8 @@ it('a near copy is gone when its tag is in an open slot (fault 32)', async () =>
   );
 });
 
-async function processes(): Promise<{ cluster: RedisCluster; cache: CacheService; other: CacheService }> {
-  const cluster = await kept(startCluster());
+async function openTwo(): Promise<{ cluster: RedisCluster; cache: CacheService; other: CacheService }> {
+  const cluster = await stopAfterTest(startCluster());
   const [{ cache }, { cache: other }] = [
     await open({ cluster: { nodes: cluster.urls } }),
     await open({ cluster: { nodes: cluster.urls } }),
@@ -105,7 +105,7 @@ async function processes(): Promise<{ cluster: RedisCluster; cache: CacheService
   return { cluster, cache, other };
 }
 
-/** Opens a slot for migration to another master, and moves the keys that `choose` names. */
+/** Opens a slot for migration to another master, and moves the keys that `choose` returns. */
 async function openSlot(
   cluster: RedisCluster,
   slot: number,
@@ -120,7 +120,7 @@ async function openSlot(
   client.disconnect();
 }
 
-/** Ends the migration as `redis-cli --cluster fix` does: the rest is moved. */
+/** Ends the migration as `redis-cli --cluster fix` does: moves the remaining keys. */
 async function closeSlot(cluster: RedisCluster, slot: number): Promise<void> {
   await openSlot(cluster, slot, (keys) => keys);
   const { to } = ownersOf(cluster, slot);
@@ -128,7 +128,7 @@ async function closeSlot(cluster: RedisCluster, slot: number): Promise<void> {
   for (const node of [to, ...(await cluster.masters())]) await ask(node.port, `CLUSTER SETSLOT ${slot} NODE ${id}`);
 }
 
-function ownersOf({ nodes }: RedisCluster, slot: number): { from: RedisServer; to: RedisServer } {
-  const owner = Math.min(2, Math.floor((slot * 3) / 16_384));
-  return { from: nodes[owner] as RedisServer, to: nodes[(owner + 1) % 3] as RedisServer };
+function ownersOf(cluster: RedisCluster, slot: number): { from: RedisServer; to: RedisServer } {
+  const owner = cluster.initialOwnerOf(slot);
+  return { from: cluster.nodes[owner] as RedisServer, to: cluster.nodes[(owner + 1) % 3] as RedisServer };
 }

@@ -1,23 +1,24 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
 import { times } from '../support/cache-with.js';
+import { nextMessage } from '../support/child-message.js';
 import { startCluster, startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest } from './redis.fixture.js';
 
 /*
  * Four processes read and invalidate the same keys as fast as they can. The value of a key is its version in a
- * database, which is another server. Writers bump it, invalidate, and note when that was acknowledged. Afterwards: no
- * read that began after the acknowledgement of version v may have brought less than v. The clock is one for all
- * processes.
+ * database, which is another Redis server. Writers increment it, invalidate, and record the time of the
+ * acknowledgement. Afterwards a checker requires: a read that began after the acknowledgement of version v returned at
+ * least v. All processes share one clock.
  */
 
 jest.setTimeout(120_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const PROCESSES = 4;
+const ANSWERS_WITHIN_MS = 60_000;
 
 type Event = readonly [key: string, atUs: number, version: number];
 
@@ -36,17 +37,17 @@ interface Run {
 }
 
 async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Report> {
-  const database = (await kept(startRedis())).url;
+  const database = (await stopAfterTest(startRedis())).url;
   const workers = times(PROCESSES, (seed) => {
-    const order = { redis, database, kinds, forMs, keysPerKind, seed };
-    const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(order)], {
+    const settings = { redis, database, kinds, forMs, keysPerKind, seed };
+    const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(settings)], {
       serialization: 'advanced',
     });
-    onEnd(() => worker.kill('SIGKILL'));
+    afterTest(() => worker.kill('SIGKILL'));
     return worker;
   });
-  await Promise.all(workers.map(said));
-  const reports = workers.map(said);
+  await Promise.all(workers.map((worker) => nextMessage(worker, ANSWERS_WITHIN_MS)));
+  const reports = workers.map((worker) => nextMessage(worker, forMs + ANSWERS_WITHIN_MS));
   for (const worker of workers) worker.send('go');
   const all = (await Promise.all(reports)) as Report[];
   return {
@@ -57,27 +58,18 @@ async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Rep
   };
 }
 
-async function said(worker: ChildProcess): Promise<unknown> {
-  const ended = once(worker, 'exit').then(([code]) =>
-    Promise.reject(new Error(`A process ended with ${code} before it had reported.`)),
-  );
-  ended.catch(() => undefined);
-  const [message] = (await Promise.race([once(worker, 'message'), ended])) as unknown[];
-  return message;
-}
-
 interface Verdict {
   readonly reads: number;
   readonly acks: number;
   readonly stale: readonly string[];
 }
 
-/** By kind, which is the first word of a key. */
+/** Judges the reads of each kind, which is the first word of a key. */
 function judge({ reads, acks }: Report): Map<string, Verdict> {
   const acknowledged = new Map<string, Event[]>();
   for (const ack of [...acks].sort(([, one], [, other]) => one - other)) {
     const list = acknowledged.get(ack[0]) ?? [];
-    // What must be seen from then on: the highest that was acknowledged so far.
+    // Minimum version of later reads: the highest version acknowledged so far.
     list.push([ack[0], ack[1], Math.max(ack[2], list.at(-1)?.[2] ?? 0)]);
     acknowledged.set(ack[0], list);
   }
@@ -92,13 +84,13 @@ function judge({ reads, acks }: Report): Map<string, Verdict> {
   for (const [key, startUs, version] of reads) {
     const verdict = verdictOf(key);
     verdict.reads++;
-    const least = leastAt(acknowledged.get(key) ?? [], startUs);
-    if (version < least) verdict.stale.push(`${key}: ${version} at ${startUs}, where ${least} was acknowledged`);
+    const minimum = minimumAt(acknowledged.get(key) ?? [], startUs);
+    if (version < minimum) verdict.stale.push(`${key}: ${version} at ${startUs}, after ${minimum} was acknowledged`);
   }
   return verdicts;
 }
 
-function leastAt(acks: readonly Event[], atUs: number): number {
+function minimumAt(acks: readonly Event[], atUs: number): number {
   let low = 0;
   let high = acks.length;
   while (low < high) {
@@ -112,7 +104,8 @@ function leastAt(acks: readonly Event[], atUs: number): number {
 function show(name: string, report: Report, verdicts: Map<string, Verdict>): void {
   const lines = [...verdicts].map(
     ([kind, { reads, acks, stale }]) =>
-      `  ${kind.padEnd(14)}${String(reads).padStart(8)} reads ${String(acks).padStart(7)} invalidations ${String(stale.length).padStart(4)} stale`,
+      `  ${kind.padEnd(14)}${String(reads).padStart(8)} reads ${String(acks).padStart(7)} invalidations ` +
+      `${String(stale.length).padStart(4)} stale`,
   );
   console.info(`${name}, ${PROCESSES} processes, ${report.errorCount} errors\n${lines.join('\n')}`);
 }
@@ -131,7 +124,7 @@ const KINDS = [
 ];
 
 describe('the verdict', () => {
-  it('finds a read that is behind what was acknowledged before it began', () => {
+  it('finds a read of a version below the one acknowledged before its begin', () => {
     const acks: Event[] = [
       ['key 1', 100, 1],
       ['key 1', 200, 2],
@@ -146,10 +139,10 @@ describe('the verdict', () => {
 });
 
 describe.each([
-  ['standalone', async (): Promise<RedisOptions> => ({ url: (await kept(startRedis())).url })],
-  ['Cluster', async (): Promise<RedisOptions> => ({ cluster: { nodes: (await kept(startCluster())).urls } })],
+  ['standalone', async (): Promise<RedisOptions> => ({ url: (await stopAfterTest(startRedis())).url })],
+  ['Cluster', async (): Promise<RedisOptions> => ({ cluster: { nodes: (await stopAfterTest(startCluster())).urls } })],
 ] as const)('processes on one Redis (%s)', (name, start) => {
-  it('never read what was invalidated before they asked', async () => {
+  it('never read a value that was invalidated before the read', async () => {
     const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: KINDS, forMs: 12_000 });
 
     const verdicts = judge(report);
@@ -161,7 +154,7 @@ describe.each([
     expect(Math.min(...[...verdicts.values()].map(({ acks }) => acks))).toBeGreaterThan(30);
   });
 
-  it('never read what was cleared before they asked', async () => {
+  it('never read a value that was cleared before the read', async () => {
     const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: ['clear'], forMs: 4_000 });
 
     const verdicts = judge(report);

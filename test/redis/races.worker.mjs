@@ -1,11 +1,11 @@
-// One of several processes that read, write and invalidate through caches of their own on one Redis. All that matters
-// for the verdict is recorded with process.hrtime, which is one clock for all processes of a machine.
+// One of several processes that read, write and invalidate on one Redis, each through its own cache. It records reads
+// and acknowledgements with times of process.hrtime, a clock that all processes of the machine share.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 import { Redis } from 'ioredis';
 
 const { redis, database, kinds, forMs, keysPerKind, seed } = JSON.parse(process.argv[2]);
-// Whoever started it may be gone before it is done.
+// The parent can end first.
 process.once('disconnect', () => process.exit());
 const errors = [];
 const cache = await createCache({ backend: 'redis', redis, onError: (error) => errors.push(error.message) });
@@ -19,7 +19,7 @@ const random = (below) => {
   return Math.floor((state / 2 ** 32) * below);
 };
 
-/** How each kind names its keys, stores them, and invalidates one of them. */
+/** For each kind of key: options for storing it, and the operation that publishes a new version. */
 const KINDS = {
   key: { options: () => ({}), invalidate: (key) => cache.delete(key) },
   tag: { options: (key) => ({ tags: [`tag ${key}`] }), invalidate: (key) => cache.invalidateTags([`tag ${key}`]) },
@@ -60,7 +60,7 @@ async function read(kind, endUs) {
   }
 }
 
-/** One writer of all processes for each key, so that versions are acknowledged in their order. */
+/** Writes the keys of this process. One writer per key keeps acknowledgements in version order. */
 async function write(kind, endUs, pauseMs) {
   const own = Array.from({ length: keysPerKind }, (_, i) => `${kind} ${i}x`).filter((_, i) => i % 4 === seed % 4);
   while (own.length > 0 && nowUs() < endUs) {

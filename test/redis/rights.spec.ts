@@ -5,23 +5,20 @@ import { times } from '../support/cache-with.js';
 import { type Deployment, startDeployment } from '../support/deployments.js';
 import { until } from '../support/redis/until.js';
 import {
-  endWhatTestsOpened,
-  kept,
-  onEnd,
+  cleanUpAfterEach,
+  stopAfterTest,
+  afterTest,
   open,
   openHybrid,
   type OpenCache,
   rawClient,
   untilStatus,
-} from './faults.fixture.js';
+} from './redis.fixture.js';
 
-/**
- * The rights that the pages ask an operator for are enough, and are all that is asked for: servers log whatever they
- * refuse.
- */
+/** The documented rights are sufficient, and the kit tries nothing beyond them: servers log refused commands. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 type Start = () => Promise<Pick<Deployment, 'redis' | 'masters' | 'stop'>>;
 
@@ -56,11 +53,11 @@ const CASES: readonly (readonly [
 
 describe.each(CASES)('a user with the rights in %s (%s)', (page, title, start, openAs, mode) => {
   it('may do everything that a cache does (fault 26)', async () => {
-    const { redis, masters } = await kept(start());
+    const { redis, masters } = await stopAfterTest(start());
     const rules = rulesIn(page, title);
     const servers = masters.map((server) => rawClient(server));
     for (const server of servers) await server.call('ACL', 'SETUSER', ...rules);
-    // A slow machine is no lack of rights.
+    // A long timeout, so that a slow machine does not look like missing rights.
     const options = { ...redis, commandTimeout: '5s', options: { username: rules[0], password: passwordIn(rules) } };
 
     const [{ cache, errors }, { cache: other, errors: othersErrors }] = [await openAs(options), await openAs(options)];
@@ -73,7 +70,7 @@ describe.each(CASES)('a user with the rights in %s (%s)', (page, title, start, o
   });
 });
 
-/** What stands behind `ACL SETUSER` in the line below the comment of that title. */
+/** Reads the arguments of `ACL SETUSER` in the line after the comment with this title. */
 function rulesIn(page: string, title: string): [name: string, ...rules: string[]] {
   const line = readFileSync(page, 'utf8').split(`# ${title}\n`)[1]?.split('\n')[0] ?? '';
   expect(line).toMatch(/^ACL SETUSER \S+ on >\S+ /);
@@ -127,11 +124,11 @@ async function everyKindOfCall(cache: CacheService, other: CacheService): Promis
   await until(
     async () => (await other.get('loaded')) === undefined,
     5_000,
-    () => 'The other process still has a copy.',
+    () => 'The other process still had a copy.',
   );
 }
 
-/** Two processes want one key: one loads, the other one waits and is woken. */
+/** Two processes request one key: one loads, and the other waits and is woken. */
 async function oneLoadOf(cache: CacheService, other: CacheService): Promise<unknown[]> {
   let end: (value: string) => void = () => undefined;
   const loading = new Promise<void>((begun) => {
@@ -139,7 +136,7 @@ async function oneLoadOf(cache: CacheService, other: CacheService): Promise<unkn
       begun();
       return new Promise<string>((resolve) => (end = resolve));
     });
-    onEnd(() => first.catch(() => undefined));
+    afterTest(() => first.catch(() => undefined));
   });
   await loading;
   const values = [cache.getOrSet('loaded', () => 'by nobody'), other.getOrSet('loaded', () => 'by the other')];

@@ -82,7 +82,7 @@ describe('round trips on one server', () => {
     expect(await tripsOf(() => cache.getOrSet('warm', () => 2))).toBe(1);
   });
 
-  it('takes one for a hit that carries tags which this process has seen on it', async () => {
+  it('takes one for a hit with tags that this process has seen before', async () => {
     expect(await tripsOf(() => cache.get('warm', { namespace: 'n' }))).toBe(1);
   });
 
@@ -92,7 +92,7 @@ describe('round trips on one server', () => {
     expect(await tripsOf(() => cache.getMany(Array.from({ length: 100 }, (_, i) => `k${i}`)))).toBe(1);
   });
 
-  it('takes three for a load: look, lease and store', async () => {
+  it('takes three for a load: lookup, lease and store', async () => {
     expect(await tripsOf(() => cache.getOrSet('cold', () => 1))).toBe(3);
     expect(await tripsOf(() => cache.getOrSet('cold', () => 1, { namespace: 'n', tags: ['t'] }))).toBe(3);
   });
@@ -105,7 +105,7 @@ describe('round trips on one server', () => {
     ).toBe(3);
   });
 
-  it('takes one to set, one or many', async () => {
+  it('takes one to set one or many entries', async () => {
     expect(await tripsOf(() => cache.set('new', 1, { namespace: 'n', tags: ['t'] }))).toBe(1);
     expect(
       await tripsOf(() =>
@@ -117,12 +117,12 @@ describe('round trips on one server', () => {
     ).toBe(1);
   });
 
-  it('takes one to delete, and another that nobody waits for, to forget it in the indexes', async () => {
+  it('takes one to delete, and another in the background to clean the indexes', async () => {
     expect(await tripsOf(() => cache.delete('warm'))).toBe(2);
     expect(await tripsOf(() => cache.delete('missing'))).toBe(1);
   });
 
-  it('takes one to invalidate a tag, a namespace and everything, and another that nobody waits for, to strike off what was not there', async () => {
+  it('takes one to invalidate a tag or a namespace, and another in the background to clean up', async () => {
     expect(await tripsOf(() => cache.invalidateTags(['nobody has it']))).toBe(2);
     expect(await tripsOf(() => cache.invalidateNamespace('nobody uses it'))).toBe(2);
   });

@@ -1,64 +1,49 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ask } from '../support/redis/ask.js';
 import { freePort } from '../support/redis/free-port.js';
 import { until } from '../support/redis/until.js';
 import { type RedisSentinelTrio, startSentinels } from '../support/redis-servers.js';
+import { spawnWorker } from './process-end.fixture.js';
+import { cleanUpAfterEach } from './redis.fixture.js';
 
-/** What a process sees of sentinels that are away. */
+/** Output of a process while sentinels are unavailable. */
 
 jest.setTimeout(90_000);
+cleanUpAfterEach();
 
 let trio: RedisSentinelTrio;
-const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   trio = await startSentinels();
 }, 60_000);
-afterEach(() => {
-  for (const child of children) child.kill('SIGKILL');
-  children.clear();
-});
 afterAll(() => trio.stop());
 
-/** An application with a cache, and all that it prints. */
-function application(options: object): { child: ChildProcess; output: () => string } {
-  const child = spawn(
-    process.execPath,
-    [
-      '--import',
-      './test/simulation/typescript.mjs',
-      'test/redis/start-process.ts',
-      'standing',
-      JSON.stringify(options),
-    ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  children.add(child);
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  return { child, output: () => output };
-}
-
-/** Ends when clients listen to all sentinels that are left. */
-async function untilAllAreHeard(): Promise<void> {
-  const isHeard = async ({ port }: { port: number }): Promise<boolean> =>
+/** Waits until clients listen to all remaining sentinels. */
+async function untilAllHaveListeners(): Promise<void> {
+  const hasListener = async ({ port }: { port: number }): Promise<boolean> =>
     /\bsub=1\b/.test(await ask(port, 'CLIENT LIST'));
-  const areHeard = async (): Promise<boolean> =>
-    (await Promise.all(trio.sentinels.slice(0, 2).map(isHeard))).every(Boolean);
-  await until(areHeard, 10_000, () => 'Nobody listened to the sentinels.');
+  const haveListeners = async (): Promise<boolean> =>
+    (await Promise.all(trio.sentinels.slice(0, 2).map(hasListener))).every(Boolean);
+  await until(haveListeners, 10_000, () => 'No client listened to the sentinels.');
 }
 
 describe('an application', () => {
   it.each(['redis', 'hybrid'])(
-    'prints nothing of a sentinel that is away at its start, or later (%s) (fault 20)',
+    'prints nothing about a sentinel that is unavailable at its start or later (%s) (fault 20)',
     async (backend) => {
-      const away = await freePort();
-      const sentinels = [away, ...trio.sentinels.map(({ port }) => port)].map((port) => ({ host: '127.0.0.1', port }));
-      const { child, output } = application({ backend, redis: { sentinel: { name: trio.name, sentinels } } });
+      const unusedPort = await freePort();
+      const sentinels = [unusedPort, ...trio.sentinels.map(({ port }) => port)].map((port) => ({
+        host: '127.0.0.1',
+        port,
+      }));
+      const { child, output } = spawnWorker('running', {
+        backend,
+        redis: { sentinel: { name: trio.name, sentinels } },
+      });
       await once(child.stdout as NodeJS.ReadableStream, 'data');
-      await untilAllAreHeard();
+      await untilAllHaveListeners();
 
       trio.sentinels[2]!.kill('SIGKILL');
       const before = await trio.currentMaster();
@@ -66,11 +51,11 @@ describe('an application', () => {
       await until(
         async () => ![undefined, before].includes(await trio.currentMaster()),
         20_000,
-        () => 'No replica took the place of the master.',
+        () => 'No replica has replaced the master in time.',
       );
-      // Its clients connect to the new one, and listen to the sentinels anew.
-      await untilAllAreHeard();
-      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      // The clients connect to the new master, and listen to the sentinels again.
+      await untilAllHaveListeners();
+      await sleep(1_000);
       await trio.sentinels[2]!.restart();
       await trio.ready();
 

@@ -1,27 +1,18 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
 import { ask } from '../support/redis/ask.js';
 import { startServer } from '../support/redis/redis-server.js';
 import { commonArgs } from '../support/redis/server-args.js';
 import { until } from '../support/redis/until.js';
 import { findServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
+import { afterTest, cleanUpAfterEach, stopAfterTest } from './redis.fixture.js';
 
 jest.setTimeout(60_000);
 
 const root = resolve(import.meta.dirname, '../..');
-const cleanups: (() => unknown)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function kept<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {
-  const started = await start;
-  cleanups.push(() => started.stop());
-  return started;
-}
+cleanUpAfterEach();
 
 function isAlive(pid: number): boolean {
   try {
@@ -33,7 +24,7 @@ function isAlive(pid: number): boolean {
 
 describe('a server', () => {
   it('answers from its own process on a port of its own', async () => {
-    const [one, other] = await Promise.all([kept(startRedis()), kept(startRedis())]);
+    const [one, other] = await Promise.all([stopAfterTest(startRedis()), stopAfterTest(startRedis())]);
 
     const replies = await Promise.all([ask(one.port, 'PING'), ask(other.port, 'PING')]);
 
@@ -52,7 +43,7 @@ describe('a server', () => {
   });
 
   it('comes back empty on the same port after it was killed', async () => {
-    const server = await kept(startRedis());
+    const server = await stopAfterTest(startRedis());
     const { pid } = server;
     await ask(server.port, 'SET greeting hello');
 
@@ -64,8 +55,8 @@ describe('a server', () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it('answers nothing while paused, and what it was asked once resumed', async () => {
-    const server = await kept(startRedis());
+  it('answers nothing while paused, and answers waiting commands when resumed', async () => {
+    const server = await stopAfterTest(startRedis());
     server.pause();
     let isAnswered = false;
 
@@ -80,29 +71,29 @@ describe('a server', () => {
   });
 
   it('takes arguments, such as a password', async () => {
-    const server = await kept(startRedis({ args: ['--requirepass', 'secret', '--maxmemory', '8mb'] }));
+    const server = await stopAfterTest(startRedis({ args: ['--requirepass', 'secret', '--maxmemory', '8mb'] }));
     const client = new Redis(server.url, { password: 'secret' });
-    cleanups.push(() => client.disconnect());
+    afterTest(() => client.disconnect());
 
     expect(await client.config('GET', 'maxmemory')).toEqual(['maxmemory', String(8 * 1024 * 1024)]);
   });
 
-  it('tells what it printed when it does not start', async () => {
+  it('reports its output when it does not start', async () => {
     await expect(startRedis({ args: ['--no-such-option', 'yes'] })).rejects.toThrow(/did not start:[^]*no-such-option/);
   });
 
   it('is refused on a port that is taken', async () => {
-    const { port } = await kept(startRedis());
+    const { port } = await stopAfterTest(startRedis());
 
     await expect(startRedis({ port })).rejects.toThrow(/Address already in use/);
   });
 
-  it('takes another port when someone else was quicker', async () => {
-    const quicker = await kept(startRedis());
+  it('takes another port when another server was faster', async () => {
+    const faster = await stopAfterTest(startRedis());
     const tried: number[] = [];
-    const args = (port: number): string[] => commonArgs(tried.push(port) === 1 ? quicker.port : port);
+    const args = (port: number): string[] => commonArgs(tried.push(port) === 1 ? faster.port : port);
 
-    const server = await kept(startServer(args));
+    const server = await stopAfterTest(startServer(args));
 
     expect(tried).toEqual([expect.any(Number), server.port]);
   });
@@ -126,7 +117,7 @@ describe('a server', () => {
     await until(
       async () => !isAlive(pid),
       5_000,
-      () => `The server ${pid} is still there.`,
+      () => `The server ${pid} is still running.`,
     );
   });
 });
@@ -136,20 +127,20 @@ describe('the search for a server', () => {
   const ensureRedis = (env: NodeJS.ProcessEnv): ReturnType<typeof spawnSync> =>
     spawnSync(process.execPath, [resolve(root, 'scripts/ensure-redis.mjs')], { env, encoding: 'utf8' });
 
-  it('leads from the tests to the script that installs one', () => {
+  it('names the script that installs one', () => {
     expect(() => findServer(nowhere)).toThrow(
       /Expected redis-server or valkey-server on the PATH: run `node scripts\/ensure-redis.mjs`/,
     );
   });
 
-  it('prints what it found', () => {
+  it('prints the found version', () => {
     const { status, stdout } = ensureRedis(process.env);
 
     expect(stdout).toMatch(/^Found (redis|valkey)-server \d+\.\d+\.\d+ for the tests\.\n$/);
     expect(status).toBe(0);
   });
 
-  it('fails where nothing can be installed, and says what to install', () => {
+  it('fails when nothing can be installed, and says what to install', () => {
     const { status, stderr } = ensureRedis({ PATH: nowhere });
 
     expect(stderr).toMatch(/^Found no Redis server\.[^]*apt-get install[^]*brew install[^]*dnf install/);
@@ -159,9 +150,9 @@ describe('the search for a server', () => {
 
 describe('a cluster', () => {
   it('serves every slot through a client that knows one node, and leaves no process behind', async () => {
-    const cluster = await kept(startCluster());
+    const cluster = await stopAfterTest(startCluster());
     const client = new Cluster(cluster.urls.slice(0, 1));
-    cleanups.push(() => client.disconnect());
+    afterTest(() => client.disconnect());
     const keys = Array.from({ length: 50 }, (_, index) => `key:${index}`);
 
     await Promise.all(keys.map((key) => client.set(key, key)));
@@ -177,7 +168,7 @@ describe('a cluster', () => {
   });
 
   it('promotes the replica of a master that is killed, and takes the killed one back as a replica', async () => {
-    const cluster = await kept(startCluster());
+    const cluster = await stopAfterTest(startCluster());
     const [master, , , replica] = cluster.nodes;
 
     master!.kill('SIGKILL');
@@ -195,9 +186,9 @@ describe('a cluster', () => {
 
 describe('sentinels', () => {
   it('lead a client to the master, and leave no process behind', async () => {
-    const trio = await kept(startSentinels());
+    const trio = await stopAfterTest(startSentinels());
     const client = new Redis({ sentinels: [...trio.sentinels], name: trio.name });
-    cleanups.push(() => client.disconnect());
+    afterTest(() => client.disconnect());
 
     await client.set('greeting', 'hello');
     const greeting = await ask(trio.master.port, 'GET greeting');
@@ -208,8 +199,8 @@ describe('sentinels', () => {
     expect([...trio.sentinels, trio.master, ...trio.replicas].filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
 
-  it('send clients to a replica when the master falls silent', async () => {
-    const trio = await kept(startSentinels());
+  it('send clients to a replica when the master does not answer', async () => {
+    const trio = await stopAfterTest(startSentinels());
 
     trio.master.pause();
     const isReplaced = async (): Promise<boolean> => {

@@ -5,12 +5,12 @@ import { CacheKitModule } from '../../src/cache-kit.module.js';
 import { type CacheKitOptions } from '../../src/cache-kit.options.js';
 import { createCache } from '../../src/compose-cache.js';
 import { startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, rawClient } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, rawClient } from './redis.fixture.js';
 
-/** What the start-up advisor says of a server. */
+/** Findings of the start-up advisor about a server. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 let warnings: string[] = [];
 beforeEach(() => {
@@ -22,28 +22,28 @@ beforeEach(() => {
 afterEach(() => void jest.restoreAllMocks());
 
 async function serverWith(...commands: [string, ...string[]][]): Promise<CacheKitOptions> {
-  const { port } = await kept(startRedis());
+  const { port } = await stopAfterTest(startRedis());
   const client = rawClient({ port });
   for (const command of commands) await client.call(...command);
   return { backend: 'redis', redis: { url: `redis://localhost:${port}`, commandTimeout: '5s' } };
 }
 
-const FULL: [string, ...string[]][] = [
+const NO_EVICTION: [string, ...string[]][] = [
   ['CONFIG', 'SET', 'maxmemory', '64mb'],
   ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
 ];
-const MUTE: [string, ...string[]][] = [['ACL', 'SETUSER', 'default', '-info']];
+const WITHOUT_INFO: [string, ...string[]][] = [['ACL', 'SETUSER', 'default', '-info']];
 
 describe('a Redis that is not set up for a cache', () => {
   it.each([
     [
       'evicts nothing',
-      FULL,
+      NO_EVICTION,
       /Redis at redis:\/\/localhost:\d+\/0 may hold 64 MiB and evicts nothing \(maxmemory-policy noeviction\): .* Set maxmemory-policy to allkeys-lfu/,
     ],
     [
-      'may not be asked',
-      MUTE,
+      'does not allow INFO',
+      WITHOUT_INFO,
       /Redis at redis:\/\/localhost:\d+\/0 does not let its user ask INFO, .* Give the user the right `\+info`\./,
     ],
   ])('is listed when it %s, and with `strict` fails the start', async (_, commands, sentence) => {

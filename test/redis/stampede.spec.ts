@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
@@ -5,15 +6,15 @@ import type { GetOrSetOptions } from '../../src/core/load/call-options.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
 import { startRedis } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd, open, SLACK_MS, timed } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, SLACK_MS, timed } from './redis.fixture.js';
 
-/** Many callers in several processes, and one load. */
+/** Many callers in several processes share one load. */
 
 jest.setTimeout(60_000);
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 const PROCESSES = 4;
-/** What a process that died or is cut off keeps others waiting for. */
+/** Maximum wait for a process that has died or lost its connection. */
 const WAIT_MS = 1_000;
 
 interface Report {
@@ -22,10 +23,10 @@ interface Report {
   readonly errors: readonly string[];
 }
 
-interface Order {
+interface Settings {
   readonly callers: number;
   readonly factoryMs: number;
-  /** 0: each calls once. */
+  /** Duration of the calls; 0 for one call per caller. */
   readonly forMs: number;
   readonly options: GetOrSetOptions<number>;
 }
@@ -35,13 +36,13 @@ class Worker {
   readonly #messages: { state: string }[] = [];
   #code: number | null | undefined;
 
-  constructor(order: Order & { redis: object; database: string }) {
-    this.#child = fork(join(import.meta.dirname, 'stampede.worker.mjs'), [JSON.stringify(order)], {
+  constructor(settings: Settings & { redis: object; database: string }) {
+    this.#child = fork(join(import.meta.dirname, 'stampede.worker.mjs'), [JSON.stringify(settings)], {
       serialization: 'advanced',
     });
     this.#child.on('message', (message) => this.#messages.push(message as { state: string }));
     this.#child.on('exit', (code) => (this.#code = code));
-    onEnd(() => this.kill());
+    afterTest(() => this.kill());
   }
 
   go(): void {
@@ -52,27 +53,28 @@ class Worker {
     this.#child.kill(signal);
   }
 
-  async told(state: string): Promise<unknown> {
-    const isTold = async (): Promise<boolean> => {
+  /** Waits for the message with this state. */
+  async reached(state: string): Promise<unknown> {
+    const isReached = async (): Promise<boolean> => {
       if (this.#code !== undefined && this.#code !== 0) throw new Error(`The process ended with ${this.#code}.`);
       return this.#messages.some((message) => message.state === state);
     };
-    await until(isTold, 40_000, () => `The process never was ${state}.`);
+    await until(isReached, 40_000, () => `The process did not report '${state}' in time.`);
     return this.#messages.find((message) => message.state === state);
   }
 }
 
-async function workers(count: number, order: Order): Promise<{ all: Worker[]; url: string }> {
-  const [{ url }, { url: database }] = await Promise.all([kept(startRedis()), kept(startRedis())]);
-  const all = times(count, () => new Worker({ ...order, redis: { url, commandTimeout: '2s' }, database }));
-  await Promise.all(all.map((worker) => worker.told('ready')));
+async function workers(count: number, settings: Settings): Promise<{ all: Worker[]; url: string }> {
+  const [{ url }, { url: database }] = await Promise.all([stopAfterTest(startRedis()), stopAfterTest(startRedis())]);
+  const all = times(count, () => new Worker({ ...settings, redis: { url, commandTimeout: '2s' }, database }));
+  await Promise.all(all.map((worker) => worker.reached('ready')));
   return { all, url };
 }
 
-async function stampede(order: Order): Promise<Report> {
-  const { all } = await workers(PROCESSES, order);
+async function stampede(settings: Settings): Promise<Report> {
+  const { all } = await workers(PROCESSES, settings);
   for (const worker of all) worker.go();
-  const reports = (await Promise.all(all.map((worker) => worker.told('done')))) as Report[];
+  const reports = (await Promise.all(all.map((worker) => worker.reached('done')))) as Report[];
   return {
     calls: reports.flatMap(({ calls }) => calls),
     loads: reports.flatMap(({ loads }) => loads),
@@ -80,8 +82,8 @@ async function stampede(order: Order): Promise<Report> {
   };
 }
 
-/** How many loads were under way at once. */
-function mostAtOnce(loads: Report['loads']): number {
+/** Maximum number of concurrent loads. */
+function maxConcurrent(loads: Report['loads']): number {
   return Math.max(0, ...loads.map(([at]) => loads.filter(([startMs, endMs]) => startMs <= at && at < endMs).length));
 }
 
@@ -119,29 +121,30 @@ describe('a hot key that expires every second and takes 200 ms to load', () => {
     const tookMs = calls.map(([, took]) => took);
     const blocked = (tookMs.filter((took) => took > 50).length / tookMs.length) * 100;
     console.info(
-      `${name}: ${loads.length} loads in ${cycles} cycles = ${(loads.length / cycles).toFixed(2)}, at most ${mostAtOnce(loads)} at once; ` +
-        `${calls.length} calls, p99 ${percentile(tookMs, 0.99)} ms, ${blocked.toFixed(2)}% blocked for more than 50 ms`,
+      `${name}: ${loads.length} loads in ${cycles} cycles = ${(loads.length / cycles).toFixed(2)}, ` +
+        `at most ${maxConcurrent(loads)} at once; ${calls.length} calls, p99 ${percentile(tookMs, 0.99)} ms, ` +
+        `${blocked.toFixed(2)}% blocked for more than 50 ms`,
     );
     expect(loads.length / cycles).toBeLessThanOrEqual(1.1);
-    expect(mostAtOnce(loads)).toBe(1);
+    expect(maxConcurrent(loads)).toBe(1);
     expect(errors).toEqual([]);
   });
 });
 
 describe('a leader', () => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
-    'that is gone (%s) keeps nobody waiting for longer than a second (fault 31)',
+    'that is killed or frozen (%s) delays its waiters by at most a second (fault 31)',
     async (signal) => {
       const { all, url } = await workers(1, { callers: 1, factoryMs: 60_000, forMs: 0, options: {} });
       const [leader] = all as [Worker];
       const { cache } = await open({ url });
       leader.go();
-      await leader.told('loading');
+      await leader.reached('loading');
       const loads = { count: 0 };
 
       const waiting = times(50, () => timed(() => cache.getOrSet('hot', () => ++loads.count)));
-      // Long enough for the lease to have been renewed.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      // Long enough for a renewal of the lease.
+      await sleep(1_500);
       const countBefore = loads.count;
       leader.kill(signal);
       const goneMs = performance.now();
@@ -156,12 +159,12 @@ describe('a leader', () => {
     },
   );
 
-  it('that is slow but alive is waited for by all others, however long it takes', async () => {
+  it('that is slow but alive keeps its waiters, for any time', async () => {
     const { all, url } = await workers(1, { callers: 1, factoryMs: 4_000, forMs: 0, options: {} });
     const [leader] = all as [Worker];
     const { cache } = await open({ url });
     leader.go();
-    await leader.told('loading');
+    await leader.reached('loading');
     const loads = { count: 0 };
 
     const value = await cache.getOrSet('hot', () => ++loads.count);
@@ -169,20 +172,20 @@ describe('a leader', () => {
     expect([value, loads.count]).toEqual([1, 0]);
   });
 
-  it('that stood still stores what it has loaded, and so ends the load of the process that took its place (fault 31)', async () => {
+  it('that was frozen stores its value, and so ends the load of the process that replaced it (fault 31)', async () => {
     const { all, url } = await workers(1, { callers: 1, factoryMs: 200, forMs: 0, options: {} });
     const [leader] = all as [Worker];
     const { cache } = await open({ url });
     leader.go();
-    await leader.told('loading');
+    await leader.reached('loading');
     leader.kill('SIGSTOP');
     const startedMs = performance.now();
     const loading = new Promise<string>((resolve) => setTimeout(resolve, 2_500, 'second'));
     const second = cache.getOrSet('hot', () => loading);
 
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await sleep(1_500);
     leader.kill('SIGCONT');
-    const { calls } = (await leader.told('done')) as Report;
+    const { calls } = (await leader.reached('done')) as Report;
     const stored = await cache.get('hot');
     const beforeMs = performance.now() - startedMs;
 
@@ -191,21 +194,21 @@ describe('a leader', () => {
     expect([stored, await second, await cache.get('hot')]).toEqual([1, 'second', 1]);
   });
 
-  it.each(['fails', 'is given up'])('whose load %s wakes who waits in other processes at once', async (how) => {
-    const { url } = await kept(startRedis());
+  it.each(['fails', 'times out'])('whose load %s wakes waiters in other processes at once', async (how) => {
+    const { url } = await stopAfterTest(startRedis());
     const [{ cache: leader }, { cache: follower }] = await Promise.all([open({ url }), open({ url })]);
     const times = { startedMs: 0, endedMs: 0, nextMs: 0 };
     const load = async (): Promise<string> => {
       times.startedMs = performance.now();
-      await new Promise((resolve) => setTimeout(resolve, how === 'fails' ? 600 : 5_000));
-      throw new Error('the database is away');
+      await sleep(how === 'fails' ? 600 : 5_000);
+      throw new Error('the database is down');
     };
 
     const leading = leader.getOrSet('hot', load, how === 'fails' ? {} : { hardTimeout: 600 }).catch(String);
     await until(
       async () => times.startedMs > 0,
       1_000,
-      () => 'Nobody loaded.',
+      () => 'No load began in time.',
     );
     const following = follower.getOrSet('hot', () => {
       times.nextMs = performance.now();
@@ -217,7 +220,7 @@ describe('a leader', () => {
 
     const wokenMs = times.nextMs - times.endedMs;
     console.info(`leader ${how}: the next load began ${Math.round(wokenMs * 10) / 10} ms later`);
-    expect(message).toMatch(how === 'fails' ? 'the database is away' : 'hardTimeout');
+    expect(message).toMatch(how === 'fails' ? 'the database is down' : 'hardTimeout');
     expect(value).toBe('loaded');
     expect(wokenMs).toBeLessThan(100);
   });

@@ -1,11 +1,11 @@
-// One of several processes whose callers all want the same key. Loads are counted in a database, which is another
-// server.
+// One of several processes whose callers all request the same key. Loads are counted in a database, which is another
+// Redis server.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 import { Redis } from 'ioredis';
 
 const { redis, database, callers, factoryMs, forMs, options } = JSON.parse(process.argv[2]);
-// Whoever started it may be gone before it is done.
+// The parent can end first.
 process.once('disconnect', () => process.exit());
 const errors = [];
 const cache = await createCache({ backend: 'redis', redis, onError: (error) => errors.push(error.message) });

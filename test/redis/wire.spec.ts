@@ -1,12 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { until } from '../support/redis/until.js';
 import { startRedis, startSentinels } from '../support/redis-servers.js';
-import { endWhatTestsOpened, kept, onEnd } from './faults.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest } from './redis.fixture.js';
 
-endWhatTestsOpened();
+cleanUpAfterEach();
 
 interface Connected {
   readonly client: Redis;
@@ -15,19 +16,19 @@ interface Connected {
 
 async function connected(client: Redis): Promise<Connected> {
   const wire = new IoredisWire(client, { channel: 'wake', isForeign: false, clock: new SystemClock() });
-  onEnd(() => wire.close());
+  afterTest(() => wire.close());
   await wire.connect();
   await until(
     async () => wire.isUp() && wire.isListening(),
     5_000,
-    () => 'It did not connect.',
+    () => 'The wire did not connect in time.',
   );
   return { client, wire };
 }
 
 describe('a client that has given up', () => {
-  it('connects anew', async () => {
-    const { url } = await kept(startRedis());
+  it('connects again', async () => {
+    const { url } = await stopAfterTest(startRedis());
     const { client, wire } = await connected(new Redis(url, { lazyConnect: true }));
 
     client.disconnect();
@@ -45,8 +46,8 @@ describe('a client that has given up', () => {
     expect(await wire.run([{ name: 'PING', keys: [], args: [] }])).toEqual([Buffer.from('PONG')]);
   });
 
-  it('connects anew when it did so because a failover was announced while it asked for the master', async () => {
-    const trio = await kept(startSentinels());
+  it('connects again when it gave up because a failover was announced during its search for the master', async () => {
+    const trio = await stopAfterTest(startSentinels());
     const sentinels = trio.sentinels.map(({ host, port }) => ({ host, port }));
     const { client, wire } = await connected(
       new Redis({ sentinels, name: trio.name, failoverDetector: true, retryStrategy: () => 50, lazyConnect: true }),
@@ -55,7 +56,7 @@ describe('a client that has given up', () => {
     client.on('end', () => ends.count++);
     const { connector } = client as unknown as { connector: { disconnect(): void } };
 
-    // What ioredis does when it hears of a failover, twice: the second time it is asking.
+    // ioredis does this when a failover is announced. The second time it is searching for the master.
     client.once('connecting', () => connector.disconnect());
     connector.disconnect();
     await until(
@@ -72,8 +73,8 @@ describe('a client that has given up', () => {
     expect(await wire.run([{ name: 'PING', keys: [], args: [] }])).toEqual([Buffer.from('PONG')]);
   });
 
-  it('stays away when the wire is closed', async () => {
-    const { url } = await kept(startRedis());
+  it('stays disconnected when the wire is closed', async () => {
+    const { url } = await stopAfterTest(startRedis());
     const { client, wire } = await connected(new Redis(url, { lazyConnect: true }));
     client.disconnect();
     await until(
@@ -83,7 +84,7 @@ describe('a client that has given up', () => {
     );
 
     await wire.close();
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
 
     expect(client.status).toBe('end');
   });

@@ -43,6 +43,11 @@ export class RedisCluster {
     await until(() => allOf(this.nodes, isReady), READY_WITHIN_MS, failure);
   }
 
+  /** Index of the master that has the slot at the start: 0, 1 or 2. */
+  initialOwnerOf(slot: number): number {
+    return Math.min(MASTERS - 1, Math.floor((slot * MASTERS) / SLOTS));
+  }
+
   stop(): Promise<void> {
     return stopServers(this.nodes);
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import 'reflect-metadata';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,23 +21,23 @@ import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
 import type { Platform } from '../support/nest-app.js';
 
 /*
- * An application in a process of its own: `faults-worker.ts <order as JSON>`. Nothing in it listens for rejections that
- * nobody handles, so that the first of them ends it. It makes calls when it is told to, and closes when it is told to.
+ * An application in a separate process: `faults-process.worker.ts <settings as JSON>`. It has no listener for unhandled
+ * rejections, so the first one ends it. It makes calls and closes on messages of its parent.
  */
 
-export interface WorkerOrder {
+export interface WorkerSettings {
   readonly platform: Platform;
   readonly cache: CacheKitOptions;
 }
 
 export interface CallRound {
   readonly slowestMs: number;
-  /** The calls that gave a wrong value, or rejected. */
+  /** Calls that returned a wrong value or rejected. */
   readonly wrong: readonly string[];
 }
 
-const order = JSON.parse(process.argv[2] ?? '') as WorkerOrder;
-/** How long a handler of `slow` takes. */
+const settings = JSON.parse(process.argv[2] ?? '') as WorkerSettings;
+/** Duration of the handler of `slow`. */
 const SLOW_MS = 600;
 let runs = 0;
 
@@ -53,7 +54,7 @@ class ItemsController {
   @CacheRoute({ ttl: '10m' })
   async slow(@Param('id') id: string): Promise<string> {
     const run = ++runs;
-    await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
+    await sleep(SLOW_MS);
     return `slow/${id} by run ${run}`;
   }
 
@@ -67,8 +68,12 @@ class ItemsController {
 class AppModule {}
 
 async function start(): Promise<INestApplication> {
-  const module = { module: AppModule, imports: [CacheKitModule.forRoot(order.cache)], controllers: [ItemsController] };
-  const adapter = order.platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
+  const module = {
+    module: AppModule,
+    imports: [CacheKitModule.forRoot(settings.cache)],
+    controllers: [ItemsController],
+  };
+  const adapter = settings.platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = await NestFactory.create(module, adapter as ExpressAdapter, { logger: ['warn'], abortOnError: false });
   await app.listen(0, '127.0.0.1');
   return app;
@@ -81,9 +86,7 @@ const fail = (): never => {
 const rightOf = (values: ReadonlyMap<string, number>, i: number): boolean =>
   [...values.values()].every((value) => value === i);
 
-/**
- * Each with a key of its own, for the `i` that is its value. Whether what it gives is right, with Redis or without it.
- */
+/** Calls on a key whose value is `i`. Each resolves with true for a right answer, with or without Redis. */
 const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: number) => Promise<boolean>>> = {
   get: async (cache, key, i) => [undefined, i].includes(await cache.get<number>(key)),
   getOrSet: async (cache, key, i) => (await cache.getOrSet(key, () => i)) === i,
@@ -118,7 +121,7 @@ const CALLS: Readonly<Record<string, (cache: CacheService, key: string, i: numbe
 const KEYS = 70;
 const AT_ONCE = 10;
 
-/** More than 64 of each kind, ten keys at the same time. */
+/** Makes more than 64 calls of each kind, for ten keys at the same time. */
 async function callAll(cache: CacheService, round: string): Promise<CallRound> {
   const wrong: string[] = [];
   let slowestMs = 0;
@@ -141,14 +144,14 @@ async function callAll(cache: CacheService, round: string): Promise<CallRound> {
 const app = await start();
 const { port } = (app.getHttpServer() as Server).address() as AddressInfo;
 
-async function obey(told: { readonly call: string } | 'close'): Promise<void> {
-  if (told === 'close') {
+async function handle(command: { readonly call: string } | 'close'): Promise<void> {
+  if (command === 'close') {
     await app.close();
     process.disconnect();
   } else {
-    process.send?.(await callAll(app.get(CacheService), told.call));
+    process.send?.(await callAll(app.get(CacheService), command.call));
   }
 }
 
-process.on('message', (told: Parameters<typeof obey>[0]) => void obey(told));
+process.on('message', (command: Parameters<typeof handle>[0]) => void handle(command));
 process.send?.({ port });

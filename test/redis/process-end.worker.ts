@@ -7,8 +7,8 @@ import { createCache } from '../../src/compose-cache.js';
 import { CacheService } from '../../src/core/cache.service.js';
 
 /*
- * A process whose end is watched: `start-process.ts <case> <options as JSON>`. It prints what has happened, and nothing
- * in it but the cache keeps it alive.
+ * A process whose end is observed: `process-end.worker.ts <case> <options as JSON>`. It prints its progress. Only the
+ * cache can keep it alive.
  */
 
 Logger.overrideLogger(false);
@@ -35,7 +35,7 @@ switch (name) {
   case 'failing-start':
     await application([failing]).catch((error: unknown) => console.log((error as Error).message));
     break;
-  case 'standing':
+  case 'running':
     await application([]);
     console.log('started');
     break;

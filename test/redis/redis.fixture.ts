@@ -7,35 +7,37 @@ import type { CacheService } from '../../src/core/cache.service.js';
 import type { RedisServer } from '../support/redis-servers.js';
 import { until } from '../support/redis/until.js';
 
-/** How long one call may wait for Redis in all, as it is by default. */
+/** Default limit for the time that one call waits for Redis. */
 export const LIMIT_MS = 250;
-/** What a busy machine may add to the time of one call. */
+/** Slack for the duration of one call on a busy machine. */
 export const SLACK_MS = 150;
-/** How soon a cache must be of use again when the fault is over. */
+/** Limit for the recovery of a cache after a fault. */
 export const HEALED_WITHIN_MS = 5_000;
 
 export interface OpenCache {
   readonly cache: CacheService;
-  /** What went to `onError`. */
+  /** Errors passed to `onError`. */
   readonly errors: CacheError[];
 }
 
 const cleanups: (() => unknown)[] = [];
 
-/** To be called once in a spec: ends what its tests have opened, the last first. */
-export function endWhatTestsOpened(): void {
+/** Runs the cleanups of each test, in reverse order. Call it once in every spec that uses this fixture. */
+export function cleanUpAfterEach(): void {
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
 }
 
-export function onEnd(cleanup: () => unknown): void {
+/** Runs `cleanup` after the current test. */
+export function afterTest(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 
-export async function kept<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {
+/** Waits for a start, and stops the started servers after the current test. */
+export async function stopAfterTest<T extends { stop(): Promise<void> }>(start: Promise<T>): Promise<T> {
   const started = await start;
-  onEnd(() => started.stop());
+  afterTest(() => started.stop());
   return started;
 }
 
@@ -53,11 +55,11 @@ export function openHybrid(redis: RedisSection, options: OtherOptions = {}): Pro
 async function openWith(options: CacheKitOptions): Promise<OpenCache> {
   const errors: CacheError[] = [];
   const cache = await createCache({ ...options, onError: (error) => errors.push(error) });
-  onEnd(() => cache.close());
+  afterTest(() => cache.close());
   return { cache, errors };
 }
 
-/** A client for looking behind the cache's back. */
+/** Connects a plain client, for commands without the cache. */
 export function rawClient({ port }: Pick<RedisServer, 'port'>, password?: string): Redis {
   const client = new Redis({
     host: '127.0.0.1',
@@ -66,10 +68,11 @@ export function rawClient({ port }: Pick<RedisServer, 'port'>, password?: string
     ...(password === undefined ? {} : { password }),
   });
   client.on('error', () => undefined);
-  onEnd(() => client.disconnect());
+  afterTest(() => client.disconnect());
   return client;
 }
 
+/** Measures the duration of a call. */
 export async function timed<T>(call: () => Promise<T>): Promise<{ readonly value: T; readonly tookMs: number }> {
   const startedMs = performance.now();
   const value = await call();
@@ -77,8 +80,8 @@ export async function timed<T>(call: () => Promise<T>): Promise<{ readonly value
 }
 
 /**
- * How long a read and a load take together while they are refused without asking Redis: the median of 50, which a busy
- * machine moves least.
+ * Measures a read and a load together while both are refused without a command to Redis. Returns the median of 50,
+ * which a busy machine changes least.
  */
 export async function timeOfRefusals(cache: CacheService): Promise<number> {
   const took: number[] = [];
@@ -98,11 +101,11 @@ export async function untilStatus(
   withinMs = HEALED_WITHIN_MS,
 ): Promise<void> {
   let seen = '';
-  const isSo = async (): Promise<boolean> => (seen = (await cache.getStats()).status) === status;
-  await until(isSo, withinMs, () => `The status was ${seen}, not ${status}, for ${withinMs} ms.`);
+  const isReached = async (): Promise<boolean> => (seen = (await cache.getStats()).status) === status;
+  await until(isReached, withinMs, () => `Expected status ${status} within ${withinMs} ms, got ${seen}.`);
 }
 
-/** Ends when what is loaded is stored, too. @returns after how long */
+/** Loads until a loaded value is stored. @returns the time that it took */
 export async function untilItStores(cache: CacheService, withinMs = HEALED_WITHIN_MS): Promise<number> {
   let tries = 0;
   const stores = async (): Promise<boolean> => {
@@ -110,6 +113,8 @@ export async function untilItStores(cache: CacheService, withinMs = HEALED_WITHI
     await cache.getOrSet(key, () => tries);
     return (await cache.get(key)) === tries;
   };
-  const { tookMs } = await timed(() => until(stores, withinMs, () => `Nothing was stored for ${withinMs} ms.`));
+  const { tookMs } = await timed(() =>
+    until(stores, withinMs, () => `No loaded value was stored within ${withinMs} ms.`),
+  );
   return tookMs;
 }
