@@ -233,7 +233,7 @@ describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
     ]);
   });
 
-  it('no old value replaces one that was written, put or refreshed before the failover (fault 21, fault 30)', async () => {
+  it('no old value replaces one written, put or refreshed before the failover (fault 21, fault 30)', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
     afterTest(closeAll);
