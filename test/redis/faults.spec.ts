@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
@@ -110,7 +109,9 @@ describe('while there is no server', () => {
 
     expect(wasThere).toBe(false);
     expect(tookMs).toBeLessThan(LIMIT_MS + SLACK_MS);
-    expect(reported.map(({ message }) => message)).toContainEqual(expect.stringContaining('queued and will be retried'));
+    expect(reported.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('queued and will be retried'),
+    );
     expect([await cache.get('k', { namespace: 'n' }), await other.cache.get('k', { namespace: 'n' })]).toEqual([
       undefined,
       undefined,
