@@ -13,10 +13,10 @@ const config = createRequire(import.meta.url)('../../.dependency-cruiser.cjs') a
   options: object & { enhancedResolveOptions: object };
 };
 
-/** Lines by file. */
+/** Contents by file. */
 type Tree = Record<string, string>;
 
-/** A kit in small that keeps every rule: the same folders, one file in each. */
+/** A small copy of the kit that follows every rule: the same folders, with one file in each. */
 const cleanTree: Tree = {
   'src/index.ts': "export * from './cache-kit.module.js';",
   'src/cache-kit.module.ts': [
@@ -55,7 +55,7 @@ const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis'
 
 const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string, string[][]>;
 
-/** For each room an import of a file above all rooms, of a neighbour, and of each room on a floor above. */
+/** For each room: imports of a file above all rooms, of a neighbour, and of each room on a floor above. */
 const roomViolations = Object.fromEntries(
   Object.entries(floorsOf).flatMap(([folder, floors]) =>
     floors.flatMap((floor, height) =>
@@ -76,7 +76,7 @@ function violationsOf(folder: string, room: string, above: string[]): Tree[] {
   }));
 }
 
-/** What to add to the clean tree to break the rule; several where a rule forbids several things. */
+/** Files that break a rule when they are added to the clean tree; several for a rule that forbids several things. */
 const violations: Record<string, Tree[]> = {
   ...roomViolations,
   'no-cycles': [
@@ -171,11 +171,11 @@ describe('the dependency rules', () => {
     for (const directory of made.splice(0)) rmSync(directory, { recursive: true });
   });
 
-  it('are kept by the project', async () => {
+  it('hold in the project', async () => {
     expect(await brokenRules(root, ['src', 'sample-app/src'])).toEqual([]);
   });
 
-  it('are kept by the clean tree that violations are planted in', async () => {
+  it('hold in the clean tree in which violations are planted', async () => {
     expect(await brokenRules(plant({}), ['src', 'sample-app'])).toEqual([]);
   });
 

@@ -5,14 +5,14 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it, jest } from '@jest/globals';
 import ts from 'typescript';
 
-// The compiler and a package manager start in here.
+// The compiler and a package manager run in these tests.
 jest.setTimeout(60_000);
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
 
-/** What stands under a condition of an entry. */
+/** Files of an entry under one condition. */
 interface Target {
   types: string;
   default: string;
@@ -39,7 +39,7 @@ const optionalPeers = new Set([
 ]);
 const packageOf = (specifier: string): string => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
-/** What users may import by value. A name leaves this list only with a major version. */
+/** Public values. A name leaves this list only with a major version. */
 const rootValues = [
   'CacheConfigError',
   'CacheError',
@@ -73,7 +73,7 @@ const rootValues = [
   'urlTag',
 ];
 
-/** The same for `/testing`. */
+/** Public values of `/testing`. */
 const testingValues = [
   'CacheKitTestingModule',
   'describeCacheAdapter',
@@ -99,7 +99,7 @@ const testingTypes = [
   'TestCacheOptions',
 ];
 
-/** What users may import as a type only. */
+/** Public types without a value. */
 const rootTypes = [
   'AdapterUsage',
   'AdminOptions',
@@ -190,7 +190,7 @@ const rootTypes = [
   'WriteThroughOptions',
 ];
 
-/** Tells the names of an entry, whether `require` gives the same objects, and the names of its CommonJS form. */
+/** Prints the names of an entry, the comparison of `require` and `import`, and the names of its CommonJS form. */
 const COMPARE = `
   import 'reflect-metadata';
   import { createRequire } from 'node:module';
@@ -198,15 +198,22 @@ const COMPARE = `
   const imported = await import(process.env.ENTRY);
   const required = require(process.env.ENTRY);
   const names = Object.keys(imported).sort();
-  console.log(JSON.stringify({ names, required: names.map((name) => required[name] === imported[name]), ofCommonJs: Object.keys(require(process.env.CJS)).sort() }));
+  console.log(
+    JSON.stringify({
+      names,
+      required: names.map((name) => required[name] === imported[name]),
+      ofCommonJs: Object.keys(require(process.env.CJS)).sort(),
+    }),
+  );
 `;
 
-/** Imports an entry in a process of its own; tells its names and every specifier that the kit's own files imported. */
+/** Imports an entry in a separate process. Returns its names and every specifier that the kit's files imported. */
 async function importEntry(file: string): Promise<{ names: string[]; imported: string[] }> {
-  // Hooks live in a thread whose console is lost when the process ends: they write to the descriptor.
+  // The console of the hooks' thread is lost when the process ends, so they write to the file descriptor.
   const hooks = `import { writeSync } from 'node:fs';
   export async function resolve(specifier, context, next) {
-    if (context.parentURL?.includes('/dist/') && !context.parentURL.includes('/node_modules/')) writeSync(1, 'import ' + specifier + '\\n');
+    const isOfTheKit = context.parentURL?.includes('/dist/') && !context.parentURL.includes('/node_modules/');
+    if (isOfTheKit) writeSync(1, 'import ' + specifier + '\\n');
     return next(specifier, context);
   }`;
   const script = `import 'reflect-metadata';
@@ -220,7 +227,7 @@ async function importEntry(file: string): Promise<{ names: string[]; imported: s
   return { names: saying('name'), imported: saying('import') };
 }
 
-/** Every package that the declarations of an entry mention, with the file that does. */
+/** Finds every package that the declarations of an entry mention, and the file that mentions it. */
 function packagesInDeclarations(entry: string, seen = new Set<string>()): { file: string; name: string }[] {
   if (seen.has(entry)) return [];
   seen.add(entry);
@@ -232,13 +239,13 @@ function packagesInDeclarations(entry: string, seen = new Set<string>()): { file
   );
 }
 
-/** What can be imported, and is no value at run time: a class may be exported as a type only. */
+/** Finds the exported names without a value at run time. A class can be exported as a type only. */
 function declaredTypes(file: string, values: readonly string[]): string[] {
   const program = ts.createProgram([file], { module: ts.ModuleKind.NodeNext, noLib: true, types: [] });
   const checker = program.getTypeChecker();
   const source = program.getSourceFile(file);
   const symbol = source && checker.getSymbolAtLocation(source);
-  if (!symbol) throw new Error(`${file} is no module`);
+  if (!symbol) throw new Error(`Expected ${file} to be a module.`);
   const names = checker.getExportsOfModule(symbol).map(({ name }) => name);
   return names.filter((name) => !values.includes(name)).sort();
 }
@@ -260,7 +267,7 @@ describe('the built package', () => {
     const cjs = (path: string): string => path.replace('./dist/', './dist/cjs/');
     const esm = { types: target.import.types, default: target.import.default };
 
-    // The first condition that fits is taken, so the order is part of it.
+    // Node uses the first matching condition, so the order matters.
     expect(inOrder(target)).toBe(
       inOrder({ 'module-sync': esm, import: esm, require: { types: cjs(esm.types), default: cjs(esm.default) } }),
     );
@@ -271,7 +278,7 @@ describe('the built package', () => {
     ).toEqual([]);
   });
 
-  it('names each entry for tools that know no `exports`', () => {
+  it('names each entry for tools that do not know `exports`', () => {
     const declared = Object.fromEntries(
       entries.map(({ entry, target }) => [entry.replace(/^\.\/?/, ''), target.require]),
     );
@@ -306,7 +313,7 @@ describe('the built package', () => {
     expect(readFileSync(join(root, target.import.types), 'utf8')).toMatch(/^export \* from '\.{1,2}\/cjs\/\S+';\n$/);
   });
 
-  it('holds no maps of sources that it does not hold', () => {
+  it('contains no source maps without their sources', () => {
     const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
 
     expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
@@ -318,7 +325,10 @@ describe('the built package', () => {
   });
 
   it('loads no optional peer with the CommonJS form of its root entry', async () => {
-    const script = `require('reflect-metadata'); require('./dist/cjs/index.js'); for (const file of Object.keys(require.cache)) console.log(file);`;
+    const script = `
+      require('reflect-metadata');
+      require('./dist/cjs/index.js');
+      for (const file of Object.keys(require.cache)) console.log(file);`;
     const { stdout } = await run(process.execPath, ['--eval', script], { cwd: root });
     const loaded = stdout.split('\n').map((file) => packageOf(relative(join(root, 'node_modules'), file)));
 
@@ -353,7 +363,7 @@ describe('the built package', () => {
     expect(declaredTypes(join(dist, 'testing/index.d.ts'), testingValues)).toEqual(testingTypes);
   });
 
-  it('is found in order by publint', async () => {
+  it('passes publint', async () => {
     const linted = run(process.execPath, [join(root, 'node_modules/publint/src/cli.js'), '--strict'], { cwd: root });
 
     await expect(linted).resolves.toMatchObject({ stdout: expect.stringContaining('All good!') });

@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 /*
- * What would end a process of its own fails the suite in which it happens. Small suites are planted in a directory and
- * run by the configuration of all suites, in one process of their own.
+ * A rejection that would end a real process fails the suite in which it happens. Small suites are written to a
+ * directory and run with the configuration of all suites, in a separate process.
  */
 
 const run = promisify(execFile);
@@ -18,7 +18,7 @@ const rejection = "const reject = () => Promise.reject(new Error('planted'));";
 const turns = 'const turns = () => new Promise((resolve) => setTimeout(resolve, 5));';
 const calm = "it('is calm', turns);";
 
-/** Suites by what happens in them; each has a test that would pass. */
+/** Suites, by the event that happens in them. Without the event, each suite would pass. */
 const planted = {
   'nothing is wrong': calm,
   'a rejection is handled': "it('handles it', () => reject().catch(() => undefined));",
@@ -36,7 +36,7 @@ const planted = {
 
 const fileOf = (name: string): string => `${name.replaceAll(' ', '-')}.spec.mjs`;
 
-/** That of all suites, for those of one directory, which need no compiler. */
+/** The configuration of all suites, for one directory and without a compiler. */
 const config = `
   import base from '${pathToFileURL(join(root, 'jest.config.js')).href}';
   export default { ...base, rootDir: import.meta.dirname, testMatch: ['<rootDir>/*.spec.mjs'], transform: {} };

@@ -3,26 +3,24 @@ import type { HttpCacheOptions } from '../../src/nest/http/route/http-cache-opti
 import { closeSites, type Platform, routesOn, travelIn } from '../e2e/http.fixture.js';
 
 /*
- * The cache in front of an origin that answers as each scenario says, with `ttl: 0`: what is stored, for how long, and
- * what is asked of the origin follows from the headers alone. A scenario is a list of exchanges; between two of them
- * time may pass. Each says whether the origin was asked and, where it matters, with what and what the client got.
+ * The cache in front of an origin whose responses each scenario defines. With `ttl: 0`, storing, lifetimes and requests
+ * to the origin depend on headers only. A scenario is a list of exchanges, with time between them. Each exchange says
+ * if the origin receives a request and, where it matters, the request of the origin and the response of the client.
  */
 
 interface Step {
   readonly method?: string;
   readonly path?: string;
   readonly request?: Readonly<Record<string, string>>;
-  /**
-   * What the origin answers if it is asked: headers, and 200 unless said otherwise. Default: what it answered before.
-   */
+  /** Response headers of the origin, if it receives a request. @default the headers of the exchange before */
   readonly origin?: Readonly<Record<string, string | string[]>>;
   readonly status?: number;
   readonly afterS?: number;
-  /** Whether the origin is asked. */
+  /** True when the origin receives a request. */
   readonly asks: boolean;
   /** Headers that the origin sees. */
   readonly sees?: Readonly<Record<string, string | undefined>>;
-  /** What the client gets. */
+  /** Response headers that the client gets. */
   readonly gets?: Readonly<Record<string, string | number | undefined>>;
 }
 

@@ -14,7 +14,7 @@ let work: string;
 let older: string;
 const twice = (value: object): object[] => [value, value];
 
-/** What came of an application of the ES modules with a library of another copy. */
+/** Runs an application with the ES modules and a library with another copy of the kit. Returns its outcome. */
 async function outcomeOf(copy: string, situation: string): Promise<Record<string, unknown> & { message: string }> {
   const { stdout } = await run(
     process.execPath,
@@ -30,7 +30,7 @@ async function outcomeOf(copy: string, situation: string): Promise<Record<string
 }
 
 beforeAll(() => {
-  // Inside of the repository, because the copy needs its peers.
+  // Inside the repository, because the copy needs its peer dependencies.
   work = mkdtempSync(join(root, 'node_modules/.two-copies-'));
   older = join(work, 'older');
   cpSync(cjs, older, { recursive: true });
@@ -110,7 +110,7 @@ describe('the classes of errors', () => {
   });
 
   it.each([undefined, null, 'text', 5, {}, new Error('m'), Object.create(null)])(
-    'take %p for no error of theirs',
+    'do not recognise %p as one of their errors',
     (value) => {
       expect([value instanceof CacheError, value instanceof CacheTimeoutError]).toEqual([false, false]);
     },

@@ -1,6 +1,6 @@
 /*
- * Starts an application that imports the kit as ES modules, with a library that requires a copy of its own, and prints
- * as JSON what came of it: `node two-copies.worker.mjs <copy that the library requires> <case>`.
+ * Starts an application that imports the kit as ES modules, with a library that requires its own copy, and prints the
+ * outcome as JSON: `node two-copies.worker.mjs <copy that the library requires> <case>`.
  */
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ const early = isLate ? undefined : require(copy);
 const root = ours.CacheKitModule.forRoot();
 const theirs = early ?? require(copy);
 
-/** What the compiler makes of `@Decorator() class { constructor(x: X) {} }`. */
+/** Applies decorators as the compiler does for `@Decorator() class { constructor(x: X) {} }`. */
 function decorated(target, decorators, parameters = []) {
   Reflect.defineMetadata('design:paramtypes', parameters, target);
   for (const decorator of decorators) decorator(target);
@@ -42,7 +42,7 @@ decorated(Library, [Injectable()], [theirs.CacheService, Object, Object]);
 theirs.InjectCache('sessions')(Library, undefined, 1);
 theirs.InjectCacheNamespace('orders')(Library, undefined, 2);
 
-/** Made by a factory, so that the kit's explorer has to give it its cache. */
+/** Created by a factory, so that the kit's explorer must set its cache. */
 class Made {
   loads = 0;
   async find(id) {
@@ -116,7 +116,7 @@ async function observed(app) {
   };
 }
 
-/** A test that tells this copy to pass through, with a class that the other has decorated. */
+/** Switches this copy to pass-through, and calls a class that the other copy has decorated. */
 async function passing() {
   const { passThrough } = await import('nestjs-cache-kit/testing');
   const end = passThrough();

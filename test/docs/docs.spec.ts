@@ -5,7 +5,7 @@ import ts from 'typescript';
 import { complaintsAbout, createProgram, examplesIn } from './examples.js';
 
 const root = resolve(import.meta.dirname, '../..');
-// The compiler reads a few megabytes of declarations.
+// The compiler reads some megabytes of declarations.
 jest.setTimeout(60_000);
 
 const pagesIn = (directory: string): string[] =>
@@ -13,11 +13,11 @@ const pagesIn = (directory: string): string[] =>
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(directory, name));
 const pages = [...pagesIn('.'), ...pagesIn('docs')];
-/** Of an application that `nest new` of 11 or 12 has made. */
+/** Compiler options of an application made by `nest new` of Nest 11 or 12. */
 const GENERATED_SCRIPTS = ['build', 'start:dev', 'test:e2e'];
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 const withoutCode = (text: string): string => text.replace(/^```.*?^```/gms, '');
-/** Pages about the repository: those that the package leaves out. */
+/** Pages about the repository, which are not in the package. */
 const ownPages = (JSON.parse(read('package.json')) as { files: string[] }).files
   .flatMap((path) => (path.startsWith('!docs/') ? [path.slice(1)] : []))
   .concat(pagesIn('.'));
@@ -39,9 +39,10 @@ describe('the examples', () => {
     expect(complaintsAbout(examples, root, packages, join(import.meta.dirname, 'prelude.ts'))).toEqual([]);
   });
 
-  it('would be told of with their page and line', () => {
+  it('are reported with page and line when they are wrong', () => {
     const page =
-      'Text.\n\n```ts\nclass Shop {}\n```\n\n```ts\nnew Shop();\nawait cache.gett(1);\n```\n```ts no-check\nnonsense\n```\n';
+      'Text.\n\n```ts\nclass Shop {}\n```\n\n```ts\nnew Shop();\nawait cache.gett(1);\n```\n' +
+      '```ts no-check\nnonsense\n```\n';
 
     expect(check('page.md', page)).toEqual([
       expect.stringMatching(/^page\.md:9: Property 'gett' does not exist on type 'CacheService'/),
@@ -61,13 +62,13 @@ describe('the reference', () => {
     const symbol = checker
       .getExportsOfModule(checker.getSymbolAtLocation(source)!)
       .find((exported) => exported.name === name);
-    if (!symbol) throw new Error(`The root entry exports no ${name}.`);
+    if (!symbol) throw new Error(`Expected the root entry to export ${name}.`);
     return checker.getDeclaredTypeOfSymbol(
       symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol,
     );
   }
 
-  /** The names of the options, those of a group as `group.name`. */
+  /** Lists the names of the options; those of a group as `group.name`. */
   function optionsOf(type: ts.Type, group = ''): string[] {
     const checker = program.getTypeChecker();
     return type.getProperties().flatMap((property) => {
@@ -78,7 +79,7 @@ describe('the reference', () => {
     });
   }
 
-  /** An options object of the kit itself, not a class, a function, or a type of another package. */
+  /** True for an options object of the kit: not a class, a function, or a type of another package. */
   function isGroup(type: ts.Type): boolean {
     if ((type.flags & ts.TypeFlags.Object) === 0 || type.getCallSignatures().length > 0) return false;
     const isOfTheKit = type.symbol.declarations?.every(
@@ -89,7 +90,7 @@ describe('the reference', () => {
     );
   }
 
-  it('explains every error code, and none that is not there', () => {
+  it('explains every error code, and only existing ones', () => {
     const codes = declaredType('CacheErrorCode') as ts.UnionType;
     const declared = codes.types.map((type) => (type as ts.StringLiteralType).value);
 
@@ -115,7 +116,7 @@ describe('the reference', () => {
 describe.each(pages)('%s', (page) => {
   const text = read(page);
 
-  it('links to what is there', () => {
+  it('links to existing pages and headings', () => {
     const links = [...withoutCode(text).matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)];
     const broken = links.filter(([, path = '', anchor]) => {
       const target = path === '' ? page : join(dirname(page), path);
@@ -147,7 +148,7 @@ it('docs/testing.md has a place for every folder of src', () => {
   expect([...new Set(missing)]).toEqual([]);
 });
 
-/** The folder itself and those that it is in, but for `src/` where it is not that. */
+/** Lists a folder and its parent folders below `src/`. */
 function placesOf(folder: string): string[] {
   const parts = folder.split('/');
   return parts.length === 1 ? [folder] : parts.slice(1).map((_, i) => parts.slice(0, i + 2).join('/'));
@@ -201,7 +202,7 @@ describe('the pages about the repository', () => {
   });
 });
 
-/** Tests by their file and parts of their titles. */
+/** Finds the tests that a page names, by file and part of a title. */
 function titlesIn(text: string): { path: string; title: string }[] {
   const files = [...text.matchAll(/`([\w./-]+\.ts)`: ("[^"]+"(?:, "[^"]+")*)/g)];
   return files.flatMap(([, path = '', titles = '']) =>
@@ -209,13 +210,16 @@ function titlesIn(text: string): { path: string; title: string }[] {
   );
 }
 
-/** The paths of files and folders among the code of a page. */
+/** Finds the paths of files and folders in the inline code of a page. */
 function pathsIn(text: string): string[] {
   const code = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span);
   return code.filter((span) => /^[\w.-]+(\/[\w.-]+)*(\.(ts|mjs|cjs|js|json|sh|md)|\/)$/.test(span));
 }
 
-/** Whether a file or folder ends with `path`: sources move more often than they are renamed. */
+/**
+ * True when a file or folder ends with `path`. Only the end counts, because files move more often than they are
+ * renamed.
+ */
 function isKnown(path: string, files: readonly string[]): boolean {
   return files.some((file) => (path.endsWith('/') ? `/${file}`.includes(`/${path}`) : `/${file}`.endsWith(`/${path}`)));
 }
@@ -233,7 +237,7 @@ function filesBelow(folder: string): string[] {
   return [...filesIn(folder), ...folders.flatMap(({ name }) => filesBelow(join(folder, name)))];
 }
 
-/** The anchors of a page's headings, as GitHub makes them. */
+/** Lists the anchors of a page's headings, as GitHub generates them. */
 function anchorsOf(text: string): string[] {
   const headings = [...withoutCode(text).matchAll(/^#+\s+(.*)$/gm)].map(([, heading = '']) => heading);
   return headings.map((heading) =>

@@ -4,19 +4,16 @@ import ts from 'typescript';
 /** A fenced block of TypeScript in a page. */
 export interface Example {
   readonly page: string;
-  /** The line of the page that its first line of code stands on, from 1. */
+  /** Line of the page with the first line of code, counted from 1. */
   readonly line: number;
   readonly code: string;
-  /**
-   * Its name in the project of a reader, where the fence says so: `ts src/app.service.ts`. Other examples of the page
-   * may import it.
-   */
+  /** File name in the project of a reader, if the fence has one: `ts src/app.service.ts`. Others can import it. */
   readonly file: string | undefined;
 }
 
 const FENCE = /^```(\w+)([^\n]*)\n(.*?)^```/gms;
 
-/** The blocks of a page that are to compile: every `ts` block that does not say `no-check`. */
+/** Finds the blocks of a page that must compile: every `ts` block without `no-check`. */
 export function examplesIn(page: string, text: string): Example[] {
   return [...text.matchAll(FENCE)]
     .filter(([, language = '', info = '']) => /^(ts|typescript)$/.test(language) && !info.includes('no-check'))
@@ -29,7 +26,7 @@ export function examplesIn(page: string, text: string): Example[] {
 }
 
 /**
- * Compiles each example as a module of its own and gives what the compiler says, by page and line.
+ * Compiles each example as a separate module, and returns the compiler's errors by page and line.
  *
  * Readers do not want the same imports above every example, so a name that an example neither imports nor declares
  * comes from an earlier example of the page, or else from one of `packages`.
@@ -66,7 +63,7 @@ export function complaintsAbout(
   );
 }
 
-/** Parsed once for all programs of a run: the declarations of packages are most of the work. */
+/** Parsed sources, shared by all programs of a run: parsing the declarations of packages takes most of the time. */
 const parsed = new Map<string, ts.SourceFile | undefined>();
 
 export function createProgram(
@@ -96,7 +93,7 @@ export function createProgram(
   return ts.createProgram(files, options, host);
 }
 
-/** Name by name, the package that exports it; the first package that has a name gives it. */
+/** For each name, the first package that exports it. */
 function namesExportedBy(packages: readonly string[], root: string): Map<string, string> {
   const file = join(root, 'names.example.ts');
   const program = createProgram([file], (name) =>
@@ -118,7 +115,7 @@ function namesExportedBy(packages: readonly string[], root: string): Map<string,
   return names;
 }
 
-/** The code with its missing imports in front, on the first line so that lines keep their numbers. */
+/** Adds missing imports to the first line of the code, so that line numbers do not change. */
 function asModule(code: string, names: ReadonlyMap<string, string>): string {
   const own = declaredIn(code);
   const imports = [...identifiersIn(code)]
@@ -140,7 +137,7 @@ function identifiersIn(code: string): Set<string> {
   return found;
 }
 
-/** The names that the code declares at its top, with those it imports unless only the unexported are asked for. */
+/** Lists the names that the code declares at top level; with `all` also exported and imported names. */
 function declaredIn(code: string, which: 'all' | 'unexported' = 'all'): string[] {
   return parse(code).statements.flatMap((statement) => {
     if (ts.isImportDeclaration(statement)) return which === 'all' ? importedBy(statement) : [];

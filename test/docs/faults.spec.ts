@@ -9,11 +9,11 @@ const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 interface Row {
   readonly faults: readonly number[];
-  /** The specs in the last column. */
+  /** Specs in the last column. */
   readonly specs: readonly string[];
 }
 
-/** The rows of tables that begin with the numbers of faults. */
+/** Finds table rows that begin with the numbers of faults. */
 function rowsOf(text: string): Row[] {
   const rows = [...text.matchAll(/^\| (\d+(?:, \d+)*) \|.*\| ([^|]*) \|$/gm)];
   return rows.map(([, faults = '', specs = '']) => ({
@@ -22,13 +22,13 @@ function rowsOf(text: string): Row[] {
   }));
 }
 
-/** The faults that the titles of a spec end with. */
+/** Finds the fault numbers at the end of titles. */
 function faultsIn(text: string): Set<number> {
   const titles = text.match(/\(fault \d+(?:, fault \d+)*\)(?=['"`])/g) ?? [];
   return new Set(titles.flatMap((title) => [...title.matchAll(/\d+/g)].map(([number]) => Number(number))));
 }
 
-/** By path. */
+/** Finds the faults of all specs, by path. */
 function faultsOfSpecs(): Map<string, Set<number>> {
   const specs = ['src', 'test', 'sample-app'].flatMap((directory) =>
     readdirSync(join(root, directory), { recursive: true, encoding: 'utf8' }).map((path) => `${directory}/${path}`),
@@ -45,7 +45,7 @@ const specs = faultsOfSpecs();
 describe.each(['docs/faults.md', 'docs/redis-faults.md'])('the faults of %s', (page) => {
   const rows = rowsOf(read(page));
 
-  it('are each held by a test in every spec that is named', () => {
+  it('each have a test in every listed spec', () => {
     const missing = rows.flatMap(({ faults, specs: paths }) =>
       faults.flatMap((fault) =>
         paths.filter((path) => specs.get(path)?.has(fault) !== true).map((path) => `${fault} in ${path}`),
@@ -56,7 +56,7 @@ describe.each(['docs/faults.md', 'docs/redis-faults.md'])('the faults of %s', (p
     expect(missing).toEqual([]);
   });
 
-  it('stand there once', () => {
+  it('are listed once', () => {
     const faults = rows.flatMap((row) => row.faults);
 
     expect(faults.length).toBeGreaterThan(0);
@@ -71,7 +71,7 @@ describe('the faults of docs/faults.md', () => {
     expect(listed).toEqual([...listed].sort((one, other) => one - other));
   });
 
-  it('are all that titles of tests name', () => {
+  it('include all faults in titles of tests', () => {
     const unknown = [...specs].flatMap(([path, faults]) =>
       [...faults].filter((fault) => !listed.includes(fault)).map((fault) => `${fault} of ${path}`),
     );
@@ -79,8 +79,8 @@ describe('the faults of docs/faults.md', () => {
     expect(unknown).toEqual([]);
   });
 
-  it('are read from lists, and from titles alone', () => {
-    // Not written out, or it would be a title of this spec.
+  it('are read from lists, and only from titles', () => {
+    // Built from parts, because a literal would count as a title of this spec.
     const titled = (faults: string): string => `it('holds (${faults})', f);\n`;
 
     expect([...faultsIn(`// (fault 1)\n${titled('fault 2')}${titled('fault 3, fault 40')}`)]).toEqual([2, 3, 40]);

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import type { CacheService } from 'nestjs-cache-kit';
 
-// What the examples of README.md and docs/ may speak of without saying where it comes from.
+// Names that the examples of README.md and docs/ can use without an import.
 declare global {
   const app: INestApplication;
   const cache: CacheService;

@@ -67,7 +67,7 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     ] as const;
     const send = (url: string, method: string, headers: Record<string, string>, body?: string): Promise<number> =>
       new Promise((resolve, reject) => {
-        // `fetch` sets these headers itself.
+        // `fetch` would overwrite these headers.
         const sent = request(url, { method, headers: { ...TOKEN, ...headers } }, (response) =>
           resolve(response.resume().statusCode ?? 0),
         );
@@ -120,7 +120,7 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
 
       expect(await send(`${url}/invalidate`, 'POST', { ...json, origin: own.origin }, '{"tags":["t"]}')).toBe(200);
       expect(await cache.has('k')).toBe(false);
-      // A proxy asks for another host than the page did.
+      // The proxy requests another host than the page.
       expect(
         await send(`${url}/clear`, 'POST', { 'sec-fetch-site': 'same-origin', origin: 'https://shop.example' }),
       ).toBe(200);
@@ -283,7 +283,7 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
 });
 
 describe('the guards of the admin routes', () => {
-  it('may inject what the application provides, may be asynchronous or scoped to the request, and all must agree', async () => {
+  it('may inject providers, may be asynchronous or request-scoped, and must all agree', async () => {
     @Injectable()
     class Secrets {
       readonly token = 'secret';

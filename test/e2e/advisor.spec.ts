@@ -69,7 +69,7 @@ async function start({
 
 const lists = (): string[] => warn.mock.calls.map(([message]) => String(message));
 
-/** A controller with one route that is decorated so. */
+/** Creates a controller with one decorated route. */
 function controllerWith(route: MethodDecorator[], ofController: ClassDecorator[] = []): Type {
   class ShopController {
     get(): string {
@@ -82,7 +82,7 @@ function controllerWith(route: MethodDecorator[], ofController: ClassDecorator[]
   return ShopController;
 }
 
-/** A provider with one method that is decorated so. */
+/** Creates a provider with one decorated method. */
 function providerWith(...decorators: unknown[]): Type {
   class ShopService {
     find(_id: string): unknown {

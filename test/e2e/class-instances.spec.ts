@@ -26,7 +26,7 @@ afterAll(() => server.stop());
 
 const columns = new Map<object, string[]>();
 
-/** What the decorator of an ORM does: it notes the column and leaves the field as it is. */
+/** A decorator like that of an ORM: it records the column and does not change the field. */
 function Column(): PropertyDecorator {
   return (prototype, name) => void columns.set(prototype, [...(columns.get(prototype) ?? []), String(name)]);
 }
@@ -64,7 +64,7 @@ class User {
 
   posts?: Post[] | Promise<Post[]>;
 
-  /** What a serializer would publish. */
+  /** Plain object for a serializer. */
   toJSON(): object {
     return { id: this.id };
   }
@@ -119,7 +119,7 @@ const BACKENDS: readonly [name: string, options: () => CacheKitOptions][] = [
 describe.each(BACKENDS)('with %s', (name, optionsOf) => {
   const isolates = name !== 'memory, shared';
 
-  /** Runs `work` with a cache, and gives what went to `onError`. */
+  /** Runs `work` with a cache, and returns the errors passed to `onError`. */
   async function using(options: CacheKitOptions, work: (cache: CacheService) => Promise<void>): Promise<CacheError[]> {
     const errors: CacheError[] = [];
     const cache = await createCache({ ...optionsOf(), ...options, onError: (error) => errors.push(error) });
@@ -127,7 +127,7 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
       await until(
         async () => (await cache.getStats()).status === 'up',
         10_000,
-        () => 'The cache never came up.',
+        () => 'The cache was not up in time.',
       );
       await work(cache);
     } finally {
@@ -155,11 +155,11 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
         expect(post).toBeInstanceOf(Post);
         expect(JSON.stringify(user)).toBe('{"id":1}');
       };
-      // With hybrid from the far tier first, and then from near copies.
+      // With hybrid first from the far tier, then from near copies.
       await until(
         async () => (await readOnce(), await isFromMemory()),
         10_000,
-        () => 'Nothing came from the first tier.',
+        () => 'No value came from the first tier in time.',
       );
       const read = await cache.getMany<User>(['k']);
       expect(read.get('k')?.profile).toBeInstanceOf(Profile);
@@ -245,7 +245,8 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
     });
   });
 
-  it(`an instance of a class that is not listed ${name.startsWith('memory') ? 'keeps its prototype' : 'is refused, with what to write'}`, async () => {
+  const outcome = name.startsWith('memory') ? 'keeps its prototype' : 'is refused, with a fix';
+  it(`an instance of a class that is not listed ${outcome}`, async () => {
     await using({ types: [Post] }, async (cache) => {
       const stored = cache.set('k', { user: ann() });
 

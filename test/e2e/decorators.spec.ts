@@ -31,7 +31,7 @@ interface Product {
   price: number;
 }
 
-/** The database: one for each application. */
+/** The database of one application. */
 @Injectable()
 class Products {
   readonly rows = new Map([

@@ -46,7 +46,7 @@ export interface Site {
   readonly port: number;
   get(path: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   ask(path: string, ask: Ask): Promise<Answer>;
-  /** Two equal requests, one after the other. */
+  /** Sends two equal requests, one after the other. */
   twice(path: string, headers?: Readonly<Record<string, string>>): Promise<[Answer, Answer]>;
 }
 
@@ -55,14 +55,14 @@ export interface SiteParts {
   readonly providers?: NonNullable<ModuleMetadata['providers']>;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly cache?: CacheKitOptions;
-  /** In the place of the platform's adapter without options. */
+  /** Replaces the default adapter of the platform. */
   readonly adapter?: FastifyAdapter;
   readonly prepare?: (app: INestApplication) => unknown;
 }
 
 const sites = new Set<Site>();
 
-/** A real application on a free port of the loopback interface. */
+/** Starts a real application on a free port of the loopback interface. */
 export async function openSite(
   platform: Platform,
   { controllers, providers = [], imports = [], cache = {}, adapter, prepare }: SiteParts,
@@ -128,7 +128,7 @@ function send(port: number, path: string, { method = 'GET', headers = {}, body, 
 
 const CACHE_HEADERS = ['age', 'cache-status', 'x-cache', 'x-cache-ttl', 'connection', 'keep-alive'];
 
-/** What must be the same on a hit as on the miss before it. */
+/** Returns the parts of an answer that must be equal on a miss and on the next hit. */
 export function lasting({ status, reason, headers, bytes }: Answer): unknown {
   return {
     status,
@@ -138,7 +138,7 @@ export function lasting({ status, reason, headers, bytes }: Answer): unknown {
   };
 }
 
-/** Counts the runs of a handler, and holds them back on demand. */
+/** Counts the runs of a handler, and blocks them on demand. */
 export class Runs {
   count = 0;
   #gate: Promise<void> = Promise.resolve();
@@ -156,7 +156,7 @@ export class Runs {
     this.#open();
   }
 
-  /** Resolves when nothing is held back. */
+  /** Resolves when runs are not blocked. */
   gate(): Promise<void> {
     return this.#gate;
   }
@@ -168,17 +168,17 @@ export class Runs {
   }
 }
 
-/** Resolves when `isTrue` is, looking at every turn of the event loop. */
+/** Waits for a condition, and checks it in every turn of the event loop. */
 export async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** What both platforms' responses can do in passthrough mode. */
+/** Methods that the responses of both platforms have in passthrough mode. */
 export interface PassthroughResponse {
   status(code: number): unknown;
   header(name: string, value: string | string[]): unknown;
   removeHeader(name: string): unknown;
-  /** Express: adds a line; on Fastify `header` does. */
+  /** Adds a header line on Express; on Fastify `header` adds one. */
   append?(name: string, value: string): unknown;
 }
 
@@ -192,10 +192,10 @@ export interface PlatformRequest {
   user?: unknown;
 }
 
-/** A site whose runs of the handler are counted. */
+/** A site that counts the runs of its handler. */
 export type RouteSite = Site & { readonly runs: Runs };
 
-/** Makes sites with one cached route at `/`. */
+/** Creates sites with one cached route at `/`. */
 export interface Routes {
   open(parts: SiteParts): Promise<Site>;
   openController(controller: Type, parts?: Partial<SiteParts>): Promise<Site>;
@@ -206,7 +206,7 @@ export interface Routes {
     ...decorators: MethodDecorator[]
   ): { controller: Type; runs: Runs };
   openRoute(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite>;
-  /** Answers every method and path as the test says. */
+  /** Answers every method and path with a function of the test. */
   openOrigin(answer: RouteAnswer, cache?: CacheKitOptions, ...decorators: MethodDecorator[]): Promise<RouteSite>;
 }
 
@@ -260,7 +260,7 @@ export function routesOn(platform: Platform): Routes {
   };
 }
 
-/** Lets time pass for a cache, on both its scales, without waiting. */
+/** Advances all clocks of a cache without waiting. */
 export function travelIn(cache: CacheService): (ms: number) => void {
   const { clock } = internalsOf(cache);
   let passedMs = 0;
@@ -271,12 +271,12 @@ export function travelIn(cache: CacheService): (ms: number) => void {
   return (ms) => void (passedMs += ms);
 }
 
-/** Resolves when the event loop has turned so often that answers within the process have come. */
+/** Waits for enough turns of the event loop for answers within this process. */
 export async function settled(turns = 20): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A middleware that sets a header. */
+/** Creates a middleware that sets a header. */
 export function setting(
   name: string,
   value: () => string,
@@ -287,5 +287,8 @@ export function setting(
   };
 }
 
-/** `X-Cache` of each answer. */
+/** Returns the `X-Cache` header of each answer. */
 export const statesOf = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
+
+/** Returns the body of each answer. */
+export const bodiesOf = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);

@@ -26,7 +26,7 @@ async function nearHits({ app }: RunningApp): Promise<number> {
 }
 
 describe('two applications with backend: hybrid', () => {
-  it('answer from their own memory, and never twice from before an invalidation of the other that they have heard of', async () => {
+  it('answer from their own memory, and serve no old value after a received invalidation of the other', async () => {
     database.rows.set('1', 100);
     const [a, b] = await Promise.all([startPrices(options), startPrices(options)]);
     const fromMemory = async (): Promise<boolean> => {
@@ -34,14 +34,14 @@ describe('two applications with backend: hybrid', () => {
       await fetch(`${a.url}/prices/1`);
       return (await nearHits(a)) > before;
     };
-    await until(fromMemory, 2_000, () => 'The route was never answered from memory.');
+    await until(fromMemory, 2_000, () => 'The route was not answered from memory in time.');
 
     await b.app.get(Prices).change('1', 200);
     let shown: unknown;
     await until(
       async () => ((shown = await (await fetch(`${a.url}/prices/1`)).json()) as { cents: number }).cents === 200,
       1_000,
-      () => `The old price was shown: ${JSON.stringify(shown)}.`,
+      () => `The old price was still shown: ${JSON.stringify(shown)}.`,
     );
 
     expect(await a.app.get(Prices).find('1')).toEqual({ id: '1', cents: 200 });
@@ -61,7 +61,7 @@ describe('two applications with backend: hybrid', () => {
 });
 
 describe('backend: hybrid', () => {
-  it('says so in its statistics, with both tiers and the way in which copies are kept young', async () => {
+  it('is named in the statistics, with both tiers and the coherence mode', async () => {
     const cache = await createCache(options);
     await cache.set('k', 1);
 
@@ -85,7 +85,7 @@ describe('backend: hybrid', () => {
       await cache.get('k');
       return (await cache.explain('k')).tiers[0]?.state === 'fresh';
     };
-    await until(isNear, 2_000, () => 'The key was never near.');
+    await until(isNear, 2_000, () => 'The key was not near in time.');
 
     const { tiers, storedKey, nextRead } = await cache.explain('k');
 
@@ -97,7 +97,7 @@ describe('backend: hybrid', () => {
     await cache.close();
   });
 
-  it('gives every caller a value of its own, wherever it comes from', async () => {
+  it('gives every caller its own copy of a value, from either tier', async () => {
     const cache = await createCache(options);
     await cache.set('k', { list: [1] });
 
@@ -109,7 +109,7 @@ describe('backend: hybrid', () => {
     await cache.close();
   });
 
-  it('says once, in the log, which way it takes, and why', async () => {
+  it('logs once its coherence mode and the reason', async () => {
     const admin = new Redis(server.url);
     await admin.call('ACL', 'SETUSER', 'limited', 'on', '>pw', '~*', '&*', '+@all', '-client|tracking');
     const log = jest.spyOn(Logger.prototype, 'log').mockImplementation(() => undefined);
@@ -121,7 +121,7 @@ describe('backend: hybrid', () => {
     await until(
       async () => (await cache.getStats()).coherence?.isProven === true,
       2_000,
-      () => 'Nothing was proven.',
+      () => 'No proof arrived in time.',
     );
 
     expect(

@@ -240,7 +240,8 @@ describe('CacheService among the providers', () => {
     class Shop {}
 
     await expect(start([CacheKitModule.forRoot(), Shop])).rejects.toThrow(
-      'CacheService cannot be made by hand or by a module of yours. Take it out of `providers`, and import CacheKitModule.forRoot() in the root module; without Nest, write `await createCache()`.',
+      'CacheService cannot be made by hand or by a module of yours. Take it out of `providers`, and import ' +
+        'CacheKitModule.forRoot() in the root module; without Nest, write `await createCache()`.',
     );
   });
 });

@@ -9,7 +9,7 @@ import {
 } from '../../src/index.js';
 import { type RunningApp, startApp } from '../support/nest-app.js';
 
-/** A database that several applications share, and how often it was read. */
+/** A database that several applications share. Counts its reads. */
 export const database = { rows: new Map<string, number>(), reads: 0 };
 
 @Injectable()
@@ -38,7 +38,7 @@ class PriceController {
   }
 }
 
-/** An application with a cache of these options. */
+/** Starts an application with a cache of these options. */
 export function startPrices(options: CacheKitOptions): Promise<RunningApp> {
   return startApp({ imports: [CacheKitModule.forRoot(options)], providers: [Prices], controllers: [PriceController] });
 }

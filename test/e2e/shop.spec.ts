@@ -8,8 +8,7 @@ const entryFile = fileURLToPath(new URL('../../sample-app/dist/main.js', import.
 const adminToken = 'token-of-the-test';
 const startLimitMs = 90_000;
 
-// A page of the catalogue is thirteen queries in a database inside the shop's process: slow where many tests share few
-// cores.
+// A page of the catalogue needs thirteen queries to a database in the shop's process, which is slow on a busy machine.
 jest.setTimeout(30_000);
 
 describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) => {
@@ -203,7 +202,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       expect(json).toMatchObject({ products: products.slice(0, 2), total: 3, pages: 2 });
     });
 
-    it('queries the listings anew that a created product belongs to, and no others', async () => {
+    it('queries only the listings again that a created product belongs to', async () => {
       const fitness = '/api/store/products?category=Fitness';
       for (const path of [electronics, fitness, '/api/store/products']) await shop.get(path);
       const created = await shop.send('POST', '/api/store/products', {
@@ -223,7 +222,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       expect((await shop.get(fitness)).json).toMatchObject({ total: 3, source: 'cache' });
     });
 
-    it('wants a name', async () => {
+    it('requires a name', async () => {
       const { status, json } = await shop.send('POST', '/api/store/products', { price: 1 });
 
       expect([status, json]).toEqual([400, { error: 'Name is required' }]);
@@ -266,7 +265,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       expect([without.status, wrong.status]).toEqual([403, 403]);
     });
 
-    it('shows the statistics to who has the token', async () => {
+    it('shows the statistics to clients with the token', async () => {
       const { status, json } = await shop.admin('GET', '/admin/cache/stats');
 
       expect(status).toBe(200);
@@ -274,7 +273,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
     });
   });
 
-  it('prints what to try, and ends on SIGTERM without a word of complaint', async () => {
+  it('prints commands to try, and ends on SIGTERM without an error', async () => {
     const ending = await shop.stop();
 
     expect(shop.output()).toContain(`curl -i "${shop.url}/api/catalog?page=1"`);
@@ -311,12 +310,12 @@ interface Shop {
   get(path: string): Promise<Answer>;
   send(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   admin(method: string, path: string, body?: unknown): Promise<Answer>;
-  /** How the process ended: its exit code or the signal. */
+  /** Exit code or signal of the process. */
   stop(): Promise<number | string | null>;
 }
 
 async function startShop(settings: Record<string, string>): Promise<Shop> {
-  if (!existsSync(entryFile)) throw new Error('The shop is not built. Run `npm run build` and `npx nest build` first.');
+  if (!existsSync(entryFile)) throw new Error('Expected a built shop: run `npm run build` and `npx nest build` first.');
   const { DATABASE_URL: _, ...environment } = process.env;
   const child = spawn(process.execPath, [entryFile], {
     env: { ...environment, NODE_ENV: 'test', PORT: '0', ADMIN_TOKEN: adminToken, ...settings },

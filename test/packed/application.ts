@@ -19,7 +19,7 @@ export const packed = (JSON.parse(readFileSync(join(work, 'pack.json'), 'utf8'))
 
 export type Nest = '11' | '12';
 
-/** A directory that shares the packages of the application that the CLI of this Nest has made. */
+/** Creates a directory that shares the packages of the generated application of this Nest version. */
 export function emptyHome(nest: Nest, name: string): string {
   const home = join(work, `nest-${nest}-${name}`);
   mkdirSync(home);
@@ -28,8 +28,8 @@ export function emptyHome(nest: Nest, name: string): string {
 }
 
 /**
- * What the CLI of this Nest has made, with the kit imported into the root module, and a module and its tests beside it.
- * Nothing else is changed. @param withLibrary with a module of a library in CommonJS that injects the service
+ * Copies the generated application of this Nest version, imports the kit into its root module, and adds a module with
+ * tests. Changes nothing else. @param withLibrary adds the module of a CommonJS library that injects the service
  */
 export function generatedApplication(nest: Nest, name: string, { withLibrary = true } = {}): string {
   const home = emptyHome(nest, name);
@@ -63,11 +63,11 @@ export function generatedApplication(nest: Nest, name: string, { withLibrary = t
 export function edit(file: string, change: (text: string) => string): void {
   const text = readFileSync(file, 'utf8');
   const changed = change(text);
-  if (changed === text) throw new Error(`${file} holds nothing to change.`);
+  if (changed === text) throw new Error(`Expected ${file} to contain the text to change.`);
   writeFileSync(file, changed);
 }
 
-/** Runs a tool of the application to its end. @returns what it has printed @throws when it fails, with that */
+/** Runs a tool of the application to its end. @returns its output @throws with its output when it fails */
 export async function runTool(
   home: string,
   tool: string,
@@ -91,7 +91,7 @@ export interface Served {
   process: ChildProcess;
 }
 
-/** Starts what was built, and waits until it listens, which it does on loopback. */
+/** Starts the built application, and waits until it listens on the loopback interface. */
 export async function serve(home: string, file: string): Promise<Served> {
   const served = spawn(process.execPath, ['--require', join(import.meta.dirname, 'fixture/loopback.cjs'), file], {
     cwd: home,
@@ -107,7 +107,7 @@ export async function serve(home: string, file: string): Promise<Served> {
   throw new Error(`The application ended before it listened:\n${printed}`);
 }
 
-/** Ends it, and waits until it has. */
+/** Ends the application, and waits for the end of its process. */
 export async function end({ process: served }: Served): Promise<void> {
   if (served.exitCode !== null || served.signalCode !== null) return;
   const ended = once(served, 'exit');
@@ -115,7 +115,7 @@ export async function end({ process: served }: Served): Promise<void> {
   await ended;
 }
 
-/** What a served application answers to the requests that prices.e2e-spec.ts makes inside of test runners. */
+/** Sends the requests of prices.e2e-spec.ts to a running application, and returns its answers. */
 export async function answersOf(home: string, file: string): Promise<object> {
   const served = await serve(home, file);
   try {
@@ -132,7 +132,7 @@ export async function answersOf(home: string, file: string): Promise<object> {
 
 const price = { id: '1', cents: 1_250 };
 
-/** The route is answered from the cache, the method ran once, and service and library see what it has stored. */
+/** Expected answers: the route is cached, the method ran once, and service and library see the stored value. */
 export const ONE_CACHE = {
   route: [
     { xCache: 'MISS', body: price },

@@ -45,7 +45,7 @@ describe.each([
   it('compiles against the declarations of the kit, and these compile themselves', async () => {
     const complaints = await compile(home);
 
-    // Declarations of other packages may name types that nobody installed: that is theirs.
+    // Errors in declarations of other packages, which may name types that are not installed, do not count.
     expect(
       complaints.filter((line) => !line.includes('node_modules/') || line.includes('node_modules/nestjs-cache-kit/')),
     ).toEqual([]);
@@ -92,7 +92,7 @@ describe.each([
       expect([await first.json(), await second.json()]).toEqual([{ loaded: 1 }, { known: 1, loaded: 1 }]);
     });
 
-    it('shows its statistics to whom the guard lets in', async () => {
+    it('shows its statistics to requests that the guard accepts', async () => {
       await fetch(`${url}/pages/1`);
       await fetch(`${url}/pages/1`);
 
@@ -103,7 +103,7 @@ describe.each([
       expect(await shown.json()).toMatchObject({ name: 'default', backend: 'memory', status: 'up', totalEntries: 1 });
     });
 
-    it('ends by itself when it is told to', async () => {
+    it('ends by itself after SIGTERM', async () => {
       const ended = once(app.process, 'exit');
 
       app.process.kill('SIGTERM');
@@ -113,7 +113,7 @@ describe.each([
   });
 });
 
-/** Compiles what is in `home` and gives the compiler's complaints. */
+/** Compiles the project in `home`, and returns the compiler's errors. */
 async function compile(home: string): Promise<string[]> {
   const answer = await run(process.execPath, ['node_modules/typescript/bin/tsc', '--pretty', 'false'], {
     cwd: home,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { answersOf, edit, generatedApplication, ONE_CACHE, runTool } from './application.js';
 
-/** Sets options of the compiler, and takes off those whose value is `undefined`. */
+/** Sets compiler options, and removes options whose value is `undefined`. */
 function compileWith(home: string, options: Record<string, unknown>): void {
   edit(join(home, 'tsconfig.json'), (text) => {
     const config = JSON.parse(text) as { compilerOptions: object };

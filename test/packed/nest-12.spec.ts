@@ -36,7 +36,7 @@ describe('an application with Nest 12', () => {
     expect(await answersOf(home, 'dist/main.js')).toEqual(ONE_CACHE);
   });
 
-  // The library then gets a copy of Nest and of the kit that is not the tests' own.
+  // The library then has another copy of Nest and of the kit than the tests.
   it('has one cache when Vitest inlines every package', async () => {
     const home = generatedApplication('12', 'inlined');
     edit(join(home, 'vitest.config.e2e.ts'), (text) =>
@@ -48,7 +48,7 @@ describe('an application with Nest 12', () => {
     );
   });
 
-  // Jest cannot `require` Nest 12, so no library in CommonJS can be there.
+  // Without the CommonJS library, because Jest cannot `require` Nest 12.
   it('passes its tests with Jest in ES mode', async () => {
     const home = generatedApplication('12', 'jest', { withLibrary: false });
     edit(join(home, 'test/prices.e2e-spec.ts'), (text) => text.replace("it('are seen", "it.skip('are seen"));

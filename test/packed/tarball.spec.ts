@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '../..');
 const tarball = join(work, packed.filename);
 
 describe('the tarball', () => {
-  it('holds what runs and what users read, and nothing else', () => {
+  it('contains the code and the pages for users, and nothing else', () => {
     const strangers = packed.files
       .map(({ path }) => path)
       .filter((path) => !/^(dist\/|docs\/|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path));
@@ -25,7 +25,7 @@ describe('the tarball', () => {
     expect(packed.size).toBeLessThan(350_000);
   });
 
-  it('is found in order by publint', async () => {
+  it('passes publint', async () => {
     const { stdout } = await run(
       process.execPath,
       [join(root, 'node_modules/publint/src/cli.js'), 'run', '--strict', tarball],
@@ -35,7 +35,7 @@ describe('the tarball', () => {
     expect(stdout).toContain('All good!');
   });
 
-  it('has the right types for every entry and every way to resolve it, as attw sees it', async () => {
+  it('passes attw: right types for every entry and every module resolution', async () => {
     const { stdout } = await run('npx', ['-y', '@arethetypeswrong/cli@0.18.5', '--format', 'json', tarball], {
       cwd: work,
       maxBuffer: 100_000_000,

@@ -1,6 +1,7 @@
 /*
- * Once for all packed suites: packs the kit, and lets the CLIs of Nest 11 and 12 make an application each, with the
- * tarball installed. The suites work in copies that share the application's node_modules, see application.ts.
+ * Global setup of the packed suites: packs the kit, and generates an application with each of the CLIs of Nest 11 and
+ * 12, with the tarball installed. The suites work in copies that share the application's node_modules, see
+ * application.ts.
  */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +12,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
 
-/** What the cases need besides what the CLI names. */
+/** Additional packages of the test cases. */
 const TOOLS = {
   11: ['@nestjs/platform-fastify@11', '@swc/cli@0.8', '@swc/core@1'],
   12: ['@nestjs/platform-fastify@12', '@swc/cli@0.8', '@swc/core@1', 'jest@30', '@swc/jest@0.2'],

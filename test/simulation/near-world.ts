@@ -22,12 +22,13 @@ import { TWINS } from './script-twins.js';
 import { ProcessClock, VirtualTime } from './virtual-time.js';
 
 /*
- * Several processes with near copies of one store, in virtual time. Real: the hybrid adapter, the memory adapter as near
- * tier, and `RedisCoherence`, which decides when a copy may be served. Simulated: the store, which announces every change
- * on one connection per process, and the network, which delays, swallows and cuts. Processes freeze from time to time.
+ * Several processes with near copies of one store, in virtual time. Real: the hybrid adapter, the memory adapter as
+ * near tier, and `RedisCoherence`, which decides when a copy may be served. Simulated: the store, which announces every
+ * change on one connection per process, and the network, which delays, swallows and cuts. Processes freeze from time to
+ * time.
  *
- * In a mixed scenario each process has its own coherence mode. The server sometimes refuses this mode, sometimes refuses
- * to publish, and evicts the keys by which processes know of each other.
+ * In a mixed scenario each process has its own coherence mode. The server sometimes refuses this mode, sometimes
+ * refuses to publish, and evicts the keys by which processes know of each other.
  *
  * A key holds the version of the database at the begin of its load. A writer increments the version, invalidates, and
  * records the time of the acknowledgement. The age of a read is the time from the first acknowledgement of a newer

@@ -1,4 +1,4 @@
-/* Compiled, never run: every line that must be refused says so, and the compiler complains when it is not. */
+/* Compiled, never run. Every line that must be refused has a `@ts-expect-error`; the compiler reports accepted ones. */
 import { Controller, Get, Injectable, Param } from '@nestjs/common';
 import { type Observable, of } from 'rxjs';
 import { CacheInvalidate } from '../../src/nest/decorators/cache-invalidate.decorator.js';

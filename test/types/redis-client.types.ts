@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import type { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
 import type { RedisClient, RedisOptions } from '../../src/index.js';
 
-// Compiled, never run: what may be handed in as `redis.client`.
+// Compiled, never run: accepted types of `redis.client`.
 
 declare const redis: Redis;
 declare const cluster: Cluster;

@@ -9,7 +9,7 @@ import {
   recordingObserver,
 } from '../../src/testing/index.js';
 
-// Compiled, never run: what the testing kit takes and gives.
+// Compiled, never run: parameters and results of the testing kit.
 
 declare const cache: CacheService;
 

@@ -1,4 +1,4 @@
-/** Checked by the compiler alone (`npm run typecheck`): classes that `types` takes, and what it does not take. */
+/** Compiled, never run (`npm run typecheck`): classes that `types` accepts and refuses. */
 import type { CacheKitOptions, ValueType } from '../../src/index.js';
 
 abstract class Shape {
@@ -34,10 +34,10 @@ export const taken: CacheKitOptions[] = [
 ];
 
 export const refused: CacheKitOptions[] = [
-  // @ts-expect-error An instance is no class.
+  // @ts-expect-error an instance is not a class
   { types: [new User('Ann')] },
-  // @ts-expect-error `from` is missing.
+  // @ts-expect-error `from` is missing
   { types: [{ name: 'User', class: User, to: (user: User) => user.name }] },
-  // @ts-expect-error One class is no list.
+  // @ts-expect-error one class is not a list
   { types: User },
 ];

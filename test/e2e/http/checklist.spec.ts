@@ -7,7 +7,7 @@ import { describe, expect, it } from '@jest/globals';
 const root = resolve(import.meta.dirname, '../../..');
 const LAST = 118;
 
-/** What no test of this repository can show, or shows on one platform only. */
+/** Numbers without a test on both platforms. */
 const EXCEPTIONS: Readonly<Record<number, string>> = {
   109: 'on Fastify alone: Express does not speak HTTP/2',
 };
@@ -18,19 +18,19 @@ function specsIn(directory: string): string[] {
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
 }
 
-/** The numbers that titles in a text begin with. */
+/** Finds the numbers at the begin of titles. */
 function citedIn(text: string): Set<number> {
   return new Set([...text.matchAll(/#(\d+)(?=[,:])/g)].map(([, number]) => Number(number)));
 }
 
 interface Row {
   readonly number: number;
-  /** Empty for what no RFC asks for. */
+  /** Sections of RFCs; empty if no RFC requires the behaviour. */
   readonly rfc: string;
   readonly behaviour: string;
 }
 
-/** The rows of the page's tables. */
+/** Finds the rows of the page's tables. */
 function rowsIn(page: string): Row[] {
   return [...page.matchAll(/^\| (\d+) \|([^|]*)\|(.*)\|$/gm)].map(([, number, rfc = '', behaviour = '']) => ({
     number: Number(number),
@@ -66,7 +66,7 @@ describe('the checklist of a response cache', () => {
   });
 
   it('is read from rows, and cited by one number or several', () => {
-    // Not written out, or they would be citations of this spec.
+    // Built from parts, because literals would count as citations of this spec.
     const hash = '#';
 
     expect(rowsIn('| 7 | 9110 §1.2 | Does `a`. |\n| number | RFC | behaviour |\n')).toEqual([

@@ -240,8 +240,11 @@ describe('what such an object lacks', () => {
     await second.orders.refresh('1', () => 1);
 
     expect(said).toEqual([
-      'The object in the place of the CacheService has no `refresh`, so it is as if nothing were cached. Give it one, or write `provideTestCache()` of nestjs-cache-kit/testing in its place.',
-      'The object in the place of the CacheService answers nothing for `refresh` and does not run the function that it is given, so it is as if nothing were cached. Let it do one of both, or write `provideTestCache()` of nestjs-cache-kit/testing in its place.',
+      'The object in the place of the CacheService has no `refresh`, so it is as if nothing were cached. ' +
+        'Give it one, or write `provideTestCache()` of nestjs-cache-kit/testing in its place.',
+      'The object in the place of the CacheService answers nothing for `refresh` and does not run the function that ' +
+        'it is given, so it is as if nothing were cached. Let it do one of both, or write `provideTestCache()` of ' +
+        'nestjs-cache-kit/testing in its place.',
     ]);
   });
 });

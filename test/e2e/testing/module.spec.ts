@@ -70,7 +70,7 @@ afterEach(async () => {
   await closeSites();
 });
 
-/** What an application might have, none of which can be had in a test. */
+/** Options of an application whose servers do not exist in a test. */
 const ofTheApplication: CacheKitOptions = {
   backend: 'hybrid',
   redis: { url: 'redis://production:6379', coherence: 'tracking' },

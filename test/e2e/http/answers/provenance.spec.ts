@@ -22,7 +22,7 @@ afterEach(closeSites);
 
 const statusOf = ({ headers }: Answer): unknown => headers['cache-status'];
 
-describe.each<[Platform]>([['express'], ['fastify']])('what answers tell of the cache on %s', (platform) => {
+describe.each<[Platform]>([['express'], ['fastify']])('cache headers of answers on %s', (platform) => {
   const { openController, openRoute, routeOf } = routesOn(platform);
 
   async function openWith(
@@ -287,12 +287,12 @@ describe.each<[Platform]>([['express'], ['fastify']])('what answers tell of the 
       @Post('a')
       @CacheRoute()
       post(): void {
-        // Decorated, and no GET.
+        // Decorated, but not a GET.
       }
 
       @Post('b')
       other(): void {
-        // Nobody said that it should be cached.
+        // Not decorated.
       }
 
       @Sse('events')

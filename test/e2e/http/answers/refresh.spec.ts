@@ -32,7 +32,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   type Script = (request: PlatformRequest, response: PassthroughResponse, run: number) => unknown;
   type StaleSite = RouteSite & { travel: (ms: number) => void };
 
-  /** A route that is fresh for a minute; what it answers after the first time is in `script`. */
+  /** Opens a route that is fresh for a minute. `script` contains its later answers. */
   async function scripted(
     options: CacheRouteOptions,
     script: Script,
@@ -47,7 +47,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     return { ...site, travel: travelIn(site.cache) };
   }
 
-  /** A site whose every request passes a middleware. */
+  /** Opens a site with a middleware for every request. */
   async function behind(
     middleware: (request: IncomingMessage, response: ServerResponse, next: (error?: unknown) => void) => void,
   ): Promise<Site & { travel: (ms: number) => void }> {
@@ -217,7 +217,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
     expect(seen).toHaveLength(3);
   });
 
-  it('#99: refreshes where middleware reads the request to its end, and tells it that all is over (fault 19)', async () => {
+  it('#99: refreshes behind middleware that reads the whole request, which then ends (fault 19)', async () => {
     const told: string[] = [];
     const site = await behind((request, response, next) => {
       request.once('aborted', () => told.push('aborted'));
@@ -387,7 +387,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('stale answers on %s', (pl
   });
 });
 
-/** The kind of each public member. */
+/** Returns the type of each public member. */
 function membersOf(parts: Readonly<Record<string, object>>): Map<string, string> {
   const members = Object.entries(parts).flatMap(([part, target]) =>
     [...namesOf(target)].map((name): [string, string] => [
@@ -398,7 +398,7 @@ function membersOf(parts: Readonly<Record<string, object>>): Map<string, string>
   return new Map(members.filter(([name]) => !OF_THE_PARSER.includes(name)));
 }
 
-/** What Node's parser of connections has set, and the state it has brought the socket to. */
+/** Members that Node's HTTP parser sets on the socket and on the request. */
 const OF_THE_PARSER = ['socket.parser', 'socket.timeout', 'socket.readableFlowing', 'request.joinDuplicateHeaders'];
 
 function namesOf(target: object): Set<string> {

@@ -2,25 +2,23 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpException, PreconditionFailedException, ServiceUnavailableException } from '@nestjs/common';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
   closeSites,
   type Platform,
   type PlatformRequest,
   type RouteAnswer,
-  routesOn,
   type RouteSite,
+  routesOn,
+  statesOf,
   travelIn,
 } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
-
 describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (platform) => {
   const { openRoute, openOrigin } = routesOn(platform);
 
-  /** An origin whose answers are fresh for a minute, and have a tag that it knows again. */
+  /** Opens an origin whose answers are fresh for a minute and have an entity tag that it can validate. */
   async function validating(
     extra: Readonly<Record<string, string>> = {},
     ...decorators: MethodDecorator[]
@@ -53,7 +51,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     const validated = await get('/');
     const after = await get('/');
 
-    expect(states([first, validated, after])).toEqual(['MISS', 'REVALIDATED', 'HIT']);
+    expect(statesOf([first, validated, after])).toEqual(['MISS', 'REVALIDATED', 'HIT']);
     expect([validated.status, validated.body, validated.headers['content-type']]).toEqual([
       200,
       'body of "v1"',
@@ -171,7 +169,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
     const answers = [await get('/'), await get('/'), await get('/')];
 
-    expect(states(answers)).toEqual(['MISS', 'REVALIDATED', 'REVALIDATED']);
+    expect(statesOf(answers)).toEqual(['MISS', 'REVALIDATED', 'REVALIDATED']);
     expect(runs.count).toBe(3);
   });
 
@@ -184,7 +182,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     const hit = await get('/', { 'if-none-match': '"v1"' });
 
     expect([validated.status, validated.body, hit.status, hit.body]).toEqual([304, '', 304, '']);
-    expect(states([validated, hit])).toEqual(['REVALIDATED', 'HIT']);
+    expect(statesOf([validated, hit])).toEqual(['REVALIDATED', 'HIT']);
     expect(hit.rawHeaders.filter((name) => name.toLowerCase() === 'etag')).toHaveLength(1);
   });
 
@@ -223,7 +221,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
     ];
 
     expect(answers.map(({ status }) => status)).toEqual([412, 412, 200]);
-    expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'BYPASS', 'HIT']);
   });
 
   it('#64: stores nothing of a request with If-Match, and shows it to the handler as it is (fault 18)', async () => {
@@ -289,11 +287,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
           await get('/', { 'cache-control': 'max-stale=5' }),
         ];
 
-        expect(states(answers)).toEqual(['STALE', 'STALE', 'MISS']);
+        expect(statesOf(answers)).toEqual(['STALE', 'STALE', 'MISS']);
       },
     );
 
-    it('#8: serves a stale answer that has no validator to who accepts one by the TTL of the route (fault 18)', async () => {
+    it('#8: serves a stale answer without a validator to a client that accepts it (fault 18)', async () => {
       const { get, cache } = await openOrigin(() => 'x', { http: { ttl: '1m', honourRequestDirectives: true } });
       const travel = travelIn(cache);
       await get('/');
@@ -301,7 +299,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('revalidation on %s', (pla
 
       const answers = [await get('/', { 'cache-control': 'max-stale=20' }), await get('/')];
 
-      expect(states(answers)).toEqual(['STALE', 'MISS']);
+      expect(statesOf(answers)).toEqual(['STALE', 'MISS']);
     });
 
     it('#8: never serves a stale answer that forbids it', async () => {

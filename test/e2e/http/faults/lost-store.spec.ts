@@ -6,11 +6,11 @@ import { HeldStore } from '../../../support/held-store.js';
 import { closeSites, type Platform, routesOn, travelIn } from '../../http.fixture.js';
 
 /*
- * A store that refuses every call, as Redis does while there is no connection. That no promise is left without a
- * handler is seen by the environment of the suite.
+ * A store that rejects every call, as Redis does without a connection. The test environment finds promises without a
+ * handler.
  */
 
-/** More than two of the reads that are measured: one of 64 is. */
+/** More than two measured reads: one read in 64 is measured. */
 const REQUESTS = 130;
 
 afterEach(closeSites);
@@ -32,7 +32,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('a store that is away on %
 
     expect(answers.every(({ status, body }) => status === 200 && body === 'made')).toBe(true);
     expect(runs.count).toBe(REQUESTS);
-    // One report for each: who cannot be asked what is there is not asked who loads.
+    // One report per request: a store that fails a lookup is not asked for a lease.
     expect(errors).toHaveLength(REQUESTS);
     expect(store.asked).toEqual({ reads: REQUESTS, begins: 0 });
   });

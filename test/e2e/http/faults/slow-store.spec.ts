@@ -16,13 +16,13 @@ import {
 } from '../../http.fixture.js';
 
 /*
- * A store that answers later than a request waits for it. Its answers come when the test says so, and the time of a
- * look-up ends when the test says so.
+ * A store that answers later than the lookup timeout. The test decides when an answer arrives and when a timeout
+ * expires.
  */
 
-/** How long a request waits for the store. */
+/** Timeout of a lookup in the store. */
 const LOOKUP_MS = 250;
-/** How long it waits for the handler of another request, in this process or another. */
+/** Timeout of waiting for the handler of another request, in this process or in another one. */
 const WAIT_MS = 5_000;
 
 afterEach(closeSites);
@@ -32,9 +32,9 @@ describe.each<[Platform]>([['express'], ['fastify']])('a slow store on %s', (pla
 
   interface SlowSite extends RouteSite {
     readonly store: HeldStore;
-    /** Ends the time of all look-ups that are under way. */
+    /** Expires the timeouts of all lookups under way. */
     readonly endLookups: () => void;
-    /** Ends the time of all requests that wait for the handler of another. */
+    /** Expires the timeouts of all requests that wait for another request's handler. */
     readonly endWaits: () => void;
   }
 

@@ -41,7 +41,7 @@ afterEach(async () => {
 const Custom = createParamDecorator(() => 'x');
 type Route = MethodDecorator;
 
-/** A class with one handler, as TypeScript would make it from the source. */
+/** Creates a class with one handler, as TypeScript compiles it. */
 function controllerOf(
   path: string | string[],
   decorators: Route[],
@@ -62,7 +62,7 @@ function controllerOf(
 }
 
 const text = (options: CacheRouteOptions = {}): Route => CacheRoute({ key: 'item', ...options });
-// A function each, because decorators write on it.
+// A new function for each use, because decorators write metadata on it.
 const none = () => ({ get: () => 'x' });
 const one = () => ({ get: (id: string) => id });
 
@@ -199,7 +199,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('the start of an applicati
       );
     });
 
-    it('fails where a route has no cache of its name, and starts where only the application is covered (fault 20)', async () => {
+    it('fails for a route with an unknown cache, and starts with only a global interceptor (fault 20)', async () => {
       const cache = { name: 'sessions' };
       const covered = openNamed(controllerOf('items', [Get()], none()), cache);
 

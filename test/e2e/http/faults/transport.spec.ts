@@ -9,20 +9,18 @@ import { internalsOf } from '../../../../src/core/cache-internals.js';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
   closeSites,
   lasting,
   openSite,
   type Platform,
   routesOn,
+  statesOf,
   travelIn,
   until,
 } from '../../http.fixture.js';
 
 jest.setTimeout(60_000);
 afterEach(closeSites);
-
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
 
 describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platform) => {
   const { openRoute, openOrigin, openController, routeOf } = routesOn(platform);
@@ -142,20 +140,20 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
     const answers = await twice('/');
 
     expect(answers.map(({ headers }) => headers['x-file'])).toEqual(Array(2).fill('filename="é.txt"'));
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
     expect(lasting(answers[1])).toEqual(lasting(answers[0]));
   });
 
   it('#81: gives the type of bytes no charset, on misses and hits (fault 19)', async () => {
     const { twice } = await openRoute((_, response) => {
       response.header('Content-Type', 'application/vnd.api+json');
-      // Nest makes JSON of bytes on Express, and Express gives text a charset.
+      // On Express, Nest serializes bytes as JSON, and Express adds a charset to text.
       return platform === 'express' ? '{"a":1}' : new Uint8Array(Buffer.from('{"a":1}'));
     });
 
     const answers = await twice('/');
 
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
     const expected = platform === 'express' ? 'application/vnd.api+json; charset=utf-8' : 'application/vnd.api+json';
     expect(answers.map(({ headers, body }) => [headers['content-type'], body])).toEqual(
       Array(2).fill([expected, '{"a":1}']),
@@ -174,13 +172,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
 
     const answers = [await get('/', gzip), await get('/'), await get('/', gzip), await get('/')];
 
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
     expect(answers[2]?.headers['content-encoding']).toBe('gzip');
     expect(answers[2]?.bytes).toEqual(answers[0]?.bytes);
     expect(answers[3]?.headers['content-encoding']).toBeUndefined();
   });
 
-  it('#107: stores what the handler has encoded for each encoding, and says so, where it does not (fault 18)', async () => {
+  it('#107: adds a missing Vary to an answer encoded by the handler, and stores each encoding (fault 18)', async () => {
     const { get } = await openRoute((request, response) => {
       if (request.headers['accept-encoding'] !== 'gzip') return 'plain';
       response.header('Content-Encoding', 'gzip');
@@ -197,7 +195,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
       await get('/'),
     ];
 
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS', 'HIT']);
     expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual([
       'gzip',
       undefined,
@@ -227,7 +225,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
 
     const answers = [await site.get('/', gzip), await site.get('/'), await site.get('/', gzip)];
 
-    expect(states(answers)).toEqual(['MISS', 'HIT', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT', 'HIT']);
     expect(answers.map(({ headers }) => headers['content-encoding'])).toEqual(['gzip', undefined, 'gzip']);
     for (const { headers, bytes } of answers)
       expect([headers.etag?.startsWith('W/'), headers['content-length'] ?? String(bytes.length)]).toEqual([
@@ -253,7 +251,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
       CacheRoute({ ttl: 0 }),
     );
 
-    expect(states(await twice('/'))).toEqual(['BYPASS', 'BYPASS']);
+    expect(statesOf(await twice('/'))).toEqual(['BYPASS', 'BYPASS']);
   });
 
   it('#110: keeps a connection in step through hits, 304s, 206s and HEADs', async () => {
@@ -313,7 +311,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('transport on %s', (platfo
 
     const answers = [await get('/'), await get('/')];
 
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
     expect(runs.count).toBe(2);
   });
 
@@ -407,7 +405,7 @@ function askHttp2(port: number): Promise<Record<string, unknown>> {
   });
 }
 
-/** What a compressing middleware does, as far as it matters here. */
+/** A minimal compressing middleware. */
 function compressing(request: { headers: Record<string, string> }, response: ServerResponse, next: () => void): void {
   const end = response.end.bind(response) as (chunk: unknown) => ServerResponse;
   response.setHeader('Vary', 'Accept-Encoding');
@@ -427,7 +425,7 @@ interface HookedReply {
   removeHeader(name: string): unknown;
 }
 
-/** The same as a hook of Fastify. */
+/** A minimal compressing hook of Fastify. */
 async function zipOnSend(
   request: { headers: Record<string, string> },
   reply: HookedReply,

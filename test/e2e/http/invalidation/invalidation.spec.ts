@@ -40,7 +40,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
   const { open, openRoute, openController, openOrigin } = routesOn(platform);
 
   describe('by an unsafe method', () => {
-    /** Answers GET with what it is asked for, and other methods as their headers say. */
+    /** Answers GET with the requested path, and other methods as their headers say. */
     function origin(): Promise<Site> {
       return openOrigin(({ headers, originalUrl }, response) => {
         for (const name of ['location', 'content-location'])
@@ -58,7 +58,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
       ['PATCH', 201],
       ['DELETE', 200],
       ['POST', 303],
-      // Fastify knows no other methods unless it is told to.
+      // Fastify accepts other methods only after they are registered.
       ...(platform === 'express' ? ([['M-SEARCH', 200]] as const) : []),
     ])('#6: %s that is answered %d removes what is stored for its URL', async (method, status) => {
       const { get, ask } = await origin();
@@ -200,7 +200,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('invalidation on %s', (pla
         @Post('all')
         @Redirect('/orders/all', 303)
         postAll(): void {
-          // The redirect is the answer.
+          // The redirect itself is the answer.
         }
       }
       const { get, ask } = await openController(Orders, { imports: [CacheKitModule.forRoot({ name: 'pages' })] });

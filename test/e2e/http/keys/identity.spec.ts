@@ -15,29 +15,28 @@ import {
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
+  bodiesOf,
   closeSites,
   type Platform,
   type PlatformRequest,
   type RouteAnswer,
-  routesOn,
   type RouteSite,
+  routesOn,
   Runs,
   settled,
   type SiteParts,
+  statesOf,
   travelIn,
 } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
-const bodies = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);
 const nameOf = (request: PlatformRequest): string => (request.user as { id: string } | undefined)?.id ?? 'nobody';
 const alice = { 'x-token': 'alice' };
 const bob = { 'x-token': 'bob' };
 
-/** Finds out who asks, inside the cache. */
+/** Identifies the user, inside the cache. */
 const authenticating: NestInterceptor = {
   intercept: (context, next) => {
     const request = context.switchToHttp().getRequest<PlatformRequest>();
@@ -46,7 +45,7 @@ const authenticating: NestInterceptor = {
   },
 };
 
-describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the run ends, on %s', (platform) => {
+describe.each<[Platform]>([['express'], ['fastify']])('the identity, checked when the run ends, on %s', (platform) => {
   const { openController, routeWith } = routesOn(platform);
 
   async function openInside(answer: RouteAnswer, ...decorators: MethodDecorator[]): Promise<RouteSite> {
@@ -59,8 +58,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob), await get('/')];
 
-    expect(bodies(answers)).toEqual(['alice', 'bob', 'nobody']);
-    expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'MISS']);
+    expect(bodiesOf(answers)).toEqual(['alice', 'bob', 'nobody']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'BYPASS', 'MISS']);
     expect(runs.count).toBe(3);
   });
 
@@ -83,7 +82,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob)];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['alice', 'bob'],
       ['BYPASS', 'BYPASS'],
     ]);
@@ -101,7 +100,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['alice', 'bob', 'alice'],
       ['BYPASS', 'BYPASS', 'BYPASS'],
     ]);
@@ -121,7 +120,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['alice', 'bob', 'alice'],
       ['MISS', 'MISS', 'HIT'],
     ]);
@@ -134,7 +133,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob)];
 
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
   });
 
   it('stores nothing under a scope that has changed while the handler ran (fault 12)', async () => {
@@ -147,13 +146,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
 
     const answers = [await get('/', alice), await get('/', bob)];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['alice', 'bob'],
       ['BYPASS', 'BYPASS'],
     ]);
   });
 
-  it('gives those who have waited neither the answer nor the error of a user who was found inside (fault 12)', async () => {
+  it('gives waiters neither the answer nor the error of a user who was found inside (fault 12)', async () => {
     const runs = new Runs();
     @Controller()
     @UseInterceptors(CacheInterceptor, authenticating)
@@ -199,7 +198,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('who asks, judged when the
   });
 });
 
-describe.each<[Platform]>([['express'], ['fastify']])('by what a request says who asks on %s', (platform) => {
+describe.each<[Platform]>([['express'], ['fastify']])('signs of an identity on %s', (platform) => {
   const { openController, openRoute, routeOf } = routesOn(platform);
 
   it.each([
@@ -216,13 +215,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
 
     const answers = [await get('/', { [name]: 'a' }), await get('/', { [name]: 'b' }), await get('/')];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['a', 'b', 'nobody'],
       ['BYPASS', 'BYPASS', 'MISS'],
     ]);
   });
 
-  /** A route behind a middleware of Nest that puts a property on the request, the raw one under Fastify. */
+  /** Opens a route behind a Nest middleware that sets a property of the request (the raw request on Fastify). */
   async function openWith(
     make: (token: string | undefined) => object,
     cache: SiteParts['cache'] = {},
@@ -252,13 +251,13 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
 
     const answers = [await get('/', alice), await get('/', bob), await get('/'), await get('/')];
 
-    expect([bodies(answers), states(answers)]).toEqual([
+    expect([bodiesOf(answers), statesOf(answers)]).toEqual([
       ['alice', 'bob', 'nobody', 'nobody'],
       ['BYPASS', 'BYPASS', 'MISS', 'HIT'],
     ]);
   });
 
-  it('takes values that stand for nobody for nobody', async () => {
+  it('ignores values that mean no user', async () => {
     const { twice } = await openWith(() => ({
       user: null,
       auth: '',
@@ -267,7 +266,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
       session: null,
     }));
 
-    expect(states(await twice('/'))).toEqual(['MISS', 'HIT']);
+    expect(statesOf(await twice('/'))).toEqual(['MISS', 'HIT']);
   });
 
   it('bypasses by the headers and properties that `http.identity` adds', async () => {
@@ -282,7 +281,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
       await get('/'),
     ];
 
-    expect(states(answers)).toEqual(['BYPASS', 'BYPASS', 'BYPASS', 'BYPASS', 'MISS']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'BYPASS', 'BYPASS', 'BYPASS', 'MISS']);
   });
 
   it('bypasses where a sign cannot be read, before the handler or after it', async () => {
@@ -296,7 +295,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
     const answers = [await get('/'), await get('/')];
 
     expect(answers.map(({ status, body }) => [status, body])).toEqual(Array(2).fill([200, 'x']));
-    expect(states(answers)).toEqual(['BYPASS', 'BYPASS']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'BYPASS']);
   });
 
   it('shares what a declared scope says, whatever the signs', async () => {
@@ -304,6 +303,6 @@ describe.each<[Platform]>([['express'], ['fastify']])('by what a request says wh
 
     const answers = [await get('/', { ...alice, 'x-api-key': 'k' }), await get('/', bob)];
 
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
   });
 });

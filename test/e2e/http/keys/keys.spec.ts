@@ -19,20 +19,19 @@ import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
   type Answer,
+  bodiesOf,
   closeSites,
   type Platform,
   type PlatformRequest,
   routesOn,
   type Site,
+  statesOf,
 } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
-const bodies = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);
-
-/** One after the other: what each is answered with, and whether the cache has done it. */
+/** Sends requests one after the other. Returns the bodies and the cache states of the answers. */
 async function answersTo(
   site: Site,
   requests: readonly (string | [path: string, headers: Record<string, string>])[],
@@ -40,17 +39,17 @@ async function answersTo(
   const answers: Answer[] = [];
   for (const request of requests)
     answers.push(typeof request === 'string' ? await site.get(request) : await site.get(...request));
-  return { bodies: bodies(answers), states: states(answers) };
+  return { bodies: bodiesOf(answers), states: statesOf(answers) };
 }
 
-/** A module that gives its controllers a name. */
+/** Creates a module that provides a name to its controllers. */
 function shopModule(name: string, controller: Type, moduleName = name): { module: Type; named: DynamicModule } {
   const module = { [moduleName]: class {} }[moduleName] as Type;
   Module({})(module);
   return { module, named: { module, controllers: [controller], providers: [{ provide: 'NAME', useValue: name }] } };
 }
 
-/** A class of the name `Items`, another one at each call. */
+/** Creates a new class with the name `Items`. */
 function itemsController(path: string, answer: string): Type {
   @Controller(path)
   @UseInterceptors(CacheInterceptor)
@@ -224,7 +223,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('keys of the routes of %s'
 
       const answers = await site.twice('/items', headersOf('1'));
 
-      expect(states(answers)).toEqual(['MISS', 'HIT']);
+      expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
       expect(answers.map(({ headers }) => headers.vary?.toLowerCase())).toEqual([name, name]);
     });
   });

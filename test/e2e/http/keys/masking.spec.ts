@@ -6,21 +6,20 @@ import { concat, defer, of, tap } from 'rxjs';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
   closeSites,
   type Platform,
   type PlatformRequest,
   type RouteAnswer,
-  routesOn,
   type RouteSite,
+  routesOn,
   type SiteParts,
+  statesOf,
   travelIn,
 } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
 const own = { 'x-forwarded-for': '203.0.113.9', 'if-none-match': '"theirs"', range: 'bytes=0-1' };
 const authorization = 'Bearer a';
 
@@ -50,7 +49,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
       ? { adapter: new FastifyAdapter({ trustProxy: true }) }
       : { prepare: (app: INestApplication) => (app as NestExpressApplication).set('trust proxy', true) };
 
-  /** A route behind a trusted proxy whose handler tells what it has seen. */
+  /** Opens a route behind a trusted proxy. Its handler returns the request that it has seen. */
   async function openSeeing(
     answer: RouteAnswer,
     ...decorators: MethodDecorator[]
@@ -114,7 +113,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
 
     const answers = [await get('/', asked), await get('/', asked), await get('/', asked), await get('/')];
 
-    expect(states(answers)).toEqual(['BYPASS', 'MISS', 'HIT', 'HIT']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'MISS', 'HIT', 'HIT']);
     expect(seen.map(({ forwarded }) => forwarded)).toEqual(['203.0.113.9', undefined]);
   });
 
@@ -143,7 +142,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
     isStorable = true;
     const after = [await get('/', asked), await get('/', asked), await get('/', asked)];
 
-    expect([states(before), states(after)]).toEqual([
+    expect([statesOf(before), statesOf(after)]).toEqual([
       ['BYPASS', 'BYPASS'],
       ['BYPASS', 'MISS', 'HIT'],
     ]);
@@ -166,7 +165,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
     const answers = [await get('/', asked), await get('/', asked), await get('/', asked)];
 
     expect([bypassed.status, ...answers.map(({ status }) => status)]).toEqual([304, 304, 304, 304]);
-    expect(states(answers)).toEqual(['BYPASS', 'MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['BYPASS', 'MISS', 'HIT']);
   });
 
   it('takes nothing away by what it answers to a request as it is (fault 10)', async () => {
@@ -256,7 +255,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('what handlers see on %s',
         [304, ''],
         [200, 'whole'],
       ]);
-      expect(states(answers)).toEqual(['MISS', 'HIT']);
+      expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
     });
   });
 });

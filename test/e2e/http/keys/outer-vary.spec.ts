@@ -4,21 +4,20 @@ import { tap } from 'rxjs';
 import { CacheInterceptor } from '../../../../src/nest/http/cache.interceptor.js';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
+  bodiesOf,
   closeSites,
   type PassthroughResponse,
   type Platform,
   type PlatformRequest,
   type RouteAnswer,
-  routesOn,
   type RouteSite,
+  routesOn,
+  statesOf,
 } from '../../http.fixture.js';
 
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
-const bodies = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);
 const greet = ({ headers }: PlatformRequest): string => `hello in ${headers['accept-language'] ?? 'any'}`;
 const fr = { 'accept-language': 'fr' };
 const en = { 'accept-language': 'en' };
@@ -37,7 +36,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
     ['an interceptor after the handler'],
   ];
 
-  /** A route for which somebody outside the cache sets `Vary`. */
+  /** Opens a route with a `Vary` header that is set outside the cache. */
   async function openWith(
     setter: Setter,
     vary: string,
@@ -75,8 +74,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
 
     const answers = [await get('/', fr), await get('/', en), await get('/', fr), await get('/', en)];
 
-    expect(bodies(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr', 'hello in en']);
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
+    expect(bodiesOf(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr', 'hello in en']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
     expect(answers.map(({ headers }) => headers.vary?.toLowerCase())).toEqual(Array(4).fill('accept-language'));
     expect(runs.count).toBe(2);
   });
@@ -84,7 +83,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
   it.each(SETTERS)('stores nothing where %s has named * (fault 8)', async (setter) => {
     const { twice } = await openWith(setter, 'Accept, *', greet);
 
-    expect(states(await twice('/'))).toEqual(['BYPASS', 'BYPASS']);
+    expect(statesOf(await twice('/'))).toEqual(['BYPASS', 'BYPASS']);
   });
 
   it.each(SETTERS)('leaves CORS and compression to %s', async (setter) => {
@@ -102,7 +101,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
 
     const answers = [await get('/'), await get('/', other)];
 
-    expect(states(answers)).toEqual(['MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'HIT']);
     expect(runs.count).toBe(1);
   });
 
@@ -110,8 +109,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
     const open = await openWith('a guard', 'Cookie', greet);
     const scoped = await openWith('a guard', 'Cookie', greet, CacheRoute({ scope: () => 'me' }));
 
-    expect(states(await open.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
-    expect(states(await scoped.twice('/'))).toEqual(['MISS', 'HIT']);
+    expect(statesOf(await open.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
+    expect(statesOf(await scoped.twice('/'))).toEqual(['MISS', 'HIT']);
   });
 
   it('selects by Origin where the handler has named it', async () => {
@@ -123,10 +122,10 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
 
     const answers = [await get('/', { origin: 'https://a.test' }), await get('/', { origin: 'https://b.test' })];
 
-    expect(bodies(answers)).toEqual(['https://a.test', 'https://b.test']);
+    expect(bodiesOf(answers)).toEqual(['https://a.test', 'https://b.test']);
   });
 
-  it('selects by what a guard has named although the handler has set Vary anew (fault 8)', async () => {
+  it('selects by what a guard has named although the handler has set Vary again (fault 8)', async () => {
     const { get } = await openWith('a guard', 'Accept-Language', (request, response) => {
       response.header('Vary', 'X-Tier');
       return greet(request);
@@ -134,6 +133,6 @@ describe.each<[Platform]>([['express'], ['fastify']])('Vary from outside the cac
 
     const answers = [await get('/', fr), await get('/', en)];
 
-    expect(bodies(answers)).toEqual(['hello in fr', 'hello in en']);
+    expect(bodiesOf(answers)).toEqual(['hello in fr', 'hello in en']);
   });
 });

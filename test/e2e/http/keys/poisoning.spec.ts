@@ -213,7 +213,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('answers that one client m
   });
 });
 
-/** What a server answers to bytes that no client library would send. */
+/** Sends raw bytes that no client library would send, and returns the answer. */
 function raw(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(text, 'latin1'));

@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { CacheRoute } from '../../../../src/nest/http/route/cache-route.decorator.js';
 import {
-  type Answer,
+  bodiesOf,
   closeSites,
   type PassthroughResponse,
   type Platform,
   type PlatformRequest,
   routesOn,
+  statesOf,
   travelIn,
   until,
 } from '../../http.fixture.js';
@@ -14,10 +15,7 @@ import {
 jest.setTimeout(30_000);
 afterEach(closeSites);
 
-const states = (answers: readonly Answer[]): unknown[] => answers.map(({ headers }) => headers['x-cache']);
-const bodies = (answers: readonly Answer[]): string[] => answers.map(({ body }) => body);
-
-/** Answers in the language that was asked for, and says so. */
+/** Answers in the requested language, and names it in the headers. */
 function greet({ headers }: PlatformRequest, response: PassthroughResponse): string {
   response.header('Vary', 'Accept-Language');
   return `hello in ${headers['accept-language'] ?? 'any'}`;
@@ -33,8 +31,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
     const answers = [await get('/', fr), await get('/', en), await get('/', fr), await get('/', en)];
 
-    expect(bodies(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr', 'hello in en']);
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
+    expect(bodiesOf(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr', 'hello in en']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'HIT', 'HIT']);
     expect(answers[3]?.headers.vary?.toLowerCase()).toBe('accept-language');
     expect(runs.count).toBe(2);
   });
@@ -49,7 +47,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
       await get('/', { 'accept-language': 'fr,en' }),
     ];
 
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'MISS', 'HIT']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'MISS', 'HIT']);
   });
 
   it('#51: keeps several names, in several lines, apart', async () => {
@@ -65,8 +63,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
       await get('/', { 'x-tier': 'b', ...fr }),
     ];
 
-    expect(bodies(answers)).toEqual(['fr ', 'fr a', 'fr a', 'fr b']);
-    expect(states(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS']);
+    expect(bodiesOf(answers)).toEqual(['fr ', 'fr a', 'fr a', 'fr b']);
+    expect(statesOf(answers)).toEqual(['MISS', 'MISS', 'HIT', 'MISS']);
   });
 
   it('#51: finds its way when answers of one URL vary by different headers', async () => {
@@ -78,8 +76,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
     for (let round = 0; round < 3; round++) {
       const answers = [await get('/', fr), await get('/', { 'x-tier': 'a' }), await get('/', { 'x-tier': 'b' })];
-      expect(bodies(answers)).toEqual(['fr', 'a', 'b']);
-      if (round === 2) expect(states(answers)).toEqual(['HIT', 'HIT', 'HIT']);
+      expect(bodiesOf(answers)).toEqual(['fr', 'a', 'b']);
+      if (round === 2) expect(statesOf(answers)).toEqual(['HIT', 'HIT', 'HIT']);
     }
   });
 
@@ -91,8 +89,8 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
     const open = await openRoute(answer);
     const scoped = await openRoute(answer, CacheRoute({ scope: () => 'me' }));
 
-    expect(states(await open.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
-    expect(states(await scoped.twice('/'))).toEqual(['MISS', 'HIT']);
+    expect(statesOf(await open.twice('/'))).toEqual(['BYPASS', 'BYPASS']);
+    expect(statesOf(await scoped.twice('/'))).toEqual(['MISS', 'HIT']);
   });
 
   it('#52: names the headers of `varyBy` in the Vary of a 304 too', async () => {
@@ -118,7 +116,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
       await get('/'),
     ];
 
-    expect(bodies(answers)).toEqual(['fr', 'fr', 'en', 'en']);
+    expect(bodiesOf(answers)).toEqual(['fr', 'fr', 'en', 'en']);
     expect(runs.count).toBe(2);
   });
 
@@ -128,11 +126,11 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
     for (let i = 0; i < 60; i++) await get('/', { 'accept-language': `l${i}` });
     const { totalEntries } = await cache.getStats();
 
-    // The marker is an entry too.
+    // The marker is also an entry.
     expect(totalEntries).toBe(51);
-    expect(states([await get('/', { 'accept-language': 'l59' }), await get('/', { 'accept-language': 'l9' })])).toEqual(
-      ['HIT', 'MISS'],
-    );
+    expect(
+      statesOf([await get('/', { 'accept-language': 'l59' }), await get('/', { 'accept-language': 'l9' })]),
+    ).toEqual(['HIT', 'MISS']);
   });
 
   it('#92: gives a waiter of another variant its own', async () => {
@@ -143,7 +141,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
     controllerRuns.release();
     const answers = await Promise.all(asked);
 
-    expect(bodies(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr']);
+    expect(bodiesOf(answers)).toEqual(['hello in fr', 'hello in en', 'hello in fr']);
     expect(controllerRuns.count).toBe(2);
   });
 
@@ -168,7 +166,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
     controllerRuns.release();
     await old;
 
-    expect(states([await site.get('/', fr)])).toEqual(['MISS']);
+    expect(statesOf([await site.get('/', fr)])).toEqual(['MISS']);
   });
 
   it('#114: purges all variants of a URL at once', async () => {
@@ -178,7 +176,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
     await ask('/a', { method: 'POST' });
 
-    expect(states([await get('/a', fr), await get('/a', en)])).toEqual(['MISS', 'MISS']);
+    expect(statesOf([await get('/a', fr), await get('/a', en)])).toEqual(['MISS', 'MISS']);
   });
 
   it('#51: finds variants again whose marker has expired', async () => {
@@ -188,6 +186,6 @@ describe.each<[Platform]>([['express'], ['fastify']])('variants on %s', (platfor
 
     travel(2 * 86_400_000);
 
-    expect(states([await get('/', fr)])).toEqual(['HIT']);
+    expect(statesOf([await get('/', fr)])).toEqual(['HIT']);
   });
 });

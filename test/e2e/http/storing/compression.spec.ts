@@ -35,7 +35,7 @@ const tagged: RouteAnswer = (_, response) => {
 const textOf = ({ headers, bytes }: Answer): string =>
   (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString();
 
-/** Who may compress what the cache answers. */
+/** Compressors of the cache's answers. */
 const COMPRESSORS: [string, Platform, () => Promise<Partial<SiteParts>>][] = [
   [
     'the middleware `compression` on express',

@@ -30,7 +30,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('other interceptors (%s)',
     ) {}
   }
 
-  /** class-transformer, as far as a serializer test needs it. */
+  /** The part of class-transformer that a serializer test needs. */
   const transformerPackage = {
     classToPlain: (value: object) => (value instanceof Account ? { id: value.id } : value),
     plainToInstance: (_: unknown, value: object) => value,
@@ -119,7 +119,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('other interceptors (%s)',
     expect((await site.get('/')).headers['x-cache']).toBe('HIT');
   });
 
-  it('#89: answers a hit with the error of an interceptor outside that needs an instance of the handler (fault 11)', async () => {
+  it('#89: answers a hit with the error of an outer interceptor that needs a class instance (fault 11)', async () => {
     class Page {
       toDto(): object {
         return { dto: true };

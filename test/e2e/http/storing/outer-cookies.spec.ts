@@ -14,12 +14,12 @@ const responseOf = (context: ExecutionContext): Cookies => context.switchToHttp(
 const interceptor = (operator: Operator): NestInterceptor => ({
   intercept: (context, next) => next.handle().pipe(operator(responseOf(context))),
 });
-const told = ({ headers }: Answer): unknown[] => [headers['x-cache'], headers['set-cookie']];
+const stateAndCookies = ({ headers }: Answer): unknown[] => [headers['x-cache'], headers['set-cookie']];
 
 describe.each<[Platform]>([['express'], ['fastify']])('cookies on %s', (platform) => {
   const { openController, routeWith } = routesOn(platform);
 
-  it('of an interceptor outside are set for every request, and the answer is stored without them (fault 22)', async () => {
+  it('of an outer interceptor are set for every request, and are not stored (fault 22)', async () => {
     let requests = 0;
     const outside = interceptor((response) => tap(() => response.header('Set-Cookie', `request=${++requests}`)));
     const { controller, runs } = routeWith([outside, CacheInterceptor], () => 'made');
@@ -27,7 +27,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('cookies on %s', (platform
 
     const [first, second] = await twice('/');
 
-    expect([first, second].map(told)).toEqual([
+    expect([first, second].map(stateAndCookies)).toEqual([
       ['MISS', ['request=1']],
       ['HIT', ['request=2']],
     ]);

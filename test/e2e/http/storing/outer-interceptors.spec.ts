@@ -43,7 +43,7 @@ const REFUSALS: [string, Refusal][] = [
   ['later', mergeMap(() => Promise.resolve().then(unavailable))],
 ];
 
-/** Answers 200 to everything, and says in the body how it went. */
+/** Answers every error with 200, and describes the error in the body. */
 @Catch()
 class Envelope implements ExceptionFilter {
   catch(error: Error, host: ArgumentsHost): void {
@@ -55,7 +55,7 @@ class Envelope implements ExceptionFilter {
 describe.each<[Platform]>([['express'], ['fastify']])('interceptors outside the cache on %s', (platform) => {
   const { openController, routeWith } = routesOn(platform);
 
-  /** A route with an interceptor outside whose operator is chosen for each request. */
+  /** Opens a route with an outer interceptor whose operator the test chooses for each request. */
   async function openOutside(
     answer: RouteAnswer,
     ...decorators: MethodDecorator[]

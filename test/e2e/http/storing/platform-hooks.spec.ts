@@ -115,7 +115,7 @@ describe('CacheInterceptor and the middleware of express', () => {
   });
 });
 
-/** The part of Fastify's instance that the tests use. */
+/** Methods of Fastify's instance that the tests use. */
 interface FastifyInstance {
   decorateReply(name: string, method: () => unknown): unknown;
   addHook(name: string, hook: (request: unknown, reply: unknown, payload: unknown) => Promise<unknown>): unknown;
