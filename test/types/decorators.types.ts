@@ -123,6 +123,7 @@ export class WhatFits {
       { name: 'manyAsMap', args: (id: string) => [[Number(id)]] },
       { of: Spelled, name: 'find', args: (id: string, page: number) => [id, page] },
       { of: Spelled, name: 'find', args: (id: string) => [id] },
+      { of: Spelled, name: 'find', args: (id) => [id] },
       { of: () => Spelled, name: 'find', args: () => ['all'] },
     ],
   })
@@ -139,6 +140,19 @@ export class WhatFits {
   })
   async manyAsRecord(_ids: readonly string[], _language: string): Promise<Record<string, Product>> {
     return {};
+  }
+
+  @CachedMany({ key: (id, language) => `${language}:${id}`, tags: (found) => [found.id] })
+  async manyWithoutTypes(_ids: string[], _language: string): Promise<Map<string, Product>> {
+    return new Map();
+  }
+
+  @CachedMany<WhatFits['namedMany']>({
+    key: (id) => id.trim(),
+    ttl: (found, language) => found.price + language.length,
+  })
+  async namedMany(_ids: string[], _language: string): Promise<Map<string, Product>> {
+    return new Map();
   }
 
   @CachedMany({ key: (id: string) => id, tags: (found: Product | null) => [found?.id ?? 'none'], returns: 'array' })
@@ -235,6 +249,18 @@ export class WhatDoesNot {
     return product;
   }
 
+  // @ts-expect-error unknown option beside a known one
+  @Cached({ key: (id: string) => id, tag: ['a'] })
+  async unknownOptionBesideAKnown(_id: string): Promise<Product> {
+    return product;
+  }
+
+  // @ts-expect-error the key takes a number, although the other function takes anything
+  @Cached({ key: (id: number) => String(id), when: (id) => id !== '' })
+  async onlyOneWithTypes(_id: string): Promise<Product> {
+    return product;
+  }
+
   // @ts-expect-error the named method takes a string, so id is one
   @Cached<WhatDoesNot['named']>({ when: (id) => id > 5 })
   async named(_id: string): Promise<Product> {
@@ -309,6 +335,12 @@ export class WhatDoesNot {
   // @ts-expect-error the first parameter is no array
   @CachedMany({ key: (id: string) => id })
   async manyOfOne(_id: string): Promise<Map<string, Product>> {
+    return new Map();
+  }
+
+  // @ts-expect-error the first parameter is the value of one id
+  @CachedMany({ key: (id: string) => id, tags: (found: number) => [String(found)] })
+  async manyTags(_ids: string[]): Promise<Map<string, Product>> {
     return new Map();
   }
 

@@ -20,60 +20,14 @@ import {
 import { reportMisuse } from '../mocked-cache.js';
 import { checkOptions } from './decorator-options.js';
 import { checkedTarget, checkTargets, type MethodTarget, type MisfitAmong, storedBy } from './method-target.js';
-import type { DescriptorUnless, Method, Misfit, ResultThenParameters, UnknownMethod } from './method-types.js';
-
-export interface CacheInvalidateOptions<
-  Keys extends unknown[] = Parameters<UnknownMethod>,
-  Namespaces extends unknown[] = Parameters<UnknownMethod>,
-  Patterns extends unknown[] = Parameters<UnknownMethod>,
-  Tags extends unknown[] = Parameters<UnknownMethod>,
-  When extends 'after' | 'before' = 'after' | 'before',
-  Methods extends readonly MethodTarget[] = readonly MethodTarget[],
-> {
-  /** The name of the cache. @default the one without a name */
-  cache?: string;
-  /** Where `keys` and `patterns` are looked for. Default: the cache's `defaultNamespace`, or none. */
-  namespace?: string;
-  /** Keys to delete, or a function of the method's parameters. */
-  keys?: readonly string[] | ((...parameters: Keys) => readonly string[]);
-  /** What decorated methods have stored, each in its own namespace. */
-  methods?: readonly [...Methods];
-  /** Globs over keys. */
-  patterns?: readonly string[] | ((...parameters: Patterns) => readonly string[]);
-  /** Namespaces to be invalidated whole. */
-  namespaces?: readonly string[] | ((...parameters: Namespaces) => readonly string[]);
-  /**
-   * Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with
-   * `when: 'before'`.
-   */
-  tags?: readonly string[] | ((...resultThenParameters: Tags) => readonly string[]);
-  /** After the method has succeeded, or before it runs. @default 'after' */
-  when?: When;
-}
-
-export type CacheInvalidateDecorator<
-  Keys extends unknown[],
-  Namespaces extends unknown[],
-  Patterns extends unknown[],
-  Tags extends unknown[],
-  When extends 'after' | 'before',
-  Methods extends readonly MethodTarget[],
-> = <M extends Method>(
-  target: object,
-  name: string | symbol,
-  descriptor: DescriptorUnless<
-    | Misfit<'keys', Keys, Parameters<M>>
-    | Misfit<'namespaces', Namespaces, Parameters<M>>
-    | Misfit<'patterns', Patterns, Parameters<M>>
-    | Misfit<
-        'tags',
-        Tags,
-        'after' extends When ? ResultThenParameters<M> : [result: undefined, ...parameters: Parameters<M>]
-      >
-    | MisfitAmong<Methods, M>,
-    M
-  >,
-) => void;
+import type {
+  DescriptorUnless,
+  Exactly,
+  Method,
+  MisfitsOf,
+  ResultThenParameters,
+  UnknownMethod,
+} from './method-types.js';
 
 /**
  * Invalidates when the method has succeeded, or before it runs; all targets at once. When the method throws, nothing is
@@ -83,15 +37,8 @@ export type CacheInvalidateDecorator<
  */
 export function CacheInvalidate<
   M extends Method = UnknownMethod,
-  Keys extends unknown[] = Parameters<M>,
-  Namespaces extends unknown[] = Parameters<M>,
-  Patterns extends unknown[] = Parameters<M>,
-  Tags extends unknown[] = ResultThenParameters<M>,
-  When extends 'after' | 'before' = 'after',
-  const Methods extends readonly MethodTarget[] = [],
->(
-  options: CacheInvalidateOptions<Keys, Namespaces, Patterns, Tags, When, Methods>,
-): CacheInvalidateDecorator<Keys, Namespaces, Patterns, Tags, When, Methods> {
+  const Options extends CacheInvalidateOptions<M> = CacheInvalidateOptions<M, 'after'>,
+>(options: Exactly<Options, CacheInvalidateOptions<M>>): CacheInvalidateDecorator<Options> {
   checkCalled('@CacheInvalidate', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CacheInvalidate', target, name, descriptor as PropertyDescriptor | undefined);
@@ -111,6 +58,55 @@ export function CacheInvalidate<
     });
   };
 }
+
+/** The options of `@CacheInvalidate` on a method `M`; while no method is named, its functions may take any parameters. */
+export interface CacheInvalidateOptions<
+  M extends Method = UnknownMethod,
+  When extends 'after' | 'before' = 'after' | 'before',
+> {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** Where `keys` and `patterns` are looked for. Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** Keys to delete, or a function of the method's parameters. */
+  keys?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
+  /** What decorated methods have stored, each in its own namespace. */
+  methods?: readonly MethodTarget[];
+  /** Globs over keys. */
+  patterns?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
+  /** Namespaces to be invalidated whole. */
+  namespaces?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
+  /**
+   * Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with
+   * `when: 'before'`.
+   */
+  tags?: readonly string[] | ((...resultThenParameters: ResultWhen<When, M>) => readonly string[]);
+  /** After the method has succeeded, or before it runs. @default 'after' */
+  when?: When;
+}
+
+type ResultWhen<When extends 'after' | 'before', M extends Method> = 'after' extends When
+  ? ResultThenParameters<M>
+  : [result: undefined, ...parameters: Parameters<M>];
+
+/** `@CacheInvalidate` with its options: the compiler accepts it on methods that all of them fit. */
+export type CacheInvalidateDecorator<Options extends CacheInvalidateOptions = CacheInvalidateOptions> = <
+  M extends Method,
+>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<
+    MisfitsOf<Options, CacheInvalidateOptions<M, WhenOf<Options>>> & { method: MisfitAmong<MethodsOf<Options>, M> },
+    M
+  >,
+) => void;
+
+type WhenOf<Options extends CacheInvalidateOptions> = 'when' extends keyof Options
+  ? Extract<Options['when'], 'after' | 'before'>
+  : 'after';
+type MethodsOf<Options extends CacheInvalidateOptions> = 'methods' extends keyof Options
+  ? NonNullable<Options['methods']>
+  : [];
 
 const TARGETS = { keys: 'key', patterns: 'pattern', namespaces: 'namespace', tags: 'tag' } as const;
 type Target = keyof typeof TARGETS;

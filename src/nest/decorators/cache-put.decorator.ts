@@ -18,33 +18,14 @@ import {
   siteOf,
 } from './decorated-method.js';
 import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
-import type { DescriptorUnless, Method, Misfit, UnknownMethod, ValueThenParameters } from './method-types.js';
-
-export interface CachePutOptions<
-  Key extends unknown[] = Parameters<UnknownMethod>,
-  Tags extends unknown[] = Parameters<UnknownMethod>,
-> {
-  /** The name of the cache. @default the one without a name */
-  cache?: string;
-  /** Where the result is stored: a key, or a function of the method's parameters. */
-  key: string | ((...parameters: Key) => string);
-  /** Default: the cache's `defaultNamespace`, or none. */
-  namespace?: string;
-  /** @default the cache's `defaultTtl` */
-  ttl?: Ttl;
-  tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
-  /**
-   * How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`.
-   * @default as long as the cache's own stale options ask
-   */
-  keepStale?: Duration;
-}
-
-export type CachePutDecorator<Key extends unknown[], Tags extends unknown[]> = <M extends Method>(
-  target: object,
-  name: string | symbol,
-  descriptor: DescriptorUnless<Misfit<'key', Key, Parameters<M>> | Misfit<'tags', Tags, ValueThenParameters<M>>, M>,
-) => void;
+import type {
+  DescriptorUnless,
+  Exactly,
+  Method,
+  MisfitsOf,
+  UnknownMethod,
+  ValueThenParameters,
+} from './method-types.js';
 
 /**
  * Runs the method, always, and stores its result: write-through. A result that cannot be stored, and `undefined`,
@@ -53,9 +34,8 @@ export type CachePutDecorator<Key extends unknown[], Tags extends unknown[]> = <
  */
 export function CachePut<
   M extends Method = UnknownMethod,
-  Key extends unknown[] = Parameters<M>,
-  Tags extends unknown[] = ValueThenParameters<M>,
->(options: CachePutOptions<Key, Tags>): CachePutDecorator<Key, Tags> {
+  const Options extends CachePutOptions<M> = CachePutOptions<M>,
+>(options: Exactly<Options, CachePutOptions<M>>): CachePutDecorator<Options> {
   checkCalled('@CachePut', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CachePut', target, name, descriptor as PropertyDescriptor | undefined);
@@ -75,6 +55,31 @@ export function CachePut<
     });
   };
 }
+
+/** The options of `@CachePut` on a method `M`; while no method is named, its functions may take any parameters. */
+export interface CachePutOptions<M extends Method = UnknownMethod> {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** Where the result is stored: a key, or a function of the method's parameters. */
+  key: string | ((...parameters: Parameters<M>) => string);
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** @default the cache's `defaultTtl` */
+  ttl?: Ttl;
+  tags?: readonly string[] | ((...valueThenParameters: ValueThenParameters<M>) => readonly string[]);
+  /**
+   * How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`.
+   * @default as long as the cache's own stale options ask
+   */
+  keepStale?: Duration;
+}
+
+/** `@CachePut` with its options: the compiler accepts it on methods that all of them fit. */
+export type CachePutDecorator<Options extends CachePutOptions = CachePutOptions> = <M extends Method>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<MisfitsOf<Options, CachePutOptions<M>>, M>,
+) => void;
 
 function readPut(
   site: MethodSite,

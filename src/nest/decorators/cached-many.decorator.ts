@@ -24,83 +24,7 @@ import {
 } from './decorated-method.js';
 import { reportMisuse } from '../mocked-cache.js';
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
-import type { DescriptorUnless, Method, Misfit, ResultOf, UnknownMethod } from './method-types.js';
-
-export interface CachedManyOptions<
-  Key extends unknown[] = Parameters<UnknownMethod>,
-  When extends unknown[] = Parameters<UnknownMethod>,
-  Tags extends unknown[] = Parameters<UnknownMethod>,
-  StoreIf extends unknown[] = Parameters<UnknownMethod>,
-  TtlOf extends unknown[] = Parameters<UnknownMethod>,
-> extends LoadOptions {
-  /** The name of the cache. @default the one without a name */
-  cache?: string;
-  /** The key of one id, given that id and the method's other parameters. Ids of one key are one. */
-  key: (...idThenRest: Key) => string;
-  /** Default: the cache's `defaultNamespace`, or none. */
-  namespace?: string;
-  /** @default the cache's `defaultTtl` */
-  ttl?: Ttl | ((...valueThenRest: TtlOf) => Ttl);
-  tags?: readonly string[] | ((...valueThenRest: Tags) => readonly string[]);
-  /** When it answers false the method runs and the cache is left alone. */
-  when?: (...parameters: When) => boolean;
-  /** A value for which this answers false is returned and not stored. */
-  storeIf?: (...valueThenRest: StoreIf) => boolean;
-  /** A stored value that fails is a miss. */
-  validate?: ValueValidator<unknown>;
-  /** How the method answers. @default learned from its first answer */
-  returns?: AnswerShape;
-}
-
-/** The parameters after the ids. */
-type Rest<M extends Method> = Parameters<M> extends [unknown, ...infer R] ? R : [];
-type IdOf<M extends Method> =
-  Parameters<M> extends [infer Ids, ...unknown[]] ? (Ids extends readonly (infer Id)[] ? Id : never) : never;
-type ValueOf<M extends Method> = Exclude<PartOf<ResultOf<M>>, undefined>;
-type PartOf<R> =
-  R extends ReadonlyMap<unknown, infer V>
-    ? V
-    : R extends readonly (infer V)[]
-      ? V
-      : R extends Readonly<Record<PropertyKey, infer V>>
-        ? V
-        : never;
-
-/** `never` for a method whose first parameter is an array, and which answers with one value for each of its items. */
-type NotABatch<M extends Method> = [IdOf<M>] extends [never]
-  ? TheFirstParameterIsNoArrayOfIds<Parameters<M>>
-  : [PartOf<ResultOf<M>>] extends [never]
-    ? TheResultIsNoMapRecordOrArray<ResultOf<M>>
-    : never;
-interface TheFirstParameterIsNoArrayOfIds<Is> {
-  readonly parameters: Is;
-}
-interface TheResultIsNoMapRecordOrArray<Is> {
-  readonly result: Is;
-}
-
-type IdThenRest<M extends Method> = [id: IdOf<M>, ...rest: Rest<M>];
-type ValueThenRest<M extends Method> = [value: ValueOf<M>, ...rest: Rest<M>];
-
-export type CachedManyDecorator<
-  Key extends unknown[],
-  When extends unknown[],
-  Tags extends unknown[],
-  StoreIf extends unknown[],
-  TtlOf extends unknown[],
-> = <M extends Method>(
-  target: object,
-  name: string | symbol,
-  descriptor: DescriptorUnless<
-    | NotABatch<M>
-    | Misfit<'key', Key, IdThenRest<M>>
-    | Misfit<'when', When, Parameters<M>>
-    | Misfit<'tags', Tags, ValueThenRest<M>>
-    | Misfit<'storeIf', StoreIf, ValueThenRest<M>>
-    | Misfit<'ttl', TtlOf, ValueThenRest<M>>,
-    M
-  >,
-) => void;
+import type { DescriptorUnless, Exactly, Method, MisfitsOf, ResultOf, UnknownMethod } from './method-types.js';
 
 /**
  * For a method whose first parameter is an array of ids: only the ids that are not cached reach it, each once. It
@@ -110,12 +34,8 @@ export type CachedManyDecorator<
  */
 export function CachedMany<
   M extends Method = UnknownMethod,
-  Key extends unknown[] = IdThenRest<M>,
-  When extends unknown[] = Parameters<M>,
-  Tags extends unknown[] = ValueThenRest<M>,
-  StoreIf extends unknown[] = ValueThenRest<M>,
-  TtlOf extends unknown[] = ValueThenRest<M>,
->(options: CachedManyOptions<Key, When, Tags, StoreIf, TtlOf>): CachedManyDecorator<Key, When, Tags, StoreIf, TtlOf> {
+  const Options extends CachedManyOptions<M> = CachedManyOptions<M>,
+>(options: Exactly<Options, CachedManyOptions<M>>): CachedManyDecorator<Options> {
   checkCalled('@CachedMany', options);
   return (target, name, descriptor) => {
     const site = siteOf('@CachedMany', target, name, descriptor as PropertyDescriptor | undefined);
@@ -169,6 +89,65 @@ export function CachedMany<
       },
     );
   };
+}
+
+/** The options of `@CachedMany` on a method `M`; while no method is named, its functions may take any parameters. */
+export interface CachedManyOptions<M extends Method = UnknownMethod> extends LoadOptions {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /** The key of one id, given that id and the method's other parameters. Ids of one key are one. */
+  key: (...idThenRest: IdThenRest<M>) => string;
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** @default the cache's `defaultTtl` */
+  ttl?: Ttl | ((...valueThenRest: ValueThenRest<M>) => Ttl);
+  tags?: readonly string[] | ((...valueThenRest: ValueThenRest<M>) => readonly string[]);
+  /** When it answers false the method runs and the cache is left alone. */
+  when?: (...parameters: Parameters<M>) => boolean;
+  /** A value for which this answers false is returned and not stored. */
+  storeIf?: (...valueThenRest: ValueThenRest<M>) => boolean;
+  /** A stored value that fails is a miss. */
+  validate?: ValueValidator<unknown>;
+  /** How the method answers. @default learned from its first answer */
+  returns?: AnswerShape;
+}
+
+/** `@CachedMany` with its options: the compiler accepts it on methods that all of them fit. */
+export type CachedManyDecorator<Options extends CachedManyOptions = CachedManyOptions> = <M extends Method>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<MisfitsOf<Options, CachedManyOptions<M>> & { batch: NotABatch<M> }, M>,
+) => void;
+
+/** The parameters of `key`; those of any method where the first parameter of `M` is not known. */
+type IdThenRest<M extends Method> =
+  Parameters<M> extends [infer Ids, ...infer Rest] ? [id: ItemOf<Ids>, ...rest: Rest] : Parameters<UnknownMethod>;
+type ItemOf<Ids> = Ids extends readonly (infer Id)[] ? Id : never;
+/** The parameters of `ttl`, `tags` and `storeIf`. */
+type ValueThenRest<M extends Method> =
+  Parameters<M> extends [unknown, ...infer Rest] ? [value: ValueOf<M>, ...rest: Rest] : Parameters<UnknownMethod>;
+type ValueOf<M extends Method> = Exclude<PartOf<ResultOf<M>>, undefined>;
+type PartOf<R> =
+  R extends ReadonlyMap<unknown, infer V>
+    ? V
+    : R extends readonly (infer V)[]
+      ? V
+      : R extends Readonly<Record<PropertyKey, infer V>>
+        ? V
+        : never;
+
+/** `never` for a method whose first parameter is an array, and which returns one value for each of its items. */
+type NotABatch<M extends Method> =
+  Parameters<M> extends [readonly unknown[], ...unknown[]]
+    ? [PartOf<ResultOf<M>>] extends [never]
+      ? TheResultIsNoMapRecordOrArray<ResultOf<M>>
+      : never
+    : TheFirstParameterIsNoArrayOfIds<Parameters<M>>;
+interface TheFirstParameterIsNoArrayOfIds<Is> {
+  readonly parameters: Is;
+}
+interface TheResultIsNoMapRecordOrArray<Is> {
+  readonly result: Is;
 }
 
 function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {

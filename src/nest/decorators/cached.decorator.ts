@@ -24,83 +24,27 @@ import {
 import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
 import type {
   DescriptorUnless,
+  Exactly,
   Method,
-  Misfit,
+  MisfitsOf,
   OneKeyMisfit,
   UnknownMethod,
   ValueThenParameters,
 } from './method-types.js';
 
-export interface CachedOptions<
-  OneKey extends string = string,
-  Key extends unknown[] = Parameters<UnknownMethod>,
-  When extends unknown[] = Parameters<UnknownMethod>,
-  Tags extends unknown[] = Parameters<UnknownMethod>,
-  StoreIf extends unknown[] = Parameters<UnknownMethod>,
-  TtlOf extends unknown[] = Parameters<UnknownMethod>,
-> extends LoadOptions {
-  /** The name of the cache. @default the one without a name */
-  cache?: string;
-  /**
-   * The key, for a method without parameters, or a function of the method's parameters.
-   * @default `ClassName.method:` and the arguments
-   */
-  key?: OneKey | ((...parameters: Key) => string);
-  /** Default: the cache's `defaultNamespace`, or none. */
-  namespace?: string;
-  /** @default the cache's `defaultTtl` */
-  ttl?: Ttl | ((...valueThenParameters: TtlOf) => Ttl);
-  tags?: readonly string[] | ((...valueThenParameters: Tags) => readonly string[]);
-  /** When it answers false the method runs and the cache is left alone. */
-  when?: (...parameters: When) => boolean;
-  /** A result for which this answers false is returned and not stored. */
-  storeIf?: (...valueThenParameters: StoreIf) => boolean;
-  /** A stored value that fails is a miss. */
-  validate?: ValueValidator<unknown>;
-}
-
-export type CachedDecorator<
-  OneKey extends string,
-  Key extends unknown[],
-  When extends unknown[],
-  Tags extends unknown[],
-  StoreIf extends unknown[],
-  TtlOf extends unknown[],
-> = <M extends Method>(
-  target: object,
-  name: string | symbol,
-  descriptor: DescriptorUnless<
-    | OneKeyMisfit<OneKey, M>
-    | Misfit<'key', Key, Parameters<M>>
-    | Misfit<'when', When, Parameters<M>>
-    | Misfit<'tags', Tags, ValueThenParameters<M>>
-    | Misfit<'storeIf', StoreIf, ValueThenParameters<M>>
-    | Misfit<'ttl', TtlOf, ValueThenParameters<M>>,
-    M
-  >,
-) => void;
-
 /**
- * Answers from the cache, and runs the method only on a miss: once for all who ask meanwhile. A call of the decorated
- * method always answers with a promise. What the method throws reaches every caller; a fault of the cache reaches none.
- * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ * Answers from the cache, and runs the method only on a miss: once for all callers that ask meanwhile. A call of the
+ * decorated method always returns a promise. What the method throws reaches every caller; a fault of the cache reaches
+ * none.
+ * @throws CacheConfigError at once for options that have no meaning; see docs/decorators.md
  */
-export function Cached<
-  M extends Method = UnknownMethod,
-  OneKey extends string = string,
-  Key extends unknown[] = Parameters<M>,
-  When extends unknown[] = Parameters<M>,
-  Tags extends unknown[] = ValueThenParameters<M>,
-  StoreIf extends unknown[] = ValueThenParameters<M>,
-  TtlOf extends unknown[] = ValueThenParameters<M>,
->(
-  options: CachedOptions<OneKey, Key, When, Tags, StoreIf, TtlOf> = {},
-): CachedDecorator<OneKey, Key, When, Tags, StoreIf, TtlOf> {
+export function Cached<M extends Method = UnknownMethod, const Options extends CachedOptions<M> = CachedOptions<M>>(
+  options?: Exactly<Options, CachedOptions<M>>,
+): CachedDecorator<Options> {
   checkCalled('@Cached', options);
   return (target, name, descriptor) => {
     const site = siteOf('@Cached', target, name, descriptor as PropertyDescriptor | undefined);
-    const { keyOf, when, load, bound } = checkedAt(site, () => readCached(options, site));
-    const traits = { ...placeOf(options), keyOf, isKeyless: options.key === undefined };
+    const { traits, keyOf, when, load, bound } = checkedAt(site, () => readCached(options, site));
     const decorated = replaceMethod(site, descriptor as PropertyDescriptor, traits, (cache, self, args) => {
       if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
       const key = orReported(cache, site, 'key', () => keyOf(self, args));
@@ -115,12 +59,43 @@ export function Cached<
   };
 }
 
-function readCached(options: { key?: unknown; when?: unknown }, site: MethodSite) {
+/** The options of `@Cached` on a method `M`; while no method is named, its functions may take any parameters. */
+export interface CachedOptions<M extends Method = UnknownMethod> extends LoadOptions {
+  /** The name of the cache. @default the one without a name */
+  cache?: string;
+  /**
+   * The key, for a method without parameters, or a function of the method's parameters.
+   * @default `ClassName.method:` and the arguments
+   */
+  key?: string | ((...parameters: Parameters<M>) => string);
+  /** Default: the cache's `defaultNamespace`, or none. */
+  namespace?: string;
+  /** @default the cache's `defaultTtl` */
+  ttl?: Ttl | ((...valueThenParameters: ValueThenParameters<M>) => Ttl);
+  tags?: readonly string[] | ((...valueThenParameters: ValueThenParameters<M>) => readonly string[]);
+  /** When it answers false the method runs and the cache is left alone. */
+  when?: (...parameters: Parameters<M>) => boolean;
+  /** A result for which this answers false is returned and not stored. */
+  storeIf?: (...valueThenParameters: ValueThenParameters<M>) => boolean;
+  /** A stored value that fails is a miss. */
+  validate?: ValueValidator<unknown>;
+}
+
+/** `@Cached` with its options: the compiler accepts it on methods that all of them fit. */
+export type CachedDecorator<Options extends CachedOptions = CachedOptions> = <M extends Method>(
+  target: object,
+  name: string | symbol,
+  descriptor: DescriptorUnless<MisfitsOf<Options, CachedOptions<M>> & { oneKey: OneKeyMisfit<Options['key'], M> }, M>,
+) => void;
+
+function readCached(options: CachedOptions = {}, site: MethodSite) {
   const load = readLoadCallOptions(options, ['key', 'when'], site);
+  const keyOf = readKey(options.key, site);
   return {
+    traits: { ...placeOf(options), keyOf, isKeyless: options.key === undefined },
     load,
     bound: functionsAmong(load),
-    keyOf: readKey(options.key, site),
+    keyOf,
     when: readFunction<OptionFunction>(options.when, 'when'),
   };
 }

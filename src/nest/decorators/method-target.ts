@@ -5,7 +5,7 @@ import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import type { DecoratedMethod, MethodSite, OptionFunction } from './decorated-method.js';
 import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
-import type { Method, Misfit, UnknownMethod } from './method-types.js';
+import type { Method, MisfitsOf, UnknownMethod } from './method-types.js';
 
 /** What a `@Cached` or `@CachedMany` method has stored for some arguments. */
 export interface MethodTarget {
@@ -112,17 +112,20 @@ export type MisfitAmong<Targets extends readonly MethodTarget[], M extends Metho
 }[number];
 
 type TargetMisfit<Target extends MethodTarget, M extends Method> =
-  | Misfit<'methods', Parameters<Target['args']>, Parameters<M>>
+  | MisfitsOf<{ methods: Target['args'] }, { methods: (...parameters: Parameters<M>) => readonly unknown[] }>['methods']
   | (Target extends { of: ClassOf<infer T extends object> } ? ArgumentsMisfit<T, Target> : never);
 
-type ArgumentsMisfit<T extends object, Target extends MethodTarget> = Target['name'] extends keyof T
-  ? T[Target['name']] extends (...args: infer Args) => unknown
-    ? // TypeScript infers an array of what was written in brackets, so the order of the arguments is not known.
-      ReturnType<Target['args']>[number] extends Args[number]
-      ? never
-      : TheArgumentsDoNotFitTheMethod<Target['name'], ReturnType<Target['args']>, Args>
-    : TheClassHasNoSuchMethod<Target['name'], T>
-  : TheClassHasNoSuchMethod<Target['name'], T>;
+/** A name that is only known to be a string is checked at run time. */
+type ArgumentsMisfit<T extends object, Target extends MethodTarget> = string extends Target['name']
+  ? never
+  : Target['name'] extends keyof T
+    ? T[Target['name']] extends (...args: infer Args) => unknown
+      ? // TypeScript infers an array of what was written in brackets, so the order of the arguments is not known.
+        [ReturnType<Target['args']>[number]] extends [Args[number]]
+        ? never
+        : TheArgumentsDoNotFitTheMethod<Target['name'], ReturnType<Target['args']>, Args>
+      : TheClassHasNoSuchMethod<Target['name'], T>
+    : TheClassHasNoSuchMethod<Target['name'], T>;
 
 interface TheClassHasNoSuchMethod<Name, Of> {
   readonly name: Name;
