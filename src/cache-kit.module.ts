@@ -39,14 +39,17 @@ import { type Advice, adviceOf } from './nest/start-up-advisor.js';
 import { makerOf, providersForOtherCopies, refuseSecondMaker } from './nest/other-copies.js';
 
 /**
- * The options that a factory gives. `name` and `isGlobal` are said beside the factory: Nest needs them before it runs.
+ * Options that a factory returns. `name` and `isGlobal` are written beside the factory, because Nest needs them before
+ * it runs.
  */
 export type CacheKitFactoryOptions = Omit<CacheKitOptions, 'name' | 'isGlobal'>;
 
+/** A class for `useClass` and `useExisting`. */
 export interface CacheKitOptionsFactory {
   createCacheKitOptions(): CacheKitFactoryOptions | Promise<CacheKitFactoryOptions>;
 }
 
+/** The options of `forRootAsync`: exactly one of `useFactory`, `useClass` and `useExisting`. */
 export interface CacheKitAsyncOptions
   extends Pick<ModuleMetadata, 'imports'>, Pick<CacheKitOptions, 'name' | 'isGlobal'> {
   inject?: (InjectionToken | OptionalFactoryDependency)[];
@@ -56,24 +59,31 @@ export interface CacheKitAsyncOptions
   useExisting?: InjectionToken<CacheKitOptionsFactory>;
 }
 
+/** The options of `forFeature`: a namespace, and defaults for its methods. */
 export interface CacheKitFeatureOptions extends NamespaceDefaults {
   namespace: string;
-  /** The name of the cache. @default 'default' */
+  /** Name of the cache. @default 'default' */
   cache?: string;
 }
 
-/** The composition root: makes caches from options and gives them to the application. */
+/** The composition root: makes caches from options and provides them to the application. */
 @Module({})
 export class CacheKitModule {
   /**
-   * A cache with these options; one for all modules that import it with the same name and equal options.
-   * @throws CacheConfigError naming the option that is wrong
+   * Provides a cache with these options: one cache for all modules that import it with the same name and equal options.
+   * ```ts
+   * @Module({ imports: [CacheKitModule.forRoot({ defaultTtl: '10m' })] })
+   * ```
+   * @throws CacheConfigError that names the wrong option
    */
   static forRoot(options: CacheKitOptions = {}): DynamicModule {
     return moduleOf(resolveCacheKitOptions(options), options);
   }
 
-  /** A cache whose options are made by a factory, with what it injects. A wrong option fails the start-up. */
+  /**
+   * Provides a cache whose options come from a factory. A wrong option fails the start.
+   * @throws CacheConfigError for a wrong option beside the factory
+   */
   static forRootAsync(options: CacheKitAsyncOptions): DynamicModule {
     checkNames(
       options,
@@ -93,11 +103,15 @@ export class CacheKitModule {
     });
   }
 
-  /** A namespace with defaults of its own, to be injected with `@InjectCacheNamespace(namespace)`. */
+  /**
+   * Provides a namespace of a cache with defaults of its own; inject it with `@InjectCacheNamespace(namespace)`.
+   * @throws CacheConfigError for wrong options
+   */
   static forFeature(options: CacheKitFeatureOptions): DynamicModule {
     if (typeof options !== 'object')
       throw new CacheConfigError(
-        `Expected the options of CacheKitModule.forFeature() to be an object, got \`${show(options)}\`. Write \`{ namespace: 'orders' }\`.`,
+        `Expected the options of CacheKitModule.forFeature() to be an object, got \`${show(options)}\`. Write ` +
+          `\`{ namespace: 'orders' }\`.`,
       );
     const { namespace, cache = DEFAULT_CACHE_NAME, ...defaults } = options;
     checkKey(namespace, 'namespace');
@@ -117,7 +131,7 @@ export class CacheKitModule {
   }
 }
 
-/** The module of a cache whose options were read already. */
+/** Returns the module of a cache whose options are resolved already. */
 export function moduleOf(
   resolved: ResolvedCacheKitOptions,
   { isGlobal = true }: Pick<CacheKitOptions, 'isGlobal'>,
@@ -192,7 +206,7 @@ function cacheModule({
     global: isGlobal,
     imports,
     controllers,
-    // Nest reads these when it starts, and by then all files of the application have loaded their copies of the kit.
+    // Nest reads these when it starts; all files of the application have loaded their copies of the kit before.
     get providers() {
       return [...own, ...forOthers()];
     },
@@ -204,9 +218,9 @@ function cacheModule({
 }
 
 /**
- * Logs the list of findings, and keeps the process alive once the application has started, and not before: Nest reports
- * a failed start to nobody. Closes the cache in the last of Nest's phases: until then others may still use it while
- * they shut down.
+ * Logs the findings, and keeps the process alive once the application has started. Not before: Nest announces no failed
+ * start, and the process of one must end. Closes the cache in the last phase of Nest's shutdown, because other
+ * providers might use it until then.
  */
 class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
@@ -215,7 +229,7 @@ class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
     private readonly advice: Advice,
   ) {}
 
-  /** @throws CacheConfigError with all findings, when there are any and a cache is `strict` */
+  /** @throws CacheConfigError with all findings, where there are some and a cache is `strict` */
   onApplicationBootstrap(): void {
     this.advice.announce();
     this.hold.stand();
@@ -266,11 +280,12 @@ function optionsOf(factory: CacheKitOptionsFactory): ReturnType<CacheKitOptionsF
   if (typeof (factory as Partial<CacheKitOptionsFactory>).createCacheKitOptions === 'function')
     return factory.createCacheKitOptions();
   throw new CacheConfigError(
-    `Expected ${factory.constructor.name} to have the method \`createCacheKitOptions()\`, which answers with the options.`,
+    `Expected ${factory.constructor.name} to have the method \`createCacheKitOptions()\`, which answers with ` +
+      'the options.',
   );
 }
 
-/** Options of `forRoot()` that stood beside the factory would be read and ignored. */
+/** Advice for options of `forRoot()` that are written beside the factory. */
 const NAMES_IN_FACTORY = Object.fromEntries(
   [...CACHE_OPTION_NAMES, 'http', 'admin'].map((name) => [name, `\`useFactory: () => ({ ${name}: ... })\``]),
 );
@@ -278,13 +293,15 @@ const NAMES_IN_FACTORY = Object.fromEntries(
 function checkFactoryResult(made: unknown): void {
   if (typeof made !== 'object' || made === null) {
     throw new CacheConfigError(
-      `Expected the factory of CacheKitModule.forRootAsync() to return an object of options, got \`${show(made)}\`. Return \`{}\` for all defaults; \`() => ({ ... })\` needs the parentheses.`,
+      'Expected the factory of CacheKitModule.forRootAsync() to return an object of options, got ' +
+        `\`${show(made)}\`. Return \`{}\` for all defaults; \`() => ({ ... })\` needs the parentheses.`,
     );
   }
   for (const option of ['name', 'isGlobal']) {
     if (option in made)
       throw new CacheConfigError(
-        `Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest needs it before the factory runs.`,
+        `Expected \`${option}\` beside the factory, in CacheKitModule.forRootAsync({ ${option}, ... }): Nest ` +
+          'needs it before the factory runs.',
       );
   }
 }

@@ -18,9 +18,12 @@ import { Advice } from './nest/start-up-advisor.js';
 import { checkAdapter } from './store.options.js';
 
 /**
- * The cache without Nest's container: for scripts, workers and tests. End it with `close()`. Takes the options of
- * `CacheKitModule.forRoot`; `http`, `admin` and `isGlobal` are checked and have nothing to act on here.
- * @throws CacheConfigError naming the option that is wrong
+ * Creates a cache without Nest's container, for scripts, workers and tests. End it with `close()`. Takes the options of
+ * `CacheKitModule.forRoot`; `http`, `admin` and `isGlobal` are checked and have no effect.
+ * ```ts
+ * const cache = await createCache({ backend: 'redis', redis: { url: 'redis://localhost' } });
+ * ```
+ * @throws CacheConfigError that names the wrong option
  */
 export async function createCache(options: CacheKitOptions = {}): Promise<CacheService> {
   const { cache } = resolveCacheKitOptions(options);
@@ -36,14 +39,14 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   }
 }
 
-/** What the caller of the composition root provides. */
+/** What the caller of `composeCache` provides. */
 export interface Surroundings {
-  /** Keeps the process alive in the place of the cache's connections; without it these do. */
+  /** Keeps the process alive in the place of the cache's connections; without it the connections do. */
   readonly hold?: ProcessHold;
   readonly onFinding: (finding: Finding) => void;
 }
 
-/** Options to adapter to service: the one place where a backend is chosen. */
+/** Makes a service from resolved options. The only place where a backend is chosen. */
 export async function composeCache(
   options: ResolvedCacheOptions,
   { hold, onFinding }: Surroundings,
@@ -69,7 +72,7 @@ export async function composeCache(
   return new CacheService({ options, adapter, clock, reporter });
 }
 
-/** The memory backend, for `adapter`. @throws CacheConfigError naming the option that is wrong */
+/** Makes the adapter of the memory backend, for the option `adapter`. @throws CacheConfigError that names the wrong option */
 export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
   const resolved = readMemory(options);
   return ({ types = NO_TYPES, ...context }) =>
@@ -95,8 +98,8 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
 }
 
 /**
- * The same fault comes with every call while it lasts; one line a second for each kind is enough to see it, and none
- * where a notice has said it.
+ * Logs at most one error a second for each error code: every call reports a fault while it lasts. Logs no error that a
+ * notice has announced.
  */
 function logOncePerSecond(name: string, clock: Clock): (error: CacheError) => void {
   const logger = loggerOf(name);

@@ -9,12 +9,12 @@ import type { Backend } from './store.options.js';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
+ * Reads the options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
  * `CACHE_BACKEND`, `CACHE_DEFAULT_TTL` (with a unit: `300s`), `CACHE_DEFAULT_NAMESPACE`, `CACHE_VERSION`,
  * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS`
- * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and where there is no URL `CACHE_REDIS_HOST`,
+ * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and, without a URL, `CACHE_REDIS_HOST`,
  * `CACHE_REDIS_PORT`, `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the
- * default; one that begins with `CACHE_` and is none of these is found by the start-up advisor.
+ * default. The start-up advisor names any other variable that begins with `CACHE_`.
  */
 export const cacheKitConfig = registerAs('cacheKit', () => ({
   ...readEnvironment(process.env),
@@ -42,7 +42,7 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
   });
 }
 
-/** Every name that is read; `CACHE_KIT_MODE` is, by decorated methods without a cache. */
+/** All variables that the kit reads; decorated methods without a cache read `CACHE_KIT_MODE`. */
 const VARIABLES = [
   ...[
     'CACHE_BACKEND',
@@ -68,7 +68,7 @@ function unknownVariables(env: Environment): Finding[] {
   });
 }
 
-/** A URL of host, port, password and database, where there is at least one of them. */
+/** Makes a URL of host, port, password and database; `undefined` where none of them is set. */
 function urlOfParts(env: Environment): string | undefined {
   const [host, port, password, db] = ['HOST', 'PORT', 'PASSWORD', 'DB'].map((part) =>
     textFrom(env, `CACHE_REDIS_${part}`),
@@ -82,12 +82,13 @@ function textFrom(env: Environment, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name];
 }
 
-/** A number is refused, because it would be read as seconds by some, and is one of milliseconds elsewhere. */
+/** Reads a TTL. Refuses a bare number: readers might take it for seconds, while it means milliseconds in code. */
 function ttlFrom(env: Environment, name: string): Ttl | undefined {
   const text = textFrom(env, name);
   if (text === undefined || !/^\s*[\d.]+\s*$/.test(text)) return text as Ttl | undefined;
   throw new CacheConfigError(
-    `Expected the environment variable ${name} to have a unit, such as ${text.trim()}s or ${text.trim()}ms, got \`${text}\`.`,
+    `Expected the environment variable ${name} to have a unit, such as ${text.trim()}s or ${text.trim()}ms, ` +
+      `got \`${text}\`.`,
   );
 }
 
@@ -104,7 +105,7 @@ function flagFrom(env: Environment, name: string): boolean | undefined {
   throw new CacheConfigError(`Expected the environment variable ${name} to be true or false, got \`${text}\`.`);
 }
 
-/** No secret is shown where they cannot be read. */
+/** Reads `id:secret` pairs. The error shows no secret. */
 function keysFrom(env: Environment, name: string): EncryptionOptions | undefined {
   const text = textFrom(env, name);
   if (text === undefined) return undefined;

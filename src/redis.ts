@@ -1,6 +1,5 @@
 /**
- * `nestjs-cache-kit/redis`: the Redis and hybrid backends for people who compose by hand. Needs `ioredis` 5.4 or later,
- * or 6.
+ * `nestjs-cache-kit/redis`: the Redis and hybrid backends for the option `adapter`. Needs `ioredis` 5.4 or later, or 6.
  */
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
@@ -21,17 +20,18 @@ import {
   readEncryption,
 } from './core/values/sealing/sealing-options.js';
 
+/** The options of `redisAdapter`. */
 export interface RedisAdapterOptions extends RedisOptions {
-  /** @default none */
+  /** Compression of stored values. @default none */
   compression?: CompressionOptions;
-  /** @default none */
+  /** Encryption of stored values. @default none */
   encryption?: EncryptionOptions;
 }
 
 /**
  * Makes the adapter of `backend: 'redis'`, for `CacheKitOptions.adapter`. Set `singleFlight: 'cluster'` beside it where
- * all processes together should load a key once.
- * @throws CacheConfigError naming the option that is wrong
+ * a key must load once for all processes together.
+ * @throws CacheConfigError that names the wrong option
  */
 export function redisAdapter({ compression, encryption, ...redis }: RedisAdapterOptions): CacheAdapterFactory {
   const resolved = readRedis(redis);
@@ -39,14 +39,15 @@ export function redisAdapter({ compression, encryption, ...redis }: RedisAdapter
   return (context) => openRedisAdapter(resolved, createEntryCodec({ ...sealing, types: context.types }), context);
 }
 
+/** The options of `hybridAdapter`. */
 export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof RedisOptions>, HybridRedisOptions {
-  /** Of the near tier. @default as of the memory backend */
+  /** Limits of the near tier, with the defaults of the memory backend. */
   memory?: MemoryOptions;
 }
 
 /**
  * Makes the adapter of `backend: 'hybrid'`, for `CacheKitOptions.adapter`; `singleFlight` as for `redisAdapter`.
- * @throws CacheConfigError naming the option that is wrong
+ * @throws CacheConfigError that names the wrong option
  */
 export function hybridAdapter({
   memory,

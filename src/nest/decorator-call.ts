@@ -1,8 +1,8 @@
 import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 
 /**
- * Refuses a decorator without parentheses: it is called with a class, or the prototype of one, in the place of options,
- * and what it returns is dropped. Compilers that check no types, such as SWC, let that pass.
+ * Refuses a decorator without parentheses: it gets a class, or a prototype, in the place of options, and its result is
+ * dropped. Compilers that do not check types, such as SWC, accept that.
  * @throws CacheConfigError
  */
 export function checkCalled(decorator: string, options: unknown): void {

@@ -1,12 +1,12 @@
 import { runInThisContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
-import { hasParameters, standsFor } from './method-parameters.js';
+import { hasParameters, rememberWrapped } from './method-parameters.js';
 
 const wrap = (method: (...args: never[]) => unknown) => {
   const wrapper = function (this: unknown, ...args: unknown[]): unknown {
     return method.apply(this, args as never[]);
   };
-  standsFor(wrapper, method);
+  rememberWrapped(wrapper, method);
   return wrapper;
 };
 

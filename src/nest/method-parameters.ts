@@ -1,21 +1,22 @@
 import 'reflect-metadata';
 
-/** What compilers say about the parameters of a decorated method, where they are asked to (`emitDecoratorMetadata`). */
+/** Metadata key of a method's parameter types, which compilers write with `emitDecoratorMetadata`. */
 const PARAMETER_TYPES = 'design:paramtypes';
 
 type Method = (...args: never[]) => unknown;
 
-/** The method behind each wrapper of the kit, whose own parameters say nothing. */
+/** The method behind each wrapper of the kit; the wrapper's own parameter list is always `...args`. */
 const originals = new WeakMap<object, object>();
 
-/** Remembers that `wrapper` is called in the place of `method`. */
-export function standsFor(wrapper: object, method: object): void {
+/** Remembers the method that `wrapper` replaces. */
+export function rememberWrapped(wrapper: object, method: object): void {
   originals.set(wrapper, method);
 }
 
 /**
- * Whether a method has parameters, also those that its `length` leaves out: with a default, and the rest.
- * @param target the prototype with the method, or one that inherits it
+ * True when a method has parameters, including those that its `length` leaves out: with a default value, and rest
+ * parameters.
+ * @param target the prototype that has the method, or inherits it
  */
 export function hasParameters(target: object, name: string | symbol, method: object): boolean {
   const types = Reflect.getMetadata(PARAMETER_TYPES, target, name) as readonly unknown[] | undefined;
@@ -29,12 +30,15 @@ function originalOf(method: object): Method {
   return original === undefined ? (method as Method) : originalOf(original);
 }
 
-/** What stands before the parameters: comments, quoted and computed names, and everything else but a parenthesis. */
+/** Source text before the parameters: comments, quoted and computed names, and any other text without a parenthesis. */
 const HEAD =
   /^(?:\/\*[^]*?\*\/|\/\/.*|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\[(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\]'"])*\]|[^(])*?\(/;
 const EMPTY_LIST = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*\)/;
 
-/** @param source of a function whose `length` is 0: an arrow function without parentheses has one parameter */
+/**
+ * @param source source text of a function whose `length` is 0; an arrow function without parentheses has a `length` of
+ * 1
+ */
 function hasWrittenParameters(source: string): boolean {
   const head = HEAD.exec(source);
   return head !== null && !EMPTY_LIST.test(source.slice(head[0].length));

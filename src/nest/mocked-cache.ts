@@ -7,22 +7,22 @@ import { passThroughCache } from '../core/pass-through-cache.js';
 import { show } from '../core/vocabulary/show.js';
 
 /*
- * A test may put an object of its own in the place of a cache: `overrideProvider(CacheService).useValue({ get:
- * jest.fn() })`. Who injects the cache gets that object. What of the kit uses the cache, such as a decorated method,
- * asks it as well, and where it has no answer a cache that stores nothing gives one. That is said once for each method,
- * in the log.
+ * A test can replace the cache by an object of its own: `overrideProvider(CacheService).useValue({ get: jest.fn() })`.
+ * Classes that inject the cache get that object. The kit's own users of the cache, such as decorated methods, call it
+ * too; where it lacks a method, or does not answer, a cache that stores nothing answers instead. The log says so, once
+ * for each method.
  */
 
-/** Methods that answer with what their second argument, a function, gives. */
+/** Methods whose second argument is a function that loads the result. */
 const LOADS = new Set<string | symbol>(['getOrSet', 'refresh', 'writeThrough', 'getOrSetMany']);
-/** What nobody misses in a mock. */
+/** Methods that a mock may lack without a line in the log. */
 const UNKNOWN_TO_MOCKS = new Set<string | symbol>(['close']);
 const completed = new WeakMap<object, CacheService>();
 const said = new Set<string>();
 const logger = new Logger('CacheKit');
 let empty: CacheService | undefined;
 
-/** The cache itself; for an object in the place of one, that object with all that it lacks. */
+/** Returns the cache itself; for a mock, an object with the mock's methods, and those that it lacks. */
 export function complete(cache: CacheService): CacheService {
   if (isCacheService(cache)) return cache;
   const given: unknown = cache;
@@ -30,7 +30,7 @@ export function complete(cache: CacheService): CacheService {
     throw new CacheConfigError(
       `Expected an object in the place of the CacheService, got \`${show(given)}\`: ${ADVICE}.`,
     );
-  // Not a proxy of the object itself: where that is frozen, a proxy must not answer with anything else.
+  // Not a proxy of the object itself: the properties of a frozen object cannot be replaced by its proxy.
   const known = completed.get(given) ?? new Proxy({} as CacheService, { get: (_, name) => answerOf(cache, name) });
   completed.set(given, known);
   return known;
@@ -45,7 +45,7 @@ const ADVICE = 'write `provideTestCache()` of nestjs-cache-kit/testing in its pl
 
 function answerOf(mock: CacheService, name: string | symbol): unknown {
   const found: unknown = Reflect.get(mock, name);
-  // A mock may be made of the prototype of the service, whose methods work on no other object.
+  // A mock might inherit from the prototype of the service, whose methods work on a real service only.
   const own =
     found === Reflect.get(CacheService.prototype, name, mock) && typeof found === 'function' ? undefined : found;
   if (typeof own === 'function') return LOADS.has(name) ? loadOf(mock, name, own as Load) : own.bind(mock);
@@ -61,7 +61,8 @@ function answerOf(mock: CacheService, name: string | symbol): unknown {
 type Load = (key: unknown, run: (...args: unknown[]) => unknown, ...options: unknown[]) => unknown;
 
 /**
- * A mock that was told nothing answers with `undefined`, and that is no answer where it has not run what it was given.
+ * Wraps a load of a mock: a mock without an implementation returns `undefined` and does not run its factory, and then
+ * the load runs without a cache.
  */
 function loadOf(mock: CacheService, name: string | symbol, own: Load): Load {
   return async (key, run, ...options) => {
@@ -96,14 +97,17 @@ function checkedAnswer(name: string | symbol, answer: unknown): unknown {
   if (name !== 'getOrSetMany' || typeof (answer as Partial<Map<string, unknown>> | undefined)?.get === 'function')
     return answer;
   throw new CacheConfigError(
-    `Expected the object in the place of the CacheService to answer \`getOrSetMany\` with a Map by key, got \`${show(answer)}\`.`,
+    'Expected the object in the place of the CacheService to answer `getOrSetMany` with a Map by key, got ' +
+      `\`${show(answer)}\`.`,
   );
 }
 
 function sayOnce(lack: string, advice: string): void {
-  const sentence = `The object in the place of the CacheService ${lack}, so it is as if nothing were cached. ${advice}, or ${ADVICE}.`;
+  const sentence =
+    `The object in the place of the CacheService ${lack}, so it is as if nothing were cached. ` +
+    `${advice}, or ${ADVICE}.`;
   if (said.has(sentence)) return;
   said.add(sentence);
-  // Nest's logger for tests prints nothing below an error.
+  // Nest's logger for tests prints errors only.
   logger.error(sentence);
 }

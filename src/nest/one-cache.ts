@@ -4,7 +4,7 @@ import type { ModulesContainer } from '@nestjs/core';
 import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import type { CacheService } from '../core/cache.service.js';
 
-/** A module that asks for a cache, with the options as its author wrote them. */
+/** A module that needs a cache, with its options as written. */
 export interface CacheRequest {
   readonly name: string;
   readonly options: object;
@@ -18,9 +18,9 @@ interface Made extends CacheRequest {
 const madeFor = new WeakMap<ModulesContainer, Map<string, Made>>();
 
 /**
- * The cache of that name in an application: made for the first module that asks, and shared by all that ask with equal
- * options, such as feature modules that each import `CacheKitModule.forRoot()`.
- * @throws CacheConfigError where the options differ, naming the modules and the option
+ * Returns the cache with that name in an application: made for the first module that requests it, and shared by all
+ * modules with equal options, such as feature modules that each import `CacheKitModule.forRoot()`.
+ * @throws CacheConfigError that names the modules and the option where the options differ
  */
 export function oneCache(
   modules: ModulesContainer,
@@ -38,22 +38,27 @@ export function oneCache(
   const option = differenceOf(first.options, request.options);
   if (option === undefined) return first.cache;
   throw new CacheConfigError(
-    `CacheKitModule.forRoot() is imported by ${importersOf(first, modules)} and by ${importersOf(request, modules)} for one cache, '${request.name}', and their \`${option}\` differs. ` +
-      'Import it once, in the root module; or share one `export const CacheModule = CacheKitModule.forRoot(...)`; or give one of them a `name`.',
+    `CacheKitModule.forRoot() is imported by ${importersOf(first, modules)} and by ${importersOf(request, modules)} ` +
+      `for one cache, '${request.name}', and their \`${option}\` differs. ` +
+      'Import it once, in the root module; or share one `export const CacheModule = ' +
+      'CacheKitModule.forRoot(...)`; or give one of them a `name`.',
   );
 }
 
-/** Of the module and not the cache, and what is the same anyway. */
+/** Options that are not compared: one concerns the module only, the other is equal already. */
 const UNCOMPARED = ['isGlobal', 'name'];
 
-/** The first option that two modules do not have in common. */
+/** Returns the name of the first option that differs between two modules. */
 function differenceOf(one: object, other: object): string | undefined {
   return [...namesIn(one, other)].find(
     (name) => !UNCOMPARED.includes(name) && !isSame(one[name as never], other[name as never]),
   );
 }
 
-/** Equal text, numbers, plain objects and arrays; for the rest, such as clients and functions, the same one. */
+/**
+ * True for equal primitives, plain objects and arrays; any other value, such as a client or a function, must be
+ * identical.
+ */
 function isSame(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
   if (!isPlain(one) || !isPlain(other) || Array.isArray(one) !== Array.isArray(other)) return false;

@@ -4,19 +4,19 @@ import { CacheConfigError } from '../core/vocabulary/cache.errors.js';
 import { type Finding } from '../core/vocabulary/finding.js';
 
 /*
- * What the kit finds out about an application while it starts, in one list: each module and explorer adds to it, and
- * when everything has been looked through it is logged once. With `strict` it is an error, and the application does not
- * start.
+ * The findings of the kit about an application, in one list. Modules and explorers add to it while the application
+ * starts; at the end of the start it is logged once. With `strict` the list is an error instead, and the application
+ * does not start.
  */
 
-/** The options of a decorator or route, as far as they are about tags. */
+/** The cache and the tags of a decorator or route. */
 export interface TagOptions {
   readonly cache: string;
   readonly tags: unknown;
 }
 
 export interface WrittenTags extends TagOptions {
-  /** @default none */
+  /** Tags that begin with this text are written too. @default none */
   readonly prefix?: string;
 }
 
@@ -24,36 +24,38 @@ export interface WrittenTags extends TagOptions {
 export class Advice {
   readonly #logger = new Logger('CacheKit');
   readonly #findings = new Map<string, Finding>();
-  /** By cache. */
+  /** Decorators, routes and namespaces that store entries with tags. */
   readonly #writers: WrittenTags[] = [];
   readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
   #isStrict = false;
   #isAnnounced = false;
 
-  /** Takes in what was found in the options of a cache. Where one cache is `strict`, all findings fail the start. */
+  /** Adds the findings about the options of a cache. Where one cache is `strict`, all findings fail the start. */
   about({ findings, isStrict }: { readonly findings: readonly Finding[]; readonly isStrict: boolean }): void {
     for (const finding of findings) this.add(finding);
     this.#isStrict ||= isStrict;
   }
 
-  /** What is found after the start is logged at once. */
+  /** Adds a finding; after the start it is logged at once. */
   add(finding: Finding): void {
     const isNew = !this.#findings.has(finding.problem);
     this.#findings.set(finding.problem, finding);
     if (isNew && this.#isAnnounced) this.#logger.warn(sentenceOf(finding));
   }
 
-  /** A decorator, route or namespace stores with these tags, and with all that begin with `prefix`. */
+  /**
+   * Notes that a decorator, route or namespace stores entries with these tags, and with tags that begin with `prefix`.
+   */
   writesTags(options: WrittenTags): void {
     this.#writers.push(options);
   }
 
-  /** A decorator invalidates these tags. */
+  /** Notes that a decorator invalidates these tags. */
   invalidatesTags(options: TagOptions & { readonly label: string }): void {
     this.#invalidators.push(options);
   }
 
-  /** Logs the list, once. @throws CacheConfigError in its place, with `strict` */
+  /** Logs the list, once. @throws CacheConfigError instead, with `strict` */
   announce(): void {
     for (const finding of this.#unwrittenTags()) this.add(finding);
     const list = listOf([...this.#findings.values()]);
@@ -63,7 +65,10 @@ export class Advice {
     this.#isAnnounced = true;
   }
 
-  /** Where some tags are computed, or nothing is stored by decorators, what is written cannot be told. */
+  /**
+   * Finds tags that are invalidated and never written. Finds none where some tags are computed, or where no decorator
+   * stores: then the written tags are not known.
+   */
   #unwrittenTags(): Finding[] {
     return this.#invalidators.flatMap(({ cache, tags, label }) => {
       const writers = this.#writers.filter((writer) => writer.cache === cache);
@@ -86,7 +91,7 @@ export function adviceOf(modules: ModulesContainer): Advice {
   return advice;
 }
 
-/** The findings as one text; `undefined` where there are none. */
+/** Returns the findings as one text; `undefined` where there are none. */
 function listOf(findings: readonly Finding[]): string | undefined {
   if (findings.length === 0) return undefined;
   return [
@@ -106,6 +111,8 @@ function unwritten(tag: string, label: string, written: readonly string[]): Find
       : `those that decorators write are ${written.map((each) => `'${each}'`).join(', ')}`;
   return {
     problem: `${label} invalidates the tag '${tag}', and nothing is stored with it: ${known}.`,
-    fix: `Add \`tags: ['${tag}']\` to what it should remove. Where code stores with it, write \`tags: () => ['${tag}']\` here.`,
+    fix:
+      `Add \`tags: ['${tag}']\` to what it should remove. Where code stores with it, write \`tags: () => ` +
+      `['${tag}']\` here.`,
   };
 }

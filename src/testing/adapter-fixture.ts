@@ -10,33 +10,34 @@ import type {
 import type { Clock } from '../core/ports/clock.port.js';
 import { CONTRACT_TYPES } from './contract-types.js';
 
-/** An adapter over an empty store, as the contract suite asks for it: one for each test. */
+/** An adapter over an empty store, and its clock. The contract suite opens one for each test. */
 export interface AdapterUnderTest {
   readonly adapter: CacheAdapter;
-  /** The clock that the adapter was given. */
+  /** Clock that the adapter uses. */
   readonly clock: Clock;
-  /** Lets `ms` go by on that clock: at once on a fake one, by waiting on a real one. */
+  /** Advances that clock by `ms` milliseconds: a fake clock at once, a real clock by waiting. */
   pass(ms: number): Promise<void>;
 }
 
 /** Opens an adapter over an empty store. The suite closes it. */
 export type OpenAdapter = (context: Omit<CacheAdapterContext, 'clock'>) => Awaitable<AdapterUnderTest>;
 
+/** What the contract suite must know about an adapter. */
 export interface ContractOptions {
   /**
-   * False for an adapter that hands out what it was given, which only `isolation: 'none'` may ask for.
+   * False for an adapter that returns the very object that it was given, which only `isolation: 'none'` allows.
    * @default true
    */
   readonly isolatesValues?: boolean;
   /**
-   * True for an adapter that gives back instances of the classes in `context.types`, as with `createEntryCodec({ types:
+   * True for an adapter that returns instances of the classes in `context.types`, as with `createEntryCodec({ types:
    * context.types })`.
    * @default false
    */
   readonly keepsTypes?: boolean;
-  /** How old the answer of `usage` may be. @default 0 */
+  /** Greatest age of the result of `usage`, in milliseconds. @default 0 */
   readonly usageLagMs?: number;
-  /** How many random interleavings are tried. @default 20 */
+  /** Number of random interleavings. @default 20 */
   readonly seeds?: number;
 }
 
@@ -46,12 +47,12 @@ export interface TestRunner {
   it(name: string, body: () => Promise<void>): void;
 }
 
-/** A TTL that is over after `PAST_SHORT_MS`, on a real clock and over a network as well. */
+/** A TTL that has passed after `PAST_SHORT_MS`, also on a real clock and over a network. */
 export const SHORT_MS = 200;
 export const PAST_SHORT_MS = 280;
 export const LONG_MS = 60_000;
 
-/** One adapter and what it told of, with the few calls that most tests make. */
+/** One adapter, with the calls that most tests make. */
 export class AdapterFixture {
   readonly adapter: CacheAdapter;
   readonly clock: Clock;
@@ -86,7 +87,7 @@ export class AdapterFixture {
     return this.adapter.get(key, namespace);
   }
 
-  /** The value under `key`, `undefined` where there is no entry. */
+  /** Returns the value under `key`; `undefined` where there is no entry. */
   async value(key: string, namespace?: string): Promise<unknown> {
     return (await this.adapter.get(key, namespace))?.read();
   }
@@ -104,19 +105,19 @@ export class AdapterFixture {
     });
   }
 
-  /** Stores the result of a load of one key; answers whether it was accepted. */
+  /** Commits the result of a load of one key; true when the adapter accepted it. */
   async commit(grant: LoadGrant, key: string, draft: Partial<EntryDraft> = {}): Promise<boolean> {
     const [stored] = await grant.commit([draftOf(key, draft)]);
     return stored !== undefined;
   }
 
-  /** Fresh by the adapter's own times; false where there is no entry. */
+  /** True when the entry is fresh by the adapter's own times; false where there is no entry. */
   async isFresh(key: string, namespace?: string): Promise<boolean> {
     const entry = await this.adapter.get(key, namespace);
     return entry !== undefined && this.clock.coarseNowMs() < entry.freshUntilMs;
   }
 
-  /** Every entry that paging through `scan` meets, as `namespace/key`; each named once. */
+  /** Returns every entry that paging through `scan` finds, as `namespace/key`, each once. */
   async scanned(query: { namespace?: string; pattern?: string } = {}, limit = 100): Promise<string[]> {
     const found = new Set<string>();
     let cursor: string | undefined;
@@ -128,18 +129,18 @@ export class AdapterFixture {
     return [...found].sort();
   }
 
-  /** How many entries `usage` tells of, once it has had the time it may take. */
+  /** Returns the number of entries by `usage`, after the time that its result may lag behind. */
   async stored(): Promise<number> {
     if (this.options.usageLagMs > 0) await this.pass(this.options.usageLagMs);
     return (await this.adapter.usage()).entries;
   }
 }
 
-/** A draft that lives long, is not kept as a stale one, and whose value is `v`, unless `draft` says otherwise. */
+/** Makes a draft with the value `v`, a TTL of a minute and no stale time, unless `draft` says otherwise. */
 export function draftOf(key: string, draft: Partial<EntryDraft> = {}): EntryDraft {
   const { value = 'v', ttlMs = LONG_MS, staleMs = 0, tags = [], loadMs = 0, createdAtMs } = draft;
   return { key, value, ttlMs, staleMs, tags, loadMs, ...(createdAtMs === undefined ? {} : { createdAtMs }) };
 }
 
-/** Registers a test that gets a fixture of its own. */
+/** Registers a test with a fixture of its own. */
 export type ContractTest = (sentence: string, body: (fixture: AdapterFixture) => Promise<void>) => void;

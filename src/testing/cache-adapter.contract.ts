@@ -13,8 +13,8 @@ import { describeFences, describeLoads } from './loads.contract.js';
 import { describeValues } from './values.contract.js';
 
 /**
- * The contract of `CacheAdapter` as tests. An adapter is done when they pass.
- * Uses the `describe` and `it` of the runner that it is called under, and node:assert.
+ * Registers the contract of `CacheAdapter` as tests. An adapter is done when all of them pass. Uses `node:assert`, and
+ * the `describe` and `it` that the test runner defines as globals.
  * ```ts
  * describeCacheAdapter('my adapter', (context) => {
  *   const clock = new FakeClock();

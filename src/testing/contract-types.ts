@@ -1,6 +1,6 @@
 import { readTypes } from '../core/values/value-type-options.js';
 
-/** An entity: its fields are all that it holds. */
+/** An entity: all of its state is in its fields. */
 export class Person {
   friends: Person[] = [];
 
@@ -14,7 +14,7 @@ export class Person {
   }
 }
 
-/** Holds its value in private. A negative one cannot be made again. */
+/** Holds its value in a private field. A negative amount cannot be restored. */
 export class Amount {
   readonly #cents: number;
 
@@ -32,7 +32,7 @@ function amountOf(cents: number): Amount {
   return new Amount(cents);
 }
 
-/** What the suite puts into the context. */
+/** The value types in the context of the suite's adapters. */
 export const CONTRACT_TYPES = readTypes(
   [Person, { name: 'Amount', class: Amount, to: (value: Amount) => value.cents, from: amountOf }],
   false,

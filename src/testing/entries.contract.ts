@@ -307,6 +307,6 @@ function describeTime(test: ContractTest): void {
 }
 
 export function assertWithin(actual: number, least: number, most: number): void {
-  // Times travel through other processes and come back, so a millisecond on either side says nothing.
+  // Times pass through other processes and come back, so they may differ by a millisecond.
   assert.ok(actual >= least - 2 && actual <= most + 2, `Expected ${actual} between ${least} and ${most}.`);
 }

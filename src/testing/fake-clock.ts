@@ -6,14 +6,22 @@ interface Task {
   readonly run: () => void;
 }
 
-/** A clock for `clock` of the options: it stands still until `advance` moves it. */
+/**
+ * Makes a clock for the option `clock`: it stands still until `advance` moves it.
+ * ```ts
+ * const clock = fakeClock();
+ * const cache = await createCache({ clock });
+ * await clock.advance(5_000);
+ * ```
+ */
 export function fakeClock(): FakeClock {
   return new FakeClock();
 }
 
 /**
- * Time that goes by when told to. Coarse and precise time are one; the wall clock goes along and can be made to jump.
- * Times of both scales start at whole numbers that are neither 0 nor equal, so that mixing them up shows.
+ * A clock that moves only when a test advances it. Coarse and precise time are equal; the wall clock advances with
+ * them, and can jump. Both start at whole numbers that are neither 0 nor equal, so that a test fails where code
+ * confuses them.
  */
 export class FakeClock implements Clock {
   readonly #tasks = new Set<Task>();
@@ -38,14 +46,14 @@ export class FakeClock implements Clock {
     return { cancel: () => void this.#tasks.delete(entry) };
   }
 
-  /** How many tasks are waiting: 0 when everything that uses the clock has been closed. */
+  /** Number of scheduled tasks: 0 when everything that uses the clock is closed. */
   get pending(): number {
     return this.#tasks.size;
   }
 
   /**
-   * Lets `ms` go by. What is due runs in the order of its time, tasks that were scheduled meanwhile included, and after
-   * each task, as before the first and after the last, all promises that can settle do.
+   * Advances the clock by `ms` milliseconds. Runs the tasks that become due in the order of their times, including
+   * tasks that are scheduled meanwhile. Before the first task, and after each, all promises that can settle do so.
    */
   async advance(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
@@ -60,7 +68,7 @@ export class FakeClock implements Clock {
     await nextTurn();
   }
 
-  /** Sets the wall clock forward, or back, and nothing else. */
+  /** Moves only the wall clock, forward by `ms` milliseconds, or back where `ms` is negative. */
   jumpWall(ms: number): void {
     this.#wallMs += ms;
   }
@@ -70,7 +78,7 @@ export class FakeClock implements Clock {
     this.#nowMs = nowMs;
   }
 
-  /** Of two tasks with one due time the one that was scheduled first. */
+  /** Returns the next task that is due until `endMs`; of two with the same time, the one that was scheduled first. */
   #nextUntil(endMs: number): Task | undefined {
     let next: Task | undefined;
     for (const task of this.#tasks) {

@@ -5,14 +5,14 @@ import { type AdapterFixture, type ContractOptions, type ContractTest, draftOf, 
 import { randomFrom } from './seeded-random.js';
 
 /*
- * Several actors use one adapter at the same time, at random but by a seed: they load, set, invalidate and read. The
- * "database" is a version that every invalidation raises before it is sent, as an application writes before it
- * invalidates; a load reads the version once it was granted and stores it as its value.
+ * Several actors use one adapter at the same time: they load, set, invalidate and read, at random by a seed. The
+ * "database" is a version number. Every invalidation raises it before it is sent, as an application writes before it
+ * invalidates; a load reads the version after it was granted, and stores it as its value.
  *
- * What an entry may show is told by floors. When an invalidation is acknowledged, the version it had made becomes the
- * floor of what it hit: of keys, or of entries that carry certain tags. A read takes the floors as they are when it
- * begins, and may not be answered with a lower version: that would be a value whose load began before an invalidation
- * that was acknowledged before the read. Soft invalidations are floors for fresh entries alone.
+ * Floors say which versions an entry may show. When an invalidation is acknowledged, its version becomes the floor of
+ * the entries that it hit: of certain keys, or of entries with certain tags. A read notes the floors when it begins,
+ * and must not return a lower version: that would be a value whose load began before an invalidation that was
+ * acknowledged before the read. A soft invalidation is a floor for fresh entries only.
  */
 
 const ACTORS = 6;
@@ -76,7 +76,7 @@ class World {
       tags: this.#random() < 0.5 ? tags : [],
       computesTags: true,
     });
-    // A write replaces what others load, so nobody may have read its version before it.
+    // A write replaces the results of other loads, so none of them must have read its version.
     const version = purpose === 'write' ? ++this.#version : this.#version;
     await this.#wait();
     if (this.#random() < 0.1) await grant.release();
@@ -89,7 +89,7 @@ class World {
     this.stored += stored.filter((entry) => entry !== undefined).length;
   }
 
-  /** A value that is newer than all that is known: it stands for a write to the database that went before. */
+  /** Sets a value that is newer than all others, as after a write to the database. */
   #set(): Promise<void> {
     return this.#alone(async () => {
       const key = this.#pick(KEYS);
@@ -115,7 +115,8 @@ class World {
   }
 
   /**
-   * Of a set and an invalidation that overlap either may come last: one after the other their versions tell which did.
+   * Runs sets and invalidations one after the other: of two that overlap, either could be the last, and their versions
+   * would not show which.
    */
   #alone(write: () => Promise<void>): Promise<void> {
     this.#lastWrite = this.#lastWrite.then(write);

@@ -11,7 +11,7 @@ import {
   SHORT_MS,
 } from './adapter-fixture.js';
 
-/** What stands in the store before each of `CASES`, as `namespace/key` and its tags. */
+/** The stored entries before each of `CASES`, as `namespace/key` and its tags. */
 const POPULATION = [
   { name: '/a', key: 'a', namespace: undefined, tags: ['s'] },
   { name: '/ab', key: 'ab', namespace: undefined, tags: ['s', 't'] },

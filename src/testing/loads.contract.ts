@@ -204,7 +204,9 @@ function describeWrites(test: ContractTest): void {
   });
 }
 
-/** The load that the fences are tried on: of `k` in `n`, with a tag known at the beginning and one computed later. */
+/**
+ * The load that the fences are tested with: of `k` in `n`, with a tag known at the beginning and one computed later.
+ */
 const KNOWN = ['known'];
 const RESULT = { tags: ['known', 'computed'], staleMs: LONG_MS };
 type Act = (fixture: AdapterFixture) => unknown;
@@ -264,7 +266,7 @@ const UNFENCED: readonly (readonly [what: string, act: Act])[] = [
   ['another load of its key was given up', async (fixture) => (await fixture.begin('k', { namespace: 'n' })).release()],
 ];
 
-/** What a load may still store, after each thing that can happen between its beginning and its end. */
+/** Events between the beginning and the end of a load, and the right of the load to store after each. */
 export function describeFences(test: ContractTest): void {
   for (const [what, act, remains] of FENCED) {
     test(`refuses what was loaded when ${what} since the load began`, async (fixture) => {

@@ -1,4 +1,4 @@
-/** Numbers from 0 to below 1, the same for the same seed (mulberry32; Tommy Ettinger). */
+/** Returns a generator of numbers from 0 to below 1, the same for the same seed (mulberry32; Tommy Ettinger). */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -3,7 +3,7 @@ import { CacheSerializationError } from '../core/vocabulary/cache.errors.js';
 import { type ContractOptions, type ContractTest, draftOf } from './adapter-fixture.js';
 import { Amount, Person } from './contract-types.js';
 
-/** What comes back as it was stored, each made anew for every use. */
+/** Values that come back equal to the stored ones; made again for every use. */
 const KINDS: readonly (readonly [kind: string, make: () => unknown])[] = [
   ['null', () => null],
   ['false and true', () => [false, true]],
@@ -194,7 +194,7 @@ function mutable(): { list: { n: number }[]; at: Date; map: Map<string, number[]
   return { list: [{ n: 1 }], at: new Date(1_000), map: new Map([['a', [1]]]), bytes: Uint8Array.of(1, 2) };
 }
 
-/** Changes what it can: parts of a value may be frozen. */
+/** Changes all parts of a value that can be changed; some might be frozen. */
 function vandalise(value: unknown): void {
   const { list, at, map, bytes } = value as ReturnType<typeof mutable>;
   const changes = [

@@ -21,7 +21,8 @@ export class WholeNumberPipe implements PipeTransform<unknown, number> {
     const number = typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : NaN;
     if (number >= min && number <= max) return number;
     throw badRequest(
-      `Expected ${this.name} to be a whole number from ${min} to ${max}, got ${value === undefined ? 'nothing' : JSON.stringify(value)}`,
+      `Expected ${this.name} to be a whole number from ${min} to ${max}, got ` +
+        `${value === undefined ? 'nothing' : JSON.stringify(value)}`,
     );
   }
 }

@@ -33,8 +33,8 @@ import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
 
 /**
- * Refuses other sites, and asks the guards of the options. Nest itself cannot be told of them: with an asynchronous
- * configuration they are known too late.
+ * Refuses requests from other sites, then runs the guards of the options. They cannot be bound with `@UseGuards`: with
+ * an asynchronous configuration they are known too late.
  */
 @Injectable()
 class AdminGuard implements CanActivate {
@@ -46,7 +46,7 @@ class AdminGuard implements CanActivate {
   }
 }
 
-/** What operators may see and do. Mounted as a subclass for each cache, see `createAdminController`. */
+/** The admin routes. Mounted as one subclass for each cache, see `createAdminController`. */
 @UseGuards(AdminGuard)
 export class CacheAdminController implements OnModuleInit {
   protected cache!: CacheService;
@@ -55,7 +55,7 @@ export class CacheAdminController implements OnModuleInit {
 
   readonly #guards = new Map<Type<CanActivate>, CanActivate>();
 
-  /** A guard that cannot be made must fail at start-up and not on the first request. */
+  /** Makes the guards here, so that a guard that cannot be made fails the start and not the first request. */
   async onModuleInit(): Promise<void> {
     this.cache = complete(this.cache);
     for (const guard of this.options?.guards ?? []) {
@@ -115,7 +115,7 @@ export class CacheAdminController implements OnModuleInit {
     return { invalidated: await this.cache.clear() };
   }
 
-  /** Whether every guard of the options lets the request pass. */
+  /** True when the request passes every guard of the options. */
   async isAllowed(context: ExecutionContext): Promise<boolean> {
     for (const guard of this.options?.guards ?? []) {
       const answer = (await this.#guardOf(guard, context)).canActivate(context);
@@ -150,7 +150,10 @@ export class CacheAdminController implements OnModuleInit {
   }
 }
 
-/** A guard that the application provides is used as it is; of any other class an instance is made here. */
+/**
+ * Returns the application's own instance of a guard, or makes one; `undefined` for a guard that needs an instance per
+ * request.
+ */
 async function instanceOf(guard: Type<CanActivate>, modules: ModuleRef): Promise<CanActivate | undefined> {
   try {
     return modules.introspect(guard).scope === Scope.DEFAULT
@@ -174,7 +177,7 @@ function inNamespace(namespace: string | undefined): { namespace?: string } {
   return namespace === undefined ? {} : { namespace };
 }
 
-/** What the kit refuses was the request's fault here. */
+/** Answers 400 where the kit refuses a key or an option: here the request is to blame. */
 async function orBadRequest<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -185,7 +188,7 @@ async function orBadRequest<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A controller of its own for the cache of that name: two caches are two sets of routes. */
+/** Makes a controller for the cache with that name: two caches have two sets of routes. */
 export function createAdminController(name: string, path: string): Type<CacheAdminController> {
   class MountedCacheAdminController extends CacheAdminController {}
   Controller(path)(MountedCacheAdminController);
@@ -195,8 +198,8 @@ export function createAdminController(name: string, path: string): Type<CacheAdm
 }
 
 /**
- * Mounts a controller whose options have come late: at their path, or, without options, not at all. Works until Nest
- * registers its routes, which is after all providers were made.
+ * Mounts a controller whose options come from a factory: at their path, or, without options, not at all. Works until
+ * Nest registers its routes, which it does after it has made all providers.
  */
 export function mountLate(
   controller: Type<CacheAdminController>,

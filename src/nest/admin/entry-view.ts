@@ -1,7 +1,9 @@
 import { inspect } from 'node:util';
 import type { CacheEntry } from '../../core/ports/cache-entry.js';
 
-/** An entry as the admin routes tell it: times as ISO 8601, the value only where the options say `values: 'shown'`. */
+/**
+ * An entry in the responses of the admin routes: times as ISO 8601, the value only with the option `values: 'shown'`.
+ */
 export interface EntryView extends Omit<CacheEntry, 'value' | 'createdAt' | 'expiresAt' | 'lastAccessedAt'> {
   createdAt: string;
   expiresAt: string | null;
@@ -22,7 +24,10 @@ export function viewOf(
   };
 }
 
-/** The value itself where JSON can tell it, else a picture of it: a cycle or a bigint must not break the page. */
+/**
+ * Returns the value itself where JSON can hold it, else a text that shows it: a cycle or a bigint must not fail the
+ * request.
+ */
 function readable(value: unknown): unknown {
   try {
     JSON.stringify(value);

@@ -1,9 +1,9 @@
 import { kindOf } from '../../core/values/value-kinds.js';
 
-/** How a method answers for many ids: a Map by id, an object by `String(id)`, or an array in the order of the ids. */
+/** Shape of a result for many ids: a Map by id, an object by `String(id)`, or an array in the order of the ids. */
 export type AnswerShape = 'map' | 'record' | 'array';
 
-/** `undefined` for what is none of the three. */
+/** Returns the shape of a result; `undefined` where it has none of the three. */
 export function shapeOf(answer: unknown): AnswerShape | undefined {
   if (typeof answer !== 'object' || answer === null) return undefined;
   if (Array.isArray(answer)) return 'array';
@@ -12,7 +12,7 @@ export function shapeOf(answer: unknown): AnswerShape | undefined {
   return kind === 'object' || kind === 'null-object' ? 'record' : undefined;
 }
 
-/** The value of each id in an answer of any shape; `undefined` where it has none. */
+/** Returns the value of each id in a result of any shape; `undefined` for an id without a value. */
 export function gather(answer: unknown, ids: readonly unknown[]): unknown[] {
   if (Array.isArray(answer)) return answer;
   if (answer instanceof Map) return ids.map((id) => answer.get(id) as unknown);
@@ -20,7 +20,7 @@ export function gather(answer: unknown, ids: readonly unknown[]): unknown[] {
   return ids.map((id) => (Object.hasOwn(record, String(id)) ? record[String(id)] : undefined));
 }
 
-/** The values of `ids` in that shape. Ids without a value are absent, in an array `undefined`. */
+/** Returns the values of `ids` in that shape. An id without a value is absent; in an array it is `undefined`. */
 export function inShape(shape: AnswerShape, ids: readonly unknown[], values: readonly unknown[]): unknown {
   if (shape === 'array') return values;
   const entries = ids.map((id, i) => [id, values[i]] as const).filter(([, value]) => value !== undefined);

@@ -30,10 +30,10 @@ import type {
 } from './method-types.js';
 
 /**
- * Invalidates when the method has succeeded, or before it runs; all targets at once. When the method throws, nothing is
- * invalidated `after`. A fault of the cache, or of a function among the options, never reaches the caller: it is
- * reported.
- * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ * Invalidates entries after the method has succeeded, or before it runs. With `when: 'after'` a method that throws
+ * invalidates nothing. A fault of the cache, or of a function among the options, is reported to `onError` and never
+ * reaches the caller.
+ * @throws CacheConfigError at once for options that have no meaning; see docs/decorators.md
  */
 export function CacheInvalidate<
   M extends Method = UnknownMethod,
@@ -46,7 +46,7 @@ export function CacheInvalidate<
     const check = (provided: ReadonlySet<object>): Finding[] =>
       checkedAt(site, () => methods.flatMap((each) => checkedTarget(each, site, traits.cache, provided)));
     replaceMethod(site, descriptor as PropertyDescriptor, { ...traits, check }, async (cache, self, args) => {
-      // Before the method runs in either case: it may change what it was given.
+      // Read before the method runs in either case: the method might change its arguments.
       const invalidations = sources.flatMap((source) => ask(cache, site, source, self, args));
       const finish = (result: unknown): Promise<void> =>
         invalidateAll(cache, site, [...invalidations, ...ask(cache, site, tags, self, [result, ...args])]);
@@ -59,29 +59,32 @@ export function CacheInvalidate<
   };
 }
 
-/** The options of `@CacheInvalidate` on a method `M`; while no method is named, its functions may take any parameters. */
+/**
+ * The options of `@CacheInvalidate` on a method `M`; while no method is named, its functions may take any parameters.
+ * At least one of `keys`, `methods`, `patterns`, `namespaces` and `tags` is required.
+ */
 export interface CacheInvalidateOptions<
   M extends Method = UnknownMethod,
   When extends 'after' | 'before' = 'after' | 'before',
 > {
-  /** The name of the cache. @default the one without a name */
+  /** Name of the cache. @default the cache without a name */
   cache?: string;
-  /** Where `keys` and `patterns` are looked for. Default: the cache's `defaultNamespace`, or none. */
+  /** Namespace of `keys` and `patterns`. @default the cache's `defaultNamespace`, or none */
   namespace?: string;
   /** Keys to delete, or a function of the method's parameters. */
   keys?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
-  /** What decorated methods have stored, each in its own namespace. */
+  /** Methods with `@Cached` or `@CachedMany` whose results to delete, each in the namespace of its own decorator. */
   methods?: readonly MethodTarget[];
-  /** Globs over keys. */
+  /** Globs over keys, such as `list:*`, or a function of the method's parameters. */
   patterns?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
-  /** Namespaces to be invalidated whole. */
+  /** Namespaces to invalidate as a whole, or a function of the method's parameters. */
   namespaces?: readonly string[] | ((...parameters: Parameters<M>) => readonly string[]);
   /**
-   * Entries that carry any of these tags, in all namespaces. The function is given the result first: `undefined` with
-   * `when: 'before'`.
+   * Tags to invalidate, in all namespaces: entries with any of them. A function gets the result first, `undefined` with
+   * `when: 'before'`, then the method's parameters.
    */
   tags?: readonly string[] | ((...resultThenParameters: ResultWhen<When, M>) => readonly string[]);
-  /** After the method has succeeded, or before it runs. @default 'after' */
+  /** Time of the invalidation: after the method has succeeded, or before it runs. @default 'after' */
   when?: When;
 }
 
@@ -114,7 +117,7 @@ type Given = Partial<Record<Target | 'methods' | 'when' | 'namespace', unknown>>
 
 type Invalidation = (cache: CacheService) => Promise<unknown>;
 
-/** An option, and what a call invalidates by it. */
+/** One option, and the invalidations that it names for a call. */
 interface Source {
   readonly option: string;
   readonly of: (self: object, args: unknown[]) => Invalidation[];
@@ -129,7 +132,8 @@ function readInvalidate(options: Given = {}) {
   }
   if (namespace !== undefined && keys === undefined && patterns === undefined) {
     throw new CacheConfigError(
-      `\`namespace\` says where \`keys\` and \`patterns\` are. To invalidate all of it: \`namespaces: ['${namespace}']\`.`,
+      '`namespace` says where `keys` and `patterns` are. To invalidate all of it: `namespaces: ' +
+        `['${namespace}']\`.`,
     );
   }
   if (options.methods !== undefined) checkTargets(methods);
@@ -195,7 +199,10 @@ function checkedNames(names: unknown, target: Target): string[] {
   return names as string[];
 }
 
-/** What a call invalidates by one option: nothing where that cannot be told, which is reported each time. */
+/**
+ * Returns the invalidations that one option names for a call; none where its function fails, which is reported for each
+ * call.
+ */
 function ask(
   cache: CacheService,
   site: MethodSite,
@@ -217,7 +224,7 @@ function ask(
   }
 }
 
-/** Tries everything; what the store could not be told, the cache has reported. */
+/** Sends all invalidations, also when some fail. The cache itself reports a store that is unavailable. */
 async function invalidateAll(
   cache: CacheService,
   site: MethodSite,

@@ -28,9 +28,9 @@ import type {
 } from './method-types.js';
 
 /**
- * Runs the method, always, and stores its result: write-through. A result that cannot be stored, and `undefined`,
- * invalidates the key instead. When the method throws nothing changes. A fault of the cache never reaches the caller.
- * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ * Runs the method on every call and stores its result: write-through. A result that cannot be stored, and `undefined`,
+ * invalidates the key instead. When the method throws, nothing changes. A fault of the cache never reaches the caller.
+ * @throws CacheConfigError at once for options that have no meaning; see docs/decorators.md
  */
 export function CachePut<
   M extends Method = UnknownMethod,
@@ -48,7 +48,7 @@ export function CachePut<
       try {
         return await cache.writeThrough(key, write, forCall(set, bound, self, args) as WriteThroughOptions<unknown>);
       } catch (error) {
-        // The method has done its work; that the cache could not be told was reported by the cache.
+        // The method has succeeded; the cache has reported that it could not invalidate the key.
         if (written.length > 0 && error instanceof CacheUnavailableError) return written[0];
         throw error;
       }
@@ -58,18 +58,19 @@ export function CachePut<
 
 /** The options of `@CachePut` on a method `M`; while no method is named, its functions may take any parameters. */
 export interface CachePutOptions<M extends Method = UnknownMethod> {
-  /** The name of the cache. @default the one without a name */
+  /** Name of the cache. @default the cache without a name */
   cache?: string;
-  /** Where the result is stored: a key, or a function of the method's parameters. */
+  /** Key of the result: a string, or a function of the method's parameters. */
   key: string | ((...parameters: Parameters<M>) => string);
-  /** Default: the cache's `defaultNamespace`, or none. */
+  /** Namespace of the key. @default the cache's `defaultNamespace`, or none */
   namespace?: string;
-  /** @default the cache's `defaultTtl` */
+  /** Time to live of the result. @default the cache's `defaultTtl` */
   ttl?: Ttl;
+  /** Tags of the entry, or a function of the value and the method's parameters. @default none */
   tags?: readonly string[] | ((...valueThenParameters: ValueThenParameters<M>) => readonly string[]);
   /**
-   * How long beyond its TTL the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`.
-   * @default as long as the cache's own stale options ask
+   * Time beyond its TTL that the result is kept, for reads with `staleIfError` or `staleWhileRevalidate`.
+   * @default the time that the cache's own stale options need
    */
   keepStale?: Duration;
 }

@@ -27,10 +27,11 @@ import { forCall, functionsAmong, readLoadCallOptions } from './decorator-option
 import type { DescriptorUnless, Exactly, Method, MisfitsOf, ResultOf, UnknownMethod } from './method-types.js';
 
 /**
- * For a method whose first parameter is an array of ids: only the ids that are not cached reach it, each once. It
- * answers with a Map by id, an object by `String(id)`, or an array in the order of the ids it was given, with
- * `undefined` for what does not exist; callers get the same shape for all the ids they asked for, in their order.
- * @throws CacheConfigError at once for options that cannot mean anything; see docs/decorators.md
+ * Caches the values of many ids one by one, for a method whose first parameter is an array of ids: only the ids that
+ * are not cached reach the method, each once. The method returns a Map by id, an object by `String(id)`, or an array in
+ * the order of its ids with `undefined` for an id without a value; callers get the same shape for all their ids, in
+ * their order.
+ * @throws CacheConfigError at once for options that have no meaning; see docs/decorators.md
  */
 export function CachedMany<
   M extends Method = UnknownMethod,
@@ -57,8 +58,8 @@ export function CachedMany<
         const whole: unknown[] = [];
         const misfits: CacheConfigError[] = [];
 
-        // An answer that cannot be divided among the ids is no error of the load: others may wait for one of them, and
-        // load it themselves.
+        // A result that cannot be divided among the ids does not fail the load: other callers might wait for one of the
+        // ids, and then load it themselves.
         const ask = async (missing: readonly unknown[]): Promise<unknown[]> => {
           const answer = await callMethod(site, self, [missing, ...rest]);
           if (missing.length === ids.length) whole.push(answer);
@@ -75,7 +76,8 @@ export function CachedMany<
           byKey(keys, ids, ask),
           forCall(load, bound, self, rest) as GetOrSetOptions<unknown>,
         );
-        // All was there before this process has seen an answer: ask for one id to learn how callers expect theirs.
+        // Everything was cached before this process saw a result: one id is loaded to learn the shape that callers
+        // expect.
         if (misfits.length === 0 && shape === undefined) await ask(ids.slice(0, 1));
         const [misfit] = misfits;
         if (misfit === undefined)
@@ -93,22 +95,26 @@ export function CachedMany<
 
 /** The options of `@CachedMany` on a method `M`; while no method is named, its functions may take any parameters. */
 export interface CachedManyOptions<M extends Method = UnknownMethod> extends LoadOptions {
-  /** The name of the cache. @default the one without a name */
+  /** Name of the cache. @default the cache without a name */
   cache?: string;
-  /** The key of one id, given that id and the method's other parameters. Ids of one key are one. */
+  /** Key of one id: a function of the id and the method's other parameters. Ids with the same key are loaded once. */
   key: (...idThenRest: IdThenRest<M>) => string;
-  /** Default: the cache's `defaultNamespace`, or none. */
+  /** Namespace of the keys. @default the cache's `defaultNamespace`, or none */
   namespace?: string;
-  /** @default the cache's `defaultTtl` */
+  /**
+   * Time to live of a value, or a function of the value and the method's other parameters.
+   * @default the cache's `defaultTtl`
+   */
   ttl?: Ttl | ((...valueThenRest: ValueThenRest<M>) => Ttl);
+  /** Tags of an entry, or a function of the value and the method's other parameters. @default none */
   tags?: readonly string[] | ((...valueThenRest: ValueThenRest<M>) => readonly string[]);
-  /** When it answers false the method runs and the cache is left alone. */
+  /** Where it returns false, the method runs, and nothing is read from the cache or stored. */
   when?: (...parameters: Parameters<M>) => boolean;
-  /** A value for which this answers false is returned and not stored. */
+  /** Where it returns false, the value is returned and not stored. */
   storeIf?: (...valueThenRest: ValueThenRest<M>) => boolean;
-  /** A stored value that fails is a miss. */
+  /** Check of stored values, a type guard or a Standard Schema: a value that fails it is a miss. */
   validate?: ValueValidator<unknown>;
-  /** How the method answers. @default learned from its first answer */
+  /** Shape of the method's result. @default learned from its first result */
   returns?: AnswerShape;
 }
 
@@ -162,11 +168,12 @@ function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 're
 function checkedIds(ids: unknown): readonly unknown[] {
   if (Array.isArray(ids)) return ids as unknown[];
   throw new CacheConfigError(
-    `Expected the first argument to be an array of ids, got \`${show(ids)}\`. Use @Cached for a method that takes one id.`,
+    `Expected the first argument to be an array of ids, got \`${show(ids)}\`. Use @Cached for a method that ` +
+      'takes one id.',
   );
 }
 
-/** The factory for `getOrSetMany`: from keys to ids, and back. */
+/** Makes the factory for `getOrSetMany`: translates keys to ids, and values back to keys. */
 function byKey(
   keys: readonly string[],
   ids: readonly unknown[],
@@ -179,7 +186,7 @@ function byKey(
   };
 }
 
-/** How a method answers, or why its answer cannot be divided among the ids. */
+/** Returns the shape of a result, or the reason why it cannot be divided among the ids. */
 function checkedShape(
   answer: unknown,
   count: number,
@@ -196,7 +203,8 @@ function checkedShape(
     );
   if (shape === 'array' && (answer as unknown[]).length !== count) {
     return new CacheConfigError(
-      `the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value for each id, in their order, \`undefined\` for what does not exist; or answer with a Map by id.`,
+      `the method answered ${count} ids with ${(answer as unknown[]).length} values. An array needs one value ` +
+        'for each id, in their order, `undefined` for what does not exist; or answer with a Map by id.',
     );
   }
   return shape;

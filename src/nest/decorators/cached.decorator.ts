@@ -34,8 +34,8 @@ import type {
 
 /**
  * Answers from the cache, and runs the method only on a miss: once for all callers that ask meanwhile. A call of the
- * decorated method always returns a promise. What the method throws reaches every caller; a fault of the cache reaches
- * none.
+ * decorated method always returns a promise. An error of the method reaches every caller, unchanged; a fault of the
+ * cache is reported to `onError`, and the method runs.
  * @throws CacheConfigError at once for options that have no meaning; see docs/decorators.md
  */
 export function Cached<M extends Method = UnknownMethod, const Options extends CachedOptions<M> = CachedOptions<M>>(
@@ -48,7 +48,7 @@ export function Cached<M extends Method = UnknownMethod, const Options extends C
     const decorated = replaceMethod(site, descriptor as PropertyDescriptor, traits, (cache, self, args) => {
       if (!isWanted(cache, site, when, self, args)) return callMethod(site, self, args);
       const key = orReported(cache, site, 'key', () => keyOf(self, args));
-      // The override is loading this very key: to ask for it again would be to wait for oneself.
+      // An override that calls `super` is loading this key already: a second load would wait for itself.
       if (key === undefined || isKeptByOverride(decorated, key, self, args)) return callMethod(site, self, args);
       return cache.getOrSet(
         key,
@@ -61,23 +61,27 @@ export function Cached<M extends Method = UnknownMethod, const Options extends C
 
 /** The options of `@Cached` on a method `M`; while no method is named, its functions may take any parameters. */
 export interface CachedOptions<M extends Method = UnknownMethod> extends LoadOptions {
-  /** The name of the cache. @default the one without a name */
+  /** Name of the cache. @default the cache without a name */
   cache?: string;
   /**
-   * The key, for a method without parameters, or a function of the method's parameters.
+   * Key of the result: a string for a method without parameters, else a function of the method's parameters.
    * @default `ClassName.method:` and the arguments
    */
   key?: string | ((...parameters: Parameters<M>) => string);
-  /** Default: the cache's `defaultNamespace`, or none. */
+  /** Namespace of the key. @default the cache's `defaultNamespace`, or none */
   namespace?: string;
-  /** @default the cache's `defaultTtl` */
+  /**
+   * Time to live of a result, or a function of the value and the method's parameters.
+   * @default the cache's `defaultTtl`
+   */
   ttl?: Ttl | ((...valueThenParameters: ValueThenParameters<M>) => Ttl);
+  /** Tags of the entry, or a function of the value and the method's parameters. @default none */
   tags?: readonly string[] | ((...valueThenParameters: ValueThenParameters<M>) => readonly string[]);
-  /** When it answers false the method runs and the cache is left alone. */
+  /** Where it returns false, the method runs, and nothing is read from the cache or stored. */
   when?: (...parameters: Parameters<M>) => boolean;
-  /** A result for which this answers false is returned and not stored. */
+  /** Where it returns false, the result is returned and not stored. */
   storeIf?: (...valueThenParameters: ValueThenParameters<M>) => boolean;
-  /** A stored value that fails is a miss. */
+  /** Check of stored values, a type guard or a Standard Schema: a value that fails it is a miss. */
   validate?: ValueValidator<unknown>;
 }
 
@@ -111,7 +115,9 @@ function readKey(key: unknown, site: MethodSite): KeyOf {
   checkKey(key, 'key');
   if (!hasParameters(site.target, site.name, site.method)) return () => key;
   throw new CacheConfigError(
-    `With the one \`key\` '${key}' the result for the first arguments would be served for all others. Write a function: \`key: (id: string) => \`${key}:\${id}\`\`, or \`key: () => '${key}'\` where the arguments do not matter.`,
+    `With the one \`key\` '${key}' the result for the first arguments would be served for all others. Write a ` +
+      `function: \`key: (id: string) => \`${key}:\${id}\`\`, or \`key: () => '${key}'\` where the arguments do ` +
+      'not matter.',
   );
 }
 
@@ -126,7 +132,7 @@ function keyOfArguments({ name }: MethodSite): KeyOf {
   };
 }
 
-/** The class of the instance, not the one that declares the method: classes that inherit it may answer otherwise. */
+/** Name of the instance's class, not of the class that declares the method: subclasses might return other results. */
 function classNameOf(self: object): string {
   const name: unknown = self.constructor.name;
   if (typeof name === 'string' && name !== '') return name;

@@ -9,86 +9,90 @@ import type { Finding } from '../../core/vocabulary/finding.js';
 import { atOnce } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
-import { standsFor } from '../method-parameters.js';
+import { rememberWrapped } from '../method-parameters.js';
 import { complete, reportMisuse } from '../mocked-cache.js';
 import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-through.js';
 
 /*
- * What all method decorators of the kit share: the wrapper around the method, and how it comes by its cache.
+ * The wrapper around a decorated method, which all method decorators share, and where it gets its cache from.
  *
- * A decorated class asks Nest for its cache like any class: by property injection, under a symbol that belongs to the
- * class and the cache, its slot. So every instance gets the cache of its own application and module, however it is
- * scoped, and Nest refuses to start when there is none. A setter on the prototype puts what Nest injects into a
- * property that no loop, no copy and no serializer sees, or, when the instance is frozen, into a WeakMap.
- * Nest injects nothing into what a `useFactory` or a `useValue` gives it: the DecoratorExplorer does it there when the
- * application starts, and at the first call where the module is loaded later.
+ * A decorated class gets its cache from Nest by property injection. The name of the property is a symbol for the class
+ * and the cache, the slot. So every instance, of any scope, gets the cache of its own application and module, and Nest
+ * refuses to start when there is no such cache. A setter on the prototype stores the injected cache in a property that
+ * no loop, copy or serializer sees, or, when the instance is frozen, in a WeakMap. Nest injects nothing into an
+ * instance of `useFactory` or `useValue`: the DecoratorExplorer does that when the application starts, or at the first
+ * call where the module is loaded later.
  */
 
-/** Where a decorator was put. */
+/** The method that a decorator is written on. */
 export interface MethodSite extends Caller {
-  /** As it is written: `@Cached`. */
+  /** Name of the decorator, such as `@Cached`. */
   readonly decorator: string;
-  /** The prototype. */
+  /** Prototype of the class. */
   readonly target: object;
   readonly name: string | symbol;
   readonly method: (...args: unknown[]) => unknown;
 }
 
-/** What the wrapper does instead of calling the method. */
+/** Runs in the place of the method, with the cache of the instance. */
 export type DecoratedCall = (cache: CacheService, self: object, args: unknown[]) => Promise<unknown>;
 
-/** A function among the options, as it is called: with the method's object as `this`. */
+/** A function among the options; it is called with the method's object as `this`. */
 export type OptionFunction = (this: unknown, ...args: unknown[]) => unknown;
 
 export type KeyOf = (self: object, args: unknown[]) => string;
 export type KeysOf = (self: object, args: unknown[]) => string[];
 
-/** Which cache a decorated method uses, and what of it. */
+/** The cache and the keys of a decorated method. */
 export interface MethodTraits {
   readonly cache: string;
   readonly namespace: string | undefined;
-  /** The options as they are written. */
+  /** Options of the decorator, as written. */
   readonly options: object;
-  /** The key of a call that loads; where it loads many, that of the first id. */
+  /**
+   * Returns the key of a call that loads; of the first id where the call loads many. Absent on a method that does not
+   * load.
+   */
   readonly keyOf?: KeyOf;
-  /** The keys of a call that loads many. */
+  /** Returns the keys of a call that loads many. */
   readonly keysOf?: KeysOf;
   /**
-   * Checks what can be checked once all classes are defined, and finds what is probably not meant.
+   * Checks options that name other classes, once all classes are defined, and returns probable mistakes.
    * @param provided the prototypes of all providers with decorated methods
    * @throws CacheConfigError
    */
   readonly check?: (provided: ReadonlySet<object>) => readonly Finding[];
-  /** True when that key is made of the class's name and the arguments. */
+  /** True when the decorator has no `key`, and keys are made of the class name, the method and the arguments. */
   readonly isKeyless?: boolean;
 }
 
-/** What is kept about a decorated method, for the explorer and for overrides. */
+/** A decorated method, as the explorer and its overrides find it. */
 export interface DecoratedMethod extends MethodSite, MethodTraits {
   readonly slot: symbol;
 }
 
-/** Looks through one application for an instance that has no cache yet. */
+/** Looks through one application for the cache of an instance that has none yet. */
 export interface CacheFinder {
-  /** @returns the cache for the method, or `undefined` where the instance is not of this application */
+  /** @returns the cache for the method; `undefined` where the instance does not belong to this application */
   findCacheFor(instance: object, method: DecoratedMethod): Promise<CacheService | undefined>;
 }
 
 type Slots = Record<symbol, CacheService | undefined>;
 
-// Shared, because the explorer of one copy of the kit also serves classes that were decorated by another.
+// Shared by all copies of the kit in a process: the explorer of one copy also serves classes that another decorated.
 const methodsOf = sharedByCopies('decorated-methods', () => new WeakMap<object, DecoratedMethod[]>());
 const finders = sharedByCopies('cache-finders', () => new Set<WeakRef<CacheFinder>>());
 const frozenInstances = sharedByCopies('frozen-instances', () => new WeakMap<object, Map<symbol, CacheService>>());
 
-/** What compilers say about the result of a decorated method, where they are asked to (`emitDecoratorMetadata`). */
+/** Metadata key of a method's return type, which compilers write with `emitDecoratorMetadata`. */
 const RETURN_TYPE = 'design:returntype';
 const NO_OBSERVABLES =
-  'the method answers with an Observable, which runs when it is subscribed to, and cannot be cached. Answer with a promise of its value: `return firstValueFrom(...)`, of rxjs.';
+  'the method answers with an Observable, which runs when it is subscribed to, and cannot be cached. Answer ' +
+  'with a promise of its value: `return firstValueFrom(...)`, of rxjs.';
 
 /**
- * Checks where a decorator stands.
- * @throws CacheConfigError for anything but a method of instances
+ * Returns the method that a decorator is written on, with a label for messages.
+ * @throws CacheConfigError where it is not a method of instances
  */
 export function siteOf(
   decorator: string,
@@ -121,8 +125,8 @@ export function siteOf(
 }
 
 /**
- * What `check` answers.
- * @throws CacheConfigError with what was wrong, and on which method
+ * Runs `check` and returns its result.
+ * @throws CacheConfigError with the error of `check`, and the label of the method
  */
 export function checkedAt<T>(site: MethodSite, check: () => T): T {
   try {
@@ -134,11 +138,12 @@ export function checkedAt<T>(site: MethodSite, check: () => T): T {
   }
 }
 
+/** Reads the options that all decorators have. */
 export function placeOf(options: { cache?: string; namespace?: string }): MethodTraits {
   return { cache: options.cache ?? 'default', namespace: options.namespace, options };
 }
 
-/** Puts `call` in the place of the method, and keeps the method's name, length, properties and metadata. */
+/** Replaces the method by `call`, and keeps the method's name, length, properties and metadata. */
 export function replaceMethod(
   site: MethodSite,
   descriptor: PropertyDescriptor,
@@ -156,7 +161,7 @@ export function replaceMethod(
     }
   };
   keepIdentity(wrapper, site.method);
-  standsFor(wrapper, site.method);
+  rememberWrapped(wrapper, site.method);
   descriptor.value = wrapper;
   ownMethodsOf(site.target).push(decorated);
   return decorated;
@@ -187,7 +192,7 @@ async function findCache(decorated: DecoratedMethod, self: object): Promise<Cach
   return undefined;
 }
 
-/** Asks `finder` about instances without a cache, as long as somebody else holds it. @returns ends that */
+/** Registers a finder for instances without a cache, by a weak reference. @returns a function that removes it */
 export function addCacheFinder(finder: CacheFinder): () => void {
   for (const known of finders) if (known.deref() === undefined) finders.delete(known);
   const held = new WeakRef(finder);
@@ -195,19 +200,19 @@ export function addCacheFinder(finder: CacheFinder): () => void {
   return () => void finders.delete(held);
 }
 
-/** The method itself, as a promise: what a sync method throws is a rejection. */
+/** Calls the method itself; an error of a synchronous method becomes a rejection. */
 export async function callMethod({ method }: MethodSite, self: object, args: unknown[]): Promise<unknown> {
   return method.apply(self, args);
 }
 
-/** Reports a result that is an Observable: when a method answers with one, it has not done anything yet. */
+/** Reports a result that is an Observable: such a method has not done its work yet when it returns. */
 export function reportObservable(cache: CacheService, site: MethodSite, result: unknown): void {
   if (isObservable(result)) reportMisuse(cache, new CacheConfigError(`${site.label}: ${NO_OBSERVABLES}`), site);
 }
 
 /**
- * What the function `ask` among the options answers; `undefined` where it fails. Why is reported, and is no concern of
- * the method's callers.
+ * Returns the result of `ask`, a function among the options; `undefined` where it fails. The error is reported and does
+ * not reach the method's callers.
  */
 export function orReported<T>(cache: CacheService, site: MethodSite, option: string, ask: () => T): T | undefined {
   try {
@@ -218,7 +223,7 @@ export function orReported<T>(cache: CacheService, site: MethodSite, option: str
   }
 }
 
-/** Whether a method is to be cached for these arguments. */
+/** True when a call with these arguments goes to the cache. False when `when` says so, or fails. */
 export function isWanted(
   cache: CacheService,
   site: MethodSite,
@@ -229,7 +234,7 @@ export function isWanted(
   return when === undefined || orReported(cache, site, 'when', () => Boolean(atOnce(when.apply(self, args)))) === true;
 }
 
-/** The decorated methods of instances whose prototype is `prototype`, inherited and overridden ones included. */
+/** Returns the decorated methods of `prototype`, including inherited and overridden ones. */
 export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] {
   if (prototype === null) return [];
   return [
@@ -239,8 +244,8 @@ export function decoratedMethodsOf(prototype: object | null): DecoratedMethod[] 
 }
 
 /**
- * True for a call by way of `super` from an override that caches under the same key. Judged by the override's `key` for
- * these arguments, because which call this one came from cannot be seen.
+ * True when an override of the method caches under the same key, so that this is probably a `super` call from its load.
+ * Decided by the override's `key` for these arguments, because the caller of a method cannot be seen.
  */
 export function isKeptByOverride(decorated: DecoratedMethod, key: string, self: object, args: unknown[]): boolean {
   const { target, name, cache, namespace } = decorated;
@@ -256,7 +261,7 @@ export function isKeptByOverride(decorated: DecoratedMethod, key: string, self: 
   return false;
 }
 
-/** An override whose key cannot be made has reported that, and runs without the cache. */
+/** Returns no key where it cannot be made: the override has reported that already, and runs without the cache. */
 function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): string | undefined {
   try {
     return keyOf?.(self, args);
@@ -265,7 +270,7 @@ function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): s
   }
 }
 
-/** Gives `instance` the cache for `slot`, also where it has none or another one already. */
+/** Sets the cache of `instance` for `slot`, in the place of an earlier one. */
 export function bindCache(instance: object, slot: symbol, given: CacheService): void {
   const cache = complete(given);
   if (Object.hasOwn(instance, slot)) (instance as Slots)[slot] = cache;
@@ -281,8 +286,8 @@ function ownMethodsOf(target: object): DecoratedMethod[] {
 }
 
 /**
- * One slot for each class and cache, whatever the number of methods. Nest prints its description when there is no such
- * cache.
+ * Returns the slot of a class and a cache; all methods of the class share it. Nest prints the symbol's description when
+ * there is no such cache.
  */
 function slotOf(site: MethodSite, cache: string): symbol {
   const known = ownMethodsOf(site.target).find((method) => method.cache === cache);
@@ -302,10 +307,13 @@ function slotOf(site: MethodSite, cache: string): symbol {
   return slot;
 }
 
-/** What to do when a cache is missing. */
+/** Advice for a message about a missing cache. */
 export function howToRegister(cache: string): string {
   const options = cache === 'default' ? '' : `{ name: '${cache}' }`;
-  return `Import \`CacheKitModule.forRoot(${options})\` in the root module (with \`isGlobal: false\`, in each module that uses it)`;
+  return (
+    `Import \`CacheKitModule.forRoot(${options})\` in the root module (with \`isGlobal: false\`, in each ` +
+    'module that uses it)'
+  );
 }
 
 function keepIdentity(wrapper: object, method: object): void {
@@ -318,11 +326,13 @@ function keepIdentity(wrapper: object, method: object): void {
 function notBound({ label, name, cache }: DecoratedMethod, self: unknown): CacheConfigError {
   if (typeof self !== 'object' || self === null) {
     return new CacheConfigError(
-      `${label} was called without its object (\`this\` is ${show(self)}). Call it as \`service.${String(name)}(...)\`, or bind it first.`,
+      `${label} was called without its object (\`this\` is ${show(self)}). Call it as ` +
+        `\`service.${String(name)}(...)\`, or bind it first.`,
     );
   }
   return new CacheConfigError(
-    `${label} was called on an object that Nest has not given a cache: one made with \`new\`, or used before the application has started. ` +
+    `${label} was called on an object that Nest has not given a cache: one made with \`new\`, or used before the ` +
+      'application has started. ' +
       `Let Nest make it, as a provider or controller of a module. ${howToTest(cache)}.`,
   );
 }

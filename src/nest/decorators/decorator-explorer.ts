@@ -27,7 +27,7 @@ interface Decorated {
 
 /**
  * Looks through the application when it starts: gives caches to instances that Nest did not construct (`useFactory`,
- * `useValue`), and finds misuse that shows only when all classes are known.
+ * `useValue`), and finds mistakes that show only when all classes are known.
  */
 @Injectable()
 export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, CacheFinder {
@@ -37,7 +37,7 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     this.#stopFinding = addCacheFinder(this);
   }
 
-  /** @throws CacheConfigError for a cache that is not registered, and for classes whose keys would be the same */
+  /** @throws CacheConfigError for a cache that is not registered, and for two classes with the same keys */
   async onModuleInit(): Promise<void> {
     const all = this.#decorated();
     refuseSharedKeys(all);
@@ -57,8 +57,8 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   }
 
   /**
-   * Nest tells nobody of modules that are loaded after the start: they are looked through when one of their instances
-   * needs it.
+   * Finds instances of modules that are loaded after the start. Nest announces no such module, so all modules are
+   * searched when an instance without a cache is called.
    */
   async findCacheFor(instance: object, { slot }: DecoratedMethod): Promise<CacheService | undefined> {
     const all = this.#decorated();
@@ -91,8 +91,12 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     for (const { label, isKeyless } of methods) {
       if (isKeyless !== true) continue;
       adviceOf(this.modules).add({
-        problem: `${label}: the provider is made anew for each request, but without a \`key\` its answers are shared by all requests.`,
-        fix: 'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments alone says so.',
+        problem:
+          `${label}: the provider is made anew for each request, but without a \`key\` its answers are ` +
+          'shared by all requests.',
+        fix:
+          'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments ' +
+          'alone says so.',
       });
     }
   }
@@ -118,10 +122,7 @@ function isConstructedByNest(wrapper: Wrapper): boolean {
   return !wrapper.isNotMetatype;
 }
 
-/**
- * Two classes of one name have the same keys where these are made of it: one would be answered with what the other has
- * stored.
- */
+/** Refuses two classes with one name whose keys are made of that name: one would get the results of the other. */
 function refuseSharedKeys(all: readonly Decorated[]): void {
   const owners = new Map<string, object>();
   for (const { prototype, methods } of all) {
@@ -132,7 +133,9 @@ function refuseSharedKeys(all: readonly Decorated[]): void {
       owners.set(id, owner);
       if (owner === prototype) continue;
       throw new CacheConfigError(
-        `${label}: this application has two classes called ${prototype.constructor.name} with a @Cached ${String(name)} without \`key\`, and each would be answered with what the other has stored. Give them a \`key\` or a \`namespace\` of their own, or rename one.`,
+        `${label}: this application has two classes called ${prototype.constructor.name} with a @Cached ` +
+          `${String(name)} without \`key\`, and each would be answered with what the other has stored. Give them ` +
+          'a `key` or a `namespace` of their own, or rename one.',
       );
     }
   }
@@ -144,7 +147,7 @@ async function bindInstance({ module, wrapper, methods }: Decorated): Promise<vo
   }
 }
 
-/** The cache that a provider of this module would be injected with. */
+/** Returns the cache that Nest injects into providers of this module. */
 async function cacheSeenFrom(module: NestModule, { cache, label }: DecoratedMethod): Promise<CacheService> {
   class Holder {
     declare cache: CacheService;

@@ -7,7 +7,7 @@ import { OTHER_CALL_NAMES } from '../../core/vocabulary/other-names.js';
 import { show } from '../../core/vocabulary/show.js';
 import type { OptionFunction } from './decorated-method.js';
 
-/** The options of a decorator that are handed on to the service. */
+/** Options of a decorator that are passed on to the service. */
 export type LoadCallOptions = Readonly<Partial<Record<LoadCallOptionName, unknown>>> & CallerOption;
 type LoadCallOptionName = (typeof LOAD_CALL_OPTION_NAMES)[number];
 
@@ -23,7 +23,10 @@ const NO_DEFAULTS: LoadPlan = {
   caller: undefined,
 };
 
-/** Checks the names, and what all decorators have in common: `cache` and `namespace`. @throws CacheConfigError */
+/**
+ * Checks the names of the options, and the values of `cache` and `namespace`, which all decorators have. @throws
+ * CacheConfigError
+ */
 export function checkOptions(options: object, names: readonly string[]): void {
   checkNames(options, ['cache', 'namespace', ...names], '', OTHER_CALL_NAMES);
   const { cache, namespace } = options as { cache?: unknown; namespace?: unknown };
@@ -34,8 +37,8 @@ export function checkOptions(options: object, names: readonly string[]): void {
 }
 
 /**
- * Checks the options of a decorator that loads, and picks those for the service.
- * @param others the names of the rest
+ * Checks the options of a decorator that loads, and returns those for the service.
+ * @param others the names of the decorator's own options
  * @throws CacheConfigError
  */
 export function readLoadCallOptions(options: object, others: readonly string[], caller: Caller): LoadCallOptions {
@@ -49,7 +52,9 @@ export function readLoadCallOptions(options: object, others: readonly string[], 
   return Object.freeze({ ...picked, [CALLER]: caller });
 }
 
-/** `options` for one call: `ttl`, `tags` and `storeIf`, where they are functions, are given `rest` after the value. */
+/**
+ * Returns `options` for one call: `ttl`, `tags` and `storeIf`, where they are functions, get `rest` after the value.
+ */
 export function forCall(
   options: LoadCallOptions,
   bound: readonly LoadCallOptionName[],
@@ -65,7 +70,7 @@ export function forCall(
   return own;
 }
 
-/** The options that `forCall` has to bind. */
+/** Names of the options that are functions, and that `forCall` has to bind. */
 export function functionsAmong(options: LoadCallOptions): LoadCallOptionName[] {
   return (['ttl', 'tags', 'storeIf'] as const).filter((name) => typeof options[name] === 'function');
 }

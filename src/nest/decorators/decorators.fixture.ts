@@ -8,7 +8,7 @@ import type { CacheError } from '../../core/vocabulary/cache.errors.js';
 const started: TestingModule[] = [];
 Logger.overrideLogger(false);
 
-/** An application with the kit and these providers, started. End it with `closeAll`. */
+/** Starts an application with the kit and these providers. End it with `closeAll`. */
 export async function start(
   providers: NonNullable<ModuleMetadata['providers']>,
   options: CacheKitOptions = {},
@@ -19,7 +19,7 @@ export async function start(
   return app;
 }
 
-/** One instance of `type` as Nest makes it, and the cache that it was given. */
+/** Starts an application with `type`; returns the instance that Nest made, and its cache. */
 export async function startWith<T>(
   type: Type<T>,
   options?: CacheKitOptions,
@@ -28,7 +28,7 @@ export async function startWith<T>(
   return { service: app.get(type), cache: app.get(CacheService) };
 }
 
-/** As `startWith`, and what the cache reports. */
+/** As `startWith`; also returns the errors that the cache reports. */
 export async function startReported<T>(
   type: Type<T>,
 ): Promise<{ service: T; cache: CacheService; reports: CacheError[] }> {
@@ -40,7 +40,7 @@ export async function closeAll(): Promise<void> {
   await Promise.all(started.splice(0).map((app) => app.close()));
 }
 
-/** Puts a decorator on a method as TypeScript would, so that what it throws can be looked at. */
+/** Puts a decorator on a method as TypeScript does, so that a test can see the error that it throws. */
 export function decorate(decorator: unknown, method: (...args: never[]) => unknown): () => void {
   class ProductService {}
   const put = decorator as (target: object, name: string, descriptor: PropertyDescriptor) => void;

@@ -7,11 +7,14 @@ import type { Method } from './method-types.js';
 export type ClassOf<T extends object> = abstract new (...args: never[]) => T;
 
 /**
- * The key under which a `@Cached` method stores its result for these arguments: its own `key`, or the one made of
- * class, method and arguments. With a `namespace` on the decorator, give that to `delete` and `explain` too. For
- * `@CachedMany`, the ids hold one id.
- * @param of the class; the instance, where the `key` of the method reads `this`
- * @throws CacheConfigError where the method is not decorated, CacheKeyError where no key can be made
+ * Returns the key under which a `@Cached` method stores its result for these arguments: from its `key`, or made of
+ * class, method and arguments. With a `namespace` on the decorator, pass that to `delete` and `explain` too. For
+ * `@CachedMany`, pass an array with one id.
+ * ```ts
+ * await cache.delete(cachedKey(ProductService, 'find', [id]));
+ * ```
+ * @param of the class; or the instance, where the `key` of the method reads `this`
+ * @throws CacheConfigError where the method is not decorated; CacheKeyError where no key can be made
  */
 export function cachedKey<T extends object, Name extends MethodName<T>>(
   of: ClassOf<T> | T,
@@ -23,25 +26,27 @@ export function cachedKey<T extends object, Name extends MethodName<T>>(
   const [key] = keys;
   if (key !== undefined && keys.length === 1) return key;
   throw new CacheKeyError(
-    `${nameOf(self)}.${name} stores ${keys.length} keys for these arguments, and cachedKey() gives one. Call it with one id.`,
+    `${nameOf(self)}.${name} stores ${keys.length} keys for these arguments, and cachedKey() gives one. Call ` +
+      'it with one id.',
   );
 }
 
 type MethodName<T> = { [Name in keyof T]: T[Name] extends Method ? Name : never }[keyof T] & string;
 type ArgumentsOf<M> = M extends (...args: infer Args) => unknown ? Args : never;
 
-/** The `@Cached` or `@CachedMany` method of that name. @throws CacheConfigError where there is none */
+/** Returns the `@Cached` or `@CachedMany` method of that name. @throws CacheConfigError where there is none */
 export function cachedMethod(self: object, name: string): DecoratedMethod {
   const method = decoratedMethodsOf(Object.getPrototypeOf(self) as object).find(
     (each) => each.name === name && each.keyOf !== undefined,
   );
   if (method !== undefined) return method;
   throw new CacheConfigError(
-    `${nameOf(self)} has no method \`${name}\` with @Cached or @CachedMany, so nothing is stored for it. Check the name, or decorate the method.`,
+    `${nameOf(self)} has no method \`${name}\` with @Cached or @CachedMany, so nothing is stored for it. Check ` +
+      'the name, or decorate the method.',
   );
 }
 
-/** @throws CacheKeyError */
+/** Returns the keys of a call. @throws CacheKeyError */
 export function keysAt(self: object, { keyOf, keysOf, label }: DecoratedMethod, args: unknown): string[] {
   if (!Array.isArray(args))
     throw new CacheKeyError(`Expected the arguments for the key of ${label} as an array, got \`${show(args)}\`.`);
@@ -50,7 +55,8 @@ export function keysAt(self: object, { keyOf, keysOf, label }: DecoratedMethod, 
   } catch (error) {
     if (error instanceof CacheKeyError || error instanceof CacheConfigError) throw error;
     throw new CacheKeyError(
-      `The \`key\` of ${label} failed: ${error instanceof Error ? error.message : String(error)}. Where it reads \`this\`, it needs the instance in the place of the class.`,
+      `The \`key\` of ${label} failed: ${error instanceof Error ? error.message : String(error)}. Where it ` +
+        'reads `this`, it needs the instance in the place of the class.',
       { cause: error },
     );
   }

@@ -7,64 +7,69 @@ import type { DecoratedMethod, MethodSite, OptionFunction } from './decorated-me
 import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
 import type { Method, MisfitsOf, UnknownMethod } from './method-types.js';
 
-/** What a `@Cached` or `@CachedMany` method has stored for some arguments. */
+/** A `@Cached` or `@CachedMany` method, and the arguments whose results to delete. */
 export interface MethodTarget {
   /**
-   * The class; or a function that answers it, where the class is defined later.
+   * Class of the method; or a function that returns it, where the class is defined later in the file or in a circular
+   * import.
    * @default the class of the decorated method itself
    */
   of?: ClassOf<object> | (() => ClassOf<object>);
-  /** The name of the method. */
+  /** Name of the method. */
   name: string;
-  /** The arguments of that method; called with the parameters of the method that invalidates. */
+  /** Returns the arguments of that method, from the parameters of the method that invalidates. */
   args: (...parameters: Parameters<UnknownMethod>) => readonly unknown[];
 }
 
-/** The keys of a call, and the namespace of the method that stores under them. */
+/** The keys of a call, and the namespace that they are in. */
 export interface StoredUnder {
   readonly keys: string[];
   readonly namespace: string | undefined;
 }
 
-/** @throws CacheConfigError for what names no method */
+/** Checks the option `methods`. @throws CacheConfigError where an element does not name a method */
 export function checkTargets(targets: unknown): asserts targets is readonly MethodTarget[] {
   if (!Array.isArray(targets) || targets.length === 0) {
     throw new CacheConfigError(
-      `Expected \`methods\` to be an array such as \`[{ of: ProductService, name: 'find', args: (id) => [id] }]\`, got \`${show(targets)}\`.`,
+      `Expected \`methods\` to be an array such as \`[{ of: ProductService, name: 'find', args: (id) => [id] ` +
+        `}]\`, got \`${show(targets)}\`.`,
     );
   }
   for (const target of targets as Partial<MethodTarget>[]) {
     checkNames(target, ['of', 'name', 'args'], 'methods.');
     if (Object.hasOwn(target, 'of') && typeof target.of !== 'function') {
       throw new CacheConfigError(
-        `Expected \`methods.of\` to be a class, got \`${show(target.of)}\`. Where two files import each other, write \`of: () => ProductService\`.`,
+        `Expected \`methods.of\` to be a class, got \`${show(target.of)}\`. Where two files import each other, ` +
+          'write `of: () => ProductService`.',
       );
     }
     if (typeof target.name !== 'string')
       throw new CacheConfigError(`Expected \`methods.name\` to be the name of a method, got \`${show(target.name)}\`.`);
     if (typeof target.args !== 'function')
       throw new CacheConfigError(
-        `Expected \`methods.args\` to be a function that answers the arguments of \`${target.name}\`, got \`${show(target.args)}\`.`,
+        `Expected \`methods.args\` to be a function that answers the arguments of \`${target.name}\`, got ` +
+          `\`${show(target.args)}\`.`,
       );
   }
 }
 
 /**
- * The method that a target names.
+ * Returns the method that a target names.
  * @param self an instance of the class with the target
- * @throws CacheConfigError where there is none, or it uses another cache than `cache`
+ * @throws CacheConfigError where there is no such method, or it uses another cache than `cache`
  */
 function methodOf(target: MethodTarget, self: object, cache: string): DecoratedMethod {
   const method = cachedMethod(instanceFor(target, self), target.name);
   if (method.cache === cache) return method;
   throw new CacheConfigError(
-    `${method.label} stores in the cache '${method.cache}', and this decorator invalidates in '${cache}'. Give it \`cache: '${method.cache}'\`, in a decorator of its own.`,
+    `${method.label} stores in the cache '${method.cache}', and this decorator invalidates in '${cache}'. Give ` +
+      `it \`cache: '${method.cache}'\`, in a decorator of its own.`,
   );
 }
 
 /**
- * Finds a target with made keys whose class is nowhere provided, but one that extends it: made keys name the class of
- * the instance.
+ * Finds a target without a `key` whose class is not provided, while a subclass is: made keys begin with the name of the
+ * instance's class, so the target would delete nothing.
  * @param provided the prototypes of all providers with decorated methods
  * @throws CacheConfigError as for `methodOf`
  */
@@ -83,13 +88,15 @@ export function checkedTarget(
   if (replacement === undefined) return [];
   return [
     {
-      problem: `${site.label} invalidates what ${prototype.constructor.name}.${target.name} has stored, and ${replacement.constructor.name} stands in its place, whose made keys have its own name.`,
+      problem:
+        `${site.label} invalidates what ${prototype.constructor.name}.${target.name} has stored, and ` +
+        `${replacement.constructor.name} stands in its place, whose made keys have its own name.`,
       fix: `Write \`of: ${replacement.constructor.name}\`, or give \`${target.name}\` a \`key\`.`,
     },
   ];
 }
 
-/** @throws CacheConfigError or CacheKeyError */
+/** Returns the keys under which the target stores its results. @throws CacheConfigError, CacheKeyError */
 export function storedBy(target: MethodTarget, self: object, args: unknown[], cache: string): StoredUnder {
   const method = methodOf(target, self, cache);
   return {
@@ -98,7 +105,10 @@ export function storedBy(target: MethodTarget, self: object, args: unknown[], ca
   };
 }
 
-/** The instance itself where it is of the class, because made keys name the class of the instance. */
+/**
+ * Returns an object to make keys with: the instance itself where it belongs to the class, because made keys begin with
+ * the name of the instance's class.
+ */
 function instanceFor({ of }: MethodTarget, self: object): object {
   if (of === undefined) return self;
   const isClass = (of as { prototype?: unknown }).prototype !== undefined;
@@ -106,7 +116,7 @@ function instanceFor({ of }: MethodTarget, self: object): object {
   return Object.prototype.isPrototypeOf.call(prototype, self) ? self : (Object.create(prototype) as object);
 }
 
-/** The misfits among targets, see `method-types.ts`. */
+/** The misfits among targets; see `method-types.ts`. */
 export type MisfitAmong<Targets extends readonly MethodTarget[], M extends Method> = {
   [I in keyof Targets]: TargetMisfit<Targets[I], M>;
 }[number];
@@ -115,7 +125,7 @@ type TargetMisfit<Target extends MethodTarget, M extends Method> =
   | MisfitsOf<{ methods: Target['args'] }, { methods: (...parameters: Parameters<M>) => readonly unknown[] }>['methods']
   | (Target extends { of: ClassOf<infer T extends object> } ? ArgumentsMisfit<T, Target> : never);
 
-/** A name that is only known to be a string is checked at run time. */
+/** `never` where the method of the class takes the arguments. A name of type `string` is checked at run time. */
 type ArgumentsMisfit<T extends object, Target extends MethodTarget> = string extends Target['name']
   ? never
   : Target['name'] extends keyof T

@@ -4,28 +4,27 @@ import { sharedByCopies } from '../../core/vocabulary/copies.js';
 import { show } from '../../core/vocabulary/show.js';
 
 /*
- * Unit tests make objects by hand, or with a container that knows no cache. While the process passes through, decorated
- * methods of such objects run as if they were not decorated, and Nest makes objects without the caches that are
- * missing.
+ * Unit tests make objects with `new`, or in a container without a cache. In pass-through mode, decorated methods of
+ * such objects run as if they were not decorated, and Nest makes objects whose cache is missing.
  */
 
-/** Where Nest keeps the names of the properties that it may leave out. */
+/** Metadata key under which Nest keeps the names of optional properties. */
 const OPTIONAL_METADATA = 'optional:properties_metadata';
 
-/** The property of a class that holds its cache. */
+/** Property of a class that holds its cache. */
 interface Slot {
   readonly target: WeakRef<object>;
   readonly name: symbol;
 }
 
-// Shared, because a test tells one copy of the kit, and its classes may be decorated by another.
+// Shared by all copies of the kit in a process: a test calls one copy, and its classes might be decorated by another.
 const requests = sharedByCopies('pass-through', () => new Set<symbol>());
 const slots = sharedByCopies('slots', () => new Set<Slot>());
 
 /**
- * Lets decorated methods of objects without a cache run as they are, from now on; so does CACHE_KIT_MODE=pass-through.
- * Objects that Nest has given a cache use it all the same.
- * @returns ends that
+ * Turns pass-through mode on, as CACHE_KIT_MODE=pass-through does: decorated methods of objects without a cache run as
+ * if they were not decorated. Objects that have a cache still use it.
+ * @returns a function that turns it off again
  */
 export function passThrough(): () => void {
   const request = Symbol('pass-through');
@@ -38,8 +37,8 @@ export function passThrough(): () => void {
 }
 
 /**
- * Whether decorated methods without a cache run as they are.
- * @throws CacheConfigError for a CACHE_KIT_MODE that means nothing
+ * True in pass-through mode.
+ * @throws CacheConfigError for a CACHE_KIT_MODE other than `pass-through`
  */
 export function isPassingThrough(): boolean {
   const mode = process.env['CACHE_KIT_MODE'];
@@ -50,7 +49,7 @@ export function isPassingThrough(): boolean {
   );
 }
 
-/** Makes the injection of that property optional while the process passes through. */
+/** Makes the injection of that property optional in pass-through mode. */
 export function neededUnlessPassingThrough(target: object, name: symbol): void {
   const slot = { target: new WeakRef(target), name };
   slots.add(slot);
@@ -70,8 +69,11 @@ function mark(slot: Slot): void {
   );
 }
 
-/** What to do in a unit test, where a cache is missing. @param cache the name of the cache */
+/** Advice for a message about a missing cache in a unit test. @param cache the name of the cache */
 export function howToTest(cache: string): string {
   const options = cache === 'default' ? '' : `{ name: '${cache}' }`;
-  return `In a unit test, add \`...provideTestCache(${options})\` of nestjs-cache-kit/testing to the providers, or set CACHE_KIT_MODE=pass-through to run methods without a cache`;
+  return (
+    `In a unit test, add \`...provideTestCache(${options})\` of nestjs-cache-kit/testing to the ` +
+    'providers, or set CACHE_KIT_MODE=pass-through to run methods without a cache'
+  );
 }

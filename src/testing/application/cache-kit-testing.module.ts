@@ -15,21 +15,21 @@ import { ValueTypes } from '../../core/vocabulary/value-types.js';
 import { type Backend, readBackend } from '../../store.options.js';
 
 /**
- * The options of the application, as `forRoot` takes them. What belongs to a server is left out: `redis`,
- * `compression`, `encryption`, and `backend`, in the place of which entries are kept in memory, or by the `adapter`.
+ * The options of `CacheKitModule.forRoot`, as the application writes them. Those of a server are ignored: `backend`,
+ * `redis`, `compression` and `encryption`. Entries are kept in memory, or by the option `adapter`.
  */
 export interface CacheKitTestingOptions extends CacheKitOptions {
-  /** `pass-through`: nothing is stored, and every load, method and handler runs. @default 'memory' */
+  /** 'pass-through': nothing is stored, and every load, method and handler runs. @default 'memory' */
   mode?: 'memory' | 'pass-through';
 }
 
-/** `CacheKitTestingOptions` without what a list of providers cannot have. */
+/** `CacheKitTestingOptions` without the options that need a module. */
 export type TestCacheOptions = Omit<CacheKitTestingOptions, 'admin' | 'isGlobal'>;
 
-/** In the place of `CacheKitModule`, for tests: provides the same, without servers, timers or anything to be closed. */
+/** Replaces `CacheKitModule` in tests: provides the same, without servers, timers or anything that must be closed. */
 @Module({})
 export class CacheKitTestingModule {
-  /** @throws CacheConfigError naming the option that is wrong */
+  /** @throws CacheConfigError that names the wrong option */
   static forRoot(options: CacheKitTestingOptions = {}): DynamicModule {
     checkNames(options, ['mode', 'isGlobal', 'http', 'admin', ...CACHE_OPTION_NAMES], '', OTHER_OPTION_NAMES);
     return moduleOf(resolveForTests(options), options);
@@ -37,15 +37,16 @@ export class CacheKitTestingModule {
 }
 
 /**
- * The providers of `CacheKitTestingModule`, for `Test.createTestingModule({ providers: [Service, ...provideTestCache()]
- * })`.
- * @throws CacheConfigError naming the option that is wrong
+ * Returns the providers of `CacheKitTestingModule`, for `Test.createTestingModule({ providers: [Service,
+ * ...provideTestCache()] })`.
+ * @throws CacheConfigError that names the wrong option
  */
 export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
   for (const name of ['admin', 'isGlobal']) {
     if (name in options)
       throw new CacheConfigError(
-        `Expected \`${name}\` with a module alone. Write \`imports: [CacheKitTestingModule.forRoot({ ${name}: ... })]\` instead of \`provideTestCache\`.`,
+        `Expected \`${name}\` with a module alone. Write \`imports: [CacheKitTestingModule.forRoot({ ${name}: ` +
+          '... })]` instead of `provideTestCache`.',
       );
   }
   return [...(CacheKitTestingModule.forRoot(options).providers ?? [])];
@@ -56,7 +57,8 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
   const withoutServers = resolveCacheKitOptions(withoutServer(given));
   const backend = readBackend(given.backend);
-  // A module of the application with the same options would open the server for both: the two are no one cache.
+  // A `CacheKitModule` of the application with the same options would open the server, so the two must not share one
+  // cache.
   const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
   const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
   return isPassing
@@ -64,11 +66,15 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
     : resolved;
 }
 
+/** The options of a cache that stores nothing. */
 function storingNothing(cache: ResolvedCacheOptions): ResolvedCacheOptions {
   return passingThrough({ ...cache, store: { kind: 'adapter', adapter: passThroughAdapter } });
 }
 
-/** A backend with a server refuses instances that memory keeps: a test has to find them before the application does. */
+/**
+ * Refuses the instances that a backend with a server refuses, although memory could keep them: a test must find them
+ * before the application does.
+ */
 function asStrictAs(backend: Backend, cache: ResolvedCacheOptions): ResolvedCacheOptions {
   return backend === 'memory' ? cache : Object.freeze({ ...cache, types: new ValueTypes(cache.types.listed, false) });
 }

@@ -11,29 +11,30 @@ import type {
 } from '../../core/ports/cache-adapter.port.js';
 import { show } from '../../core/vocabulary/show.js';
 
-/** What can go wrong: the methods of an adapter, and of the loads that it grants. */
+/** A method that can fail: of the adapter, or of the loads that it grants. */
 export type FaultyMethod = (typeof METHODS)[number];
 
-/** One thing that goes wrong. */
+/** A fault of one call. */
 export type Fault =
-  /** The call fails with this. */
+  /** The call rejects with this error. */
   | { readonly error: unknown }
-  /** The call is never answered; or when the adapter is closed, or gets another plan. */
+  /** The call does not settle until the adapter is closed, or gets another plan. */
   | { readonly hang: true }
-  /** The call is answered later, by the clock of the cache. */
+  /** The call is made after this delay, by the clock of the cache. */
   | { readonly delay: Duration }
-  /** The call is answered with this, and the adapter is not asked. */
+  /** The call returns this value, and does not reach the adapter. */
   | { readonly answer: unknown };
 
+/** One call, for a plan that decides by a function. */
 export interface FaultyCall {
-  /** From 1: the first call of this method since the plan was given. */
+  /** Number of the call among the calls of its method since the plan was set, from 1. */
   readonly number: number;
   readonly args: readonly unknown[];
 }
 
 /**
- * By method: what goes wrong in every call, in those that `on` counts, or in those for which a function answers with a
- * fault.
+ * The faults by method: a fault of every call, of the calls with the numbers in `on`, or of the calls for which a
+ * function returns one.
  */
 export type FaultPlan = Readonly<
   Partial<
@@ -44,13 +45,13 @@ export type FaultPlan = Readonly<
   >
 >;
 
-/** For the option `adapter`. */
+/** An adapter for the option `adapter`, whose faults a test plans and counts. */
 export interface FaultyAdapter extends CacheAdapterFactory {
-  /** How often each method was called since the plan was given. */
+  /** Number of calls of each method since the plan was set. */
   readonly calls: Readonly<Record<FaultyMethod, number>>;
-  /** In how many of these calls something went wrong. */
+  /** Number of these calls that had a fault. */
   readonly faults: Readonly<Record<FaultyMethod, number>>;
-  /** Takes another plan, `{}` for none, and counts from 0 again. Calls that hang are answered. */
+  /** Sets another plan, `{}` for no faults, and counts from 0 again. Calls that hang go on. */
   plan(plan: FaultPlan): void;
 }
 
@@ -69,8 +70,11 @@ const METHODS = [
 const FAULTS = ['error', 'hang', 'delay', 'answer'];
 
 /**
- * An adapter that fails as planned, for tests of an application whose cache is slow, broken or away.
- * @throws CacheConfigError for a plan that means nothing
+ * Makes an adapter that fails as planned, for tests of an application whose cache is slow, broken or unreachable.
+ * ```ts
+ * const adapter = faultyAdapter(memoryAdapter(), { get: { error: new Error('down') } });
+ * ```
+ * @throws CacheConfigError for a wrong plan
  */
 export function faultyAdapter(adapter: CacheAdapter | CacheAdapterFactory, plan: FaultPlan): FaultyAdapter {
   const faults = new Faults(plan);
@@ -85,7 +89,7 @@ export function faultyAdapter(adapter: CacheAdapter | CacheAdapterFactory, plan:
 
 type Counts = Record<FaultyMethod, number>;
 
-/** A plan, and what came of it. */
+/** A plan, and the counts of its calls and faults. */
 class Faults {
   calls = noCounts();
   struck = noCounts();
@@ -107,7 +111,7 @@ class Faults {
     for (const goOn of this.#hanging.splice(0)) goOn();
   }
 
-  /** Makes the call, or what the plan has for it. */
+  /** Makes the call, or the fault that the plan has for it. */
   call<T>(
     method: FaultyMethod,
     args: readonly unknown[],
@@ -134,7 +138,7 @@ class Faults {
   }
 }
 
-/** What it throws is a rejection. */
+/** Runs in a promise, so that a thrown error becomes a rejection. */
 async function inPromise<T>(run: () => Awaitable<T>): Promise<T> {
   return run();
 }
@@ -185,7 +189,8 @@ function checkedFault(fault: unknown, method: FaultyMethod): Fault | undefined {
   checkNames(fault, [...FAULTS, 'on'], `plan.${method}.`);
   if (FAULTS.filter((name) => name in (fault as object)).length !== 1) {
     throw new CacheConfigError(
-      `Expected \`plan.${method}\` to have one of \`error\`, \`hang\`, \`delay\` and \`answer\`, got \`${show(fault)}\` with ${show(Object.keys(fault as object).join(', ') || 'nothing')}.`,
+      `Expected \`plan.${method}\` to have one of \`error\`, \`hang\`, \`delay\` and \`answer\`, got ` +
+        `\`${show(fault)}\` with ${show(Object.keys(fault as object).join(', ') || 'nothing')}.`,
     );
   }
   const { hang, delay } = fault as { hang?: unknown; delay?: unknown };

@@ -4,27 +4,34 @@ import { CacheConfigError, type CacheError } from '../../core/vocabulary/cache.e
 import type { CacheService } from '../../core/cache.service.js';
 import { show } from '../../core/vocabulary/show.js';
 
-/** Keeps what caches tell, for tests to look at. */
+/** Records the events and faults of caches, for a test to check. */
 export interface RecordingObserver {
-  /** What happened in the observed caches, in its order. */
+  /** Events of the observed caches, in their order. */
   readonly events: readonly CacheEvent[];
-  /** The faults among it, and those that `onError` was given; each once. */
+  /** Faults among the events, and those that `onError` got; each once. */
   readonly errors: readonly CacheError[];
-  /** For the option of that name: hears of faults also while the cache is being opened. */
+  /** For the option `onError`: gets faults also while the cache is being opened. */
   readonly onError: (error: CacheError) => void;
-  /** Listens to a cache, until it or this is closed. @throws CacheConfigError for what is no cache */
+  /**
+   * Records a cache, until the cache or the observer is closed. @throws CacheConfigError for a value that is no cache
+   */
   observe(cache: CacheService): RecordingObserver;
-  /** The events of that type. */
+  /** Returns the events of one type. */
   eventsOf<T extends CacheEvent['type']>(type: T): (CacheEvent & { readonly type: T })[];
-  /** The events that name the key. */
+  /** Returns the events that name the key. */
   eventsAbout(key: string): CacheEvent[];
-  /** Forgets events and errors, and goes on listening. */
+  /** Forgets the events and errors recorded so far, and goes on recording. */
   clear(): void;
-  /** Listens no more. */
+  /** Ends the recording. */
   close(): void;
 }
 
-/** An observer that listens to nothing yet. */
+/**
+ * Makes an observer that records no cache yet.
+ * ```ts
+ * const observer = recordingObserver().observe(app.get(CacheService));
+ * ```
+ */
 export function recordingObserver(): RecordingObserver {
   return new Recorder();
 }
