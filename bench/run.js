@@ -16,7 +16,7 @@ const HELP = `Measures the kit side by side with its peers. See docs/performance
 
   --suite NAME   only the suites whose name begins with NAME
   --check        only the suites with targets; ends with 1 when one is not met
-  --quick        whether everything still runs, in seconds; the figures mean nothing, and no target is judged
+  --quick        a run of seconds that shows that everything works; its figures mean nothing, and no target is checked
   --json FILE    writes all samples to FILE
   --kit FILE     measures another build: the path of its index.js`;
 

@@ -1,8 +1,8 @@
 /*
  * Builds dist/ in two formats from one source:
  *   dist/      ES modules, and for each entry a declaration that only re-exports
- *   dist/cjs/  CommonJS, and the one set of declarations; two sets would make two types of each class with a private member
- * Declarations that no entry leads to are taken out again: nobody can import them, and they are most of all.
+ *   dist/cjs/  CommonJS, and the only set of declarations; with two sets, each class with a private member would be two types
+ * Declarations that no entry leads to are removed: nobody can import them, and they are the larger part.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ async function compile(project) {
   if (code !== 0) throw new Error(`${project} did not compile.`);
 }
 
-/** `testing/index` for the entry whose ES module is dist/testing/index.js. */
+/** Returns `testing/index` for the entry whose ES module is dist/testing/index.js. */
 function entries() {
   const manifest = JSON.parse(readFileSync(new URL('package.json', root), 'utf8'));
   return Object.values(manifest.exports)
@@ -27,7 +27,7 @@ function entries() {
     .map((target) => /^\.\/dist\/(.+)\.js$/.exec(target.import.default)[1]);
 }
 
-/** The declarations that `declaration` leads to, and itself. */
+/** Returns `declaration` and all declarations that it leads to. */
 function reachedFrom(declaration, reached = new Set()) {
   if (reached.has(declaration.href)) return reached;
   reached.add(declaration.href);

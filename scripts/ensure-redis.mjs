@@ -1,4 +1,4 @@
-// The tests run against real servers. This finds one, or installs one where that needs no questions, or says how.
+// The tests run against real servers. Finds a server, installs one where that needs no password, or prints how to.
 import { spawnSync } from 'node:child_process';
 
 const BINARIES = ['redis-server', 'valkey-server'];
@@ -10,8 +10,8 @@ const ADVICE = `The tests start Redis servers: they need redis-server or valkey-
   Fedora:         sudo dnf install valkey
   Others:         https://redis.io/docs/latest/operate/oss_and_stack/install/`;
 
-// No service may start, now or after a reboot: the tests start their own servers. The lock is for test runs that
-// install at the same time and would restore each other's policy.
+// The package must not start a service, now or after a reboot: the tests start their own servers. The lock is for test
+// runs that install at the same time: one would restore the policy of the other.
 const INSTALL = `
   exec 9</usr/sbin
   flock 9
@@ -44,7 +44,7 @@ function succeeds(command, ...args) {
   return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 }
 
-/** What makes a command one of root's; `undefined` when nothing does without a question. */
+/** Returns the prefix that runs a command as root; `undefined` where that needs a password. */
 function rootPrefix() {
   if (process.getuid?.() === 0) return [];
   return succeeds('sudo', '-n', 'true') ? ['sudo', '-n'] : undefined;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { ask } from './commands.js';
 
 /**
- * What is measured in one process.
+ * One case: a subject and a workload that are measured in one process.
  * @typedef {object} Case
  * @property {string} id
  * @property {string} label
@@ -11,8 +11,8 @@ import { ask } from './commands.js';
  * @property {string} workload the file under `workloads/`
  * @property {import('../subjects/subject.js').SubjectSettings} settings for both
  * @property {readonly string[]} operations
- * @property {readonly { operation: string, calls: number }[]} [once] operations whose figures are no times: one sample
- * is enough
+ * @property {readonly { operation: string, calls: number }[]} [once] operations that measure something other than time:
+ * one sample is enough
  */
 
 /**
@@ -22,7 +22,7 @@ import { ask } from './commands.js';
 
 const WORKER = new URL('worker.js', import.meta.url);
 
-/** The handle on a worker process. It answers one command at a time. */
+/** A worker process, as its parent sees it. It answers one command at a time. */
 export class CaseProcess {
   #child = fork(WORKER, { execArgv: ['--max-old-space-size=8192'] });
 
@@ -40,7 +40,7 @@ export class CaseProcess {
     await ask(this.#child, { command: 'close' });
     const exited = once(this.#child, 'exit');
     this.#child.disconnect();
-    // Not every cache lets go of its timers.
+    // Some caches do not clear their timers when they are closed.
     this.#child.kill();
     await exited;
   }

@@ -18,7 +18,7 @@ export function ask(child, message) {
 }
 
 /**
- * Runs what the process above asks for, and answers what comes of it.
+ * Runs the commands of the parent process, and answers each with its result.
  * @param {Record<string, (message: any) => unknown>} commands
  */
 export function answerCommands(commands) {

@@ -2,8 +2,8 @@ import { connect } from 'node:net';
 import { answerCommands } from './commands.js';
 
 /*
- * A process that asks a server for one path over kept connections, and counts what comes back. It reads no more of an
- * answer than where it begins: it must not be what is measured.
+ * A process that requests one path of a server over kept connections, and counts the responses. It reads only the head
+ * of a response, so that its own work does not show in the measurement.
  */
 
 const CONNECTIONS = 16;
@@ -33,7 +33,7 @@ function open(port) {
 }
 
 /**
- * One request after the other's answer.
+ * Sends requests one after the other, each after the response to the one before.
  * @param {import('node:net').Socket} socket
  * @param {number} count
  * @returns {Promise<void>}
@@ -62,7 +62,7 @@ function askInTurn(socket, count) {
   });
 }
 
-/** Of head and body, from the head, which fits one chunk. @param {Buffer} chunk */
+/** Returns the length of head and body, read from the head, which fits into one chunk. @param {Buffer} chunk */
 function lengthOf(chunk) {
   const end = chunk.indexOf('\r\n\r\n');
   const length = /content-length: (\d+)/i.exec(chunk.toString('latin1', 0, end))?.[1];

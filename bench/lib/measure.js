@@ -8,18 +8,17 @@ import { median, spread } from './statistics.js';
  * generation
  */
 /**
- * @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: how many fill a
- * sample, by operation
+ * @typedef {{ which: Case, process: CaseProcess, calls: Map<string, number> }} OpenCase `calls`: number of calls that
+ * fill a sample, by operation
  */
 
-/** The samples of one operation of one case, one of each round. */
+/** The samples of one operation of one case, one for each round. */
 export class Series {
   /** @type {Sample[]} */
   samples = [];
 
   /**
-   * Processor time per call, all threads and the garbage collector included: other work on the machine does not
-   * lengthen it.
+   * Processor time per call, of all threads and the garbage collector. Other work on the machine does not lengthen it.
    */
   get cpuNs() {
     return this.samples.map(({ cpuNs }) => cpuNs);
@@ -33,18 +32,18 @@ export class Series {
     return spread(this.cpuNs);
   }
 
-  /** How much longer the clock ran than the processor: 1 on a machine that does nothing else. */
+  /** Ratio of elapsed time to processor time: 1 on a machine without other work. */
   get waiting() {
     return median(this.samples.map(({ wallNs, cpuNs }) => wallNs / cpuNs));
   }
 
-  /** How many times as dear as `other`, compared within each round. @param {Series} other */
+  /** Ratio of the cost to that of `other`, compared within each round. @param {Series} other */
   ratioTo(other) {
     const others = other.cpuNs;
     return median(this.cpuNs.map((ns, round) => ns / others[round]));
   }
 
-  /** The same by the clock on the wall, for what waits for another process. @param {Series} other */
+  /** The same by elapsed time, for operations that wait for another process. @param {Series} other */
   wallRatioTo(other) {
     return median(this.samples.map(({ wallNs }, round) => wallNs / other.samples[round].wallNs));
   }
@@ -53,14 +52,14 @@ export class Series {
     return median(this.samples.map(({ wallNs }) => wallNs));
   }
 
-  /** How many nanoseconds dearer than `other`, compared within each round. @param {Series} other */
+  /** Nanoseconds that it costs more than `other`, compared within each round. @param {Series} other */
   excessOver(other) {
     const others = other.cpuNs;
     return median(this.cpuNs.map((ns, round) => ns - others[round]));
   }
 }
 
-/** What was measured, by case and operation. */
+/** The results, by case and operation. */
 export class Results {
   /** @type {Map<string, Series>} */
   #series = new Map();
@@ -85,8 +84,9 @@ export class Results {
 
 /**
  * Measures all cases in interleaved rounds: in each round every operation of every case gets one short sample, in an
- * order that turns from round to round. What disturbs the machine for a second then disturbs all of them alike. After a
- * few rounds all processes are replaced by new ones, because the compiler does not decide alike in every process.
+ * order that rotates from round to round. A disturbance of the machine for a second then affects all of them alike.
+ * After a few rounds all processes are replaced by new ones, because the compiler does not make the same decisions in
+ * every process.
  * @param {readonly Case[]} cases @param {Effort} effort @param {(line: string) => void} log
  */
 export async function measure(cases, effort, log) {
@@ -125,7 +125,7 @@ async function measureRound(open, results) {
 }
 
 /**
- * Warms the operation up, and finds how many calls fill a sample.
+ * Warms the operation up, and finds the number of calls that fill a sample.
  * @param {CaseProcess} process
  * @param {string} operation
  * @param {Effort} effort

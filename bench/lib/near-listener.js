@@ -2,12 +2,12 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { answerCommands } from './commands.js';
 
 /*
- * A process with several caches that listen, each over connections of its own. On demand one of them says when its copy
- * of a key is gone: it asks in every turn of the event loop. A copy is answered in the same turn; an answer from Redis
- * takes at least one more.
+ * A process with several caches that listen, each over connections of its own. On demand one of them reports when its
+ * copy of a key is gone: it reads the key in every turn of the event loop. A near copy is returned in the same turn; an
+ * answer from Redis takes at least one more.
  */
 
-/** Long enough for everything to be heard that was done before. */
+/** Time after which every earlier change has arrived. */
 const SETTLED_MS = 5;
 
 /** @type {import('nestjs-cache-kit').CacheService[]} */
@@ -20,7 +20,7 @@ answerCommands({
     const { createCache } = await import(kit);
     caches.push(...(await Promise.all(Array.from({ length: count }, () => createCache(options)))));
   },
-  /** Answers when the last cache has a copy, and keeps an eye on it. */
+  /** Answers when the last cache has a copy, and then watches that copy. */
   async watch({ key }) {
     const cache = caches[caches.length - 1];
     do {
@@ -29,7 +29,7 @@ answerCommands({
     } while (!(await isNear(cache, key)));
     gone = untilGone(cache, key);
   },
-  /** When the copy was gone, on the clock that all processes share. */
+  /** Time at which the copy was gone, on the clock that all processes share. */
   gone: () => gone,
 });
 process.once('disconnect', () => process.exit());

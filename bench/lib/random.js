@@ -1,5 +1,5 @@
 /**
- * The same numbers in every run and every process (mulberry32).
+ * Returns a generator of the same numbers in every run and every process (mulberry32).
  * @param {number} seed
  * @returns {() => number} from 0 to below 1
  */
@@ -13,7 +13,7 @@ export function random(seed) {
   };
 }
 
-/** In random order, in place. @template T @param {T[]} items @param {() => number} next @returns {T[]} */
+/** Shuffles the items in place. @template T @param {T[]} items @param {() => number} next @returns {T[]} */
 export function shuffled(items, next) {
   for (let last = items.length - 1; last > 0; last--) {
     const other = Math.floor(next() * (last + 1));
@@ -23,7 +23,7 @@ export function shuffled(items, next) {
 }
 
 /**
- * Draws of ranks by Zipf's law: rank r with a weight of 1 / (r + 1) ** exponent.
+ * Draws ranks by Zipf's law: rank r has a weight of 1 / (r + 1) ** exponent.
  * @param {{ ranks: number, exponent: number, draws: number, next: () => number }} law
  */
 export function zipf({ ranks, exponent, draws, next }) {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** A server of its own on the loopback address, which keeps nothing. It must be on the PATH. */
+/** Starts a server on the loopback address that persists nothing. redis-server must be on the PATH. */
 export async function startRedis() {
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const server = spawn(

@@ -3,7 +3,7 @@
  * @typedef {{ name: string, isMet: boolean, figure: string }} Target
  */
 
-/** A Markdown table whose columns also line up as plain text. @param {Table} table */
+/** Formats a Markdown table whose columns also line up as plain text. @param {Table} table */
 export function formatTable({ title, columns, rows }) {
   const lines = [columns, ...rows];
   const widths = columns.map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));

@@ -1,12 +1,9 @@
 import { Redis } from 'ioredis';
 
-/**
- * What does not come from the calls that are measured: the question itself, and the proofs that a process asks for by
- * the clock.
- */
+/** Commands that do not belong to the measured calls: INFO itself, and the periodic proofs of a process. */
 const BESIDE = new Set(['info', 'ping']);
 
-/** What a server tells of its work, over a connection of its own. */
+/** Reads the statistics of a server, over a connection of its own. */
 export class ServerFigures {
   #redis;
 
@@ -16,7 +13,7 @@ export class ServerFigures {
   }
 
   /**
-   * Processor time that the server has taken, that of writing to its clients included.
+   * Processor time of the server, including that of writing to its clients.
    * @returns {Promise<number>} nanoseconds
    */
   async cpuNs() {
@@ -27,7 +24,7 @@ export class ServerFigures {
     return (user + system) * 1e9;
   }
 
-  /** Commands that it has run, those of scripts included. */
+  /** Number of commands that the server has run, including those of scripts. */
   async commands() {
     const info = await this.#redis.info('commandstats');
     return [...info.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].reduce(

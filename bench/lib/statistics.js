@@ -3,7 +3,9 @@ export function median(values) {
   return quantile(values, 0.5);
 }
 
-/** How wide the middle half of the values lies around their median: 0.04 is 4 %. @param {readonly number[]} values */
+/**
+ * Width of the middle half of the values, as a share of their median: 0.04 is 4 %. @param {readonly number[]} values
+ */
 export function spread(values) {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
 }

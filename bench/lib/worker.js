@@ -1,12 +1,12 @@
 import { answerCommands } from './commands.js';
 
 /*
- * The process of one case: opens a cache, prepares a workload on it, and measures an operation whenever it is told to.
- * Each case has a process of its own, so that what the compiler learns about one cache does not slow down the next.
+ * The process of one case: opens a cache, prepares a workload on it, and measures an operation on command. Each case
+ * has a process of its own, so that optimizations of the compiler for one cache do not slow down the next.
  */
 
 /**
- * By name. Two are no operations: `before` and `after` run around each sample, outside of what is measured.
+ * Operations by name. Two are not operations: `before` and `after` run around each sample, outside of the measurement.
  * @type {Record<string, (calls: number) => unknown>}
  */
 let operations = {};

@@ -3,9 +3,9 @@ import { Keyv } from 'keyv';
 import { HOUR_MS } from './subject.js';
 
 /**
- * cache-manager on its default store, a Map without bounds; this is what Nest's own cache module stands on.
- * @param {import('./subject.js').SubjectSettings & { isSerialized?: boolean }} settings `isSerialized`: on a Keyv as it
- * comes
+ * cache-manager on its default store, an unbounded Map; Nest's own cache module uses it.
+ * @param {import('./subject.js').SubjectSettings & { isSerialized?: boolean }} settings `isSerialized`: on a Keyv with
+ * its default options
  * @returns {import('./subject.js').Subject}
  */
 export function open({ isSerialized = false }) {

@@ -3,9 +3,9 @@ import { LRUCache } from 'lru-cache';
 import { HOUR_MS } from './subject.js';
 
 /**
- * The floor: lru-cache with a TTL behind one async function, with a single-flight map on a miss. The least that a cache
- * can cost that is asynchronous, bounded and safe from stampedes.
- * @param {import('./subject.js').SubjectSettings & { isCopying?: boolean }} settings `isCopying`: each reader gets a
+ * The floor: lru-cache with a TTL behind one async function, with a single-flight map on a miss. The lowest cost of a
+ * cache that is asynchronous, bounded and safe from stampedes.
+ * @param {import('./subject.js').SubjectSettings & { isCopying?: boolean }} settings `isCopying`: every reader gets a
  * copy
  * @returns {import('./subject.js').Subject}
  */

@@ -4,7 +4,7 @@ import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import { Redis } from 'ioredis';
 
 /**
- * With memory before Redis, and a bus that tells other processes.
+ * bentocache with memory in front of Redis, and a bus that notifies other processes.
  * @param {import('./subject.js').SubjectSettings & { url: string }} settings
  * @returns {import('./subject.js').Subject}
  */

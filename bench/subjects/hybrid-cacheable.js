@@ -3,7 +3,7 @@ import { Cacheable, createKeyv } from 'cacheable';
 import { HOUR_MS } from './subject.js';
 
 /**
- * With memory before Redis; other processes are not told.
+ * cacheable with memory in front of Redis; other processes are not notified.
  * @param {import('./subject.js').SubjectSettings & { url: string }} settings
  * @returns {import('./subject.js').Subject}
  */

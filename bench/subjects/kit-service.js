@@ -1,5 +1,5 @@
 /**
- * The kit with all its methods.
+ * The kit, with all methods of its service.
  * @param {{ kit: string, options: object }} settings
  * @returns {Promise<import('nestjs-cache-kit').CacheService>}
  */

@@ -1,8 +1,7 @@
 /**
- * The kit.
+ * The kit on the memory backend.
  * @param {import('./subject.js').SubjectSettings & { kit: string, isolation?: string, stats?: boolean, policy?: string,
- * namespace?: string }} settings
- *   `kit`: the URL of the build's `index.js`
+ * namespace?: string }} settings `kit`: the URL of the build's `index.js`
  * @returns {Promise<import('./subject.js').Subject>}
  */
 export async function open({ kit, maxEntries, isolation, stats, policy, namespace }) {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { HOUR_MS } from './subject.js';
 
 /**
- * lru-cache as it is, without promises.
+ * lru-cache without a wrapper: synchronous, without promises.
  * @param {import('./subject.js').SubjectSettings} settings
  * @returns {import('./subject.js').Subject}
  */

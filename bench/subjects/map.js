@@ -1,5 +1,5 @@
 /**
- * A plain Map behind async functions: what looking up a key costs in the language itself.
+ * A plain Map behind async functions: the cost of a lookup in the language itself.
  * @returns {import('./subject.js').Subject}
  */
 export function open() {

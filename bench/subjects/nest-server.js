@@ -6,7 +6,7 @@ import { product } from '../workloads/product.js';
 
 /*
  * A server that answers one path with a product of about 1 KB, in one of several ways. Decorators are called as
- * functions: this is JavaScript.
+ * functions, because this is JavaScript.
  */
 
 /** @typedef {'constant' | 'constant-text' | 'buffer' | 'kit' | 'cache-manager'} Way */
@@ -66,7 +66,7 @@ async function partsOf(way, kit, platform) {
   };
 }
 
-/** The least that an interceptor can do to answer: it writes bytes, and Nest never hears of it again. */
+/** The cheapest interceptor that answers: it writes bytes, and Nest does nothing after it. */
 class ExpressBuffer {
   /** @param {any} context */
   intercept(context) {

@@ -3,7 +3,7 @@ import { redisDriver } from 'bentocache/drivers/redis';
 import { Redis } from 'ioredis';
 
 /**
- * With Redis as its only store. It has no call for several keys.
+ * bentocache with Redis as its only store. It has no call for several keys.
  * @param {{ url: string }} settings
  * @returns {import('../workloads/redis-hits.js').RedisSubject}
  */

@@ -2,7 +2,7 @@ import { createKeyv as createRedisKeyv } from '@keyv/redis';
 import { Cacheable } from 'cacheable';
 
 /**
- * With Redis as its only store.
+ * cacheable with Redis as its only store.
  * @param {{ url: string }} settings
  * @returns {import('../workloads/redis-hits.js').RedisSubject}
  */

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 
 /**
- * What there is to be slower than: ioredis and JSON, nothing else.
+ * The lower bound: only ioredis and JSON.
  * @param {{ url: string }} settings @returns {import('../workloads/redis-hits.js').RedisSubject}
  */
 export function open({ url }) {

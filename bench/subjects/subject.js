@@ -1,12 +1,12 @@
 /**
- * A cache under test, behind the same three calls. Each `open(settings)` of a subject is given how many entries to
- * hold, and sets what it stores to live for an hour.
+ * A cache under test, behind the same three calls. `open(settings)` of a subject gets the number of entries to hold;
+ * stored values live for an hour.
  *
  * @typedef {object} Subject
  * @property {(key: string) => any} get
  * @property {(key: string, load: () => Promise<unknown>) => unknown} getOrSet
  * @property {(key: string, value: unknown) => unknown} set
- * @property {boolean} [isSync] answers values, not promises
+ * @property {boolean} [isSync] returns values, not promises
  * @property {() => unknown} [close]
  */
 

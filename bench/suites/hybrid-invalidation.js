@@ -13,7 +13,7 @@ export const hybridInvalidation = {
   name: 'hybrid-invalidation',
   hasTargets: false,
   async measure(run) {
-    // A server for each case: what its listeners ask of it must not be counted in another.
+    // A server for each case: the commands of its listeners must not count for another case.
     const settings = caseSettings();
     const servers = await Promise.all(settings.map(() => startRedis()));
     try {
@@ -62,7 +62,7 @@ export const hybridInvalidation = {
   },
 };
 
-/** @returns {Setting[]} the one to compare with first */
+/** @returns {Setting[]} the first is the one to compare with */
 function caseSettings() {
   const modes = ['tracking', 'bus'];
   return [
@@ -84,7 +84,7 @@ function caseSettings() {
  * @returns {import('../lib/measure.js').Case}
  */
 function caseOf({ kit, isQuick }, { label, listeners, options }, url) {
-  // All processes warm up beside others that do: this is not about how long one should wait.
+  // A long timeout: all processes warm up at the same time, and timeouts are not measured here.
   const redis = { ...options.redis, url, commandTimeout: '10s' };
   return {
     id: `${label} ${listeners}`,
@@ -105,7 +105,7 @@ function serverNs(results, id, operation) {
   return results.of(id, operation).samples.map(({ figures }) => figures?.serverNs ?? NaN);
 }
 
-/** Within each round. @param {readonly number[]} values @param {readonly number[]} others */
+/** Compares within each round. @param {readonly number[]} values @param {readonly number[]} others */
 function ratio(values, others) {
   return median(values.map((value, round) => value / others[round]));
 }

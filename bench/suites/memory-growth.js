@@ -12,8 +12,8 @@ const SUBJECTS = [
 const TOLERANCE = 1.1;
 
 /**
- * What a hit costs with a hundred entries and with a million. The processor's caches hold the first and not the second,
- * which a plain Map feels as well: the cost of the kit must not grow by a larger factor than that of the Map.
+ * The cost of a hit with a hundred entries and with a million. The caches of the processor hold the first and not the
+ * second, which slows down a plain Map too: the cost of the kit must not grow by a larger factor than that of the Map.
  * @type {import('./suite.js').Suite}
  */
 export const memoryGrowth = {

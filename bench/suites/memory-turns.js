@@ -6,8 +6,8 @@ import { effort } from './suite.js';
 const SHOWN = ['floor', 'kit-none', 'kit-clone', 'async-cache-dedupe', 'cacheable', 'bentocache'];
 
 /**
- * In a chain of awaited hits the event loop never turns, so what a cache does once in a turn, such as reading the
- * clock, hardly shows. In a server each request comes in a turn of its own.
+ * Hits in separate turns of the event loop. In a chain of awaited hits the event loop never turns, so work that a cache
+ * does once per turn, such as reading the clock, hardly shows. In a server each request arrives in a turn of its own.
  * @type {import('./suite.js').Suite}
  */
 export const memoryTurns = {

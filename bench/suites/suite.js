@@ -1,8 +1,8 @@
 /**
- * A part of the benchmark that can be run alone.
+ * A part of the benchmark that can run alone.
  * @typedef {object} Suite
- * @property {string} name what `--suite` selects it by
- * @property {boolean} hasTargets whether `--check` runs it
+ * @property {string} name the name for `--suite`
+ * @property {boolean} hasTargets true when `--check` runs it
  * @property {(run: Run) => Promise<Section>} measure
  */
 

@@ -1,8 +1,8 @@
 import { random, shuffled } from '../lib/random.js';
 
 /*
- * As many entries as asked, all stored, read in one random order through all of them. With a million entries nearly
- * every read misses the processor's caches, in any data structure: compare with the same walk over a plain Map.
+ * Stores a number of entries, and reads all of them in one random order. With a million entries nearly every read
+ * misses the caches of the processor, in any data structure: compare with the same walk over a plain Map.
  */
 
 /** @param {import('../subjects/subject.js').Subject} cache @param {{ entries: number }} settings */

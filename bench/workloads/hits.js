@@ -2,8 +2,8 @@ import { random, shuffled } from '../lib/random.js';
 import { product } from './product.js';
 
 /*
- * 1,024 products that are all stored, asked for in a random order. Each operation has its own loop, written out, so
- * that no two of them share what the compiler learns about the calls inside.
+ * Reads 1,024 stored products in a random order. Each operation has a loop of its own, written out, so that no two
+ * operations share the compiler's optimizations of the calls inside.
  */
 
 export const ENTRIES = 1024;
@@ -19,7 +19,7 @@ export async function prepare(cache) {
   const values = order.map(product);
   for (let i = 0; i < ENTRIES; i++) {
     await cache.set(keys[i], values[i]);
-    // Where `getOrSet` keeps its values elsewhere than `set`, both are filled.
+    // Fills both, for caches where `getOrSet` and `set` store in different places.
     await cache.getOrSet(keys[i], async () => values[i]);
   }
   return cache.isSync ? syncOperations(cache, keys, values) : operations(cache, keys, values);

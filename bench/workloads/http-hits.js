@@ -2,8 +2,7 @@ import { fork } from 'node:child_process';
 import { ask } from '../lib/commands.js';
 
 /*
- * Requests for one path that is stored, from a process of its own: the processor time that is measured is the server's
- * alone.
+ * Requests for one stored path, from a process of its own: the measured processor time is that of the server only.
  */
 
 const CLIENT = new URL('../lib/http-client.js', import.meta.url);

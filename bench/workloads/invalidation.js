@@ -6,14 +6,14 @@ import { quantile } from '../lib/statistics.js';
 import { product } from './product.js';
 
 /*
- * Changes to what is stored, one after the other, while other caches listen. What a change costs is asked of the
- * server; the processor time of this process only decides how many changes make a sample.
+ * Changes stored entries, one after the other, while other caches listen. The cost of a change is read from the server;
+ * the processor time of this process only decides the number of changes in a sample.
  */
 
 const LISTENER = new URL('../lib/near-listener.js', import.meta.url);
-/** Listeners share so many processes: a process for each would wait for a processor most of the time. */
+/** Processes that the listeners share: with a process for each, most of them would wait for a processor. */
 const MOST_PROCESSES = 4;
-/** Until the server has done what nobody waits for. */
+/** Time in which the server finishes work that no client waits for. */
 const SETTLED_MS = 50;
 const VALUE = product(1);
 
@@ -53,8 +53,8 @@ export async function prepare(cache, { kit, url, options, listeners }) {
       return { serverNs: ((await server.cpuNs()) - before) / seconds };
     },
     /**
-     * From when a `delete` was answered until a copy was gone: in each process in turn, in the cache that was opened
-     * last.
+     * Time from the acknowledgement of a `delete` until a copy was gone: in each process in turn, in the cache that was
+     * opened last.
      * @param {number} calls
      */
     async lag(calls) {
@@ -92,7 +92,7 @@ async function lagOf(cache, listener, key) {
   return goneNs - answeredNs;
 }
 
-/** On the clock that all processes share. */
+/** The time, on the clock that all processes share. */
 function nowNs() {
   return Number(process.hrtime.bigint());
 }

@@ -4,18 +4,19 @@ import { ENTRIES, prepare as prepareHits } from './hits.js';
 
 /**
  * @typedef {import('../subjects/subject.js').Subject & { nearHits?: () => Promise<number> }} NearSubject `nearHits`:
- * how many reads were answered from the process
+ * number of reads that the process answered from its own copies
  */
 
 /**
- * A copy is served while a PING sent less than a second ago was answered, and answers arrive when the event loop turns.
+ * Calls between two turns of the event loop, in which answers of Redis arrive: a copy is served only while a PING of
+ * the last second is answered.
  */
 const CALLS_PER_TURN = 1000;
 const ATTEMPTS = 100;
 
 /**
- * The hits of `hits.js` on entries that have copies in the process. Before each sample the event loop turns, and all
- * entries are read until each has a copy; after it the cache must have counted as many near hits as there were reads.
+ * The hits of `hits.js` on entries with copies in the process. Before each sample the event loop turns, and all entries
+ * are read until each has a copy; after it the cache must have counted one near hit for each read.
  * @param {NearSubject} cache @param {{ url: string }} settings
  */
 export async function prepare(cache, { url }) {

@@ -2,8 +2,8 @@ import { random, zipf } from '../lib/random.js';
 import { product } from './product.js';
 
 /*
- * `getOrSet` of 20,000 products by Zipf's law on a cache with room for a tenth of them: hits, loads and evictions in
- * the mix of a shop's catalogue.
+ * `getOrSet` of 20,000 products by Zipf's law, on a cache with room for a tenth of them: the mix of hits, loads and
+ * evictions of a shop's catalogue.
  */
 
 export const PRODUCTS = 20_000;

@@ -23,7 +23,7 @@ function readHttpAdapter(text: string): 'express' | 'fastify' {
   throw new Error(`Expected HTTP_ADAPTER to be express or fastify, got \`${text}\`.`);
 }
 
-/** Without ADMIN_TOKEN a new one is made at each start and printed, which is for development only. */
+/** Without ADMIN_TOKEN a new token is made and printed at each start; for development only. */
 function readAdminToken(env: NodeJS.ProcessEnv): { adminToken: string; adminTokenIsGenerated: boolean } {
   if (env.ADMIN_TOKEN) return { adminToken: env.ADMIN_TOKEN, adminTokenIsGenerated: false };
   if (env.NODE_ENV === 'production')

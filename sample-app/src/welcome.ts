@@ -1,6 +1,6 @@
 import { config } from './config.js';
 
-/** What the shop says when it is open: where, and what to try. */
+/** Returns the text that the shop prints at its start: its address, and requests to try. */
 export function welcome(url: string): string {
   const database =
     config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';

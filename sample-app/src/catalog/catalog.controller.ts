@@ -8,7 +8,7 @@ import { CatalogService } from './catalog.service.js';
 export class CatalogController {
   constructor(private readonly catalog: CatalogService) {}
 
-  // Only `page` changes the answer, so nothing else in the query makes a stored answer of its own.
+  // Only `page` changes the response, so other query parameters do not make separate entries.
   @Get()
   @CacheRoute({ ttl: '60s', tags: ['catalog'], query: { allow: ['page'] } })
   show(@Query('page', new WholeNumberPipe('page', { min: 1, max: 1_000_000, fallback: 1 })) page: number) {

@@ -6,7 +6,7 @@ import { productColumns, selectProducts } from '../products/product.js';
 
 const shelfSize = 5;
 
-/** What a page of the catalogue asks the database, one method per query. */
+/** The queries of a page of the catalogue, one method for each. */
 @Injectable()
 export class CatalogQueries {
   constructor(@InjectDatabase() private readonly database: Database) {}
@@ -127,5 +127,5 @@ export class CatalogQueries {
   }
 }
 
-/** Postgres gives averages and sums of money as text. */
+/** Converts a number: Postgres returns averages and sums of money as text. */
 const rounded = (value: ReturnType<typeof sum>) => sql`round(${value}, 2)`.mapWith(Number);

@@ -7,7 +7,7 @@ const limit = 20;
 export class CatalogService {
   constructor(private readonly queries: CatalogQueries) {}
 
-  /** Thirteen queries: the page that is worth caching. */
+  /** Runs thirteen queries: the page that gains most from a cache. */
   async show(page: number) {
     const [
       products,

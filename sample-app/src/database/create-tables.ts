@@ -1,6 +1,6 @@
 /**
- * What schema.ts describes, for a database that does not have it yet. A shop that lives longer would use drizzle-kit's
- * migrations.
+ * The tables of schema.ts, as SQL for a database without them. An application in production would use the migrations of
+ * drizzle-kit.
  */
 export const createTables = [
   `create table if not exists categories (

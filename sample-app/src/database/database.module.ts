@@ -24,7 +24,7 @@ const CONNECTION = Symbol('the connection to the database');
 export class DatabaseModule implements OnApplicationShutdown {
   constructor(@Inject(CONNECTION) private readonly connection: OpenDatabase) {}
 
-  // The last stage of a shutdown: the server is closed, and no request needs the database any more.
+  // The last phase of a shutdown: the server is closed, and no request needs the database any more.
   async onApplicationShutdown(): Promise<void> {
     await this.connection.close();
   }

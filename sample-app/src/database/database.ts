@@ -1,7 +1,7 @@
 import { Inject } from '@nestjs/common';
 import type { PgDatabase, PgQueryResultHKT } from 'drizzle-orm/pg-core';
 
-/** What PGlite and a Postgres server have in common. */
+/** The methods that PGlite and a Postgres server share. */
 export type Database = PgDatabase<PgQueryResultHKT>;
 
 export const DATABASE = Symbol('the database of the shop');

@@ -61,13 +61,14 @@ export interface DemoData {
 }
 
 /**
- * The same shop every time: the first eight products are those of the exercise, the rest comes from a seeded generator.
+ * Makes the same shop every time: the first eight products are those of the exercise, a seeded generator makes the
+ * others.
  */
 export function generateDemoData(): DemoData {
   const random = seededRandom(2024);
   const below = (limit: number) => Math.floor(random() * limit);
   const pick = <T>(list: readonly T[]) => list[below(list.length)] as T;
-  // A few products sell and are talked about far more than the rest, as in any shop.
+  // A few products have far more sales and reviews than the others, as in any shop.
   const popularProductId = () => 1 + Math.floor(counts.products * random() ** 3);
   const customerId = () => 1 + below(counts.customers);
   const numbered = <T>(count: number, make: (id: number) => T) =>

@@ -6,19 +6,19 @@ export interface OpenDatabase {
   close(): Promise<void>;
 }
 
-/** A Postgres server when there is a `url`, otherwise Postgres inside this process, new and empty. */
+/** Opens a Postgres server when there is a `url`, otherwise a new, empty Postgres inside this process. */
 export function openDatabase(url: string | undefined): Promise<OpenDatabase> {
   return url === undefined ? openInProcess() : openServer(url);
 }
 
-// The drivers are imported when they are needed: each takes its time to load.
+// The drivers are imported only when needed: each takes time to load.
 async function openInProcess(): Promise<OpenDatabase> {
   const [{ PGlite }, { dataDir }, { drizzle }] = await Promise.all([
     import('@electric-sql/pglite'),
     import('@electric-sql/pglite-prepopulatedfs'),
     import('drizzle-orm/pglite'),
   ]);
-  // A data directory made beforehand saves the seconds that initdb takes.
+  // A prepared data directory saves the seconds that initdb takes.
   const client = await PGlite.create({ loadDataDir: await dataDir() });
   return { database: drizzle({ client }), close: () => client.close() };
 }
@@ -26,7 +26,7 @@ async function openInProcess(): Promise<OpenDatabase> {
 async function openServer(connectionString: string): Promise<OpenDatabase> {
   const [{ default: pg }, { drizzle }] = await Promise.all([import('pg'), import('drizzle-orm/node-postgres')]);
   const pool = new pg.Pool({ connectionString, connectionTimeoutMillis: 5_000 });
-  // Without a listener a connection that breaks while idle would end the process.
+  // Without a listener, an idle connection that breaks would end the process.
   pool.on('error', (error) => new Logger('Database').warn(`A connection was lost: ${error.message}`));
   try {
     await pool.query('select 1');

@@ -71,7 +71,7 @@ export const reviews = pgTable(
   (table) => [index('reviews_product_id').on(table.productId)],
 );
 
-/** The store exercise has a table of its own, with the eight products of its text and nothing else. */
+/** The store exercise has a table of its own, with only the eight products of its text. */
 export const storeProducts = pgTable('store_products', {
   id: id(),
   name: text().notNull(),

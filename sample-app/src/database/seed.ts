@@ -8,7 +8,7 @@ import * as schema from './schema.js';
 /** Creates the tables where they are missing and fills an empty shop. */
 export async function prepareDatabase(database: Database): Promise<void> {
   await database.transaction(async (transaction) => {
-    // Two shops that start on one new database would both create and fill it.
+    // The lock is for two shops that start on one new database: both would create and fill it.
     await transaction.execute(sql`select pg_advisory_xact_lock(20240101)`);
     for (const statement of createTables) await transaction.execute(sql.raw(statement));
     if ((await transaction.$count(schema.products)) > 0) return;
@@ -25,8 +25,8 @@ export async function prepareDatabase(database: Database): Promise<void> {
 }
 
 /**
- * One statement with one JSON parameter: five times as fast as inserts of a thousand rows, where each value is a
- * parameter.
+ * Inserts all rows by one statement with one JSON parameter: five times as fast as inserts of a thousand rows with a
+ * parameter for each value.
  */
 async function insertAll<T extends PgTable>(
   database: Pick<Database, 'execute'>,

@@ -1,4 +1,4 @@
 import { BadRequestException } from '@nestjs/common';
 
-/** Every refusal of the shop looks like `{ "error": "Name is required" }`. */
+/** Makes a refusal in the format of the shop: `{ "error": "Name is required" }`. */
 export const badRequest = (error: string) => new BadRequestException({ error });

@@ -3,16 +3,16 @@ import { badRequest } from './bad-request.js';
 const maxLength = 100;
 const maxPrice = 99_999_999.99;
 
-/** The fields of a JSON body; none where there is no body or it is no object. */
+/** Returns the fields of a JSON body; none where there is no body, or it is not an object. */
 export function fieldsOf(body: unknown): Record<string, unknown> {
   return typeof body === 'object' && body !== null ? { ...body } : {};
 }
 
-/** The trimmed text, or `undefined` when there is none. */
+/** Returns the trimmed text; `undefined` where there is none. */
 export function optionalText(label: string, value: unknown): string | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== 'string') throw badRequest(`${label} must be a single text`);
-  // Postgres stores neither a NUL nor half a character.
+  // Postgres stores neither NUL characters nor lone surrogates.
   if (value.includes('\0') || !value.isWellFormed())
     throw badRequest(`${label} contains characters that cannot be stored`);
   const text = value.trim();

@@ -4,7 +4,7 @@ import { productId } from './whole-number.pipe.js';
 
 const maxIds = 100;
 
-/** `1,2,3` as numbers, each once. */
+/** Parses `1,2,3` into numbers, each once. */
 export class IdListPipe implements PipeTransform<unknown, number[]> {
   transform(value: unknown): number[] {
     if (typeof value !== 'string' || value === '') throw badRequest('Expected ids, such as ?ids=1,2,3');

@@ -4,7 +4,7 @@ import { badRequest } from './bad-request.js';
 interface Bounds {
   min: number;
   max: number;
-  /** What an absent value means; without it the value is required. */
+  /** Default for an absent value; without it the value is required. */
   fallback?: number;
 }
 

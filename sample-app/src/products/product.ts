@@ -26,7 +26,7 @@ export const productColumns = {
   in_stock: sql<boolean>`${products.stock} > 0`,
 };
 
-/** `select ... from products join categories`, to be narrowed down by the caller. */
+/** Selects products with their categories; the caller adds conditions. */
 export const selectProducts = (database: Database) =>
   database
     .select(productColumns)

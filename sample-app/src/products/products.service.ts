@@ -7,7 +7,7 @@ import { badRequest } from '../input/bad-request.js';
 import type { Source } from '../source.js';
 import { type NewProduct, type Product, selectProducts } from './product.js';
 
-/** Filled in by a method when it runs: an answer from the cache leaves it empty. */
+/** A method fills it in when it runs: it stays empty when the result comes from the cache. */
 export class Lookup {
   readonly queried: number[] = [];
 
@@ -16,7 +16,7 @@ export class Lookup {
   }
 }
 
-// One entry per product, whichever way it was read or written.
+// One entry for each product, shared by all methods below.
 const productKey = (id: number) => `product:${id}`;
 const productTags = (product: Product) => [`product:${product.id}`, `category:${product.category}`];
 const notFound = () => new NotFoundException({ error: 'Product not found' });

@@ -14,7 +14,7 @@ export interface ListingQuery {
 const everyCategory = 'store';
 const oneCategory = (category: string) => `store:${category.toLowerCase()}`;
 
-/** The cache used directly, without a decorator. */
+/** Uses the cache directly, without a decorator. */
 @Injectable()
 export class StoreService {
   constructor(
@@ -25,8 +25,8 @@ export class StoreService {
   async list({ category, page, limit }: ListingQuery) {
     let source = 'cache' as Source;
     const key = JSON.stringify([category?.toLowerCase() ?? null, page, limit]);
-    // Rather than `get`, query, `set`: many callers share one query, and a listing that was read
-    // before a product came is never stored after it.
+    // Better than `get`, a query and `set`: callers share one query, and a listing that was read before a product was
+    // added is never stored after that.
     const listing = await this.cache.getOrSet(
       key,
       () => {
