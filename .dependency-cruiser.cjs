@@ -7,7 +7,7 @@ const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
-const compositionRoot = '^src/(cache-kit\\.module|store\\.options|compose-cache|redis)\\.ts$';
+const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
 const floorsOf = require('./test/architecture/rooms.cjs');

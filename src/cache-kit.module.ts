@@ -17,7 +17,7 @@ import {
   type ResolvedCacheKitOptions,
   resolveCacheKitOptions,
 } from './cache-kit.options.js';
-import { composeCache } from './compose-cache.js';
+import { composeCache } from './create-cache.js';
 import { checkKey } from './core/vocabulary/cache-key.js';
 import { DEFAULT_CACHE_NAME } from './core/service-options.js';
 import { CacheConfigError } from './core/vocabulary/cache.errors.js';

@@ -6,7 +6,7 @@ export type {
   CacheKitOptionsFactory,
 } from './cache-kit.module.js';
 export type { CacheKitOptions, CacheOptions } from './cache-kit.options.js';
-export { createCache } from './compose-cache.js';
+export { createCache } from './create-cache.js';
 
 export { CacheService } from './core/cache.service.js';
 export { NamespacedCache } from './core/namespaced-cache.js';

@@ -9,4 +9,4 @@ export type { RecordingObserver } from './application/recording-observer.js';
 export { fakeClock } from './fake-clock.js';
 export type { FakeClock } from './fake-clock.js';
 export { passThrough } from '../nest/decorators/pass-through.js';
-export { memoryAdapter } from '../compose-cache.js';
+export { memoryAdapter } from '../create-cache.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
-import { memoryAdapter } from '../../src/compose-cache.js';
+import { memoryAdapter } from '../../src/create-cache.js';
 import {
   Cached,
   CacheError,

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';

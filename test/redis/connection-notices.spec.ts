@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { freePort } from '../support/redis/free-port.js';

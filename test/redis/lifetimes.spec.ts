@@ -1,6 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { startDeployment } from '../support/deployments.js';
 import { startRedis } from '../support/redis-servers.js';

@@ -3,7 +3,7 @@ import { type DynamicModule, Logger, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import { CacheService } from '../../src/core/cache.service.js';
 
 /*

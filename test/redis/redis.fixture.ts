@@ -1,7 +1,7 @@
 import { afterEach } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { type CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import type { RedisServer } from '../support/redis-servers.js';

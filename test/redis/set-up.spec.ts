@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { CacheKitModule } from '../../src/cache-kit.module.js';
 import { type CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import { startRedis } from '../support/redis-servers.js';
 import { cleanUpAfterEach, stopAfterTest, rawClient } from './redis.fixture.js';
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { createCache, memoryAdapter } from '../../compose-cache.js';
+import { createCache, memoryAdapter } from '../../create-cache.js';
 import type { CacheService } from '../../core/cache.service.js';
 import type { CacheError } from '../../core/vocabulary/cache.errors.js';
 import { type FakeClock, fakeClock } from '../fake-clock.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { createCache, memoryAdapter } from '../../compose-cache.js';
+import { createCache, memoryAdapter } from '../../create-cache.js';
 import { faultyAdapter } from './faulty-adapter.js';
 import { recordingObserver } from './recording-observer.js';
 
