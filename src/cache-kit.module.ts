@@ -150,56 +150,8 @@ interface CacheModuleParts {
   readonly providers?: Provider[];
 }
 
-function cacheModule({
-  name,
-  isGlobal,
-  controllers,
-  options,
-  imports = [],
-  providers = [],
-}: CacheModuleParts): DynamicModule {
-  const cacheToken = getCacheToken(name);
-  const optionsToken = `CACHE_KIT_OPTIONS:${name}`;
-  const holdToken = `CACHE_KIT_HOLD:${name}`;
-  const partOf = (token: InjectionToken, part: keyof ResolvedCacheKitOptions): FactoryProvider => ({
-    provide: token,
-    inject: [optionsToken],
-    useFactory: (resolved: ResolvedCacheKitOptions) => resolved[part],
-  });
-  const own: Provider[] = [
-    ...providers,
-    { provide: optionsToken, ...options } as FactoryProvider,
-    makerOf(name),
-    {
-      provide: cacheToken,
-      inject: [ModulesContainer, optionsToken, holdToken],
-      useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
-        refuseSecondMaker(name, modules);
-        return oneCache(modules, { name, options: resolved.given, module }, () =>
-          composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }),
-        );
-      },
-    },
-    partOf(getAdminOptionsToken(name), 'admin'),
-    partOf(getHttpOptionsToken(name), 'http'),
-    { provide: holdToken, useFactory: () => new ProcessHold() },
-    {
-      provide: `CACHE_KIT_LIFETIME:${name}`,
-      inject: [cacheToken, holdToken, ModulesContainer, optionsToken],
-      useFactory: (
-        cache: CacheService,
-        hold: ProcessHold,
-        modules: ModulesContainer,
-        resolved: ResolvedCacheKitOptions,
-      ) => {
-        const advice = adviceOf(modules);
-        advice.about(resolved.cache);
-        return new CacheLifetime(cache, hold, advice);
-      },
-    },
-    DecoratorExplorer,
-    RouteExplorer,
-  ];
+function cacheModule(parts: CacheModuleParts): DynamicModule {
+  const { name, isGlobal, controllers, imports = [] } = parts;
   const forOthers = name === DEFAULT_CACHE_NAME ? providersForOtherCopies : () => [];
   const module: DynamicModule = {
     module: CacheKitModule,
@@ -211,10 +163,71 @@ function cacheModule({
       return [...own, ...forOthers()];
     },
     get exports() {
-      return [cacheToken, getHttpOptionsToken(name), ...forOthers().map(({ provide }) => provide)];
+      return [getCacheToken(name), getHttpOptionsToken(name), ...forOthers().map(({ provide }) => provide)];
     },
   };
+  const own = providersOf(parts, module);
   return module;
+}
+
+/** Returns the providers of one cache. @param module the module that provides it */
+function providersOf({ name, options, providers = [] }: CacheModuleParts, module: DynamicModule): Provider[] {
+  const partOf = (token: InjectionToken, part: keyof ResolvedCacheKitOptions): FactoryProvider => ({
+    provide: token,
+    inject: [optionsToken(name)],
+    useFactory: (resolved: ResolvedCacheKitOptions) => resolved[part],
+  });
+  return [
+    ...providers,
+    { provide: optionsToken(name), ...options } as FactoryProvider,
+    makerOf(name),
+    cacheProvider(name, module),
+    partOf(getAdminOptionsToken(name), 'admin'),
+    partOf(getHttpOptionsToken(name), 'http'),
+    { provide: holdToken(name), useFactory: () => new ProcessHold() },
+    lifetimeProvider(name),
+    DecoratorExplorer,
+    RouteExplorer,
+  ];
+}
+
+/** Provides the cache itself: one instance for all modules of an application with the same options. */
+function cacheProvider(name: string, module: DynamicModule): FactoryProvider<CacheService> {
+  return {
+    provide: getCacheToken(name),
+    inject: [ModulesContainer, optionsToken(name), holdToken(name)],
+    useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
+      refuseSecondMaker(name, modules);
+      return oneCache(modules, { name, options: resolved.given, module }, () =>
+        composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }),
+      );
+    },
+  };
+}
+
+function lifetimeProvider(name: string): FactoryProvider<CacheLifetime> {
+  return {
+    provide: `CACHE_KIT_LIFETIME:${name}`,
+    inject: [getCacheToken(name), holdToken(name), ModulesContainer, optionsToken(name)],
+    useFactory: (
+      cache: CacheService,
+      hold: ProcessHold,
+      modules: ModulesContainer,
+      resolved: ResolvedCacheKitOptions,
+    ) => {
+      const advice = adviceOf(modules);
+      advice.about(resolved.cache);
+      return new CacheLifetime(cache, hold, advice);
+    },
+  };
+}
+
+function optionsToken(name: string): string {
+  return `CACHE_KIT_OPTIONS:${name}`;
+}
+
+function holdToken(name: string): string {
+  return `CACHE_KIT_HOLD:${name}`;
 }
 
 /**

@@ -59,8 +59,8 @@ function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptio
   const backend = readBackend(given.backend);
   // A `CacheKitModule` of the application with the same options would open the server, so the two must not share one
   // cache.
-  const told = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
-  const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: told };
+  const compared = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
+  const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: compared };
   return isPassing
     ? { ...resolved, cache: storingNothing(resolved.cache), http: { ...resolved.http, isDisabled: true } }
     : resolved;
