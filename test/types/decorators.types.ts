@@ -5,7 +5,7 @@ import { CacheInvalidate } from '../../src/nest/decorators/cache-invalidate.deco
 import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
 import { CachedMany } from '../../src/nest/decorators/cached-many.decorator.js';
 import { Cached } from '../../src/nest/decorators/cached.decorator.js';
-import { cachedKey } from '../../src/nest/decorators/method-keys.js';
+import { cachedKey } from '../../src/nest/decorators/cached-key.js';
 
 interface Product {
   id: string;
@@ -123,6 +123,7 @@ export class WhatFits {
       { name: 'manyAsMap', args: (id: string) => [[Number(id)]] },
       { of: Spelled, name: 'find', args: (id: string, page: number) => [id, page] },
       { of: Spelled, name: 'find', args: (id: string) => [id] },
+      // eslint-disable-next-line @typescript-eslint/no-unsafe-return -- a parameter without a type is not checked
       { of: Spelled, name: 'find', args: (id) => [id] },
       { of: () => Spelled, name: 'find', args: () => ['all'] },
     ],
@@ -142,7 +143,7 @@ export class WhatFits {
     return {};
   }
 
-  @CachedMany({ key: (id, language) => `${language}:${id}`, tags: (found) => [found.id] })
+  @CachedMany({ key: (id, language) => `${language}:${id}`, tags: (found) => [String(found.id)] })
   async manyWithoutTypes(_ids: string[], _language: string): Promise<Map<string, Product>> {
     return new Map();
   }

@@ -7,7 +7,7 @@ import { readFunction, readOneOf } from '../../core/vocabulary/option-checks.js'
 import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
-import { type AnswerShape, gather, inShape, shapeOf } from './batch-answer.js';
+import { type AnswerShape, gather, inShape, shapeOf } from './answer-shape.js';
 import {
   callMethod,
   checkedAt,

@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { Inject } from '@nestjs/common';
 import { isObservable, Observable } from 'rxjs';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { type Caller, ranUncached } from '../../core/observation/caller.js';
@@ -8,20 +7,14 @@ import { sharedByCopies } from '../../core/vocabulary/copies.js';
 import type { Finding } from '../../core/vocabulary/finding.js';
 import { atOnce } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
-import { getCacheToken } from '../inject-cache.decorator.js';
 import { rememberWrapped } from '../method-parameters.js';
-import { complete, reportMisuse } from '../mocked-cache.js';
-import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-through.js';
+import { reportMisuse } from '../mocked-cache.js';
+import { cacheIn, findCache, injectCache } from './cache-injection.js';
+import { howToTest, isPassingThrough } from './pass-through.js';
 
 /*
- * The wrapper around a decorated method, which all method decorators share, and where it gets its cache from.
- *
- * A decorated class gets its cache from Nest by property injection. The name of the property is a symbol for the class
- * and the cache, the slot. So every instance, of any scope, gets the cache of its own application and module, and Nest
- * refuses to start when there is no such cache. A setter on the prototype stores the injected cache in a property that
- * no loop, copy or serializer sees, or, when the instance is frozen, in a WeakMap. Nest injects nothing into an
- * instance of `useFactory` or `useValue`: the DecoratorExplorer does that when the application starts, or at the first
- * call where the module is loaded later.
+ * The wrapper around a decorated method, which all method decorators share, and the list of decorated methods. Where the
+ * wrapper gets its cache from: see cache-injection.ts.
  */
 
 /** The method that a decorator is written on. */
@@ -71,18 +64,8 @@ export interface DecoratedMethod extends MethodSite, MethodTraits {
   readonly slot: symbol;
 }
 
-/** Looks through one application for the cache of an instance that has none yet. */
-export interface CacheFinder {
-  /** @returns the cache for the method; `undefined` where the instance does not belong to this application */
-  findCacheFor(instance: object, method: DecoratedMethod): Promise<CacheService | undefined>;
-}
-
-type Slots = Record<symbol, CacheService | undefined>;
-
 // Shared by all copies of the kit in a process: the explorer of one copy also serves classes that another decorated.
 const methodsOf = sharedByCopies('decorated-methods', () => new WeakMap<object, DecoratedMethod[]>());
-const finders = sharedByCopies('cache-finders', () => new Set<WeakRef<CacheFinder>>());
-const frozenInstances = sharedByCopies('frozen-instances', () => new WeakMap<object, Map<symbol, CacheService>>());
 
 /** Metadata key of a method's return type, which compilers write with `emitDecoratorMetadata`. */
 const RETURN_TYPE = 'design:returntype';
@@ -154,7 +137,7 @@ export function replaceMethod(
   const decorated: DecoratedMethod = { ...site, ...traits, slot };
   const wrapper = function (this: object | undefined, ...args: unknown[]): Promise<unknown> {
     try {
-      const cache = (this as Slots | undefined)?.[slot];
+      const cache = cacheIn(this, slot);
       return cache === undefined ? callUnbound(decorated, this, args, call) : call(cache, this as object, args);
     } catch (error) {
       return Promise.reject(error);
@@ -174,30 +157,10 @@ async function callUnbound(
   call: DecoratedCall,
 ): Promise<unknown> {
   if (typeof self !== 'object' || self === null) throw notBound(decorated, self);
-  const cache = await findCache(decorated, self);
+  const cache = await findCache(self, decorated);
   if (cache !== undefined) return call(cache, self, args);
   if (isPassingThrough()) return callMethod(decorated, self, args);
   throw notBound(decorated, self);
-}
-
-async function findCache(decorated: DecoratedMethod, self: object): Promise<CacheService | undefined> {
-  for (const finder of finders) {
-    try {
-      const cache = await finder.deref()?.findCacheFor(self, decorated);
-      if (cache !== undefined) return cache;
-    } catch (error) {
-      if (!isPassingThrough()) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** Registers a finder for instances without a cache, by a weak reference. @returns a function that removes it */
-export function addCacheFinder(finder: CacheFinder): () => void {
-  for (const known of finders) if (known.deref() === undefined) finders.delete(known);
-  const held = new WeakRef(finder);
-  finders.add(held);
-  return () => void finders.delete(held);
 }
 
 /** Calls the method itself; an error of a synchronous method becomes a rejection. */
@@ -270,50 +233,16 @@ function keyOrNone({ keyOf }: DecoratedMethod, self: object, args: unknown[]): s
   }
 }
 
-/** Sets the cache of `instance` for `slot`, in the place of an earlier one. */
-export function bindCache(instance: object, slot: symbol, given: CacheService): void {
-  const cache = complete(given);
-  if (Object.hasOwn(instance, slot)) (instance as Slots)[slot] = cache;
-  else if (Object.isExtensible(instance))
-    Object.defineProperty(instance, slot, { value: cache, writable: true, configurable: true });
-  else frozenInstances.set(instance, new Map([...(frozenInstances.get(instance) ?? []), [slot, cache]]));
+/** All methods of a class that use one cache share a slot. */
+function slotOf({ target, label }: MethodSite, cache: string): symbol {
+  const known = ownMethodsOf(target).find((method) => method.cache === cache);
+  return known?.slot ?? injectCache(target, cache, label);
 }
 
 function ownMethodsOf(target: object): DecoratedMethod[] {
   const methods = methodsOf.get(target) ?? [];
   methodsOf.set(target, methods);
   return methods;
-}
-
-/**
- * Returns the slot of a class and a cache; all methods of the class share it. Nest prints the symbol's description when
- * there is no such cache.
- */
-function slotOf(site: MethodSite, cache: string): symbol {
-  const known = ownMethodsOf(site.target).find((method) => method.cache === cache);
-  if (known !== undefined) return known.slot;
-  const slot = Symbol(`the cache that ${site.label} needs. ${howToRegister(cache)}. ${howToTest(cache)}`);
-  Object.defineProperty(site.target, slot, {
-    configurable: true,
-    get(this: object) {
-      return frozenInstances.get(this)?.get(slot);
-    },
-    set(this: object, service: CacheService) {
-      bindCache(this, slot, service);
-    },
-  });
-  Inject(getCacheToken(cache))(site.target, slot);
-  neededUnlessPassingThrough(site.target, slot);
-  return slot;
-}
-
-/** Advice for a message about a missing cache. */
-export function howToRegister(cache: string): string {
-  const options = cache === 'default' ? '' : `{ name: '${cache}' }`;
-  return (
-    `Import \`CacheKitModule.forRoot(${options})\` in the root module (with \`isGlobal: false\`, in each ` +
-    'module that uses it)'
-  );
 }
 
 function keepIdentity(wrapper: object, method: object): void {

@@ -5,14 +5,8 @@ import type { CacheService } from '../../core/cache.service.js';
 import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
-import {
-  addCacheFinder,
-  bindCache,
-  type CacheFinder,
-  type DecoratedMethod,
-  decoratedMethodsOf,
-  howToRegister,
-} from './decorated-method.js';
+import { addCacheFinder, bindCache, type CacheFinder, cacheIn, howToRegister } from './cache-injection.js';
+import { type DecoratedMethod, decoratedMethodsOf } from './decorated-method.js';
 
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
 type Wrapper = NestModule extends { providers: Map<unknown, infer W> } ? W : never;
@@ -60,13 +54,13 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
    * Finds instances of modules that are loaded after the start. Nest announces no such module, so all modules are
    * searched when an instance without a cache is called.
    */
-  async findCacheFor(instance: object, { slot }: DecoratedMethod): Promise<CacheService | undefined> {
+  async findCacheFor(instance: object, { slot }: { readonly slot: symbol }): Promise<CacheService | undefined> {
     const all = this.#decorated();
     const found = all.find(({ wrapper }) => wrapper.instance === instance);
     if (found === undefined) return undefined;
     refuseSharedKeys(all);
     await bindInstance(found);
-    return (instance as Record<symbol, CacheService | undefined>)[slot];
+    return cacheIn(instance, slot);
   }
 
   onApplicationShutdown(): void {

@@ -4,7 +4,7 @@ import { checkNames } from '../../core/vocabulary/option-checks.js';
 import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { show } from '../../core/vocabulary/show.js';
 import type { DecoratedMethod, MethodSite, OptionFunction } from './decorated-method.js';
-import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './method-keys.js';
+import { cachedMethod, type ClassOf, keysAt, prototypeOf } from './cached-key.js';
 import type { Method, MisfitsOf, UnknownMethod } from './method-types.js';
 
 /** A `@Cached` or `@CachedMany` method, and the arguments whose results to delete. */

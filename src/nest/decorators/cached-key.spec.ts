@@ -7,7 +7,7 @@ import { CacheInvalidate } from './cache-invalidate.decorator.js';
 import { Cached } from './cached.decorator.js';
 import { CachedMany } from './cached-many.decorator.js';
 import { closeAll, decorate, start, startReported } from './decorators.fixture.js';
-import { cachedKey } from './method-keys.js';
+import { cachedKey } from './cached-key.js';
 
 @Injectable()
 class ProductService {
