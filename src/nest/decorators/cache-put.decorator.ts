@@ -1,23 +1,20 @@
-import { CacheConfigError, CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
+import { CacheUnavailableError } from '../../core/vocabulary/cache.errors.js';
 import { CALLER } from '../../core/observation/caller.js';
-import { checkedMadeKey, checkedTags, checkKey } from '../../core/vocabulary/cache-key.js';
+import { checkedTags } from '../../core/vocabulary/cache-key.js';
 import type { WriteThroughOptions } from '../../core/load/call-options.js';
 import { type Duration, parseDuration, parseTtl, type Ttl } from '../../core/vocabulary/duration.js';
-import { notAwaited } from '../../core/vocabulary/option-functions.js';
-import { show } from '../../core/vocabulary/show.js';
 import { checkCalled } from '../decorator-call.js';
 import {
   callMethod,
   checkedAt,
   type KeyOf,
   type MethodSite,
-  type OptionFunction,
   orReported,
   placeOf,
   replaceMethod,
   siteOf,
 } from './decorated-method.js';
-import { checkOptions, forCall, functionsAmong, type LoadCallOptions } from './decorator-options.js';
+import { checkOptions, forCall, functionsAmong, type LoadCallOptions, readKey } from './decorator-options.js';
 import type {
   DescriptorUnless,
   Exactly,
@@ -82,10 +79,7 @@ export type CachePutDecorator<Options extends CachePutOptions = CachePutOptions>
   descriptor: DescriptorUnless<MisfitsOf<Options, CachePutOptions<M>>, M>,
 ) => void;
 
-function readPut(
-  site: MethodSite,
-  options: Partial<Record<'key' | 'namespace' | 'ttl' | 'tags' | 'keepStale', unknown>> = {},
-) {
+function readPut(site: MethodSite, options: Partial<CachePutOptions> = {}) {
   checkOptions(options, ['key', 'ttl', 'tags', 'keepStale']);
   const { key, namespace, ttl, tags, keepStale } = options;
   if (ttl !== undefined) parseTtl(ttl, 'ttl');
@@ -93,16 +87,7 @@ function readPut(
   if (tags !== undefined && typeof tags !== 'function') checkedTags(tags);
   const given = Object.entries({ namespace, ttl, tags, keepStale }).filter(([, value]) => value !== undefined);
   const set: LoadCallOptions = Object.freeze({ ...Object.fromEntries(given), [CALLER]: site });
-  return { keyOf: readKey(key), set, bound: functionsAmong(set) };
-}
-
-function readKey(key: unknown): KeyOf {
-  if (typeof key === 'function')
-    return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
-  if (typeof key !== 'string')
-    throw new CacheConfigError(
-      `Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`,
-    );
-  checkKey(key, 'key');
-  return () => key;
+  const made = readKey(key);
+  const keyOf: KeyOf = typeof made === 'string' ? () => made : made;
+  return { keyOf, set, bound: functionsAmong(set) };
 }

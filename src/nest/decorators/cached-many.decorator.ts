@@ -156,7 +156,7 @@ interface TheResultIsNoMapRecordOrArray<Is> {
   readonly result: Is;
 }
 
-function readMany(site: MethodSite, options: Partial<Record<'key' | 'when' | 'returns', unknown>> = {}) {
+function readMany(site: MethodSite, options: Partial<CachedManyOptions> = {}) {
   const load = readLoadCallOptions(options, ['key', 'when', 'returns'], site);
   const key = readFunction<OptionFunction>(options.key, 'key');
   if (key === undefined)

@@ -1,11 +1,8 @@
 import { argumentKey } from '../../core/values/argument-key.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
-import { checkedMadeKey, checkKey } from '../../core/vocabulary/cache-key.js';
 import type { GetOrSetOptions, LoadOptions, ValueValidator } from '../../core/load/call-options.js';
 import { type Ttl } from '../../core/vocabulary/duration.js';
 import { readFunction } from '../../core/vocabulary/option-checks.js';
-import { notAwaited } from '../../core/vocabulary/option-functions.js';
-import { show } from '../../core/vocabulary/show.js';
 import { hasParameters } from '../method-parameters.js';
 import { checkCalled } from '../decorator-call.js';
 import {
@@ -21,7 +18,7 @@ import {
   replaceMethod,
   siteOf,
 } from './decorated-method.js';
-import { forCall, functionsAmong, readLoadCallOptions } from './decorator-options.js';
+import { forCall, functionsAmong, readKey, readLoadCallOptions } from './decorator-options.js';
 import type {
   DescriptorUnless,
   Exactly,
@@ -94,7 +91,7 @@ export type CachedDecorator<Options extends CachedOptions = CachedOptions> = <M 
 
 function readCached(options: CachedOptions = {}, site: MethodSite) {
   const load = readLoadCallOptions(options, ['key', 'when'], site);
-  const keyOf = readKey(options.key, site);
+  const keyOf = keyOfCall(options.key, site);
   return {
     traits: { ...placeOf(options), keyOf, isKeyless: options.key === undefined },
     load,
@@ -104,19 +101,14 @@ function readCached(options: CachedOptions = {}, site: MethodSite) {
   };
 }
 
-function readKey(key: unknown, site: MethodSite): KeyOf {
+function keyOfCall(key: unknown, site: MethodSite): KeyOf {
   if (key === undefined) return keyOfArguments(site);
-  if (typeof key === 'function')
-    return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
-  if (typeof key !== 'string')
-    throw new CacheConfigError(
-      `Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`,
-    );
-  checkKey(key, 'key');
-  if (!hasParameters(site.target, site.name, site.method)) return () => key;
+  const made = readKey(key);
+  if (typeof made !== 'string') return made;
+  if (!hasParameters(site.target, site.name, site.method)) return () => made;
   throw new CacheConfigError(
-    `With the one \`key\` '${key}' the result for the first arguments would be served for all others. Write a ` +
-      `function: \`key: (id: string) => \`${key}:\${id}\`\`, or \`key: () => '${key}'\` where the arguments do ` +
+    `With the one \`key\` '${made}' the result for the first arguments would be served for all others. Write a ` +
+      `function: \`key: (id: string) => \`${made}:\${id}\`\`, or \`key: () => '${made}'\` where the arguments do ` +
       'not matter.',
   );
 }

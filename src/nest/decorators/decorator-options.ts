@@ -1,11 +1,12 @@
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { CALLER, type Caller, type CallerOption } from '../../core/observation/caller.js';
-import { checkKey, checkKeys } from '../../core/vocabulary/cache-key.js';
+import { checkedMadeKey, checkKey, checkKeys } from '../../core/vocabulary/cache-key.js';
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load/load-policy.js';
 import { checkNames } from '../../core/vocabulary/option-checks.js';
+import { notAwaited } from '../../core/vocabulary/option-functions.js';
 import { OTHER_CALL_NAMES } from '../../core/vocabulary/other-names.js';
 import { show } from '../../core/vocabulary/show.js';
-import type { OptionFunction } from './decorated-method.js';
+import type { KeyOf, OptionFunction } from './decorated-method.js';
 
 /** Options of a decorator that are passed on to the service. */
 export type LoadCallOptions = Readonly<Partial<Record<LoadCallOptionName, unknown>>> & CallerOption;
@@ -73,4 +74,16 @@ export function forCall(
 /** Names of the options that are functions, and that `forCall` has to bind. */
 export function functionsAmong(options: LoadCallOptions): LoadCallOptionName[] {
   return (['ttl', 'tags', 'storeIf'] as const).filter((name) => typeof options[name] === 'function');
+}
+
+/** Reads a `key`: a string, or a function that makes the key of a call. @throws CacheConfigError */
+export function readKey(key: unknown): string | KeyOf {
+  if (typeof key === 'function')
+    return (self, args) => checkedMadeKey(notAwaited((key as OptionFunction).apply(self, args)));
+  if (typeof key !== 'string')
+    throw new CacheConfigError(
+      `Expected \`key\` to be a string, or a function of the arguments that answers one, got \`${show(key)}\`.`,
+    );
+  checkKey(key, 'key');
+  return key;
 }
