@@ -39,7 +39,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   }
 }
 
-/** What the caller of `composeCache` provides. */
+/** Dependencies that the caller of `composeCache` provides. */
 export interface Surroundings {
   /** Keeps the process alive in the place of the cache's connections; without it the connections do. */
   readonly hold?: ProcessHold;

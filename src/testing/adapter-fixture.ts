@@ -22,7 +22,7 @@ export interface AdapterUnderTest {
 /** Opens an adapter over an empty store. The suite closes it. */
 export type OpenAdapter = (context: Omit<CacheAdapterContext, 'clock'>) => Awaitable<AdapterUnderTest>;
 
-/** What the contract suite must know about an adapter. */
+/** Properties of an adapter that the contract suite must know. */
 export interface ContractOptions {
   /**
    * False for an adapter that returns the very object that it was given, which only `isolation: 'none'` allows.
