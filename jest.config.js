@@ -1,18 +1,34 @@
-/**
- * The directories and specs that use real servers by a real clock: what others take of the machine meanwhile would
- * count as theirs. `npm test` runs these after all others, one after the other.
- */
-export const TIMED = [
-  '<rootDir>/test/redis/',
-  '<rootDir>/test/chaos/',
-  '<rootDir>/test/contract/redis.spec.ts',
-  '<rootDir>/test/contract/hybrid.spec.ts',
-  '<rootDir>/test/simulation/simulated-redis.spec.ts',
+/** Specs with real servers that take seconds: `npm run test:servers` runs them one after the other. */
+export const SERVERS = [
+  'test/redis/',
+  'test/contract/hybrid.spec.ts',
+  'test/contract/redis.spec.ts',
+  'test/simulation/simulated-redis.spec.ts',
 ];
 
 /**
- * `npm run jest -- <path>` runs any spec with this. `npm test` divides them between test/untimed.jest.config.js and
- * test/timed.jest.config.js.
+ * Specs in which servers fail, processes are killed or the real time is judged, and the long runs of the simulation:
+ * minutes each, and nothing may run beside them. `npm run test:long` runs them one after the other.
+ */
+export const LONG = [
+  'test/redis/long/',
+  'test/chaos/chaos.spec.ts',
+  'test/simulation/mutants.spec.ts',
+  'test/simulation/simulation.spec.ts',
+];
+
+/** @param {string[]} paths folders, which end with a slash, and specs */
+export function matching(paths) {
+  return paths.map((path) => `<rootDir>/${path.endsWith('/') ? `${path}**/*.spec.ts` : path}`);
+}
+
+/** @param {string[]} paths folders and specs, as regular expressions */
+export function ignoring(paths) {
+  return ['/node_modules/', ...paths.map((path) => `<rootDir>/${path}`)];
+}
+
+/**
+ * `npm run jest -- <path>` runs any spec with this. Each command of CONTRIBUTING.md has its own file beside the tests.
  *
  * @type {import('jest').Config}
  */
@@ -27,8 +43,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   // The packed suite installs from the registry, which takes its time: `npm run test:packed`.
-  // The simulation wants the machine for itself: `npm run test:simulation`.
-  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packed/', '<rootDir>/test/simulation/simulation.spec.ts'],
+  testPathIgnorePatterns: ignoring(['test/packed/']),
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.tmp', '<rootDir>/sample-app/dist'],
   transform: {
     '^.+\\.ts$': [

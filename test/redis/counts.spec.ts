@@ -1,7 +1,7 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
-import { DEPLOYMENTS } from './deployments.fixture.js';
+import { ONE_AND_SEVERAL_MASTERS } from './deployments.fixture.js';
 import { cleanUpAfterEach, open } from './redis.fixture.js';
 
 /** The count of an invalidation while entries of an earlier invalidation are still being freed. */
@@ -18,7 +18,7 @@ const SMALL: readonly (readonly [
   ['a namespace', (cache, options) => cache.invalidateNamespace('n', options)],
 ];
 
-describe.each(DEPLOYMENTS)('the count of an invalidation (%s)', (_, start) => {
+describe.each(ONE_AND_SEVERAL_MASTERS)('the count of an invalidation (%s)', (_, start) => {
   it.each(SMALL)('by %s does not count entries that were invalidated before', async (_, invalidate) => {
     const { redis } = await start();
     const { cache, errors } = await open({ ...redis, commandTimeout: '5s' });

@@ -4,8 +4,8 @@ import { type Deployment, startDeployment } from '../support/deployments.js';
 import type { RedisServer } from '../support/redis-servers.js';
 import { stopAfterTest, rawClient, timed } from './redis.fixture.js';
 
-/** What differs where many keys are concerned; each ends with the test that has started it. */
-export const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
+/** One server, and several masters. Each is stopped after the test that started it. */
+export const ONE_AND_SEVERAL_MASTERS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
   ['standalone', () => stopAfterTest(startDeployment.standalone())],
   ['Cluster', () => stopAfterTest(startDeployment.Cluster())],
 ];

@@ -157,12 +157,12 @@ class Prices {
   }
 }
 
-const DEPLOYMENTS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
+const DEPLOYMENTS_WITH_REPLICAS: readonly (readonly [name: string, start: () => Promise<Deployment>])[] = [
   ['Sentinel', async () => sentinelsOf(await stopAfterTest(startSentinels()))],
   ['Cluster', async () => clusterOf(await stopAfterTest(startCluster()))],
 ];
 
-describe.each(DEPLOYMENTS)('when a master fails (%s)', (_, start) => {
+describe.each(DEPLOYMENTS_WITH_REPLICAS)('when a master fails (%s)', (_, start) => {
   it.each(['SIGKILL', 'SIGSTOP'] as const)(
     'no call rejects or is slow, and all entries are stored again (%s)',
     async (signal) => {

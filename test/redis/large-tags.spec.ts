@@ -8,7 +8,7 @@ import { times } from '../support/cache-with.js';
 import { ask } from '../support/redis/ask.js';
 import { until } from '../support/redis/until.js';
 import type { RedisServer } from '../support/redis-servers.js';
-import { DEPLOYMENTS, keysOf, size } from './deployments.fixture.js';
+import { ONE_AND_SEVERAL_MASTERS, keysOf, size } from './deployments.fixture.js';
 import { cleanUpAfterEach, afterTest, open, timed } from './redis.fixture.js';
 
 /** The cost of invalidating very many entries at once, for the caller and for other clients of the server. */
@@ -88,7 +88,7 @@ const KINDS: readonly (readonly [
   ['everything', {}, (cache) => cache.clear()],
 ];
 
-describe.each(DEPLOYMENTS)('invalidating 100,000 entries (%s)', (name, start) => {
+describe.each(ONE_AND_SEVERAL_MASTERS)('invalidating 100,000 entries (%s)', (name, start) => {
   // One kind is enough for a Cluster: it shows that parts on several servers make no difference.
   it.each(name === 'Cluster' ? KINDS.slice(0, 1) : KINDS)(
     'by %s is acknowledged at once, delays no other client, is counted, and leaves nothing',
@@ -131,7 +131,7 @@ describe.each(DEPLOYMENTS)('invalidating 100,000 entries (%s)', (name, start) =>
 describe('a Redis that is full', () => {
   it('can free 100,000 entries', async () => {
     const [, options, invalidate] = KINDS[0]!;
-    const { redis, masters } = await DEPLOYMENTS[0]![1]();
+    const { redis, masters } = await ONE_AND_SEVERAL_MASTERS[0]![1]();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
     await fill(cache, options);
     await ask(masters[0]!.port, 'CONFIG SET maxmemory 1');

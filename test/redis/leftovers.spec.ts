@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { times } from '../support/cache-with.js';
 import { until } from '../support/redis/until.js';
-import { DEPLOYMENTS, keysOf, size, untilEmpty } from './deployments.fixture.js';
+import { ONE_AND_SEVERAL_MASTERS, keysOf, size, untilEmpty } from './deployments.fixture.js';
 import { cleanUpAfterEach, open } from './redis.fixture.js';
 
 /** Nothing is left in Redis when nothing is needed any more. */
@@ -19,7 +19,7 @@ const NOTHING_TO_INVALIDATE: readonly (readonly [
   ['everything', (cache) => cache.clear()],
 ];
 
-describe.each(DEPLOYMENTS)('an invalidation that finds no entry (%s)', (_, start) => {
+describe.each(ONE_AND_SEVERAL_MASTERS)('an invalidation that finds no entry (%s)', (_, start) => {
   it.each(NOTHING_TO_INVALIDATE)('by %s leaves nothing', async (_, invalidate) => {
     const { redis, masters } = await start();
     const { cache } = await open(redis);
@@ -41,7 +41,7 @@ describe.each(DEPLOYMENTS)('an invalidation that finds no entry (%s)', (_, start
   });
 });
 
-describe.each(DEPLOYMENTS)('a process that invalidates and is closed at once (%s)', (_, start) => {
+describe.each(ONE_AND_SEVERAL_MASTERS)('a process that invalidates and is closed at once (%s)', (_, start) => {
   it('leaves nothing, although no process is left to free it', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });
@@ -58,7 +58,7 @@ describe.each(DEPLOYMENTS)('a process that invalidates and is closed at once (%s
   });
 });
 
-describe.each(DEPLOYMENTS)('entries with a short life (%s)', (_, start) => {
+describe.each(ONE_AND_SEVERAL_MASTERS)('entries with a short life (%s)', (_, start) => {
   it('leave nothing after they have expired', async () => {
     const { redis, masters } = await start();
     const { cache } = await open({ ...redis, commandTimeout: '5s' });

@@ -1,9 +1,9 @@
-import base from '../../jest.config.js';
+import base, { ignoring } from '../../jest.config.js';
 
-/** The simulation takes every core for some minutes, and nothing that looks at a clock should run beside it. */
+/** `npm run test:simulation`, the last part of `npm test`: a few thousand seeds, on all cores. */
 export default {
   ...base,
   rootDir: '../..',
   testMatch: ['<rootDir>/test/simulation/simulation.spec.ts'],
-  testPathIgnorePatterns: ['/node_modules/'],
+  testPathIgnorePatterns: ignoring([]),
 };
