@@ -1,7 +1,8 @@
 /*
  * Builds dist/ in two formats from one source:
  *   dist/      ES modules, and for each entry a declaration that only re-exports
- *   dist/cjs/  CommonJS, and the only set of declarations; with two sets, each class with a private member would be two types
+ *   dist/cjs/  CommonJS, and the only set of declarations: with two sets, each class with a private member would be
+ *              two types
  * Declarations that no entry leads to are removed: nobody can import them, and they are the larger part.
  */
 import { spawn } from 'node:child_process';

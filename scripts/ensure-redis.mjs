@@ -4,7 +4,8 @@ import { spawnSync } from 'node:child_process';
 const BINARIES = ['redis-server', 'valkey-server'];
 const OLDEST_MAJOR = 7;
 
-const ADVICE = `The tests start Redis servers: they need redis-server or valkey-server, version ${OLDEST_MAJOR} or later, on the PATH.
+const ADVICE = `The tests start Redis servers: they need redis-server or valkey-server on the PATH,
+  version ${OLDEST_MAJOR} or later.
   Debian, Ubuntu: sudo apt-get install --no-install-recommends redis-server
   macOS:          brew install redis
   Fedora:         sudo dnf install valkey

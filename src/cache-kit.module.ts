@@ -236,20 +236,24 @@ function holdToken(name: string): string {
  * providers might use it until then.
  */
 class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
-  constructor(
-    private readonly cache: CacheService,
-    private readonly hold: ProcessHold,
-    private readonly advice: Advice,
-  ) {}
+  readonly #cache: CacheService;
+  readonly #hold: ProcessHold;
+  readonly #advice: Advice;
+
+  constructor(cache: CacheService, hold: ProcessHold, advice: Advice) {
+    this.#cache = cache;
+    this.#hold = hold;
+    this.#advice = advice;
+  }
 
   /** @throws CacheConfigError with all findings, where there are some and a cache is `strict` */
   onApplicationBootstrap(): void {
-    this.advice.announce();
-    this.hold.stand();
+    this.#advice.announce();
+    this.#hold.stand();
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await complete(this.cache).close();
+    await complete(this.#cache).close();
   }
 }
 

@@ -72,7 +72,10 @@ export async function composeCache(
   return new CacheService({ options, adapter, clock, reporter });
 }
 
-/** Makes the adapter of the memory backend, for the option `adapter`. @throws CacheConfigError that names the wrong option */
+/**
+ * Makes the adapter of the memory backend, for the option `adapter`.
+ * @throws CacheConfigError that names the wrong option
+ */
 export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
   const resolved = readMemory(options);
   return ({ types = NO_TYPES, ...context }) =>

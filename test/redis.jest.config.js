@@ -5,8 +5,10 @@ import base from '../jest.config.js';
 const major = process.env.REDIS_CLIENT_MAJOR ?? '5';
 if (!['5', '6'].includes(major)) throw new Error(`Expected REDIS_CLIENT_MAJOR to be 5 or 6, got ${major}.`);
 process.env.REDIS_CLIENT_MAJOR = major;
-if (major === '5')
-  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${new URL('support/ioredis-5.mjs', import.meta.url)}`;
+if (major === '5') {
+  const hooks = new URL('support/ioredis-5.mjs', import.meta.url);
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --import=${hooks}`;
+}
 
 /** @type {import('jest').Config} */
 export default {

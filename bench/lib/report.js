@@ -3,14 +3,17 @@
  * @typedef {{ name: string, isMet: boolean, figure: string }} Target
  */
 
+/** @param {readonly string[]} cells */
+const rowOf = (cells) => `| ${cells.join(' | ')} |`;
+
 /** Formats a Markdown table whose columns also line up as plain text. @param {Table} table */
 export function formatTable({ title, columns, rows }) {
   const lines = [columns, ...rows];
   const widths = columns.map((_, column) => Math.max(...lines.map((cells) => cells[column].length)));
   /** @param {readonly string[]} cells */
   const line = (cells) =>
-    `| ${cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join(' | ')} |`;
-  const rule = `| ${widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |`;
+    rowOf(cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))));
+  const rule = rowOf(widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)));
   return [`### ${title}`, '', line(columns), rule, ...rows.map(line), ''].join('\n');
 }
 

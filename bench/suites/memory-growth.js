@@ -46,7 +46,9 @@ export const memoryGrowth = {
       'spread',
     ];
     const target = {
-      name: `A get hit grows with the number of entries no more than that of a plain Map (${percent(TOLERANCE - 1)} tolerance)`,
+      name:
+        'A get hit grows with the number of entries no more than that of a plain Map ' +
+        `(${percent(TOLERANCE - 1)} tolerance)`,
       isMet: growthOf('kit') <= growthOf('map') * TOLERANCE,
       figure: `${times(growthOf('kit'))} against ${times(growthOf('map'))}`,
     };

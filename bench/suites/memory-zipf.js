@@ -20,7 +20,8 @@ export const memoryZipf = {
         percent(series.spread),
       ];
     });
-    const title = `Zipf getOrSet: room for ${CAPACITY.toLocaleString('en')} of ${PRODUCTS.toLocaleString('en')} products`;
+    const [room, products] = [CAPACITY, PRODUCTS].map((count) => count.toLocaleString('en'));
+    const title = `Zipf getOrSet: room for ${room} of ${products} products`;
     return { table: { title, columns: ['cache', 'getOrSet', 'hit ratio', 'spread'], rows }, targets: [], results };
   },
 };

@@ -18,7 +18,8 @@ Call each of these twice and watch X-Cache, "source" and "generated_at":
 Change something, then call them again:
 
   curl -X PUT ${url}/api/products/42/price -H "Content-Type: application/json" -d '{"price": 19.99}'
-  curl -X POST ${url}/api/store/products -H "Content-Type: application/json" -d '{"name": "Smart Watch", "category": "Electronics", "price": 299.99}'
+  curl -X POST ${url}/api/store/products -H "Content-Type: application/json" \\
+    -d '{"name": "Smart Watch", "category": "Electronics", "price": 299.99}'
 
 How well the cache does:
 

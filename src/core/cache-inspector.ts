@@ -24,12 +24,15 @@ export interface InspectedCache {
 export class CacheInspector {
   readonly #since: Date;
 
-  constructor(private readonly cache: InspectedCache) {
+  readonly #cache: InspectedCache;
+
+  constructor(cache: InspectedCache) {
+    this.#cache = cache;
     this.#since = new Date(cache.clock.wallMs());
   }
 
   async stats(): Promise<CacheStats> {
-    const { name, store, reporter } = this.cache;
+    const { name, store, reporter } = this.#cache;
     return (reporter.stats ?? new StatsRecorder()).report(
       { name, backend: store.kind, since: this.#since },
       await store.usage(),
@@ -38,8 +41,8 @@ export class CacheInspector {
 
   /** The entry under a key, fresh or expired. */
   async entry<T>(key: string, namespace: string | undefined): Promise<CacheEntry<T> | undefined> {
-    const entry = await this.cache.store.get(key, namespace);
-    return entry === undefined ? undefined : this.cache.store.describe<T>(entry, this.#times());
+    const entry = await this.#cache.store.get(key, namespace);
+    return entry === undefined ? undefined : this.#cache.store.describe<T>(entry, this.#times());
   }
 
   /** @throws CacheConfigError for a limit that is out of range, or an unusable cursor */
@@ -49,13 +52,13 @@ export class CacheInspector {
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000)
       throw new CacheConfigError(`Expected \`limit\` to be a whole number from 1 to 1000, got \`${show(limit)}\`.`);
     if (query.pattern !== undefined) compileGlob(query.pattern);
-    const page = await this.cache.store.scan({ ...query, limit });
-    const entries = page.entries.flatMap((entry) => this.cache.store.describe(entry, this.#times()) ?? []);
+    const page = await this.#cache.store.scan({ ...query, limit });
+    const entries = page.entries.flatMap((entry) => this.#cache.store.describe(entry, this.#times()) ?? []);
     return { entries, ...(page.cursor === undefined ? {} : { cursor: page.cursor }) };
   }
 
   async explain(key: string, namespace: string | undefined): Promise<CacheExplanation> {
-    const { store, version } = this.cache;
+    const { store, version } = this.#cache;
     const address = {
       key,
       namespace,
@@ -65,6 +68,6 @@ export class CacheInspector {
   }
 
   #times(): { nowMs: number; wallMs: number } {
-    return { nowMs: this.cache.clock.nowMs(), wallMs: this.cache.clock.wallMs() };
+    return { nowMs: this.#cache.clock.nowMs(), wallMs: this.#cache.clock.wallMs() };
   }
 }

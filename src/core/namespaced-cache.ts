@@ -26,11 +26,14 @@ export class NamespacedCache {
   readonly #loadDefaults: GetOrSetOptions<never>;
   readonly #setDefaults: SetOptions;
 
+  readonly #cache: CacheOperations;
+
   constructor(
-    private readonly cache: CacheOperations,
+    cache: CacheOperations,
     readonly name: string,
     defaults: NamespaceDefaults = {},
   ) {
+    this.#cache = cache;
     // This also checks the defaults: a wrong one must fail the start, not the first call.
     const plan = readLoadPlan(defaults, basePlan(DEFAULT_LOAD_POLICY, name, 0));
     this.#here = Object.freeze({ namespace: name });
@@ -50,51 +53,51 @@ export class NamespacedCache {
   }
 
   get<T>(key: string): Promise<T | undefined> {
-    return this.cache.get<T>(key, this.#here);
+    return this.#cache.get<T>(key, this.#here);
   }
 
   set<T>(key: string, value: T, options?: InNamespace<SetOptions>): Promise<void> {
-    return this.cache.set(key, value, this.#forSet(options));
+    return this.#cache.set(key, value, this.#forSet(options));
   }
 
   delete(key: string): Promise<boolean> {
-    return this.cache.delete(key, this.#here);
+    return this.#cache.delete(key, this.#here);
   }
 
   has(key: string): Promise<boolean> {
-    return this.cache.has(key, this.#here);
+    return this.#cache.has(key, this.#here);
   }
 
   touch(key: string, ttl: Ttl): Promise<boolean> {
-    return this.cache.touch(key, ttl, this.#here);
+    return this.#cache.touch(key, ttl, this.#here);
   }
 
   getEntry<T>(key: string): Promise<CacheEntry<T> | undefined> {
-    return this.cache.getEntry<T>(key, this.#here);
+    return this.#cache.getEntry<T>(key, this.#here);
   }
 
   getOrSet<T>(key: string, factory: Factory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<T> {
-    return this.cache.getOrSet(key, factory, this.#forLoad(options));
+    return this.#cache.getOrSet(key, factory, this.#forLoad(options));
   }
 
   refresh<T>(key: string, factory: Factory<T>, options?: InNamespace<GetOrSetOptions<T>>): Promise<T> {
-    return this.cache.refresh(key, factory, this.#forLoad(options));
+    return this.#cache.refresh(key, factory, this.#forLoad(options));
   }
 
   writeThrough<T>(key: string, write: () => Promise<T>, options?: InNamespace<WriteThroughOptions<T>>): Promise<T> {
-    return this.cache.writeThrough(key, write, { ...this.#setDefaults, ...options, ...this.#here });
+    return this.#cache.writeThrough(key, write, { ...this.#setDefaults, ...options, ...this.#here });
   }
 
   getMany<T>(keys: readonly string[]): Promise<Map<string, T>> {
-    return this.cache.getMany<T>(keys, this.#here);
+    return this.#cache.getMany<T>(keys, this.#here);
   }
 
   setMany<T>(entries: Iterable<readonly [string, T]>, options?: InNamespace<SetOptions>): Promise<void> {
-    return this.cache.setMany(entries, this.#forSet(options));
+    return this.#cache.setMany(entries, this.#forSet(options));
   }
 
   deleteMany(keys: readonly string[]): Promise<number> {
-    return this.cache.deleteMany(keys, this.#here);
+    return this.#cache.deleteMany(keys, this.#here);
   }
 
   getOrSetMany<T>(
@@ -102,26 +105,26 @@ export class NamespacedCache {
     factory: ManyFactory<T>,
     options?: InNamespace<GetOrSetOptions<T>>,
   ): Promise<Map<string, T>> {
-    return this.cache.getOrSetMany(keys, factory, this.#forLoad(options));
+    return this.#cache.getOrSetMany(keys, factory, this.#forLoad(options));
   }
 
   /** Invalidates every entry of the cache that carries the tags, in this and in all other namespaces. */
   invalidateTags(tags: readonly string[], options?: InvalidateTagsOptions): Promise<number> {
-    return this.cache.invalidateTags(tags, options);
+    return this.#cache.invalidateTags(tags, options);
   }
 
   invalidatePattern(pattern: string, options?: { dryRun?: boolean }): Promise<number> {
-    return this.cache.invalidatePattern(pattern, { ...options, ...this.#here });
+    return this.#cache.invalidatePattern(pattern, { ...options, ...this.#here });
   }
 
   /** Invalidates every entry of this namespace. */
   invalidate(options?: InvalidateOptions): Promise<number> {
-    return this.cache.invalidateNamespace(this.name, options);
+    return this.#cache.invalidateNamespace(this.name, options);
   }
 
   /** Removes every entry of this namespace, and of no other. */
   clear(): Promise<number> {
-    return this.cache.invalidateNamespace(this.name);
+    return this.#cache.invalidateNamespace(this.name);
   }
 
   warm<T>(
@@ -129,11 +132,11 @@ export class NamespacedCache {
     factory: (key: string) => T | Promise<T>,
     options?: InNamespace<WarmOptions<T>>,
   ): Promise<WarmReport> {
-    return this.cache.warm(keys, factory, this.#forLoad(options));
+    return this.#cache.warm(keys, factory, this.#forLoad(options));
   }
 
   explain(key: string): Promise<CacheExplanation> {
-    return this.cache.explain(key, this.#here);
+    return this.#cache.explain(key, this.#here);
   }
 
   #forLoad<O extends object>(options: O | undefined): O & GetOrSetOptions<never> {

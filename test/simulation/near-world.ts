@@ -13,7 +13,7 @@ import type {
 import { RedisCoherence } from '../../src/adapters/redis/redis-coherence.js';
 import { RedisKeys } from '../../src/adapters/redis/protocol/redis-keys.js';
 import { call, type Command, type Reply } from '../../src/adapters/redis/connection/command.js';
-import { REMOVE } from '../../src/adapters/redis/protocol/scripts.js';
+import { REMOVE } from '../../src/adapters/redis/protocol/entry-scripts.js';
 import type { CoherenceMode } from '../../src/adapters/redis/options/redis-options.js';
 import { draftOf } from '../../src/testing/adapter-fixture.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';

@@ -1,7 +1,11 @@
 import { LASTING_SCORE } from '../../src/adapters/redis/protocol/member-time.js';
 import { call, type Command, plain } from '../../src/adapters/redis/connection/command.js';
-import * as scripts from '../../src/adapters/redis/protocol/scripts.js';
+import * as entryScripts from '../../src/adapters/redis/protocol/entry-scripts.js';
+import * as groupScripts from '../../src/adapters/redis/protocol/group-scripts.js';
+import * as serverScripts from '../../src/adapters/redis/protocol/server-scripts.js';
 import type { SimulatedStore } from './simulated-store.js';
+
+const scripts = { ...entryScripts, ...groupScripts, ...serverScripts };
 
 const ENTRIES = ['k:e::a', 'k:e::b'];
 const GROUP = { key: 'k:g:{x}', index: 'k:i:{x}', created: 'k:c:{x}', trash: 'k:x:1:{x}' };

@@ -2,7 +2,7 @@ import { LASTING_SCORE } from '../../src/adapters/redis/protocol/member-time.js'
 import { RedisError, type SimulatedStore } from './simulated-store.js';
 
 /*
- * What the scripts of src/adapters/redis/protocol/scripts.ts do, line by line, in JavaScript. Positions are those of
+ * What the scripts of src/adapters/redis/protocol/*-scripts.ts do, line by line, in JavaScript. Positions are those of
  * JavaScript: `h.slice(16, 28)` is Lua's `string.sub(h, 17, 28)`.
  */
 

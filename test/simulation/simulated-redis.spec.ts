@@ -2,13 +2,17 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { IoredisWire } from '../../src/adapters/redis/ioredis/ioredis-wire.js';
 import type { Command, Reply } from '../../src/adapters/redis/connection/command.js';
-import * as scripts from '../../src/adapters/redis/protocol/scripts.js';
+import * as entryScripts from '../../src/adapters/redis/protocol/entry-scripts.js';
+import * as groupScripts from '../../src/adapters/redis/protocol/group-scripts.js';
+import * as serverScripts from '../../src/adapters/redis/protocol/server-scripts.js';
 import { SystemClock } from '../../src/core/system-clock.js';
 import { randomFrom } from '../../src/testing/seeded-random.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import { RandomCommands } from './random-commands.js';
 import { SimulatedRedis } from './simulated-redis.js';
 import { EPOCH_MS, VirtualTime } from './virtual-time.js';
+
+const SCRIPTS = [entryScripts, groupScripts, serverScripts].flatMap((each) => Object.values(each));
 
 /*
  * The simulation is only as good as its Redis. Here a real and a simulated server get the same random commands by a
@@ -34,7 +38,7 @@ describe('the simulated Redis', () => {
     wire = new IoredisWire(client, { channel: 'k:wake', isForeign: false, clock: new SystemClock() });
     await wire.connect();
     // Loaded first: a script unknown to the server would be sent again, after the commands sent with it.
-    for (const script of Object.values(scripts)) await client.script('LOAD', script.lua);
+    for (const script of SCRIPTS) await client.script('LOAD', script.lua);
   });
   afterAll(async () => {
     await wire.close();

@@ -22,7 +22,7 @@ export class WholeNumberPipe implements PipeTransform<unknown, number> {
     if (number >= min && number <= max) return number;
     throw badRequest(
       `Expected ${this.name} to be a whole number from ${min} to ${max}, got ` +
-        `${value === undefined ? 'nothing' : JSON.stringify(value)}`,
+        (value === undefined ? 'nothing' : JSON.stringify(value)),
     );
   }
 }

@@ -25,11 +25,15 @@ class ManualListener implements ChangeListener {
   isClosed = false;
   readonly serverId = undefined;
 
+  readonly #clock: Clock;
+
   constructor(
     readonly feed: ChangeFeed,
-    private readonly clock: Clock,
+    clock: Clock,
     readonly handlers: ChangeHandlers,
-  ) {}
+  ) {
+    this.#clock = clock;
+  }
 
   open(): void {
     this.isOpen = true;
@@ -39,7 +43,7 @@ class ManualListener implements ChangeListener {
 
   beat(): void {
     if (!this.isOpen) return;
-    this.provenMs = this.clock.nowMs();
+    this.provenMs = this.#clock.nowMs();
     this.handlers.onProof();
   }
 
@@ -62,10 +66,14 @@ class ManualWire implements CoherenceWire {
   /** The arguments of the last beat. */
   heard = { isOnBus: false, isMute: false };
 
-  constructor(private readonly names: readonly string[]) {}
+  readonly #names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+  }
 
   masters(): readonly string[] {
-    return this.names;
+    return this.#names;
   }
 
   nameOn(_master: string, prefix: string): string {

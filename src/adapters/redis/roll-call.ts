@@ -3,7 +3,7 @@ import type { Silence } from './connection/change-announcer.js';
 import { randomId } from './protocol/generation.js';
 import { call, type Command, type Reply } from './connection/command.js';
 import type { RedisKeys } from './protocol/redis-keys.js';
-import { BEAT } from './protocol/scripts.js';
+import { BEAT } from './protocol/server-scripts.js';
 
 /*
  * Decides two things: is each change published that a listener on the bus needs, and do commands still go to the

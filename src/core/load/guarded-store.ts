@@ -30,15 +30,18 @@ export const UNREADABLE = Symbol('unreadable');
  * is not stored, and only an invalidation rejects. Every fault goes to `onFault`.
  */
 export class GuardedStore {
+  readonly #adapter: CacheAdapter;
+  readonly #onFault: (error: unknown, doing: string) => CacheError;
+
   /** @param onFault reports a fault, and returns it as a `CacheError` */
-  constructor(
-    private readonly adapter: CacheAdapter,
-    private readonly onFault: (error: unknown, doing: string) => CacheError,
-  ) {}
+  constructor(adapter: CacheAdapter, onFault: (error: unknown, doing: string) => CacheError) {
+    this.#adapter = adapter;
+    this.#onFault = onFault;
+  }
 
   /** The adapter's name for itself, such as `memory`. */
   get kind(): string {
-    return this.adapter.kind;
+    return this.#adapter.kind;
   }
 
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
@@ -52,7 +55,7 @@ export class GuardedStore {
    */
   tryGet(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
-      return this.adapter.get(key, namespace);
+      return this.#adapter.get(key, namespace);
     } catch (error) {
       this.#asMiss(error);
       return undefined;
@@ -114,7 +117,7 @@ export class GuardedStore {
   async getMany(keys: readonly string[], namespace: string | undefined): Promise<readonly (StoredEntry | undefined)[]> {
     if (keys.length === 0) return [];
     try {
-      return await this.adapter.getMany(keys, namespace);
+      return await this.#adapter.getMany(keys, namespace);
     } catch (error) {
       this.#asMiss(error);
       return [];
@@ -123,9 +126,9 @@ export class GuardedStore {
 
   /** The entry of each tier under a key, from near to far. */
   async look(key: string, namespace: string | undefined): Promise<readonly TierEntry[]> {
-    if (this.adapter.look === undefined) return [{ name: this.adapter.kind, entry: await this.get(key, namespace) }];
+    if (this.#adapter.look === undefined) return [{ name: this.#adapter.kind, entry: await this.get(key, namespace) }];
     try {
-      return await this.adapter.look(key, namespace);
+      return await this.#adapter.look(key, namespace);
     } catch (error) {
       this.#asMiss(error);
       return [];
@@ -135,7 +138,7 @@ export class GuardedStore {
   /** Always gives a grant. Its `release` never fails, its `commit` may. */
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<GuardedGrant> {
     try {
-      const grant = await this.adapter.begin(keys, namespace, request);
+      const grant = await this.#adapter.begin(keys, namespace, request);
       return {
         isFenced: true,
         tickets: grant.tickets,
@@ -143,7 +146,7 @@ export class GuardedStore {
         release: () => this.#quietly(() => grant.release(), 'end a load'),
       };
     } catch (error) {
-      this.onFault(error, 'begin a load');
+      this.#onFault(error, 'begin a load');
       return unfenced(keys.length);
     }
   }
@@ -155,11 +158,11 @@ export class GuardedStore {
    */
   async set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<boolean> {
     try {
-      await this.adapter.set(drafts, namespace);
+      await this.#adapter.set(drafts, namespace);
       return true;
     } catch (error) {
       if (isCallersFault(error)) throw error;
-      this.onFault(error, 'store a value');
+      this.#onFault(error, 'store a value');
       return false;
     }
   }
@@ -167,41 +170,41 @@ export class GuardedStore {
   /** @throws CacheError where the store failed: nobody must take an entry for invalidated that is not */
   async invalidate(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean }): Promise<number> {
     try {
-      return await this.adapter.invalidate(target, how);
+      return await this.#adapter.invalidate(target, how);
     } catch (error) {
-      throw this.onFault(error, 'invalidate');
+      throw this.#onFault(error, 'invalidate');
     }
   }
 
   /** Rejects with the store's own error, which people who look into a cache need to see. It is not reported. */
   async scan(query: ScanQuery): Promise<ScanPage> {
-    return this.adapter.scan(query);
+    return this.#adapter.scan(query);
   }
 
   /** Rejects as `scan` does. */
   async usage(): Promise<AdapterUsage> {
-    return this.adapter.usage();
+    return this.#adapter.usage();
   }
 
   /** The name of an entry in the store, for operators; `undefined` where entries have no names. */
   storedKey(key: string, namespace: string | undefined): string | undefined {
-    return this.adapter.storedKey?.(key, namespace);
+    return this.#adapter.storedKey?.(key, namespace);
   }
 
   close(): Promise<void> {
-    return this.#quietly(() => this.adapter.close(), 'close the backend');
+    return this.#quietly(() => this.#adapter.close(), 'close the backend');
   }
 
   async #quietly(work: () => Awaitable<void>, doing: string): Promise<void> {
     try {
       await work();
     } catch (error) {
-      this.onFault(error, doing);
+      this.#onFault(error, doing);
     }
   }
 
   #asMiss(error: unknown): undefined {
-    this.onFault(error, 'read an entry');
+    this.#onFault(error, 'read an entry');
     return undefined;
   }
 }

@@ -15,11 +15,15 @@ const REMOVED = { soft: false, dryRun: false };
  * method rejects with a `CacheError` where the store fails.
  */
 export class Invalidations {
-  constructor(
-    private readonly store: GuardedStore,
-    private readonly loader: ValueLoader,
-    private readonly reporter: CacheReporter,
-  ) {}
+  readonly #store: GuardedStore;
+  readonly #loader: ValueLoader;
+  readonly #reporter: CacheReporter;
+
+  constructor(store: GuardedStore, loader: ValueLoader, reporter: CacheReporter) {
+    this.#store = store;
+    this.#loader = loader;
+    this.#reporter = reporter;
+  }
 
   async ofTags(tags: readonly string[], options: InvalidateTagsOptions): Promise<number> {
     checkKeys(tags, 'tag');
@@ -54,7 +58,7 @@ export class Invalidations {
 
   /** Frees entries that have outlived their time. No load is too old by that. */
   async ofExpired(): Promise<number> {
-    return this.store.invalidate({ kind: 'expired' }, REMOVED);
+    return this.#store.invalidate({ kind: 'expired' }, REMOVED);
   }
 
   async #announce(
@@ -65,13 +69,13 @@ export class Invalidations {
     const soft = readBoolean(options.soft, 'soft', false);
     const dryRun = readBoolean(options.dryRun, 'dryRun', false);
     const count = await this.#run(target, { soft, dryRun });
-    if (!dryRun) this.reporter.invalidated(subject, soft, count);
+    if (!dryRun) this.#reporter.invalidated(subject, soft, count);
     return count;
   }
 
   async #run(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean }): Promise<number> {
-    const count = await this.store.invalidate(target, how);
-    if (!how.dryRun) this.loader.detach(target);
+    const count = await this.#store.invalidate(target, how);
+    if (!how.dryRun) this.#loader.detach(target);
     return count;
   }
 }

@@ -3,7 +3,7 @@ import { CacheConfigError } from '../vocabulary/cache.errors.js';
 import { type Caller, callerIn } from '../observation/caller.js';
 import type { GetOrSetOptions, LoadOptions, SetOptions, StandardSchema, ValueValidator } from './call-options.js';
 import { parseTtl } from '../vocabulary/duration.js';
-import { OTHER_CALL_NAMES } from '../vocabulary/other-names.js';
+import { OTHER_CALL_NAMES } from '../vocabulary/option-checks.js';
 import { checkNames, readDuration, readFunction, readNumber, readOneOf } from '../vocabulary/option-checks.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 import { show } from '../vocabulary/show.js';

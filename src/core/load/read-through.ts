@@ -22,22 +22,27 @@ interface SortedEntries {
 
 /** Reads values: serves the found entries that are fresh and valid, and loads the rest. */
 export class ReadThrough {
-  constructor(
-    private readonly store: GuardedStore,
-    private readonly loader: ValueLoader,
-    private readonly reporter: CacheReporter,
-    private readonly clock: Clock,
-  ) {}
+  readonly #store: GuardedStore;
+  readonly #loader: ValueLoader;
+  readonly #reporter: CacheReporter;
+  readonly #clock: Clock;
+
+  constructor(store: GuardedStore, loader: ValueLoader, reporter: CacheReporter, clock: Clock) {
+    this.#store = store;
+    this.#loader = loader;
+    this.#reporter = reporter;
+    this.#clock = clock;
+  }
 
   /** The fresh values of `keys`, in their order. Every key is counted as a hit or a miss. */
   async freshValues(keys: readonly string[], namespace: string | undefined): Promise<Map<string, unknown>> {
     const values = new Map<string, unknown>();
-    const entries = await this.store.getMany(keys, namespace);
+    const entries = await this.#store.getMany(keys, namespace);
     keys.forEach((key, i) => {
       const entry = entries[i];
-      const value = entry !== undefined && this.#isFresh(entry) ? this.store.read(entry) : UNREADABLE;
-      if (entry === undefined || value === UNREADABLE) return this.reporter.miss(key, namespace);
-      this.reporter.hit(entry);
+      const value = entry !== undefined && this.#isFresh(entry) ? this.#store.read(entry) : UNREADABLE;
+      if (entry === undefined || value === UNREADABLE) return this.#reporter.miss(key, namespace);
+      this.#reporter.hit(entry);
       values.set(key, value);
     });
     return values;
@@ -47,19 +52,19 @@ export class ReadThrough {
   async outcomes({ keys, plan, factory, found, waitedMs }: ReadOrder): Promise<Map<string, LoadOutcome>> {
     const { served, expired, invalid } = await this.#sort({ keys, plan, found });
     const due = [...served.values()].flatMap(({ entry }) =>
-      entry !== undefined && isDue(entry, plan, this.clock.nowMs()) ? [entry] : [],
+      entry !== undefined && isDue(entry, plan, this.#clock.nowMs()) ? [entry] : [],
     );
-    if (due.length > 0) this.loader.renewInBackground(due, plan, factory);
+    if (due.length > 0) this.#loader.renewInBackground(due, plan, factory);
     const missing = keys.filter((key) => !served.has(key) && !invalid.has(key));
     const outcomes = new Map(served);
     try {
       const loads = [
-        this.loader.load({ keys: missing, plan, factory, waitedMs, found: missing.map((key) => expired.get(key)) }),
-        this.loader.load({ keys: [...invalid], plan, factory, waitedMs, purpose: 'refresh' }),
+        this.#loader.load({ keys: missing, plan, factory, waitedMs, found: missing.map((key) => expired.get(key)) }),
+        this.#loader.load({ keys: [...invalid], plan, factory, waitedMs, purpose: 'refresh' }),
       ];
       for (const loaded of await Promise.all(loads)) for (const [key, outcome] of loaded) outcomes.set(key, outcome);
     } finally {
-      for (const key of keys) this.reporter.outcome(key, plan.namespace, outcomes.get(key));
+      for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));
     }
     return outcomes;
   }
@@ -67,11 +72,11 @@ export class ReadThrough {
   /** The value of each key; absent where there is none. A stored value that cannot be read is loaded. */
   async values(order: ReadOrder): Promise<Map<string, unknown>> {
     const outcomes = await this.outcomes(order);
-    const values = new Map([...outcomes].map(([key, outcome]) => [key, this.store.valueOf(outcome)]));
+    const values = new Map([...outcomes].map(([key, outcome]) => [key, this.#store.valueOf(outcome)]));
     const keys = [...values.keys()].filter((key) => values.get(key) === UNREADABLE);
     if (keys.length === 0) return values;
     const { plan, factory } = order;
-    const loaded = await this.loader.load({ plan, factory, keys, purpose: 'refresh' });
+    const loaded = await this.#loader.load({ plan, factory, keys, purpose: 'refresh' });
     for (const key of keys) values.set(key, loaded.get(key)?.value);
     return values;
   }
@@ -95,6 +100,6 @@ export class ReadThrough {
   }
 
   #isFresh(entry: StoredEntry): boolean {
-    return this.clock.nowMs() < entry.freshUntilMs;
+    return this.#clock.nowMs() < entry.freshUntilMs;
   }
 }

@@ -24,12 +24,16 @@ export interface WriterParts {
 
 /** Stores values that no factory has loaded: set, touched, or written through to a source. */
 export class ValueWriter {
-  constructor(private readonly parts: WriterParts) {}
+  readonly #parts: WriterParts;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
 
   /** Stores all values, or none when one of them cannot be stored. Of several values for one key the last counts. */
   async set(entries: Iterable<readonly [string, unknown]>, options: SetOptions): Promise<void> {
-    const { store, loader, reporter } = this.parts;
-    const plan = readWritePlan(options, this.parts.plan);
+    const { store, loader, reporter } = this.#parts;
+    const plan = readWritePlan(options, this.#parts.plan);
     const values = new Map(checkedEntries(entries));
     const drafts = [...values].map(([key, value]) => {
       checkKey(key, 'key');
@@ -42,7 +46,7 @@ export class ValueWriter {
 
   /** Gives a fresh value another TTL. @returns false when there is none, or it was invalidated meanwhile */
   async touch(key: string, namespace: string | undefined, ttlMs: number): Promise<boolean> {
-    const { store, clock, plan } = this.parts;
+    const { store, clock, plan } = this.#parts;
     const grant = await store.begin([key], namespace, {
       purpose: 'refresh',
       exclusive: false,
@@ -66,9 +70,9 @@ export class ValueWriter {
     { tags: given, ...options }: WriteThroughOptions<T>,
   ): Promise<T> {
     const tags = given ?? [];
-    const { store, loader, invalidations, clock } = this.parts;
+    const { store, loader, invalidations, clock } = this.#parts;
     const knownTags = typeof tags === 'function' ? [] : tags;
-    const plan = readWritePlan({ ...options, tags: knownTags }, this.parts.plan);
+    const plan = readWritePlan({ ...options, tags: knownTags }, this.#parts.plan);
     const grant = await store.begin([key], plan.namespace, {
       purpose: 'write',
       exclusive: false,
@@ -100,7 +104,7 @@ export class ValueWriter {
     { key, caller }: { key: string; caller?: Caller | undefined },
     draft: () => EntryDraft,
   ): Promise<boolean> {
-    const { reporter } = this.parts;
+    const { reporter } = this.#parts;
     try {
       const [stored] = await grant.commit([draft()]);
       if (stored !== undefined) reporter.stored(stored.key, stored.namespace);

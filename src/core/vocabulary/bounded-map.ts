@@ -3,7 +3,7 @@
  * the old half is dropped, and the young half becomes the old one. That is cheaper than an exact LRU, and good enough
  * for hints, whose loss costs a little time and no correctness.
  */
-export class BoundedMap<K, V extends NonNullable<unknown>> {
+export class BoundedMap<K, V extends object | string | number | boolean> {
   #young = new Map<K, V>();
   #old = new Map<K, V>();
   readonly #half: number;

@@ -5,6 +5,21 @@ import { show } from './show.js';
 /** By the name that an option has in another place or library: the name to write here, with its backticks. */
 export type OtherNames = Readonly<Record<string, string>>;
 
+/** Names of the options of a call in other libraries. */
+export const OTHER_CALL_NAMES: OtherNames = {
+  expires: '`ttl`',
+  expiresIn: '`ttl`',
+  expiry: '`ttl`',
+  ex: "`ttl: '60s'`",
+  px: '`ttl`',
+  maxAge: "`ttl: '60s'`",
+  tag: '`tags: [...]`',
+  prefix: '`namespace`',
+  grace: '`staleIfError`',
+  timeout: '`hardTimeout`',
+  refreshThreshold: '`refreshAhead` or `staleWhileRevalidate`',
+};
+
 /**
  * The error for an option with a wrong value.
  * @param wanted completes "to be ..."

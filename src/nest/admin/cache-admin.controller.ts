@@ -38,11 +38,15 @@ import { type EntryView, viewOf } from './entry-view.js';
  */
 @Injectable()
 class AdminGuard implements CanActivate {
-  constructor(private readonly modules: ModuleRef) {}
+  readonly #modules: ModuleRef;
+
+  constructor(modules: ModuleRef) {
+    this.#modules = modules;
+  }
 
   canActivate(context: ExecutionContext): Promise<boolean> {
     refuseOtherSites(context.switchToHttp().getRequest<AdminRequest>());
-    return this.modules.get<CacheAdminController>(context.getClass(), { strict: false }).isAllowed(context);
+    return this.#modules.get<CacheAdminController>(context.getClass(), { strict: false }).isAllowed(context);
   }
 }
 
@@ -51,7 +55,7 @@ class AdminGuard implements CanActivate {
 export class CacheAdminController implements OnModuleInit {
   protected cache!: CacheService;
   protected readonly options!: ResolvedAdminOptions | undefined;
-  @Inject(ModuleRef) private readonly modules!: ModuleRef;
+  @Inject(ModuleRef) protected readonly modules!: ModuleRef;
 
   readonly #guards = new Map<Type<CanActivate>, CanActivate>();
 

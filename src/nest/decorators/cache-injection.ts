@@ -9,8 +9,8 @@ import { howToTest, isPassingThrough, neededUnlessPassingThrough } from './pass-
 /*
  * How instances of decorated classes get their cache: from Nest, by property injection. The name of the property is a
  * symbol for the class and the cache, the slot. So every instance, of any scope, gets the cache of its own application
- * and module, and Nest refuses to start when there is no such cache. A setter on the prototype stores the injected cache
- * in a property that no loop, copy or serializer sees, or, when the instance is frozen, in a WeakMap.
+ * and module, and Nest refuses to start when there is no such cache. A setter on the prototype stores the injected
+ * cache in a property that no loop, copy or serializer sees, or, when the instance is frozen, in a WeakMap.
  * Nest injects nothing into an instance of `useFactory` or `useValue`: the DecoratorExplorer does that when the
  * application starts, or at the first call where the module is loaded later.
  */

@@ -13,8 +13,8 @@ import { cacheIn, findCache, injectCache } from './cache-injection.js';
 import { howToTest, isPassingThrough } from './pass-through.js';
 
 /*
- * The wrapper around a decorated method, which all method decorators share, and the list of decorated methods. Where the
- * wrapper gets its cache from: see cache-injection.ts.
+ * The wrapper around a decorated method, which all method decorators share, and the list of decorated methods. Where
+ * the wrapper gets its cache from: see cache-injection.ts.
  */
 
 /** The method that a decorator is written on. */

@@ -27,7 +27,10 @@ interface Decorated {
 export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, CacheFinder {
   readonly #stopFinding: () => void;
 
-  constructor(@Inject(ModulesContainer) private readonly modules: ModulesContainer) {
+  readonly #modules: ModulesContainer;
+
+  constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+    this.#modules = modules;
     this.#stopFinding = addCacheFinder(this);
   }
 
@@ -37,7 +40,7 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     refuseSharedKeys(all);
     const provided = new Set(all.map(({ prototype }) => prototype));
     for (const method of new Set(all.flatMap(({ methods }) => methods))) {
-      for (const finding of method.check?.(provided) ?? []) adviceOf(this.modules).add(finding);
+      for (const finding of method.check?.(provided) ?? []) adviceOf(this.#modules).add(finding);
       this.#advise(method);
     }
     for (const { wrapper, methods } of all) if (!wrapper.isDependencyTreeStatic()) this.#adviseOnSharedAnswers(methods);
@@ -68,13 +71,13 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   }
 
   #decorated(): Decorated[] {
-    return [...this.modules.values()].flatMap((module) =>
+    return [...this.#modules.values()].flatMap((module) =>
       wrappersOf(module).flatMap((wrapper) => decoratedBy(module, wrapper)),
     );
   }
 
   #advise({ label, cache, options, decorator }: DecoratedMethod): void {
-    const advice = adviceOf(this.modules);
+    const advice = adviceOf(this.#modules);
     for (const finding of shortDurationsIn(options, `${label}: `)) advice.add(finding);
     const { tags } = options as { tags?: unknown };
     if (decorator === '@CacheInvalidate') advice.invalidatesTags({ cache, tags, label });
@@ -84,7 +87,7 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
   #adviseOnSharedAnswers(methods: readonly DecoratedMethod[]): void {
     for (const { label, isKeyless } of methods) {
       if (isKeyless !== true) continue;
-      adviceOf(this.modules).add({
+      adviceOf(this.#modules).add({
         problem:
           `${label}: the provider is made anew for each request, but without a \`key\` its answers are ` +
           'shared by all requests.',

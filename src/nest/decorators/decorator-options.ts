@@ -4,7 +4,7 @@ import { checkedMadeKey, checkKey, checkKeys } from '../../core/vocabulary/cache
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPlan, readLoadPlan } from '../../core/load/load-policy.js';
 import { checkNames } from '../../core/vocabulary/option-checks.js';
 import { notAwaited } from '../../core/vocabulary/option-functions.js';
-import { OTHER_CALL_NAMES } from '../../core/vocabulary/other-names.js';
+import { OTHER_CALL_NAMES } from '../../core/vocabulary/option-checks.js';
 import { show } from '../../core/vocabulary/show.js';
 import type { KeyOf, OptionFunction } from './decorated-method.js';
 

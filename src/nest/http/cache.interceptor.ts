@@ -39,8 +39,11 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
   readonly #logger = new Logger(CacheInterceptor.name);
   readonly #warned = new WeakSet<RoutePolicy>();
 
+  readonly #moduleRef: ModuleRef;
+
   /** @throws CacheConfigError when it is made without Nest, and has no `ModuleRef` or finds no cache */
-  constructor(private readonly moduleRef: ModuleRef) {
+  constructor(moduleRef: ModuleRef) {
+    this.#moduleRef = moduleRef;
     if (typeof (moduleRef as ModuleRef | undefined)?.get !== 'function') {
       throw new CacheConfigError(
         'Expected CacheInterceptor to be made by Nest or with a ModuleRef, got `new CacheInterceptor()` without one. ' +
@@ -59,7 +62,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
 
   /** @throws CacheConfigError for an application without a cache */
   onModuleInit(): void {
-    checkThereIsCache(this.moduleRef);
+    checkThereIsCache(this.#moduleRef);
   }
 
   beforeApplicationShutdown(): Promise<void> {

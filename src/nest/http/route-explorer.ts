@@ -33,24 +33,27 @@ const explored = new WeakSet<ModulesContainer>();
 /** Checks the routes when the application starts. */
 @Injectable()
 export class RouteExplorer implements OnModuleInit {
-  constructor(
-    @Inject(ModuleRef) private readonly moduleRef: ModuleRef,
-    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
-  ) {}
+  readonly #moduleRef: ModuleRef;
+  readonly #modules: ModulesContainer;
+
+  constructor(@Inject(ModuleRef) moduleRef: ModuleRef, @Inject(ModulesContainer) modules: ModulesContainer) {
+    this.#moduleRef = moduleRef;
+    this.#modules = modules;
+  }
 
   /**
    * @throws CacheConfigError for a route without its cache, and for a text `key` that different requests would share
    */
   onModuleInit(): void {
-    if (explored.has(this.modules)) return;
-    const config = configOf(this.moduleRef);
-    const routes = controllersOf(this.modules).flatMap(({ controller, module }) =>
+    if (explored.has(this.#modules)) return;
+    const config = configOf(this.#moduleRef);
+    const routes = controllersOf(this.#modules).flatMap(({ controller, module }) =>
       this.#routesOf(controller, module, config),
     );
     for (const route of routes) this.#check(route, config);
     const interception = { interceptor: CacheInterceptor, isGlobal: isBoundGlobally(config, CacheInterceptor) };
     for (const route of routes) this.#advise(route, interception);
-    explored.add(this.modules);
+    explored.add(this.#modules);
   }
 
   #routesOf(controller: Class, module: Class, config: ApplicationConfig): ExploredRoute[] {
@@ -58,8 +61,8 @@ export class RouteExplorer implements OnModuleInit {
       const handler = each as Handler;
       const options = routeOptionsOf(controller, handler);
       if (options === false || !isRoute(handler)) return [];
-      const facts = factsOf(controller, handler, this.modules, config);
-      const http = findCache(this.moduleRef, options?.cache ?? 'default')?.http;
+      const facts = factsOf(controller, handler, this.#modules, config);
+      const http = findCache(this.#moduleRef, options?.cache ?? 'default')?.http;
       return [
         {
           controller,
@@ -78,7 +81,7 @@ export class RouteExplorer implements OnModuleInit {
   #check(route: ExploredRoute, config: ApplicationConfig): void {
     const { controller, handler, module, facts, options } = route;
     const name = options?.cache ?? 'default';
-    const found = findCache(this.moduleRef, name);
+    const found = findCache(this.#moduleRef, name);
     if (found === undefined) {
       if (options === undefined && !isCovered(route, CacheInterceptor)) return;
       const argument = name === 'default' ? '' : `{ name: '${name}' }`;
@@ -95,7 +98,7 @@ export class RouteExplorer implements OnModuleInit {
 
   #advise(route: ExploredRoute, interception: Interception): void {
     const { controller, handler, facts, options } = route;
-    const advice = adviceOf(this.modules);
+    const advice = adviceOf(this.#modules);
     const durations = [
       ...shortDurationsIn(writtenOn(controller), `@CacheRoute on ${controller.name}: `),
       ...shortDurationsIn(writtenOn(handler), `@CacheRoute on ${facts.identity}: `),
@@ -106,7 +109,7 @@ export class RouteExplorer implements OnModuleInit {
   }
 
   #pathOf(module: Class): string {
-    const path = Reflect.getMetadata(`${MODULE_PATH_METADATA}${this.modules.applicationId}`, module) as unknown;
+    const path = Reflect.getMetadata(`${MODULE_PATH_METADATA}${this.#modules.applicationId}`, module) as unknown;
     return String(path ?? Reflect.getMetadata(MODULE_PATH_METADATA, module) ?? '');
   }
 }

@@ -30,12 +30,16 @@ export interface Destination {
  * nobody listens may run when somebody does.
  */
 export class ChangeAnnouncer {
-  constructor(private readonly silence: Silence) {}
+  readonly #silence: Silence;
+
+  constructor(silence: Silence) {
+    this.#silence = silence;
+  }
 
   async run(commands: readonly Command[], destination: Destination): Promise<readonly Reply[]> {
-    if (!destination.isOrdered || this.silence.isAllowed()) {
+    if (!destination.isOrdered || this.#silence.isAllowed()) {
       const replies = await destination.send(commands);
-      return this.silence.isAllowed() ? replies : this.#publish(commands, replies, destination);
+      return this.#silence.isAllowed() ? replies : this.#publish(commands, replies, destination);
     }
     const announcements = announcementsOf(
       commands.flatMap((command) => changedName(command) ?? []),
@@ -61,7 +65,7 @@ export class ChangeAnnouncer {
     published: readonly Reply[],
   ): Promise<readonly Reply[]> {
     const failure = published.find((reply) => reply instanceof Error);
-    if (failure === undefined || (failure.message.startsWith('NOPERM') && (await this.silence.demand(failure))))
+    if (failure === undefined || (failure.message.startsWith('NOPERM') && (await this.#silence.demand(failure))))
       return replies;
     return commands.map((command, i) =>
       changedName(command) === undefined || replies[i] instanceof Error ? (replies[i] as Reply) : failure,

@@ -1,5 +1,6 @@
 import type { Command } from './command.js';
-import { END, REMOVE, REPLACE, SOFTEN, SOFTEN_ALL, STORE } from '../protocol/scripts.js';
+import { REMOVE, SOFTEN, STORE } from '../protocol/entry-scripts.js';
+import { END, REPLACE, SOFTEN_ALL } from '../protocol/group-scripts.js';
 
 /*
  * The messages that announce changes on the bus. They name the keys whose change can change the answer of a read:

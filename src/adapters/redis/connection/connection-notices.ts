@@ -48,7 +48,10 @@ export class ConnectionNotices {
   /** The time of the last line with each reason, in this absence. */
   readonly #given = new Map<string, number>();
 
-  constructor(private readonly options: ConnectionNoticesOptions) {
+  readonly #options: ConnectionNoticesOptions;
+
+  constructor(options: ConnectionNoticesOptions) {
+    this.#options = options;
     this.#awaySinceMs = options.clock.nowMs();
   }
 
@@ -56,18 +59,18 @@ export class ConnectionNotices {
     if (this.#state === 'up' || this.#isClosed) return;
     if (this.#reason?.kind !== 'read-only') return this.#rise();
     this.#proof?.cancel();
-    this.#proof = this.options.clock.schedule(WRITABLE_MS, () => this.#rise());
+    this.#proof = this.#options.clock.schedule(WRITABLE_MS, () => this.#rise());
   }
 
   /** @param error the reason, if known; without secrets */
   away(error: Error | undefined): void {
     if (this.#isClosed) return;
-    if (this.#state === 'up' && this.#said === 'up') this.#awaySinceMs = this.options.clock.nowMs();
+    if (this.#state === 'up' && this.#said === 'up') this.#awaySinceMs = this.#options.clock.nowMs();
     this.#proof?.cancel();
     const isNew = this.#state !== 'away';
     this.#state = 'away';
     if (error !== undefined || this.#reason === undefined)
-      this.#reason = reasonOf(error, { ...this.options.endpoint, hasWorked: this.#wasUp });
+      this.#reason = reasonOf(error, { ...this.#options.endpoint, hasWorked: this.#wasUp });
     if (isNew || (this.#timer === undefined && this.#isNews(this.#reason))) this.#sayLater();
   }
 
@@ -88,12 +91,12 @@ export class ConnectionNotices {
   }
 
   #sayLater(): void {
-    const nowMs = this.options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
     const dueMs = this.#said === 'nothing' ? nowMs : Math.max(nowMs + LASTS_MS, this.#mayWriteMs);
     this.#timer?.cancel();
     this.#timer = undefined;
     if (dueMs <= nowMs) return this.#say();
-    this.#timer = this.options.clock.schedule(dueMs - nowMs, () => this.#say());
+    this.#timer = this.#options.clock.schedule(dueMs - nowMs, () => this.#say());
   }
 
   #say(): void {
@@ -103,7 +106,7 @@ export class ConnectionNotices {
   }
 
   #sayUp(): void {
-    const { subject, endpoint, describe, complaint } = this.options;
+    const { subject, endpoint, describe, complaint } = this.#options;
     const reason = this.#reason;
     this.#reason = undefined;
     this.#given.clear();
@@ -114,7 +117,7 @@ export class ConnectionNotices {
       this.#write(`${subject} ${sentence}`, level);
     } else {
       const facts = describe();
-      const after = reason === undefined ? '' : ` after ${formatted(this.options.clock.nowMs() - this.#awaySinceMs)}`;
+      const after = reason === undefined ? '' : ` after ${formatted(this.#options.clock.nowMs() - this.#awaySinceMs)}`;
       this.#write(
         `${subject} is ${this.#wasUp ? 'back' : 'connected'}${after}${facts === undefined ? '' : ` (${facts})`}.`,
         'log',
@@ -127,22 +130,22 @@ export class ConnectionNotices {
   #sayAway(reason: Reason): void {
     if (!this.#isNews(reason)) return;
     const { kind, sentence, level } = reason;
-    this.#given.set(kind, this.options.clock.nowMs());
+    this.#given.set(kind, this.#options.clock.nowMs());
     this.#said = 'away';
     this.#lastKind = kind;
-    this.#write(`${this.options.subject} ${sentence} ${CONSEQUENCE}`, level);
+    this.#write(`${this.#options.subject} ${sentence} ${CONSEQUENCE}`, level);
   }
 
   #isNews({ kind }: Reason): boolean {
     if (this.#said !== 'away') return true;
     return (
-      kind !== this.#lastKind && this.options.clock.nowMs() - (this.#given.get(kind) ?? -Infinity) >= REPEATED_AFTER_MS
+      kind !== this.#lastKind && this.#options.clock.nowMs() - (this.#given.get(kind) ?? -Infinity) >= REPEATED_AFTER_MS
     );
   }
 
   #write(sentence: string, level: NoticeLevel): void {
-    this.#mayWriteMs = this.options.clock.nowMs() + BETWEEN_LINES_MS;
-    this.options.onNotice(sentence, level);
+    this.#mayWriteMs = this.#options.clock.nowMs() + BETWEEN_LINES_MS;
+    this.#options.onNotice(sentence, level);
   }
 }
 

@@ -28,11 +28,15 @@ export class Deadlines {
   #timer: Timer | undefined;
   #nextMs = Infinity;
 
-  constructor(private readonly clock: Clock) {}
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   start(limitMs: number, onLate: () => void): Deadline {
-    const dueMs = this.clock.nowMs() + limitMs;
-    const deadline = { dueMs, idleDueMs: idleMs(this.clock) + limitMs, onLate };
+    const dueMs = this.#clock.nowMs() + limitMs;
+    const deadline = { dueMs, idleDueMs: idleMs(this.#clock) + limitMs, onLate };
     this.#waiting.add(deadline);
     if (dueMs < this.#nextMs) this.#arm(dueMs, limitMs);
     return deadline;
@@ -54,15 +58,15 @@ export class Deadlines {
     this.#nextMs = nextMs;
     const expectedMs = nextMs + LONG_TURN_MS;
     // An answer may have arrived and not be read yet: one more turn decides.
-    this.#timer = this.clock.schedule(
+    this.#timer = this.#clock.schedule(
       Math.max(0, delayMs),
-      () => (this.#timer = this.clock.schedule(1, () => this.#look(this.clock.nowMs() <= expectedMs))),
+      () => (this.#timer = this.#clock.schedule(1, () => this.#look(this.#clock.nowMs() <= expectedMs))),
     );
   }
 
   #look(hasTurned: boolean): void {
-    const nowMs = this.clock.nowMs();
-    const idle = idleMs(this.clock);
+    const nowMs = this.#clock.nowMs();
+    const idle = idleMs(this.#clock);
     const late: Deadline[] = [];
     let nextMs = Infinity;
     for (const deadline of this.#waiting) {

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../../core/ports/clock.port.js';
 import { Deadlines } from './deadlines.js';
 import { allOrThrow, type ReplyValue, call, type Command, type Reply } from './command.js';
 import type { RedisWire } from './redis-wire.port.js';
-import { TIME } from '../protocol/scripts.js';
+import { TIME } from '../protocol/server-scripts.js';
 import { ServerTime } from './server-time.js';
 
 /*
@@ -56,11 +56,14 @@ export class RedisLink {
   #reconnectedMs = -Infinity;
   #probes = 0;
 
-  constructor(
-    private readonly wire: RedisWire,
-    private readonly clock: Clock,
-    private readonly options: LinkOptions,
-  ) {
+  readonly #wire: RedisWire;
+  readonly #clock: Clock;
+  readonly #options: LinkOptions;
+
+  constructor(wire: RedisWire, clock: Clock, options: LinkOptions) {
+    this.#wire = wire;
+    this.#clock = clock;
+    this.#options = options;
     this.time = new ServerTime(clock);
     this.#deadlines = new Deadlines(clock);
     this.firstUp = new Promise((resolve) => (this.#resolveFirstUp = resolve));
@@ -83,7 +86,7 @@ export class RedisLink {
     if (this.#state === 'closed') return;
     this.#state = 'down';
     this.#timer?.cancel();
-    this.options.onAway?.(undefined);
+    this.#options.onAway?.(undefined);
   }
 
   /** Records that the server may have lost acknowledged commands; the next `onUp` reports it. */
@@ -98,7 +101,7 @@ export class RedisLink {
    * @param onLate called when the replies come after the limit
    */
   run(commands: readonly Command[], limitMs: number, onLate?: () => void): Promise<readonly Reply[]> {
-    return this.within(limitMs, () => this.wire.run(commands), onLate).then((replies) => {
+    return this.within(limitMs, () => this.#wire.run(commands), onLate).then((replies) => {
       for (const reply of replies) if (reply instanceof Error) this.#checkRole(reply);
       return replies;
     });
@@ -116,7 +119,7 @@ export class RedisLink {
     onAnswer: (values: readonly (Buffer | null)[]) => void,
     onError: (error: unknown) => void,
   ): void {
-    this.#send(limitMs, () => this.wire.getAll(keys), onAnswer, onError);
+    this.#send(limitMs, () => this.#wire.getAll(keys), onAnswer, onError);
   }
 
   /** Requests the server's time again, because it seems to have jumped. */
@@ -126,7 +129,7 @@ export class RedisLink {
 
   /** Sends commands without waiting for replies. Their effect must come about without them too, at a later time. */
   post(commands: readonly Command[]): void {
-    if (this.#state === 'up' || this.#state === 'probing') this.wire.run(commands).catch(() => undefined);
+    if (this.#state === 'up' || this.#state === 'probing') this.#wire.run(commands).catch(() => undefined);
   }
 
   /** The server's time after which a command that is sent now, with this time limit, must not run any more. */
@@ -194,28 +197,28 @@ export class RedisLink {
     this.#state = 'probing';
     this.#unanswered = 0;
     this.#delayMs = PROBE_EVERY_MS.least;
-    this.#silentSinceMs = this.clock.nowMs();
+    this.#silentSinceMs = this.#clock.nowMs();
     this.#probe();
   }
 
   /** Replaces the timer: several probes may be running, and each one that ends schedules the next. */
   #probeIn(delayMs: number): void {
     this.#timer?.cancel();
-    this.#timer = this.clock.schedule(delayMs, () => this.#probe());
+    this.#timer = this.#clock.schedule(delayMs, () => this.#probe());
   }
 
   #probe(): void {
     this.#timer?.cancel();
-    const sentMs = this.clock.nowMs();
+    const sentMs = this.#clock.nowMs();
     this.#probes++;
-    const answer = this.wire.run([call(TIME, [this.options.timeKey])]).then(([reply]) => {
+    const answer = this.#wire.run([call(TIME, [this.#options.timeKey])]).then(([reply]) => {
       if (typeof reply !== 'number')
         throw reply instanceof Error ? reply : new Error('Expected the time of the Redis server, got another reply.');
       return reply;
     });
-    const deadline = this.#deadlines.start(this.options.limitMs, () => {
+    const deadline = this.#deadlines.start(this.#options.limitMs, () => {
       this.#probes--;
-      this.#unproved(new Error(`no answer within ${Math.ceil(this.options.limitMs)} ms`));
+      this.#unproved(new Error(`no answer within ${Math.ceil(this.#options.limitMs)} ms`));
     });
     const isInTime = (): boolean => {
       if (!this.#deadlines.meet(deadline)) return false;
@@ -241,19 +244,19 @@ export class RedisLink {
     this.#resolveFirstUp();
     const isMoved = this.#isMoved;
     this.#isMoved = false;
-    this.options.onUp(isMoved);
+    this.#options.onUp(isMoved);
   }
 
   #unproved(error: unknown): void {
     if (this.#state !== 'probing' && this.#state !== 'up') return;
     if (this.#state === 'up') return this.#doubt();
     if (error instanceof Error) {
-      this.options.onAway?.(error);
+      this.#options.onAway?.(error);
       this.#checkRole(error);
     }
-    if (this.clock.nowMs() - this.#silentSinceMs > RECONNECT_AFTER_MS) {
-      this.#silentSinceMs = this.clock.nowMs();
-      this.wire.reconnect();
+    if (this.#clock.nowMs() - this.#silentSinceMs > RECONNECT_AFTER_MS) {
+      this.#silentSinceMs = this.#clock.nowMs();
+      this.#wire.reconnect();
     }
     this.#probeIn(this.#delayMs);
     this.#delayMs = Math.min(this.#delayMs * 2, PROBE_EVERY_MS.most);
@@ -262,19 +265,19 @@ export class RedisLink {
   /** Reconnects after a READONLY error: a master that becomes a replica does not close its connections. */
   #checkRole(error: Error): void {
     if (!error.message.startsWith('READONLY')) return;
-    this.options.onAway?.(error);
-    const nowMs = this.clock.nowMs();
+    this.#options.onAway?.(error);
+    const nowMs = this.#clock.nowMs();
     if (nowMs - this.#reconnectedMs < PROBE_EVERY_MS.most) return;
     this.#reconnectedMs = nowMs;
-    this.wire.reconnect();
+    this.#wire.reconnect();
   }
 
   #away(): Error {
-    const cause = this.wire.lastError();
+    const cause = this.#wire.lastError();
     const away = new Error(
       `Redis is ${this.#state === 'probing' ? 'not answering' : 'not connected'}.`,
       cause === undefined ? undefined : { cause },
     );
-    return this.options.onAway === undefined ? away : asAnnounced(away);
+    return this.#options.onAway === undefined ? away : asAnnounced(away);
   }
 }

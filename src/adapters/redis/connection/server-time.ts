@@ -9,11 +9,15 @@ export class ServerTime {
   #offsetMs = 0;
   #errorMs = Infinity;
 
-  constructor(private readonly clock: Clock) {}
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** @param serverMs the server's time at some moment between `sentMs` and now */
   sync(serverMs: number, sentMs: number): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const errorMs = (nowMs - sentMs) / 2;
     const offsetMs = serverMs - (sentMs + nowMs) / 2;
     if (errorMs > this.#errorMs && Math.abs(offsetMs - this.#offsetMs) <= errorMs) return;
@@ -22,7 +26,7 @@ export class ServerTime {
   }
 
   nowMs(): number {
-    return this.clock.nowMs() + this.#offsetMs;
+    return this.#clock.nowMs() + this.#offsetMs;
   }
 
   /** Converts a time of the server to the scale of `Clock.nowMs()`. */

@@ -6,8 +6,12 @@ export class TurnBatch<T> {
   #waiting: T[] = [];
   #isTaken = false;
 
+  readonly #send: (items: readonly T[]) => void;
+
   /** @param send called with the items that go together, in the order of `add` */
-  constructor(private readonly send: (items: readonly T[]) => void) {}
+  constructor(send: (items: readonly T[]) => void) {
+    this.#send = send;
+  }
 
   add(item: T): void {
     if (this.#isTaken) {
@@ -16,7 +20,7 @@ export class TurnBatch<T> {
     }
     this.#isTaken = true;
     process.nextTick(this.#end);
-    this.send([item]);
+    this.#send([item]);
   }
 
   readonly #end = (): void => {
@@ -24,6 +28,6 @@ export class TurnBatch<T> {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
-    this.send(waiting);
+    this.#send(waiting);
   };
 }

@@ -71,12 +71,17 @@ export class EntryReader {
   readonly #notes = new BoundedMap<string, EntryNote>(REMEMBERED_ENTRIES);
   readonly #turn = new TurnBatch<ReadRequest>((requests) => this.#askAll(requests));
 
-  constructor(
-    private readonly keys: RedisKeys,
-    private readonly link: RedisLink,
-    private readonly codec: EntryCodec,
-    private readonly clock: Clock,
-  ) {}
+  readonly #keys: RedisKeys;
+  readonly #link: RedisLink;
+  readonly #codec: EntryCodec;
+  readonly #clock: Clock;
+
+  constructor(keys: RedisKeys, link: RedisLink, codec: EntryCodec, clock: Clock) {
+    this.#keys = keys;
+    this.#link = link;
+    this.#codec = codec;
+    this.#clock = clock;
+  }
 
   /**
    * Passes the entries, fresh or stale, to `take` in the order of the keys; `undefined` for a miss. Rejects when the
@@ -98,18 +103,18 @@ export class EntryReader {
 
   /** The tags that the entry had when it was last read or stored. */
   tagsOf(key: string, namespace: string | undefined): readonly string[] {
-    return this.#notes.get(this.keys.entry(key, namespace))?.tags ?? [];
+    return this.#notes.get(this.#keys.entry(key, namespace))?.tags ?? [];
   }
 
   /** The revision under the key when it was last read, if it was invalid or expired then; '' otherwise. */
   replaceableRevision(key: string, namespace: string | undefined): string {
-    const note = this.#notes.get(this.keys.entry(key, namespace));
+    const note = this.#notes.get(this.#keys.entry(key, namespace));
     return note?.isReplaceable === true ? note.revision : '';
   }
 
   /** Remembers the tags that the entry is likely to have next time. */
   expectTags(key: string, namespace: string | undefined, tags: readonly string[]): void {
-    const name = this.keys.entry(key, namespace);
+    const name = this.#keys.entry(key, namespace);
     const note = this.#notes.get(name);
     if (note === undefined ? tags.length > 0 : !sameTags(note.tags, tags)) {
       this.#notes.put(name, {
@@ -129,7 +134,7 @@ export class EntryReader {
     const missing = [...new Set(groups)].filter((group) => !known.has(group));
     if (missing.length === 0) return known;
     const texts = await new Promise<readonly (Buffer | null)[]>((resolve, reject) =>
-      this.link.getAll(
+      this.#link.getAll(
         missing.map((group) => group.key),
         limitMs,
         resolve,
@@ -150,12 +155,12 @@ export class EntryReader {
   ): Promise<RedisEntry | undefined> {
     const wanted = this.#wanted(key, namespace);
     // A record that was cut still looks like an entry to the scripts. Loads must be able to replace it.
-    const envelope = isEntry(bytes) ? await this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
+    const envelope = isEntry(bytes) ? await this.#codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
     if (envelope === undefined) {
       if (bytes.length > 0) this.#markReplaceable(wanted, bytes, undefined);
       return undefined;
     }
-    const groups = this.keys.groupsOf(key, namespace, envelope.header.tags);
+    const groups = this.#keys.groupsOf(key, namespace, envelope.header.tags);
     return this.#entry(
       wanted,
       envelope,
@@ -166,7 +171,7 @@ export class EntryReader {
 
   /** Reads the heads of entries, in the order of their names; `undefined` without one. No value is transferred. */
   async heads(names: readonly string[], limitMs: number): Promise<(EntryHead | undefined)[]> {
-    const replies = await this.link.run(
+    const replies = await this.#link.run(
       names.map((name) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1)),
       limitMs,
     );
@@ -179,13 +184,13 @@ export class EntryReader {
     limitMs: number,
     known: Generations = new Map(),
   ): Promise<EntryState[]> {
-    const groupsOf = ({ key, namespace, tags }: EntryHead): Group[] => this.keys.groupsOf(key, namespace, tags);
+    const groupsOf = ({ key, namespace, tags }: EntryHead): Group[] => this.#keys.groupsOf(key, namespace, tags);
     await this.generationsOf(
       heads.flatMap((head) => (head === undefined ? [] : groupsOf(head))),
       limitMs,
       known,
     );
-    const nowMs = this.link.time.nowMs();
+    const nowMs = this.#link.time.nowMs();
     return heads.map((head) => {
       const softenedMs = head && softenedAt(head.marks, groupsOf(head), known);
       if (head === undefined || softenedMs === undefined) return 'invalid';
@@ -203,21 +208,21 @@ export class EntryReader {
     sizeBytes: number,
   ): RedisEntry {
     const { header } = envelope;
-    const note = this.#note(this.keys.entry(header.key, header.namespace), revision, header);
+    const note = this.#note(this.#keys.entry(header.key, header.namespace), revision, header);
     note.isReplaceable = false;
-    return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.clock, sizeBytes });
+    return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.#clock, sizeBytes });
   }
 
   async #headIn(name: string, reply: Reply, limitMs: number): Promise<EntryHead | undefined> {
     if (!Buffer.isBuffer(reply) || reply.length === 0 || !isEntry(reply)) return undefined;
     const bytes = headBytesOf(reply);
     if (bytes <= reply.length) return readHead(reply);
-    const [whole] = await this.link.run([plain('GETRANGE', name, 0, bytes - 1)], limitMs);
+    const [whole] = await this.#link.run([plain('GETRANGE', name, 0, bytes - 1)], limitMs);
     return Buffer.isBuffer(whole) ? readHead(whole) : undefined;
   }
 
   #wanted(key: string, namespace: string | undefined): WantedEntry {
-    const scope = this.keys.scope(namespace);
+    const scope = this.#keys.scope(namespace);
     const name = scope.prefix + key;
     const note = this.#notes.get(name);
     const tags = note?.tags;
@@ -227,7 +232,7 @@ export class EntryReader {
       namespace,
       name,
       note,
-      groups: isUntagged && scope.groups !== undefined ? scope.groups : this.keys.groupsOf(key, namespace, tags ?? []),
+      groups: isUntagged && scope.groups !== undefined ? scope.groups : this.#keys.groupsOf(key, namespace, tags ?? []),
     };
   }
 
@@ -258,8 +263,8 @@ export class EntryReader {
       names.push(group.key);
     };
     for (const { wanted } of together) for (const { groups: own } of wanted) for (const group of own) want(group);
-    const dueMs = idleMs(this.clock) + limitMs;
-    this.link.getAll(
+    const dueMs = idleMs(this.#clock) + limitMs;
+    this.#link.getAll(
       names,
       limitMs,
       (answers) => {
@@ -303,11 +308,11 @@ export class EntryReader {
     if (bytes === null || !isEntry(bytes)) return undefined;
     // An entry with the marks of its expected groups is valid. All others need a closer look.
     if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
-      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - idleMs(this.clock));
+      return this.judge(wanted.key, wanted.namespace, bytes, generationsIn(groups), dueMs - idleMs(this.#clock));
     }
     const { note } = wanted;
     const header = note?.revision === revisionOf(bytes) ? note.header : undefined;
-    const envelope = this.codec.open(bytes.subarray(envelopeStart(bytes)), wanted, header);
+    const envelope = this.#codec.open(bytes.subarray(envelopeStart(bytes)), wanted, header);
     if (envelope instanceof Promise) return envelope.then((opened) => this.#opened(wanted, opened, bytes));
     return this.#opened(wanted, envelope, bytes);
   }
@@ -326,8 +331,8 @@ export class EntryReader {
     softenedMs: number | undefined,
   ): RedisEntry | undefined {
     const { freshUntilMs, staleMs, isSoftened } = timesOf(bytes);
-    const nowMs = this.clock.coarseNowMs();
-    const endMs = this.link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
+    const nowMs = this.#clock.coarseNowMs();
+    const endMs = this.#link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
     const freshMs = isSoftened || softenedMs !== Infinity ? Math.min(endMs, nowMs) : endMs;
     if (softenedMs === undefined || freshMs + staleMs <= nowMs) {
       this.#markReplaceable({ name }, bytes, envelope.header);
@@ -335,7 +340,7 @@ export class EntryReader {
     }
     const note = this.#note(name, revisionOf(bytes), envelope.header);
     note.isReplaceable = freshMs <= nowMs;
-    return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.clock, sizeBytes: bytes.length });
+    return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.#clock, sizeBytes: bytes.length });
   }
 
   #markReplaceable({ name }: Pick<WantedEntry, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {

@@ -26,11 +26,15 @@ export interface IndexPage {
 
 /** Walks through stored entries and indexes, in steps too short to delay other clients of the server. */
 export class EntryWalk {
-  constructor(
-    private readonly wire: RedisWire,
-    private readonly link: RedisLink,
-    private readonly limitMs: number,
-  ) {}
+  readonly #wire: RedisWire;
+  readonly #link: RedisLink;
+  readonly #limitMs: number;
+
+  constructor(wire: RedisWire, link: RedisLink, limitMs: number) {
+    this.#wire = wire;
+    this.#link = link;
+    this.#limitMs = limitMs;
+  }
 
   /** Yields the members of an index. One that stays in it during the whole walk is never missed, but may come twice. */
   async *members(index: string): AsyncGenerator<string[]> {
@@ -46,7 +50,7 @@ export class EntryWalk {
     for (const next of others) {
       const seen = new Set<string>();
       for await (const scored of this.#scored(next.index)) {
-        const nowMs = this.link.time.nowMs();
+        const nowMs = this.#link.time.nowMs();
         const live = scored.flatMap(([member, untilMs]) =>
           Number(untilMs) > nowMs && !seen.has(member) ? [member] : [],
         );
@@ -68,9 +72,9 @@ export class EntryWalk {
     const literal = /^[^*?[\]\\]*/.exec(pattern)?.[0] ?? '';
     const match = `${escapeGlob(scope + literal)}*`;
     for (let walks = 0; walks < MAX_WALKS; walks++) {
-      const masters = this.wire.masters();
+      const masters = this.#wire.masters();
       for (const master of masters) yield* this.#namesOn(master, match, rest);
-      if (masters.join() === this.wire.masters().join()) return;
+      if (masters.join() === this.#wire.masters().join()) return;
     }
     throw new Error('The masters of the cluster changed while its entries were read.');
   }
@@ -79,7 +83,7 @@ export class EntryWalk {
     let cursor = '0';
     do {
       const from = cursor;
-      const step = await this.link.within(this.limitMs, () => this.wire.scan(master, from, match, STEP));
+      const step = await this.#link.within(this.#limitMs, () => this.#wire.scan(master, from, match, STEP));
       cursor = step.cursor;
       if (step.keys.length > 0) yield [...step.keys];
       await rest?.();
@@ -91,18 +95,18 @@ export class EntryWalk {
     places: readonly { readonly index: string; readonly cursor: string }[],
     count: number,
   ): Promise<IndexPage[]> {
-    const replies = await this.link.ask(
+    const replies = await this.#link.ask(
       places.map(({ index, cursor }) => plain('ZSCAN', index, cursor, 'COUNT', count)),
-      this.limitMs,
+      this.#limitMs,
     );
     return replies.map(pageIn);
   }
 
   /** Counts the members of indexes, live or not; 0 for an index that cannot be read. */
   async sizes(indexes: readonly string[]): Promise<number[]> {
-    const replies = await this.link.run(
+    const replies = await this.#link.run(
       indexes.map((index) => plain('ZCARD', index)),
-      this.limitMs,
+      this.#limitMs,
     );
     return replies.map((reply) => (typeof reply === 'number' ? reply : 0));
   }
@@ -118,9 +122,9 @@ export class EntryWalk {
 
   async #inNone(members: readonly string[], indexes: readonly CountedIndex[]): Promise<number> {
     if (members.length === 0) return 0;
-    const replies = await this.link.ask(
+    const replies = await this.#link.ask(
       indexes.map(({ index }) => plain('ZMSCORE', index, ...members)),
-      this.limitMs,
+      this.#limitMs,
     );
     return members.filter((_, i) => replies.every((scores) => (scores as Reply[])[i] === null)).length;
   }

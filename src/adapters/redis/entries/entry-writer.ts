@@ -12,7 +12,8 @@ import type { RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
-import { ENTER, LEAVE, REMOVE, STORE } from '../protocol/scripts.js';
+import { REMOVE, STORE } from '../protocol/entry-scripts.js';
+import { ENTER, LEAVE } from '../protocol/group-scripts.js';
 
 /** Bytes of a stored entry at most: Redis runs one command at a time, and a larger one would delay all clients. */
 export const MAX_ENTRY_BYTES = 32 * 1024 * 1024;
@@ -54,13 +55,19 @@ export interface StoreFailure {
 export class EntryWriter {
   #onStored: (entries: readonly Prepared[]) => void = () => undefined;
 
-  constructor(
-    private readonly keys: RedisKeys,
-    private readonly link: RedisLink,
-    private readonly reader: EntryReader,
-    private readonly codec: EntryCodec,
-    private readonly clock: Clock,
-  ) {}
+  readonly #keys: RedisKeys;
+  readonly #link: RedisLink;
+  readonly #reader: EntryReader;
+  readonly #codec: EntryCodec;
+  readonly #clock: Clock;
+
+  constructor(keys: RedisKeys, link: RedisLink, reader: EntryReader, codec: EntryCodec, clock: Clock) {
+    this.#keys = keys;
+    this.#link = link;
+    this.#reader = reader;
+    this.#codec = codec;
+    this.#clock = clock;
+  }
 
   /** Registers the listener for entries whose storing was answered. Call once. */
   listen(listener: (entries: readonly Prepared[]) => void): void {
@@ -117,7 +124,7 @@ export class EntryWriter {
       this.#enterCommands(group, members, marks, tokenOf !== undefined),
     );
     const stores = prepared.map((each) => this.#storeCommand(each, marks.of, limitMs, tokenOf?.(each) ?? ''));
-    const replies = await this.link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
+    const replies = await this.#link.run([...stores, ...enters.map(({ command }) => command)], limitMs);
     this.#onStored(prepared);
     const refusals = this.#refusals(enters, replies.slice(stores.length), marks.of);
     return prepared.map((each, i) => this.#ended(each, replies[i] as Reply, refusals));
@@ -125,10 +132,10 @@ export class EntryWriter {
 
   /** Makes the entry that was just stored. */
   async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<RedisEntry | undefined> {
-    const opened = await this.codec.open(bytes, envelope);
+    const opened = await this.#codec.open(bytes, envelope);
     if (opened === undefined) return undefined;
-    const freshMs = this.clock.nowMs() + draft.ttlMs;
-    return this.reader.stored(opened, revision, { fresh: freshMs, stale: freshMs + draft.staleMs }, bytes.length);
+    const freshMs = this.#clock.nowMs() + draft.ttlMs;
+    return this.#reader.stored(opened, revision, { fresh: freshMs, stale: freshMs + draft.staleMs }, bytes.length);
   }
 
   /**
@@ -137,25 +144,25 @@ export class EntryWriter {
    */
   async discard(refused: readonly Prepared[], limitMs: number): Promise<void> {
     if (refused.length === 0) return;
-    const remove = refused.map(({ name, revision }) => call(REMOVE, [name], revision, this.keys.wake));
+    const remove = refused.map(({ name, revision }) => call(REMOVE, [name], revision, this.#keys.wake));
     const look = refused.map(({ name }) => plain('GETRANGE', name, 0, USUAL_HEAD_BYTES - 1));
-    const replies = (await this.link.run([...remove, ...look], limitMs)).slice(remove.length);
+    const replies = (await this.#link.run([...remove, ...look], limitMs)).slice(remove.length);
     const leave = refused.flatMap(({ member, groups, envelope: { key, namespace } }, i) => {
       const reply = replies[i] as Reply;
       const head = Buffer.isBuffer(reply) ? readHead(reply) : undefined;
-      const kept = head === undefined ? [] : this.keys.groupsOf(key, namespace, head.tags);
+      const kept = head === undefined ? [] : this.#keys.groupsOf(key, namespace, head.tags);
       return this.#leaveCommands(
         member,
         groups.filter((group) => !kept.includes(group)),
       );
     });
-    this.link.post(leave);
+    this.#link.post(leave);
   }
 
   /** Takes removed entries, given by their heads, out of their groups except `kept`. No caller waits for it. */
   forget(heads: readonly Reply[], kept: readonly Group[] = []): void {
     const commands = this.forgetCommands(heads, kept);
-    if (commands.length > 0) this.link.post(commands);
+    if (commands.length > 0) this.#link.post(commands);
   }
 
   /** The commands of `forget`, for callers that wait for the answers. */
@@ -164,8 +171,8 @@ export class EntryWriter {
     for (const head of heads) {
       const was = Buffer.isBuffer(head) && head.length > 0 ? readHead(head) : undefined;
       if (was === undefined) continue;
-      const member = this.keys.member(was.key, was.namespace);
-      for (const group of this.keys.groupsOf(was.key, was.namespace, was.tags)) {
+      const member = this.#keys.member(was.key, was.namespace);
+      for (const group of this.#keys.groupsOf(was.key, was.namespace, was.tags)) {
         const members = leaving.get(group);
         if (members === undefined) leaving.set(group, [member]);
         else members.push(member);
@@ -187,16 +194,16 @@ export class EntryWriter {
       key,
       namespace,
       tags,
-      createdAtMs: draft.createdAtMs ?? this.clock.wallMs(),
+      createdAtMs: draft.createdAtMs ?? this.#clock.wallMs(),
       ttlMs,
       staleMs,
       loadMs,
       value,
     };
-    const encoding = this.codec.encode(envelope);
+    const encoding = this.#codec.encode(envelope);
     const bytes = encoding instanceof Promise ? await encoding : encoding;
-    const member = this.keys.member(key, namespace);
-    const groups = this.keys.groupsOf(key, namespace, tags);
+    const member = this.#keys.member(key, namespace);
+    const groups = this.#keys.groupsOf(key, namespace, tags);
     if (bytes.length > MAX_ENTRY_BYTES) {
       throw new CacheConfigError(
         `Expected entries of at most ${MAX_ENTRY_BYTES} bytes, got one of ${bytes.length}, which was not stored. ` +
@@ -205,17 +212,17 @@ export class EntryWriter {
     }
     if (tags.length > MAX_TAGS)
       throw new CacheConfigError(`Expected at most ${MAX_TAGS} different tags on one entry, got ${tags.length}.`);
-    return { draft, member, name: this.keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
+    return { draft, member, name: this.#keys.entry(key, namespace), groups, envelope, bytes, revision: randomId() };
   }
 
   #storeCommand(each: Prepared, marks: Map<Group, Generation>, limitMs: number, token: string): Command {
     const { draft } = each;
-    const latestMs = this.link.latestMs(limitMs);
-    if (draft.ttlMs <= 0) return call(STORE, [each.name], token, '', '', latestMs, this.keys.wake);
-    const freshUntilMs = this.link.time.nowMs() + draft.ttlMs;
+    const latestMs = this.#link.latestMs(limitMs);
+    if (draft.ttlMs <= 0) return call(STORE, [each.name], token, '', '', latestMs, this.#keys.wake);
+    const freshUntilMs = this.#link.time.nowMs() + draft.ttlMs;
     const own = each.groups.map((group) => (marks.get(group) as Generation).mark);
     const record = entryRecord(each.revision, { freshUntilMs, staleMs: draft.staleMs }, own, each.bytes);
-    return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.keys.wake);
+    return call(STORE, [each.name], token, record, wholeMs(draft.ttlMs + draft.staleMs), latestMs, this.#keys.wake);
   }
 
   #enterCommands(
@@ -226,7 +233,7 @@ export class EntryWriter {
   ): { group: Group; command: Command }[] {
     const keepMs = wholeMs(Math.max(...members.map(({ draft }) => draft.ttlMs + draft.staleMs)));
     const { text } = marks.of.get(group) as Generation;
-    const nowMs = this.link.time.nowMs();
+    const nowMs = this.#link.time.nowMs();
     const commands = [];
     for (let i = 0; i < members.length; i += MEMBERS_PER_SCRIPT) {
       const some = members
@@ -276,7 +283,7 @@ export class EntryWriter {
     if (head.length > 0) this.#forgetReplaced(head, each, isThere);
     if (state === 'failed') return { state, reason: new Error(reason?.toString()) };
     if (state !== 'stored') return { state };
-    this.reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
+    this.#reader.expectTags(each.draft.key, each.envelope.namespace, each.envelope.tags);
     if (!isThere || refusals.size === 0) return { state };
     const found = each.groups.flatMap((group) => refusals.get(group) ?? []);
     const fault = found.find((refusal) => refusal instanceof Error);

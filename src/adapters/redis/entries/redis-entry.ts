@@ -20,67 +20,72 @@ export class RedisEntry implements StoredEntry {
   readonly staleUntilMs: number;
   #shared: { readonly value: unknown } | undefined;
 
+  readonly #envelope: OpenEnvelope;
+  readonly #about: { readonly note: EntryNote; readonly clock: Clock; readonly sizeBytes: number };
+
   /** @param freshUntilMs on the scale of `Clock.nowMs()` */
   constructor(
-    private readonly envelope: OpenEnvelope,
+    envelope: OpenEnvelope,
     readonly freshUntilMs: number,
     staleUntilMs: number,
-    private readonly about: { readonly note: EntryNote; readonly clock: Clock; readonly sizeBytes: number },
+    about: { readonly note: EntryNote; readonly clock: Clock; readonly sizeBytes: number },
   ) {
+    this.#envelope = envelope;
+    this.#about = about;
     this.staleUntilMs = staleUntilMs;
   }
 
   get key(): string {
-    return this.envelope.header.key;
+    return this.#envelope.header.key;
   }
 
   get namespace(): string | undefined {
-    return this.envelope.header.namespace;
+    return this.#envelope.header.namespace;
   }
 
   get tags(): readonly string[] {
-    return this.envelope.header.tags;
+    return this.#envelope.header.tags;
   }
 
   get createdAtMs(): number {
-    return this.envelope.header.createdAtMs;
+    return this.#envelope.header.createdAtMs;
   }
 
   get ttlMs(): number {
-    return this.envelope.header.ttlMs;
+    return this.#envelope.header.ttlMs;
   }
 
   get staleMs(): number {
-    return this.envelope.header.staleMs;
+    return this.#envelope.header.staleMs;
   }
 
   get loadMs(): number {
-    return this.envelope.header.loadMs;
+    return this.#envelope.header.loadMs;
   }
 
   get sizeBytes(): number {
-    return this.about.sizeBytes;
+    return this.#about.sizeBytes;
   }
 
   get hits(): number {
-    return this.about.note.hits;
+    return this.#about.note.hits;
   }
 
   get lastReadAtMs(): number {
-    return this.about.note.lastReadAtMs;
+    return this.#about.note.lastReadAtMs;
   }
 
   get revision(): string {
-    return this.about.note.revision;
+    return this.#about.note.revision;
   }
 
   countHit(): void {
-    this.about.note.hits++;
-    this.about.note.lastReadAtMs = this.about.clock.wallMs();
+    this.#about.note.hits++;
+    this.#about.note.lastReadAtMs = this.#about.clock.wallMs();
   }
 
   read(): unknown {
-    return this.envelope.value();
+    return this.#envelope.value();
   }
 
   get shared(): unknown {

@@ -7,7 +7,7 @@ import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from './redis-context.js';
 import { call, type Reply } from '../connection/command.js';
 import { EMPTY_GROUP_MS, indexKeys } from './entry-writer.js';
-import { PAGE, SURVEY } from '../protocol/scripts.js';
+import { PAGE, SURVEY } from '../protocol/server-scripts.js';
 
 /**
  * Names read per step, and steps per page at most: a filter that matches little must not keep its caller waiting.
@@ -39,7 +39,11 @@ type PartUsage = [struck: number, live: number, oldest: Buffer | string | number
 export class StoreInspector {
   #lastUsage: StoreUsage = { entries: 0, oldestMs: null, newestMs: null, areManyExpired: false };
 
-  constructor(private readonly context: RedisContext) {}
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
+  }
 
   /**
    * Reads a page of entries, oldest first, from the indexes. The server's own cursor may skip entries when it is not
@@ -47,7 +51,7 @@ export class StoreInspector {
    */
   async scan(query: ScanQuery): Promise<ScanPage> {
     const entries: RedisEntry[] = [];
-    let position: ScanPosition | undefined = positionIn(query.cursor, this.context.keys.everything.length);
+    let position: ScanPosition | undefined = positionIn(query.cursor, this.#context.keys.everything.length);
     for (let steps = 0; position !== undefined && steps < STEPS_PER_PAGE && entries.length < query.limit; steps++) {
       position = await this.#step(position, query, entries);
     }
@@ -56,12 +60,12 @@ export class StoreInspector {
 
   /** Counts what is stored, in one round trip for any number of entries. The last answer while Redis is away. */
   async usage(): Promise<StoreUsage> {
-    if (!this.context.link.isUp()) return this.#lastUsage;
+    if (!this.#context.link.isUp()) return this.#lastUsage;
     try {
-      const commands = this.context.keys.everything.map((part) =>
+      const commands = this.#context.keys.everything.map((part) =>
         call(SURVEY, indexKeys(part), EMPTY_GROUP_MS, STRUCK_PER_INDEX),
       );
-      this.#lastUsage = sumOf(await this.context.run(commands));
+      this.#lastUsage = sumOf(await this.#context.run(commands));
     } catch {
       // The link has noticed the fault, and the status of the adapter shows it.
     }
@@ -70,10 +74,10 @@ export class StoreInspector {
 
   /** Adds the entries of one step, up to the limit, and returns the position to go on at. */
   async #step(position: ScanPosition, query: ScanQuery, entries: RedisEntry[]): Promise<ScanPosition | undefined> {
-    const { keys } = this.context;
+    const { keys } = this.#context;
     const { part } = position;
     const { created = '' } = keys.everything[part] as Group;
-    const [reply] = await this.context.ask([call(PAGE, [created], position.member, position.time, NAMES_PER_STEP)]);
+    const [reply] = await this.#context.ask([call(PAGE, [created], position.member, position.time, NAMES_PER_STEP)]);
     const found = (reply as Reply[]).map(String);
     const isWanted = this.#filter(query);
     const wanted: ScanPosition[] = [];
@@ -90,7 +94,7 @@ export class StoreInspector {
   }
 
   #filter({ namespace, pattern }: ScanQuery): (member: string) => boolean {
-    const { keys } = this.context;
+    const { keys } = this.#context;
     const scope = namespace === undefined ? '' : keys.member('', namespace);
     const isMatch = pattern === undefined ? undefined : compileGlob(pattern);
     return (member) =>
@@ -98,7 +102,7 @@ export class StoreInspector {
   }
 
   async #read(positions: readonly ScanPosition[]): Promise<RedisEntry[]> {
-    const { keys, reader, limitMs } = this.context;
+    const { keys, reader, limitMs } = this.#context;
     const entries = positions.map(({ member }) => {
       const { key, namespace } = keys.parse(keys.entryPrefix + member);
       return reader.read([key], namespace, limitMs, ([entry]) => entry);

@@ -3,7 +3,7 @@ import { epochPartOf, type Generation, randomId, readGeneration } from '../proto
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, isOnItsWay, plain, type Reply, yielding } from '../connection/command.js';
-import { END, REPLACE } from '../protocol/scripts.js';
+import { END, REPLACE } from '../protocol/group-scripts.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
 /** A group that an invalidation has ended, or that a dry run has counted. */
@@ -24,10 +24,13 @@ export interface Ending {
 
 /** Ends the generations of groups, and lets the sweeper free their entries. */
 export class GroupEnding {
-  constructor(
-    private readonly context: RedisContext,
-    private readonly sweeper: TrashSweeper,
-  ) {}
+  readonly #context: RedisContext;
+  readonly #sweeper: TrashSweeper;
+
+  constructor(context: RedisContext, sweeper: TrashSweeper) {
+    this.#context = context;
+    this.#sweeper = sweeper;
+  }
 
   /**
    * Removes the epochs of tags. That must happen before their generations end (generation.ts). In a cluster it is done
@@ -35,9 +38,9 @@ export class GroupEnding {
    */
   async forgetEpochs(tags: readonly string[]): Promise<readonly Command[]> {
     if (tags.length === 0) return [];
-    const epochs = plain('HDEL', this.context.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
-    if (!this.context.isCluster) return [epochs];
-    checkForgotten(await this.context.run([epochs]));
+    const epochs = plain('HDEL', this.#context.keys.epochs, ...new Set(tags.map((tag) => String(epochPartOf(tag)))));
+    if (!this.#context.isCluster) return [epochs];
+    checkForgotten(await this.#context.run([epochs]));
     return [];
   }
 
@@ -53,12 +56,12 @@ export class GroupEnding {
         ),
       ),
     );
-    const isAtWork = this.sweeper.isAtWork();
-    const hasTrash = plain('EXISTS', this.context.keys.trash);
+    const isAtWork = this.#sweeper.isAtWork();
+    const hasTrash = plain('EXISTS', this.#context.keys.trash);
     // Registered before it exists: a process that dies in between leaves a name without trash, not trash without a
     // name. A server that is out of memory refuses the registration; then only this process knows the name.
-    const register = isDryRun ? [] : [plain('SADD', this.context.keys.trash, ...ends.map(({ trash }) => trash))];
-    const answers = await this.context.run([...first, hasTrash, ...register, ...commands]);
+    const register = isDryRun ? [] : [plain('SADD', this.#context.keys.trash, ...ends.map(({ trash }) => trash))];
+    const answers = await this.#context.run([...first, hasTrash, ...register, ...commands]);
     checkForgotten(answers.slice(0, first.length));
     const replies = answers.slice(first.length + 1 + register.length);
     const ended = ends.map(({ group, trash }, i) =>
@@ -81,27 +84,27 @@ export class GroupEnding {
   ): Promise<void> {
     const places = ended.flatMap((each, i) => (isOnItsWay(each) ? [i] : []));
     const moving = places.map((i) => ends[i] as { group: Group; trash: string });
-    const afterMs = `(${Math.floor(this.context.link.time.nowMs())}`;
+    const afterMs = `(${Math.floor(this.#context.link.time.nowMs())}`;
     const steps = moving.flatMap(({ group: { key, index } }) => [
       isDryRun ? plain('GET', key) : call(REPLACE, [key], randomId()),
       plain('ZCOUNT', index, afterMs, '+inf'),
     ]);
     const register = isDryRun
       ? []
-      : [plain('SADD', this.context.keys.trash, ...moving.map(({ group }) => group.index))];
-    const replies = (await this.context.run([...register, ...steps])).slice(register.length);
+      : [plain('SADD', this.#context.keys.trash, ...moving.map(({ group }) => group.index))];
+    const replies = (await this.#context.run([...register, ...steps])).slice(register.length);
     moving.forEach(({ group }, i) => {
       const [text, live] = replies.slice(2 * i) as [Reply, Reply];
       ended[places[i] as number] = endedInSteps(text, live, group);
     });
-    if (!isDryRun) this.sweeper.strike(moving.map(({ trash }) => trash));
+    if (!isDryRun) this.#sweeper.strike(moving.map(({ trash }) => trash));
   }
 
   /** Lets the sweeper free the entries of ended groups. */
   sweep({ ended }: Ending): void {
     const done = ended.filter((each): each is Ended => !(each instanceof Error));
-    this.sweeper.add(done.filter(({ isTrash }) => isTrash).map(({ index }) => index));
-    this.sweeper.strike(done.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
+    this.#sweeper.add(done.filter(({ isTrash }) => isTrash).map(({ index }) => index));
+    this.#sweeper.strike(done.filter(({ isTrash }) => !isTrash).map(({ index }) => index));
   }
 }
 

@@ -7,7 +7,8 @@ import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { allOrThrow, call, type Command, plain } from '../connection/command.js';
-import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
+import { REMOVE, SOFTEN } from '../protocol/entry-scripts.js';
+import { SOFTEN_ALL } from '../protocol/group-scripts.js';
 import type { TagConjunction } from './tag-conjunction.js';
 import type { TrashSweeper } from './trash-sweeper.js';
 
@@ -31,31 +32,36 @@ const NAMES_PER_TRIP = 200;
 const COUNTED_BY_HEADS = 1_000;
 
 export class Invalidator {
-  constructor(
-    private readonly context: RedisContext,
-    private readonly conjunctions: TagConjunction,
-    private readonly ending: GroupEnding,
-    private readonly sweeper: TrashSweeper,
-  ) {}
+  readonly #context: RedisContext;
+  readonly #conjunctions: TagConjunction;
+  readonly #ending: GroupEnding;
+  readonly #sweeper: TrashSweeper;
+
+  constructor(context: RedisContext, conjunctions: TagConjunction, ending: GroupEnding, sweeper: TrashSweeper) {
+    this.#context = context;
+    this.#conjunctions = conjunctions;
+    this.#ending = ending;
+    this.#sweeper = sweeper;
+  }
 
   /** Invalidates, and returns the number of live entries that it hit. Rejects when the server did not do all of it. */
   run(target: EntryTarget, options: InvalidationOptions): Promise<number> {
     switch (target.kind) {
       case 'keys':
         return this.#byName(
-          [...new Set(target.keys)].map((key) => this.context.keys.entry(key, target.namespace)),
+          [...new Set(target.keys)].map((key) => this.#context.keys.entry(key, target.namespace)),
           options,
         );
       case 'tags':
         return this.#tags([...new Set(target.tags)], target.mode, options);
       case 'namespace':
-        return this.sweeper
+        return this.#sweeper
           .settled()
-          .then(() => this.#groups([this.context.keys.namespace(target.namespace)], options));
+          .then(() => this.#groups([this.#context.keys.namespace(target.namespace)], options));
       case 'pattern':
         return this.#pattern(target.pattern, target.namespace, options);
       case 'all':
-        return this.sweeper.settled().then(() => this.#groups(this.context.keys.everything, options));
+        return this.#sweeper.settled().then(() => this.#groups(this.#context.keys.everything, options));
     }
   }
 
@@ -67,11 +73,11 @@ export class Invalidator {
   }
 
   async #someByName(names: readonly string[], { soft, dryRun }: InvalidationOptions): Promise<number> {
-    if (dryRun) return this.#count(await this.context.reader.heads(names, this.context.limitMs), soft);
+    if (dryRun) return this.#count(await this.#context.reader.heads(names, this.#context.limitMs), soft);
     const script = soft ? SOFTEN : REMOVE;
     const groups = this.#expectedGroups(names);
-    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.context.keys.wake));
-    const replies = await this.context.run([...commands, ...groups.map(({ key }) => plain('GET', key))]);
+    const commands = names.map((name) => call(script, [name], ...(soft ? [] : ['']), this.#context.keys.wake));
+    const replies = await this.#context.run([...commands, ...groups.map(({ key }) => plain('GET', key))]);
     const heads = allOrThrow(replies.slice(0, names.length)).map(
       (reply) => (soft ? (reply as readonly Buffer[])[1] : reply) as Buffer,
     );
@@ -84,7 +90,7 @@ export class Invalidator {
       soft,
       known,
     );
-    if (!soft) this.context.writer.forget(heads);
+    if (!soft) this.#context.writer.forget(heads);
     return count;
   }
 
@@ -93,7 +99,7 @@ export class Invalidator {
    * read: the same round trip can read them.
    */
   #expectedGroups(names: readonly string[]): Group[] {
-    const { keys, reader } = this.context;
+    const { keys, reader } = this.#context;
     const groups = names.map((name) => {
       const { key, namespace } = keys.parse(name);
       return keys.groupsOf(key, namespace, reader.tagsOf(key, namespace));
@@ -102,15 +108,15 @@ export class Invalidator {
   }
 
   async #count(heads: readonly (EntryHead | undefined)[], isSoft: boolean, known?: Generations): Promise<number> {
-    const states = await this.context.reader.statesOf(heads, this.context.limitMs, known);
+    const states = await this.#context.reader.statesOf(heads, this.#context.limitMs, known);
     return states.filter((state) => state === 'fresh' || (state === 'stale' && !isSoft)).length;
   }
 
   async #tags(tags: readonly string[], mode: 'any' | 'all', options: InvalidationOptions): Promise<number> {
     if (tags.length === 0) return 0;
-    const groups = tags.map((tag) => this.context.keys.tag(tag));
-    await this.sweeper.settled();
-    const first = options.dryRun ? [] : await this.ending.forgetEpochs(tags);
+    const groups = tags.map((tag) => this.#context.keys.tag(tag));
+    await this.#sweeper.settled();
+    const first = options.dryRun ? [] : await this.#ending.forgetEpochs(tags);
     return mode === 'all' && groups.length > 1
       ? this.#conjunction(tags, groups, options, first)
       : this.#groups(groups, options, first);
@@ -122,12 +128,12 @@ export class Invalidator {
     first: readonly Command[] = [],
   ): Promise<number> {
     if (soft) return this.#softenGroups(groups, dryRun, first);
-    const ending = await this.ending.end(groups, dryRun, first);
+    const ending = await this.#ending.end(groups, dryRun, first);
     const { ended, isSweeping } = ending;
     try {
       return await this.#countEnded(allOrThrow(ended), isSweeping);
     } finally {
-      if (!dryRun) this.ending.sweep(ending);
+      if (!dryRun) this.#ending.sweep(ending);
     }
   }
 
@@ -136,14 +142,14 @@ export class Invalidator {
     if (isSweeping && atMost <= COUNTED_BY_HEADS)
       return this.#countMembers(ended, false, new Map(ended.map(({ group, generation }) => [group, generation])));
     // The parts of everything share no member.
-    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.context.walk.union(ended);
+    return ended.length === 1 || ended[0]?.group.created !== undefined ? atMost : this.#context.walk.union(ended);
   }
 
   async #softenGroups(groups: readonly Group[], isDryRun: boolean, first: readonly Command[]): Promise<number> {
-    const before = await this.context.reader.generationsOf(groups, this.context.limitMs);
+    const before = await this.#context.reader.generationsOf(groups, this.#context.limitMs);
     const forgotten = isDryRun
       ? []
-      : await this.context.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))]);
+      : await this.#context.run([...first, ...groups.map(({ key }) => call(SOFTEN_ALL, [key]))]);
     checkForgotten(forgotten.slice(0, first.length));
     allOrThrow(forgotten.slice(first.length));
     return this.#countMembers(groups, true, before);
@@ -161,12 +167,12 @@ export class Invalidator {
     const counted = new Set<string>();
     let count = 0;
     for (const { index } of indexes) {
-      for await (const members of this.context.walk.members(index)) {
+      for await (const members of this.#context.walk.members(index)) {
         const unseen = members.filter((member) => !counted.has(member));
         unseen.forEach((member) => counted.add(member));
-        const heads = await this.context.reader.heads(
-          unseen.map((member) => this.context.keys.entryPrefix + member),
-          this.context.limitMs,
+        const heads = await this.#context.reader.heads(
+          unseen.map((member) => this.#context.keys.entryPrefix + member),
+          this.#context.limitMs,
         );
         count += await this.#count(heads, isSoft, new Map(before));
       }
@@ -180,18 +186,18 @@ export class Invalidator {
     options: InvalidationOptions,
     first: readonly Command[],
   ): Promise<number> {
-    const answers = await this.context.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))]);
+    const answers = await this.#context.run([...first, ...groups.map(({ index }) => plain('ZCARD', index))]);
     checkForgotten(answers.slice(0, first.length));
     const sizes = allOrThrow(answers.slice(first.length)) as readonly number[];
     const rarest = groups[sizes.indexOf(Math.min(...sizes))] as Group;
-    return this.conjunctions.run(tags, rarest, options);
+    return this.#conjunctions.run(tags, rarest, options);
   }
 
   async #pattern(pattern: string, namespace: string | undefined, options: InvalidationOptions): Promise<number> {
     const isMatch = compileGlob(pattern);
-    const scope = this.context.keys.entry('', namespace);
+    const scope = this.#context.keys.entry('', namespace);
     let count = 0;
-    for await (const names of this.context.walk.names(scope, pattern)) {
+    for await (const names of this.#context.walk.names(scope, pattern)) {
       count += await this.#byName(
         names.filter((name) => isMatch(name.slice(scope.length))),
         options,

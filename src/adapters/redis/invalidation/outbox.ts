@@ -74,10 +74,13 @@ export class Outbox {
   #sending: Promise<void> | undefined;
   #isClosed = false;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly courier: Courier,
-  ) {}
+  readonly #clock: Clock;
+  readonly #courier: Courier;
+
+  constructor(clock: Clock, courier: Courier) {
+    this.#clock = clock;
+    this.#courier = courier;
+  }
 
   /** Number of queued keys, tags and other targets. */
   get size(): number {
@@ -94,7 +97,7 @@ export class Outbox {
 
   /** Remembers an invalidation that the server has acknowledged. */
   acknowledged(target: EntryTarget, isSoft: boolean): void {
-    const atMs = this.clock.nowMs();
+    const atMs = this.#clock.nowMs();
     this.#forget(atMs);
     if (this.#recentSize >= MAX_KEPT) this.#replaceRecent([{ atMs, target: EVERYTHING, isSoft: false }]);
     this.#recent.push({ atMs, target, isSoft });
@@ -103,7 +106,7 @@ export class Outbox {
 
   /** Queues the remembered invalidations again: the server may have lost them. */
   repeatRecent(): void {
-    this.#forget(this.clock.nowMs());
+    this.#forget(this.#clock.nowMs());
     const lost = this.#recent.slice(this.#firstRecent);
     this.#replaceRecent([]);
     for (const { target, isSoft } of lost) this.#keep({ target, isSoft });
@@ -135,7 +138,7 @@ export class Outbox {
 
   async #flush(): Promise<void> {
     const stopped = new Set<string>();
-    for (let lanes = this.#open(stopped); lanes.length > 0 && this.courier.isUp(); lanes = this.#open(stopped)) {
+    for (let lanes = this.#open(stopped); lanes.length > 0 && this.#courier.isUp(); lanes = this.#open(stopped)) {
       await Promise.all(
         lanes.map(async (lane) => {
           if (!(await this.#sendSome(lane))) stopped.add(lane);
@@ -151,8 +154,8 @@ export class Outbox {
 
   /** Sends one batch. Returns true when all of it was acknowledged. */
   async #sendSome(lane: string): Promise<boolean> {
-    const items = firstOf(this.#lanes.get(lane) as Map<string, Item>, this.courier.batchOf(lane));
-    const failed = new Set(await this.courier.send(items).catch(() => items));
+    const items = firstOf(this.#lanes.get(lane) as Map<string, Item>, this.#courier.batchOf(lane));
+    const failed = new Set(await this.#courier.send(items).catch(() => items));
     const sent = items.filter((item) => !failed.has(item));
     this.#settle(sent);
     for (const item of items) if (failed.has(item)) this.#postpone(item);
@@ -205,7 +208,7 @@ export class Outbox {
   #put({ id, target, isSoft }: Omit<Item, 'lane'>): void {
     const before = this.#items.get(id);
     if (before !== undefined) this.#drop(before);
-    const item = { id, target, isSoft: isSoft && before?.isSoft !== false, lane: this.courier.laneOf(target) };
+    const item = { id, target, isSoft: isSoft && before?.isSoft !== false, lane: this.#courier.laneOf(target) };
     this.#items.set(id, item);
     this.#index.add(target);
     const lane = this.#lanes.get(item.lane);
@@ -228,7 +231,7 @@ export class Outbox {
 
   #later(): void {
     if (this.#isClosed || this.#timer !== undefined) return;
-    this.#timer = this.clock.schedule(RETRY_EVERY_MS, () => {
+    this.#timer = this.#clock.schedule(RETRY_EVERY_MS, () => {
       this.#timer = undefined;
       void this.flush();
     });

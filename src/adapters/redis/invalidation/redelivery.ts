@@ -5,7 +5,8 @@ import type { Courier, Invalidation } from './outbox.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/command.js';
-import { REMOVE, SOFTEN, SOFTEN_ALL } from '../protocol/scripts.js';
+import { REMOVE, SOFTEN } from '../protocol/entry-scripts.js';
+import { SOFTEN_ALL } from '../protocol/group-scripts.js';
 
 /** Keys, or tags and namespaces, per pipeline. */
 const TOGETHER = 200;
@@ -15,22 +16,26 @@ const TOGETHER = 200;
  * server do not wait for those for another.
  */
 export class Redelivery implements Courier {
-  constructor(
-    private readonly context: RedisContext,
-    private readonly invalidator: Invalidator,
-    private readonly ending: GroupEnding,
-  ) {}
+  readonly #context: RedisContext;
+  readonly #invalidator: Invalidator;
+  readonly #ending: GroupEnding;
+
+  constructor(context: RedisContext, invalidator: Invalidator, ending: GroupEnding) {
+    this.#context = context;
+    this.#invalidator = invalidator;
+    this.#ending = ending;
+  }
 
   isUp(): boolean {
-    return this.context.link.isUp();
+    return this.#context.link.isUp();
   }
 
   laneOf(target: EntryTarget): string {
-    const { keys } = this.context;
+    const { keys } = this.#context;
     if (target.kind === 'keys')
-      return `keys ${this.context.wire.serverOf(keys.entry(target.keys[0] as string, target.namespace))}`;
+      return `keys ${this.#context.wire.serverOf(keys.entry(target.keys[0] as string, target.namespace))}`;
     const group = this.#groupOf(target);
-    return group === undefined ? 'others' : `groups ${this.context.wire.serverOf(group.key)}`;
+    return group === undefined ? 'others' : `groups ${this.#context.wire.serverOf(group.key)}`;
   }
 
   batchOf(lane: string): number {
@@ -42,12 +47,12 @@ export class Redelivery implements Courier {
     if (first === undefined) return [];
     if (first.target.kind === 'keys') return this.#sendKeys(invalidations);
     if (this.#groupOf(first.target) !== undefined) return this.#sendGroups(invalidations);
-    await this.invalidator.run(first.target, { soft: first.isSoft, dryRun: false });
+    await this.#invalidator.run(first.target, { soft: first.isSoft, dryRun: false });
     return [];
   }
 
   async #sendKeys(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
-    const { keys, writer } = this.context;
+    const { keys, writer } = this.#context;
     const commands = invalidations.map(({ target, isSoft }) => {
       const {
         keys: [key = ''],
@@ -56,23 +61,23 @@ export class Redelivery implements Courier {
       const name = keys.entry(key, namespace);
       return isSoft ? call(SOFTEN, [name], keys.wake) : call(REMOVE, [name], '', keys.wake);
     });
-    const replies = await this.context.run(commands);
+    const replies = await this.#context.run(commands);
     writer.forget(replies.filter((_, i) => invalidations[i]?.isSoft === false));
     return failedOf(invalidations, replies);
   }
 
   async #sendGroups(invalidations: readonly Invalidation[]): Promise<readonly Invalidation[]> {
-    const epochs = await this.ending.forgetEpochs(
+    const epochs = await this.#ending.forgetEpochs(
       invalidations.flatMap(({ target }) => (target.kind === 'tags' ? target.tags : [])),
     );
-    checkForgotten(epochs.length === 0 ? [] : await this.context.run(epochs));
+    checkForgotten(epochs.length === 0 ? [] : await this.#context.run(epochs));
     const hard = invalidations.filter(({ isSoft }) => !isSoft);
     const soft = invalidations.filter(({ isSoft }) => isSoft);
     const softened =
-      soft.length === 0 ? [] : await this.context.run(this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])));
+      soft.length === 0 ? [] : await this.#context.run(this.#groupsOf(soft).map(({ key }) => call(SOFTEN_ALL, [key])));
     if (hard.length === 0) return failedOf(soft, softened);
-    const ending = await this.ending.end(this.#groupsOf(hard), false);
-    this.ending.sweep(ending);
+    const ending = await this.#ending.end(this.#groupsOf(hard), false);
+    this.#ending.sweep(ending);
     return [...failedOf(soft, softened), ...failedOf(hard, ending.ended)];
   }
 
@@ -82,9 +87,9 @@ export class Redelivery implements Courier {
 
   /** The group of one tag or of a namespace; `undefined` for other targets. */
   #groupOf(target: EntryTarget): Group | undefined {
-    if (target.kind === 'namespace') return this.context.keys.namespace(target.namespace);
+    if (target.kind === 'namespace') return this.#context.keys.namespace(target.namespace);
     return target.kind === 'tags' && target.mode === 'any'
-      ? this.context.keys.tag(target.tags[0] as string)
+      ? this.#context.keys.tag(target.tags[0] as string)
       : undefined;
   }
 }

@@ -15,7 +15,10 @@ export class RedisInvalidations {
   readonly #sweeper: TrashSweeper;
   readonly #outbox: Outbox;
 
-  constructor(private readonly context: RedisContext) {
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
     this.#sweeper = new TrashSweeper(context);
     const ending = new GroupEnding(context, this.#sweeper);
     this.#invalidator = new Invalidator(context, new TagConjunction(context), ending, this.#sweeper);
@@ -42,7 +45,7 @@ export class RedisInvalidations {
     } catch (error) {
       // A closed outbox takes nothing.
       if (!this.#outbox.add(target, options.soft)) throw error;
-      this.context.onError(queued(error));
+      this.#context.onError(queued(error));
       return 0;
     }
   }
@@ -66,12 +69,12 @@ export class RedisInvalidations {
 
   /** Resolves when the queue is sent, as far as Redis can be reached, and the memory of the entries is freed. */
   async drain(): Promise<void> {
-    if (this.#outbox.size > 0 && this.context.link.isUp()) await this.#outbox.flush();
+    if (this.#outbox.size > 0 && this.#context.link.isUp()) await this.#outbox.flush();
     await this.#sweeper.done();
   }
 
   close(): void {
-    if (this.#outbox.size > 0) this.context.onError(undelivered(this.#outbox.size));
+    if (this.#outbox.size > 0) this.#context.onError(undelivered(this.#outbox.size));
     this.#outbox.close();
     this.#sweeper.close();
   }

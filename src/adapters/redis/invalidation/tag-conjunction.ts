@@ -5,7 +5,8 @@ import type { Group } from '../protocol/redis-keys.js';
 import type { InvalidationOptions } from './invalidation-options.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command } from '../connection/command.js';
-import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
+import { REMOVE, SOFTEN } from '../protocol/entry-scripts.js';
+import { REMARK, REPLACE } from '../protocol/group-scripts.js';
 
 /**
  * Invalidates the entries that carry all of several tags. A walk over the members of the rarest tag finds them, in time
@@ -15,22 +16,26 @@ import { REMARK, REMOVE, REPLACE, SOFTEN } from '../protocol/scripts.js';
  * new mark; until the walk reaches them they are misses.
  */
 export class TagConjunction {
-  constructor(private readonly context: RedisContext) {}
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
+  }
 
   /** Invalidates, and returns the number of live entries that it hit. @param rarest the group of one of `tags` */
   async run(tags: readonly string[], rarest: Group, options: InvalidationOptions): Promise<number> {
     const id = randomId();
     const before: Generations = options.dryRun
-      ? await this.context.reader.generationsOf([rarest], this.context.limitMs)
+      ? await this.#context.reader.generationsOf([rarest], this.#context.limitMs)
       : await this.#replace(rarest, id);
     let count = 0;
-    for await (const members of this.context.walk.members(rarest.index)) {
-      const names = members.map((member) => this.context.keys.entryPrefix + member);
-      const heads = await this.context.reader.heads(names, this.context.limitMs);
+    for await (const members of this.#context.walk.members(rarest.index)) {
+      const names = members.map((member) => this.#context.keys.entryPrefix + member);
+      const heads = await this.#context.reader.heads(names, this.#context.limitMs);
       const isHit = heads.map((head) => tags.every((tag) => head?.tags.includes(tag)));
-      const states = await this.context.reader.statesOf(
+      const states = await this.#context.reader.statesOf(
         heads.map((head, i) => (isHit[i] === true ? head : undefined)),
-        this.context.limitMs,
+        this.#context.limitMs,
         new Map(before),
       );
       count += states.filter((state) => state === 'fresh' || (state === 'stale' && !options.soft)).length;
@@ -41,13 +46,13 @@ export class TagConjunction {
           ? []
           : this.#commands(names[i] as string, head, isHit[i] === true ? options : undefined, { rarest, oldId, id }),
       );
-      this.context.writer.forget(await this.context.ask(commands));
+      this.#context.writer.forget(await this.#context.ask(commands));
     }
     return count;
   }
 
   async #replace(group: Group, id: string): Promise<Generations> {
-    const [text] = await this.context.ask([call(REPLACE, [group.key], id)]);
+    const [text] = await this.#context.ask([call(REPLACE, [group.key], id)]);
     group.known = undefined;
     return new Map([[group, readGeneration((text as Buffer).toString('latin1'))]]);
   }
@@ -59,9 +64,9 @@ export class TagConjunction {
     options: InvalidationOptions | undefined,
     ids: { rarest: Group; oldId: string; id: string },
   ): Command[] {
-    if (options?.soft === false) return [call(REMOVE, [name], head.revision, this.context.keys.wake)];
-    const place = this.context.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
+    if (options?.soft === false) return [call(REMOVE, [name], head.revision, this.#context.keys.wake)];
+    const place = this.#context.keys.groupsOf(head.key, head.namespace, head.tags).indexOf(ids.rarest);
     const remark = place < 0 ? [] : [call(REMARK, [name], head.revision, markPlace(place), ids.oldId, ids.id)];
-    return options === undefined ? remark : [call(SOFTEN, [name], this.context.keys.wake), ...remark];
+    return options === undefined ? remark : [call(SOFTEN, [name], this.#context.keys.wake), ...remark];
   }
 }

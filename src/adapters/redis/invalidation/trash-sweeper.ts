@@ -4,7 +4,7 @@ import type { EntryHead } from '../protocol/entry-record.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply, yielding } from '../connection/command.js';
-import { REMOVE } from '../protocol/scripts.js';
+import { REMOVE } from '../protocol/entry-scripts.js';
 
 /** Entries freed per round trip. */
 const ENTRIES_PER_TRIP = 200;
@@ -27,7 +27,11 @@ export class TrashSweeper {
   #retry: Timer | undefined;
   #adoption: Timer | undefined;
 
-  constructor(private readonly context: RedisContext) {}
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
+  }
 
   /**
    * Resolves when no entry waits to be freed, or after PATIENCE_MS. Until an entry is freed, the other groups that it
@@ -35,7 +39,7 @@ export class TrashSweeper {
    */
   async settled(): Promise<void> {
     if (this.#sweeping === undefined || this.#isClosed) return;
-    await settledWithin(this.context.clock, PATIENCE_MS, this.#sweeping);
+    await settledWithin(this.#context.clock, PATIENCE_MS, this.#sweeping);
   }
 
   /** Resolves when no entry waits to be freed, however long that takes. */
@@ -55,20 +59,20 @@ export class TrashSweeper {
 
   /** Strikes off names of trash that does not exist. No caller waits for it. */
   strike(names: readonly string[]): void {
-    if (names.length > 0) this.context.link.post([plain('SREM', this.context.keys.trash, ...names)]);
+    if (names.length > 0) this.#context.link.post([plain('SREM', this.#context.keys.trash, ...names)]);
   }
 
   /** Takes over the trash that other processes have left behind; again each ADOPT_EVERY_MS until closed. */
   async adopt(): Promise<void> {
     if (this.#isClosed) return;
     this.#adoption?.cancel();
-    this.#adoption = this.context.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
-    if (!this.context.link.isUp()) return;
+    this.#adoption = this.#context.clock.schedule(ADOPT_EVERY_MS, () => void this.adopt());
+    if (!this.#context.link.isUp()) return;
     try {
-      const [names] = await this.context.run([plain('SMEMBERS', this.context.keys.trash)]);
+      const [names] = await this.#context.run([plain('SMEMBERS', this.#context.keys.trash)]);
       if (Array.isArray(names)) this.add(names.map(String));
     } catch (error) {
-      this.context.onError(error);
+      this.#context.onError(error);
     }
   }
 
@@ -93,22 +97,22 @@ export class TrashSweeper {
       // The link reports its own faults; the rest of the trash is found again.
       if (this.#isClosed) return;
       this.#retry?.cancel();
-      this.#retry = this.context.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
+      this.#retry = this.#context.clock.schedule(RETRY_AFTER_MS, () => this.#sweep());
     }
   }
 
   async #sweepOne(name: string): Promise<void> {
-    if (this.context.keys.isIndex(name)) return this.#sweepIndex(name);
+    if (this.#context.keys.isIndex(name)) return this.#sweepIndex(name);
     for (let members = await this.#firstMembers(name); members.length > 0; members = await this.#firstMembers(name)) {
       if (this.#isClosed) return;
       // While a name is in the trash, members of other groups are counted by their heads. So the name stays until these
       // groups have lost the members too.
       const { leave } = await this.#free(members);
-      await this.context.run([plain('ZREM', name, ...members), ...leave]);
+      await this.#context.run([plain('ZREM', name, ...members), ...leave]);
     }
-    this.context.link.post([
-      plain('SREM', this.context.keys.trash, name),
-      ...this.context.writer.retireCommands(this.context.keys.groupOfTrash(name)),
+    this.#context.link.post([
+      plain('SREM', this.#context.keys.trash, name),
+      ...this.#context.writer.retireCommands(this.#context.keys.groupOfTrash(name)),
     ]);
   }
 
@@ -117,7 +121,7 @@ export class TrashSweeper {
    * without an entry are struck off. Its name stays in the trash until the slot has moved.
    */
   async #sweepIndex(index: string): Promise<void> {
-    const { keys, walk, writer } = this.context;
+    const { keys, walk, writer } = this.#context;
     const group = keys.groupOfTrash(index);
     for await (const members of walk.members(index)) {
       if (this.#isClosed) return;
@@ -126,14 +130,14 @@ export class TrashSweeper {
         gone.length === 0
           ? []
           : [index, ...(group.created === undefined ? [] : [group.created])].map((key) => plain('ZREM', key, ...gone));
-      await this.context.run([...strike, ...leave]);
+      await this.#context.run([...strike, ...leave]);
     }
-    const replies = await this.context.run(writer.retireCommands(group).map(yielding));
+    const replies = await this.#context.run(writer.retireCommands(group).map(yielding));
     if (replies.every((reply) => !(reply instanceof Error))) this.strike([index]);
   }
 
   async #firstMembers(name: string): Promise<string[]> {
-    const [members] = await this.context.ask([plain('ZRANGE', name, 0, ENTRIES_PER_TRIP - 1)]);
+    const [members] = await this.#context.ask([plain('ZRANGE', name, 0, ENTRIES_PER_TRIP - 1)]);
     return (members as Reply[]).map(String);
   }
 
@@ -146,16 +150,16 @@ export class TrashSweeper {
     members: readonly string[],
     kept: readonly Group[] = [],
   ): Promise<{ gone: readonly string[]; leave: readonly Command[] }> {
-    const names = members.map((member) => this.context.keys.entryPrefix + member);
-    const heads = await this.context.reader.heads(names, this.context.limitMs);
-    const states = await this.context.reader.statesOf(heads, this.context.limitMs);
+    const names = members.map((member) => this.#context.keys.entryPrefix + member);
+    const heads = await this.#context.reader.heads(names, this.#context.limitMs);
+    const states = await this.#context.reader.statesOf(heads, this.#context.limitMs);
     const places = names.flatMap((_, i) => (heads[i] !== undefined && states[i] === 'invalid' ? [i] : []));
     const removals = places.map((i) =>
-      call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.context.keys.wake),
+      call(REMOVE, [names[i] as string], (heads[i] as EntryHead).revision, this.#context.keys.wake),
     );
-    const removed = removals.length === 0 ? [] : await this.context.run(removals);
+    const removed = removals.length === 0 ? [] : await this.#context.run(removals);
     const isRemoved = new Set(places.filter((_, i) => Buffer.isBuffer(removed[i]) && removed[i].length > 0));
     const gone = members.filter((_, i) => heads[i] === undefined || isRemoved.has(i));
-    return { gone, leave: this.context.writer.forgetCommands(removed, kept).map(yielding) };
+    return { gone, leave: this.#context.writer.forgetCommands(removed, kept).map(yielding) };
   }
 }

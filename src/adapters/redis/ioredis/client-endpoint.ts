@@ -1,5 +1,5 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis';
-import { withoutCredentials } from '../../../core/vocabulary/masked-text.js';
+import { withoutCredentials } from '../../../core/vocabulary/show.js';
 import type { Endpoint } from '../connection/connection-reasons.js';
 
 /** Addresses listed at most. */

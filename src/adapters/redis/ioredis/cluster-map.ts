@@ -9,7 +9,11 @@ export class ClusterMap {
   #nodes = new Map<string, Redis>();
   readonly #names = new Map<string, string | undefined>();
 
-  constructor(private readonly cluster: Cluster) {}
+  readonly #cluster: Cluster;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
 
   /** Forgets what came from the previous slot map. Call it when ioredis has read a new one. */
   forget(): void {
@@ -20,19 +24,19 @@ export class ClusterMap {
   /** The clients of the masters, by address. */
   masters(): ReadonlyMap<string, Redis> {
     if (this.#nodes.size === 0) {
-      for (const node of this.cluster.nodes('master')) this.#nodes.set(addressOf(node), node);
+      for (const node of this.#cluster.nodes('master')) this.#nodes.set(addressOf(node), node);
     }
     return this.#nodes;
   }
 
   /** The addresses of the masters that have slots, sorted. */
   owners(): string[] {
-    return [...new Set(this.cluster.slots.map((nodes) => nodes[0] as string))].sort();
+    return [...new Set(this.#cluster.slots.map((nodes) => nodes[0] as string))].sort();
   }
 
   /** The address of the master of a key. */
   ownerOf(key: string): string | undefined {
-    return this.cluster.slots[hashSlot(key)]?.[0];
+    return this.#cluster.slots[hashSlot(key)]?.[0];
   }
 
   /** Groups keys, by index, by the client of their master; under `undefined` those whose master is not known. */

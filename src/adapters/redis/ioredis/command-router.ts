@@ -22,15 +22,19 @@ export class CommandRouter {
   /** Publishes changes; `undefined` if no process has near copies. */
   #announcer: ChangeAnnouncer | undefined;
 
+  readonly #client: Client;
+  readonly #map: ClusterMap | undefined;
+  readonly #onStrayed: () => void;
+
   /**
    * @param map absent without a cluster
    * @param onStrayed called when commands went to another server than the slot map says
    */
-  constructor(
-    private readonly client: Client,
-    private readonly map: ClusterMap | undefined,
-    private readonly onStrayed: () => void,
-  ) {}
+  constructor(client: Client, map: ClusterMap | undefined, onStrayed: () => void) {
+    this.#client = client;
+    this.#map = map;
+    this.#onStrayed = onStrayed;
+  }
 
   /** Publishes changes from now on, on channels with this prefix, unless `silence` allows not to. */
   announceChanges(prefix: string, silence: Silence): void {
@@ -40,7 +44,7 @@ export class CommandRouter {
 
   /** The channels of all masters. */
   channels(): readonly string[] {
-    const { map } = this;
+    const map = this.#map;
     return map === undefined ? [this.#bus] : map.owners().flatMap((master) => map.nameOn(master, this.#bus) ?? []);
   }
 
@@ -60,13 +64,13 @@ export class CommandRouter {
 
   /** Reads strings, `null` for a missing one. Rejects when a key could not be read. */
   getAll(keys: readonly string[]): Promise<readonly (Buffer | null)[]> {
-    if (isCluster(this.client)) return this.#getFromNodes(this.client, this.map as ClusterMap, keys);
-    return sendTo(this.client, 'MGET', keys).catch(rethrown) as Promise<(Buffer | null)[]>;
+    if (isCluster(this.#client)) return this.#getFromNodes(this.#client, this.#map as ClusterMap, keys);
+    return sendTo(this.#client, 'MGET', keys).catch(rethrown) as Promise<(Buffer | null)[]>;
   }
 
   async #send(commands: readonly Sent[]): Promise<readonly Reply[]> {
-    if (isCluster(this.client)) return this.#runOnNodes(this.client, this.map as ClusterMap, commands);
-    return this.#toNode(this.client, commands);
+    if (isCluster(this.#client)) return this.#runOnNodes(this.#client, this.#map as ClusterMap, commands);
+    return this.#toNode(this.#client, commands);
   }
 
   async #runOnNodes(cluster: Cluster, map: ClusterMap, commands: readonly Sent[]): Promise<readonly Reply[]> {
@@ -93,7 +97,7 @@ export class CommandRouter {
   async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
     const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
       const replies = await Promise.all(sent.map((command) => sendAlone(cluster, command)));
-      this.onStrayed();
+      this.#onStrayed();
       return replies;
     };
     return this.#announcer === undefined
@@ -105,15 +109,15 @@ export class CommandRouter {
     if (this.#announcer === undefined) return sendInPipeline(node, commands);
     return this.#announcer.run(commands, {
       channels: () => this.#channelOn(node),
-      isSharded: this.map !== undefined,
+      isSharded: this.#map !== undefined,
       isOrdered: true,
       send: (sent) => sendInPipeline(node, sent),
     });
   }
 
   #channelOn(node: Redis): readonly string[] {
-    if (this.map === undefined) return [this.#bus];
-    const channel = this.map.nameOn(addressOf(node), this.#bus);
+    if (this.#map === undefined) return [this.#bus];
+    const channel = this.#map.nameOn(addressOf(node), this.#bus);
     return channel === undefined ? [] : [channel];
   }
 

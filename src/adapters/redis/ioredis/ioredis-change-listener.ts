@@ -30,13 +30,17 @@ export class IoredisChangeListener implements ChangeListener {
   #pingSentMs: number | undefined;
   #openingSinceMs: number;
 
+  readonly #client: Redis;
+  readonly #feed: ChangeFeed;
+  readonly #clock: Clock;
+  readonly #handlers: ChangeHandlers;
+
   /** @param client used by this listener alone, which closes it */
-  constructor(
-    private readonly client: Redis,
-    private readonly feed: ChangeFeed,
-    private readonly clock: Clock,
-    private readonly handlers: ChangeHandlers,
-  ) {
+  constructor(client: Redis, feed: ChangeFeed, clock: Clock, handlers: ChangeHandlers) {
+    this.#client = client;
+    this.#feed = feed;
+    this.#clock = clock;
+    this.#handlers = handlers;
     this.#openingSinceMs = clock.nowMs();
     client.on('error', () => undefined);
     client.on('ready', () => void this.#open());
@@ -53,10 +57,10 @@ export class IoredisChangeListener implements ChangeListener {
   }
 
   beat(): void {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (!this.#isOpen) {
       // ioredis stops reconnecting in some failovers, see IoredisWire.
-      if (this.client.status === 'end') this.client.connect().catch(() => undefined);
+      if (this.#client.status === 'end') this.#client.connect().catch(() => undefined);
       else if (nowMs - this.#openingSinceMs > GIVE_UP_MS.opening) this.restart();
       return;
     }
@@ -66,12 +70,12 @@ export class IoredisChangeListener implements ChangeListener {
     }
     const connection = this.#connection;
     this.#pingSentMs = nowMs;
-    this.client.ping().then(
+    this.#client.ping().then(
       () => {
         if (connection !== this.#connection) return;
         this.#pingSentMs = undefined;
         this.provenMs = nowMs;
-        this.handlers.onProof();
+        this.#handlers.onProof();
       },
       () => undefined,
     );
@@ -79,7 +83,7 @@ export class IoredisChangeListener implements ChangeListener {
 
   restart(): void {
     this.#lose();
-    if (!this.#isClosed && this.client.status !== 'reconnecting') this.client.disconnect(true);
+    if (!this.#isClosed && this.#client.status !== 'reconnecting') this.#client.disconnect(true);
   }
 
   close(): Promise<void> {
@@ -87,28 +91,29 @@ export class IoredisChangeListener implements ChangeListener {
     this.#isOpen = false;
     // Answers that arrive from now on are ignored.
     this.#connection++;
-    return ended(this.client);
+    return ended(this.#client);
   }
 
   async #open(): Promise<void> {
     const connection = ++this.#connection;
     try {
-      this.serverId = (await serverFactsOf(this.client)).id;
+      this.serverId = (await serverFactsOf(this.#client)).id;
       await this.#subscribe();
     } catch (error) {
-      if (connection !== this.#connection || this.client.status !== 'ready') return;
-      if (error instanceof Error && REFUSALS.test(error.message)) this.handlers.onRefused(errorWithoutSecrets(error));
+      if (connection !== this.#connection || this.#client.status !== 'ready') return;
+      if (error instanceof Error && REFUSALS.test(error.message)) this.#handlers.onRefused(errorWithoutSecrets(error));
       else this.restart();
       return;
     }
-    if (connection !== this.#connection || this.client.status !== 'ready') return;
+    if (connection !== this.#connection || this.#client.status !== 'ready') return;
     this.#isOpen = true;
-    this.handlers.onOpen();
+    this.#handlers.onOpen();
     this.beat();
   }
 
   async #subscribe(): Promise<void> {
-    const { client, feed } = this;
+    const client = this.#client;
+    const feed = this.#feed;
     if (feed.kind === 'bus') {
       await (feed.isSharded ? client.ssubscribe(feed.channel) : client.subscribe(feed.channel));
       return;
@@ -127,19 +132,19 @@ export class IoredisChangeListener implements ChangeListener {
   }
 
   #receive(message: unknown): void {
-    if (this.feed.kind === 'bus')
-      return this.handlers.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
+    if (this.#feed.kind === 'bus')
+      return this.#handlers.onNames(Buffer.isBuffer(message) ? namesIn(message.toString()) : undefined);
     // Without a list of keys, the whole database was emptied.
-    return this.handlers.onNames(Array.isArray(message) ? message.map(String) : undefined);
+    return this.#handlers.onNames(Array.isArray(message) ? message.map(String) : undefined);
   }
 
   #lose(): void {
     this.#connection++;
-    this.#openingSinceMs = this.clock.nowMs();
+    this.#openingSinceMs = this.#clock.nowMs();
     this.#pingSentMs = undefined;
     this.provenMs = -Infinity;
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    this.handlers.onLost();
+    this.#handlers.onLost();
   }
 }

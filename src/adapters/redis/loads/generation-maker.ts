@@ -13,7 +13,11 @@ import { KEEP_MS } from './lease-keeper.js';
 export class GenerationMaker {
   readonly #pending = new Map<Group, Promise<Generation | Error | undefined>>();
 
-  constructor(private readonly link: RedisLink) {}
+  readonly #link: RedisLink;
+
+  constructor(link: RedisLink) {
+    this.#link = link;
+  }
 
   /**
    * Makes those of `generations` that are missing and adds them. Rejects when the server cannot read one of them.
@@ -34,7 +38,7 @@ export class GenerationMaker {
 
   #request(groups: readonly Group[], foreign: ReadonlySet<Group>, limitMs: number): void {
     const removals = groups.filter((group) => foreign.has(group)).map(({ key }) => plain('UNLINK', key));
-    const made = this.link
+    const made = this.#link
       .run([...removals, ...creations(groups)], limitMs)
       .then((replies) => generationsIn(replies.slice(removals.length), groups));
     groups.forEach((group, i) => {

@@ -24,10 +24,13 @@ const ENTRIES_PER_TRIP = 200;
 export class JointStore {
   readonly #turn = new TurnBatch<Delivery>((deliveries) => this.#sendAll(deliveries));
 
-  constructor(
-    private readonly writer: EntryWriter,
-    private readonly limitMs: number,
-  ) {}
+  readonly #writer: EntryWriter;
+  readonly #limitMs: number;
+
+  constructor(writer: EntryWriter, limitMs: number) {
+    this.#writer = writer;
+    this.#limitMs = limitMs;
+  }
 
   /**
    * Stores the entries of one load. Returns how that ended for each.
@@ -71,8 +74,8 @@ export class JointStore {
       together.flatMap(({ prepared, tokenOf }) => prepared.map((each) => [each, tokenOf(each)] as const)),
     );
     const all = together.flatMap(({ prepared }) => prepared);
-    this.writer
-      .store(all, { of: marks, unsent: new Set() }, this.limitMs, (each) => tokens.get(each) as string)
+    this.#writer
+      .store(all, { of: marks, unsent: new Set() }, this.#limitMs, (each) => tokens.get(each) as string)
       .then(
         (stored) => {
           let next = 0;

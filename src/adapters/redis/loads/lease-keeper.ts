@@ -1,7 +1,8 @@
 import type { Timer } from '../../../core/ports/clock.port.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call } from '../connection/command.js';
-import { OUTLIVE, RENEW } from '../protocol/scripts.js';
+import { RENEW } from '../protocol/entry-scripts.js';
+import { OUTLIVE } from '../protocol/group-scripts.js';
 
 /** Lifetime of a lease without renewal: the time that others wait for a process that died, hangs or is cut off. */
 export const LEASE_MS = 900;
@@ -24,11 +25,15 @@ export class LeaseKeeper {
   #timer: Timer | undefined;
   #renewals = 0;
 
-  constructor(private readonly context: RedisContext) {}
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
+  }
 
   keep(held: Held): void {
     this.#held.add(held);
-    this.#timer ??= this.context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+    this.#timer ??= this.#context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
   }
 
   drop(held: Held): void {
@@ -47,7 +52,7 @@ export class LeaseKeeper {
       leases.map(({ name, token }) => call(RENEW, [name], token, LEASE_MS)),
     );
     const remembered = ++this.#renewals % OUTLIVE_EVERY === 0 ? new Set(held.flatMap((each) => each.remembered)) : [];
-    this.context.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
-    this.#timer = this.context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
+    this.#context.link.post([...renewals, ...[...remembered].map((key) => call(OUTLIVE, [key], KEEP_MS))]);
+    this.#timer = this.#context.clock.schedule(RENEW_EVERY_MS, () => this.#renew());
   }
 }

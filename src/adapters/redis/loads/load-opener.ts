@@ -8,7 +8,8 @@ import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
 import type { RedisEntry } from '../entries/redis-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
-import { ACQUIRE, EPOCHS, RELEASE } from '../protocol/scripts.js';
+import { ACQUIRE, RELEASE } from '../protocol/entry-scripts.js';
+import { EPOCHS } from '../protocol/group-scripts.js';
 
 /** The outcome of a request for the lease of one key. */
 export type Lease =
@@ -56,7 +57,10 @@ type AcquireReply = readonly [state: Buffer, detail: Buffer | number, entry?: Bu
 export class LoadOpener {
   readonly #maker: GenerationMaker;
 
-  constructor(private readonly context: RedisContext) {
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
     this.#maker = new GenerationMaker(context.link);
   }
 
@@ -74,7 +78,7 @@ export class LoadOpener {
     } catch (error) {
       // The server may have granted some leases all the same; nobody must wait for them.
       this.#giveBack(
-        keys.map((key) => this.context.keys.entry(key, namespace)),
+        keys.map((key) => this.#context.keys.entry(key, namespace)),
         token,
       );
       throw error;
@@ -82,19 +86,19 @@ export class LoadOpener {
   }
 
   #giveBack(names: readonly string[], token: string): void {
-    this.context.link.post(names.map((name) => call(RELEASE, [name], token, this.context.keys.wake)));
+    this.#context.link.post(names.map((name) => call(RELEASE, [name], token, this.#context.keys.wake)));
   }
 
   async #open(keys: readonly string[], load: Load): Promise<Opening> {
     const { namespace, request } = load;
     const wanted = keys.map((key) => ({
       key,
-      name: this.context.keys.entry(key, namespace),
-      replaceable: this.context.reader.replaceableRevision(key, namespace),
+      name: this.#context.keys.entry(key, namespace),
+      replaceable: this.#context.reader.replaceableRevision(key, namespace),
     }));
     const groups = this.#groupsOf(keys, namespace, request);
     const ids = request.computesTags
-      ? [call(EPOCHS, [this.context.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)]
+      ? [call(EPOCHS, [this.#context.keys.epochs], KEEP_MS, randomId(), EPOCH_PARTS)]
       : [];
     const acquires = wanted.map((each) => this.#acquire(each, load));
     // One GET per generation, not one MGET: together with the scripts that is one round trip in a cluster too.
@@ -142,7 +146,7 @@ export class LoadOpener {
     wanted: readonly Wanted[],
     { token, remainingMs }: Load,
   ): Promise<readonly Reply[]> {
-    return this.context.link.run(commands, remainingMs(), () =>
+    return this.#context.link.run(commands, remainingMs(), () =>
       this.#giveBack(
         wanted.map(({ name }) => name),
         token,
@@ -154,15 +158,15 @@ export class LoadOpener {
   #groupsOf(keys: readonly string[], namespace: string | undefined, { tags, computesTags }: LoadRequest): Group[] {
     const groups = new Set<Group>();
     for (const key of keys) {
-      const expected = computesTags ? [...tags, ...this.context.reader.tagsOf(key, namespace)] : tags;
-      for (const group of this.context.keys.groupsOf(key, namespace, expected)) groups.add(group);
+      const expected = computesTags ? [...tags, ...this.#context.reader.tagsOf(key, namespace)] : tags;
+      for (const group of this.#context.keys.groupsOf(key, namespace, expected)) groups.add(group);
     }
     return [...groups];
   }
 
   #acquire({ name, replaceable }: Wanted, { request, token, remainingMs }: Load): Command {
     const { purpose, exclusive } = request;
-    const latestMs = this.context.link.latestMs(remainingMs() + OWN_LAG_MS);
+    const latestMs = this.#context.link.latestMs(remainingMs() + OWN_LAG_MS);
     return call(ACQUIRE, [name], token, LEASE_MS, purpose, exclusive ? 1 : 0, replaceable, latestMs);
   }
 
@@ -183,7 +187,7 @@ export class LoadOpener {
       if (reply instanceof Error) throw reply;
       const lease = await this.#leaseIn(reply as AcquireReply, each, load);
       if (lease !== undefined) return lease;
-      each.replaceable = this.context.reader.replaceableRevision(each.key, load.namespace);
+      each.replaceable = this.#context.reader.replaceableRevision(each.key, load.namespace);
     }
     return undefined;
   }
@@ -193,7 +197,7 @@ export class LoadOpener {
     { key }: Wanted,
     { namespace, generations, remainingMs }: Load,
   ): Promise<Lease | undefined> {
-    const { link, reader, clock } = this.context;
+    const { link, reader, clock } = this.#context;
     const name = state.toString('latin1');
     if (name === 'held') return { state: 'held', leftMs: detail as number };
     if (name === 'late') {

@@ -23,10 +23,13 @@ export class LoadWaiters {
   /** Attempts without a message, by name. */
   readonly #attempts = new Map<string, number>();
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly isListening: () => boolean,
-  ) {}
+  readonly #clock: Clock;
+  readonly #isListening: () => boolean;
+
+  constructor(clock: Clock, isListening: () => boolean) {
+    this.#clock = clock;
+    this.#isListening = isListening;
+  }
 
   get size(): number {
     return this.#watches.size;
@@ -46,7 +49,7 @@ export class LoadWaiters {
       ended: (leaseLeftMs) =>
         new Promise<void>((settle) => {
           const waitMs = Math.min(leaseLeftMs + AFTER_LEASE_MS, this.#patienceMs(name));
-          const timer = this.clock.schedule(waitMs, () => wake());
+          const timer = this.#clock.schedule(waitMs, () => wake());
           resolve = () => {
             timer.cancel();
             close();
@@ -68,7 +71,7 @@ export class LoadWaiters {
   }
 
   #patienceMs(name: string): number {
-    if (this.isListening()) return ASK_ANYWAY_MS;
+    if (this.#isListening()) return ASK_ANYWAY_MS;
     const attempts = this.#attempts.get(name) ?? 0;
     this.#attempts.set(name, attempts + 1);
     return Math.min(ASK_EVERY_MS.least * 2 ** attempts, ASK_EVERY_MS.most);

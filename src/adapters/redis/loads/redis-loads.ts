@@ -14,10 +14,10 @@ export class RedisLoads {
   readonly #leases: LeaseKeeper;
   readonly #waiters: LoadWaiters;
 
-  constructor(
-    private readonly context: RedisContext,
-    onReplaced: OnReplaced,
-  ) {
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext, onReplaced: OnReplaced) {
+    this.#context = context;
     this.#opener = new LoadOpener(context);
     this.#leases = new LeaseKeeper(context);
     this.#committer = new LoadCommitter(context, this.#leases, onReplaced);
@@ -25,12 +25,12 @@ export class RedisLoads {
   }
 
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
-    const { clock, limitMs } = this.context;
+    const { clock, limitMs } = this.#context;
     const startMs = idleMs(clock);
     const remainingMs = (): number => limitMs - (request.waitedMs ?? 0) - (idleMs(clock) - startMs);
-    const hides = this.context.hides();
+    const hides = this.#context.hides();
     const wanted = this.#wanted(keys, namespace, request, hides);
-    const names = wanted.map((key) => this.context.keys.entry(key, namespace));
+    const names = wanted.map((key) => this.#context.keys.entry(key, namespace));
     const watches = request.exclusive ? names.map((name) => this.#waiters.watch(name)) : [];
     try {
       const opening = await this.#opener.open(wanted, namespace, request, remainingMs);
@@ -44,7 +44,7 @@ export class RedisLoads {
           opening,
           keys: wanted,
           names,
-          epochsKey: this.context.keys.epochs,
+          epochsKey: this.#context.keys.epochs,
           tickets: keys.map((key) => tickets.get(key) ?? { state: 'granted' }),
           spentMs: limitMs - remainingMs(),
         },
@@ -75,7 +75,7 @@ export class RedisLoads {
     { tags }: LoadRequest,
     hides: Hides | undefined,
   ): readonly string[] {
-    if (this.context.isClosed) return [];
+    if (this.#context.isClosed) return [];
     const wanted = [...new Set(keys)];
     return hides === undefined ? wanted : wanted.filter((key) => !hides(key, namespace, tags));
   }

@@ -1,5 +1,5 @@
 import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
-import { shapeOfUrl } from '../../../core/vocabulary/masked-text.js';
+import { shapeOfUrl } from '../../../core/vocabulary/show.js';
 import { checkNames } from '../../../core/vocabulary/option-checks.js';
 import { show } from '../../../core/vocabulary/show.js';
 

@@ -1,6 +1,20 @@
 import { createHash } from 'node:crypto';
 import { LASTING_SCORE } from './member-time.js';
 
+/*
+ * The steps that the server must run as one. Every script touches one hash slot, takes all names as KEYS, and costs the
+ * same for any number of stored entries. The layouts of an entry and of a generation are in entry-record.ts and
+ * generation.ts. Positions count from 0 in GETRANGE and SETRANGE, and from 1 in string.sub.
+ *
+ * A key of another type than expected was written by another program under the prefix of this cache. It is removed.
+ *
+ * No script relies on the clock of a client. TIME, the clock of the server, decides when an entry expires and when a
+ * lease ends. It also refuses a script that arrives after the time for which its sender waits ("latest time").
+ *
+ * A lease is the right of a load to store, its token a random text in the entry or placeholder. Members are the names
+ * in an index; to strike them is to take them out of the indexes of a group.
+ */
+
 export interface Script {
   readonly name: string;
   readonly lua: string;

@@ -4,7 +4,7 @@ import { LostMembers } from './lost-members.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain } from '../connection/command.js';
-import { STRIKE } from '../protocol/scripts.js';
+import { STRIKE } from '../protocol/group-scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepLock } from './sweep-lock.js';
 
@@ -32,7 +32,10 @@ export class IndexSweeper {
   #isSweeping = false;
   #isClosed = false;
 
-  constructor(private readonly context: RedisContext) {
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
     this.#lock = new SweepLock(context.keys.sweep, context);
     this.#pace = new SweepPace(context.clock, this.#lock);
     this.#lost = new LostMembers(context);
@@ -40,7 +43,7 @@ export class IndexSweeper {
 
   /** Sweeps each SWEEP_EVERY_MS until closed. */
   start(): void {
-    this.#timer ??= this.context.clock.schedule(SWEEP_EVERY_MS, () => {
+    this.#timer ??= this.#context.clock.schedule(SWEEP_EVERY_MS, () => {
       this.#timer = undefined;
       if (this.#isClosed) return;
       this.start();
@@ -50,7 +53,7 @@ export class IndexSweeper {
 
   /** Walks all indexes once, unless another process does so or has just done so. Never rejects. */
   async sweep(): Promise<void> {
-    if (this.#isClosed || this.#isSweeping || !this.context.link.isUp()) return;
+    if (this.#isClosed || this.#isSweeping || !this.#context.link.isUp()) return;
     this.#isSweeping = true;
     try {
       if (!(await this.#lock.acquire())) return;
@@ -65,11 +68,11 @@ export class IndexSweeper {
 
   /** Strikes all expired members from all indexes. Returns the number of entries. */
   async forgetExpired(isDryRun: boolean): Promise<number> {
-    const { everything, indexPrefix } = this.context.keys;
+    const { everything, indexPrefix } = this.#context.keys;
     const counts = await Promise.all(
       everything.map((part) => (isDryRun ? this.#countExpired(part) : this.#strikeAll(part))),
     );
-    if (!isDryRun) for await (const names of this.context.walk.names(indexPrefix, '')) await this.#strike(names);
+    if (!isDryRun) for await (const names of this.#context.walk.names(indexPrefix, '')) await this.#strike(names);
     return counts.reduce((sum, count) => sum + count, 0);
   }
 
@@ -82,20 +85,20 @@ export class IndexSweeper {
   }
 
   async #sweepAll(): Promise<void> {
-    const beganMs = this.context.clock.nowMs();
+    const beganMs = this.#context.clock.nowMs();
     const pause = (): Promise<void> => this.#pace.pause();
     this.#pace.begin();
     let isAny = false;
-    for await (const names of this.context.walk.names(this.context.keys.indexPrefix, '', pause)) {
+    for await (const names of this.#context.walk.names(this.#context.keys.indexPrefix, '', pause)) {
       isAny = true;
       await this.#strike(names, pause);
     }
-    if (isAny) this.#lock.expireIn(Math.max(REST.leastMs, REST.times * (this.context.clock.nowMs() - beganMs)));
+    if (isAny) this.#lock.expireIn(Math.max(REST.leastMs, REST.times * (this.#context.clock.nowMs() - beganMs)));
     else this.#lock.release();
   }
 
   async #strike(indexes: readonly string[], pause?: Pause): Promise<void> {
-    const groups = indexes.map((index) => this.context.keys.groupOfIndex(index));
+    const groups = indexes.map((index) => this.#context.keys.groupOfIndex(index));
     for (let i = 0; i < groups.length; i += TOGETHER.indexes) {
       const some = groups.slice(i, i + TOGETHER.indexes);
       const struck = await this.#askNumbers(
@@ -119,12 +122,12 @@ export class IndexSweeper {
 
   async #countExpired({ index }: Group): Promise<number> {
     const [count = 0] = await this.#askNumbers([
-      plain('ZCOUNT', index, '-inf', String(Math.floor(this.context.link.time.nowMs()))),
+      plain('ZCOUNT', index, '-inf', String(Math.floor(this.#context.link.time.nowMs()))),
     ]);
     return count;
   }
 
   async #askNumbers(commands: readonly Command[]): Promise<number[]> {
-    return (await this.context.ask(commands)) as number[];
+    return (await this.#context.ask(commands)) as number[];
   }
 }

@@ -3,7 +3,7 @@ import { EMPTY_GROUP_MS, indexKeys, type Prepared } from '../entries/entry-write
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from '../entries/redis-context.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
-import { PRESENT, STRIKE_LOST } from '../protocol/scripts.js';
+import { PRESENT, STRIKE_LOST } from '../protocol/group-scripts.js';
 import { SweepPace } from './sweep-pace.js';
 import { SweepLock } from './sweep-lock.js';
 
@@ -48,7 +48,10 @@ export class LostMembers {
   #isAtWork = false;
   #isClosed = false;
 
-  constructor(private readonly context: RedisContext) {
+  readonly #context: RedisContext;
+
+  constructor(context: RedisContext) {
+    this.#context = context;
     this.#lock = new SweepLock(context.keys.lostSweep, context);
     this.#pace = new SweepPace(context.clock, this.#lock);
     context.writer.listen((entries) => this.#count(entries));
@@ -56,7 +59,7 @@ export class LostMembers {
 
   /** Strikes the members of lost entries if a sample shows many, unless another process does so. Never rejects. */
   async sample(): Promise<void> {
-    if (this.#isClosed || this.#isAtWork || !this.context.link.isUp()) return;
+    if (this.#isClosed || this.#isAtWork || !this.#context.link.isUp()) return;
     this.#isAtWork = true;
     try {
       if ((await this.#areManyLost()) && (await this.#lock.acquire())) await this.#walk();
@@ -84,10 +87,10 @@ export class LostMembers {
   /** Samples the parts of everything in turn: the entries of each part are on all servers. */
   async #areManyLost(): Promise<boolean> {
     this.#isDue = false;
-    const { everything } = this.context.keys;
+    const { everything } = this.#context.keys;
     const part = everything[this.#nextPart++ % everything.length] as Group;
     const positions = [...new Set([part, ...this.#recent])].map(({ index }) => ({ index, cursor: '0' }));
-    const pages = await this.context.walk.pages(positions, SAMPLE.members);
+    const pages = await this.#context.walk.pages(positions, SAMPLE.members);
     const lost = await this.#lostOf(pages);
     return lost.some(
       ({ length }, i) => length > Math.max(MANY.members, MANY.share * (pages[i] as IndexPage).scored.length),
@@ -96,7 +99,7 @@ export class LostMembers {
 
   /** Walks the indexes with recent writes first, and again when a sample is due while it searches for the others. */
   async #walk(): Promise<void> {
-    const { keys, walk, clock } = this.context;
+    const { keys, walk, clock } = this.#context;
     const beganMs = clock.nowMs();
     const busy = new Set([...keys.everything, ...this.#recent]);
     const isBusy = new Set([...busy].map(({ index }) => index));
@@ -118,7 +121,7 @@ export class LostMembers {
 
   async #strikeIn(groups: readonly Group[]): Promise<void> {
     if (groups.length === 0) return;
-    const sizes = await this.context.walk.sizes(groups.map(({ index }) => index));
+    const sizes = await this.#context.walk.sizes(groups.map(({ index }) => index));
     for (const some of batches(groups, sizes)) {
       let positions: Position[] = some.map((group) => ({ group, cursor: '0' }));
       while (positions.length > 0) {
@@ -130,7 +133,7 @@ export class LostMembers {
 
   /** Strikes lost members from one page of each index. Returns the next positions. */
   async #step(positions: readonly Position[]): Promise<Position[]> {
-    const { walk, link } = this.context;
+    const { walk, link } = this.#context;
     const pages = await walk.pages(
       positions.map(({ group: { index }, cursor }) => ({ index, cursor })),
       PER_STEP,
@@ -149,14 +152,14 @@ export class LostMembers {
 
   /** Returns the members of each page that have no entry. */
   async #lostOf(pages: readonly IndexPage[]): Promise<ScoredMember[][]> {
-    const { keys, isCluster } = this.context;
+    const { keys, isCluster } = this.#context;
     const asked = [...new Set(pages.flatMap(({ scored }) => scored.map(([member]) => member)))];
     const names = asked.map((member) => keys.entryPrefix + member);
     // In a cluster each entry is in its own slot, and a script takes keys of one slot only.
     const commands = isCluster
       ? names.map((name) => plain('EXISTS', name))
       : chunks(names).map((some) => call(PRESENT, some));
-    const replies = commands.length === 0 ? [] : await this.context.run(commands);
+    const replies = commands.length === 0 ? [] : await this.#context.run(commands);
     const present = replies.flatMap((reply, i) => digitsIn(reply, commands[i] as Command));
     const lost = new Set(asked.filter((_, i) => present[i] === '0'));
     return pages.map(({ scored }) => scored.filter(([member]) => lost.has(member)));

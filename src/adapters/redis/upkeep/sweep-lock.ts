@@ -6,13 +6,16 @@ const LOCK_MS = 60_000;
 
 /** Lets one process of a cache at a time walk its indexes, and not too often. Two at the same time would do no harm. */
 export class SweepLock {
-  constructor(
-    private readonly key: string,
-    private readonly context: RedisContext,
-  ) {}
+  readonly #key: string;
+  readonly #context: RedisContext;
+
+  constructor(key: string, context: RedisContext) {
+    this.#key = key;
+    this.#context = context;
+  }
 
   async acquire(): Promise<boolean> {
-    const [reply] = await this.context.run([plain('SET', this.key, 1, 'PX', LOCK_MS, 'NX')]);
+    const [reply] = await this.#context.run([plain('SET', this.#key, 1, 'PX', LOCK_MS, 'NX')]);
     // A server that is out of memory stores no lock, and needs the sweep most.
     return reply instanceof Error ? reply.message.startsWith('OOM') : reply !== null;
   }
@@ -24,10 +27,10 @@ export class SweepLock {
 
   /** Lets no process sweep for `ms`. */
   expireIn(ms: number): void {
-    this.context.link.post([plain('SET', this.key, 1, 'PX', Math.ceil(ms))]);
+    this.#context.link.post([plain('SET', this.#key, 1, 'PX', Math.ceil(ms))]);
   }
 
   release(): void {
-    this.context.link.post([plain('UNLINK', this.key)]);
+    this.#context.link.post([plain('UNLINK', this.#key)]);
   }
 }

@@ -12,26 +12,29 @@ export class SweepPace {
   #isClosed = false;
   #endPause: (() => void) | undefined;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly lock: SweepLock,
-  ) {}
+  readonly #clock: Clock;
+  readonly #lock: SweepLock;
+
+  constructor(clock: Clock, lock: SweepLock) {
+    this.#clock = clock;
+    this.#lock = lock;
+  }
 
   /** Begins a sweep whose lock has just been taken. */
   begin(): void {
-    this.#renewedMs = this.clock.nowMs();
+    this.#renewedMs = this.#clock.nowMs();
   }
 
   /** Rejects when the pace is closed. */
   pause(): Promise<void> {
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (nowMs - this.#renewedMs >= RENEW_EVERY_MS) {
       this.#renewedMs = nowMs;
-      this.lock.renew();
+      this.#lock.renew();
     }
     return new Promise((resolve, reject) => {
       const end = (): void => (this.#isClosed ? reject(new Error('The cache was closed.')) : resolve());
-      const timer = this.clock.schedule(PAUSE_MS, end);
+      const timer = this.#clock.schedule(PAUSE_MS, end);
       this.#endPause = () => {
         timer.cancel();
         end();

@@ -36,45 +36,49 @@ interface RawResponse {
  * A response that reaches `write` or `writeHead` first is a stream.
  */
 export class ExpressExchange implements Exchange {
+  readonly #response: ExpressResponse;
+
   constructor(
     readonly request: CacheRequest,
-    private readonly response: ExpressResponse,
-  ) {}
+    response: ExpressResponse,
+  ) {
+    this.#response = response;
+  }
 
   get raw(): object {
     return this.request;
   }
 
   status(): number {
-    return this.response.statusCode;
+    return this.#response.statusCode;
   }
 
   setStatus(status: number): void {
-    this.response.statusCode = status;
+    this.#response.statusCode = status;
   }
 
   reason(): string | undefined {
-    return this.response.statusMessage === '' ? undefined : this.response.statusMessage;
+    return this.#response.statusMessage === '' ? undefined : this.#response.statusMessage;
   }
 
   setReason(reason: string): void {
-    this.response.statusMessage = reason;
+    this.#response.statusMessage = reason;
   }
 
   header(name: string): HeaderValue | undefined {
-    return this.response.getHeader(name);
+    return this.#response.getHeader(name);
   }
 
   headers(): HeaderMap {
-    return copyHeaders(this.response.getHeaders());
+    return copyHeaders(this.#response.getHeaders());
   }
 
   setHeader(name: string, value: HeaderValue): void {
-    if (!this.response.headersSent) this.response.setHeader(name, value);
+    if (!this.#response.headersSent) this.#response.setHeader(name, value);
   }
 
   removeHeader(name: string): void {
-    if (!this.response.headersSent) this.response.removeHeader(name);
+    if (!this.#response.headersSent) this.#response.removeHeader(name);
   }
 
   hasPendingCookie(): boolean {
@@ -86,7 +90,7 @@ export class ExpressExchange implements Exchange {
       stop();
       void onReply(undefined);
     };
-    const stop = override<RawResponse>(this.response as unknown as RawResponse, {
+    const stop = override<RawResponse>(this.#response as unknown as RawResponse, {
       end:
         (end) =>
         (...sent) => {
@@ -96,8 +100,8 @@ export class ExpressExchange implements Exchange {
             form === 'own' ? end(...sent) : this.#endWith(end, form, callbackOf(sent));
           if (!(reply instanceof Promise)) return send(reply);
           // Nobody awaits this promise. An error must end one response, and not the process.
-          reply.then(send).catch(() => this.response.destroy());
-          return this.response;
+          reply.then(send).catch(() => this.#response.destroy());
+          return this.#response;
         },
       write: before(onStream),
       writeHead: before(onStream),
@@ -112,7 +116,7 @@ export class ExpressExchange implements Exchange {
   }
 
   replaceReply(substitute: BodySubstitute): void {
-    const { response } = this;
+    const response = this.#response;
     const setStatus = response.status.bind(response);
     let isAnswered = false;
     let hasStatus = false;
@@ -134,7 +138,7 @@ export class ExpressExchange implements Exchange {
   }
 
   sendNow(body: Buffer): void {
-    const { response } = this;
+    const response = this.#response;
     response.send = nothing;
     // Middleware with a time limit may have answered the request meanwhile.
     if (response.headersSent) return;
@@ -164,15 +168,15 @@ export class ExpressExchange implements Exchange {
   }
 
   hasBodyFilter(): boolean {
-    return hasOwnOutput(this.response);
+    return hasOwnOutput(this.#response);
   }
 
   isClosed(): boolean {
-    return this.response.closed || this.response.destroyed;
+    return this.#response.closed || this.#response.destroyed;
   }
 
   onClose(listener: () => void): void {
-    this.response.once('close', listener);
+    this.#response.once('close', listener);
   }
 }
 

@@ -56,30 +56,34 @@ const COOKIE_METHODS = ['setCookie', 'cookie', 'clearCookie'] as const;
 export class FastifyExchange implements Exchange {
   #setsCookie = false;
 
+  readonly #reply: FastifyReply;
+
   constructor(
     readonly request: FastifyRequest,
-    private readonly reply: FastifyReply,
-  ) {}
+    reply: FastifyReply,
+  ) {
+    this.#reply = reply;
+  }
 
   get raw(): object {
     return this.request.raw;
   }
 
   status(): number {
-    return this.reply.statusCode;
+    return this.#reply.statusCode;
   }
 
   setStatus(status: number): void {
-    this.reply.code(status);
+    this.#reply.code(status);
   }
 
   reason(): string | undefined {
-    const reason = this.#hasReason() ? (this.reply.raw.statusMessage as string | undefined) : undefined;
+    const reason = this.#hasReason() ? (this.#reply.raw.statusMessage as string | undefined) : undefined;
     return reason === '' ? undefined : reason;
   }
 
   setReason(reason: string): void {
-    if (this.#hasReason()) this.reply.raw.statusMessage = reason;
+    if (this.#hasReason()) this.#reply.raw.statusMessage = reason;
   }
 
   /** False for HTTP/2, which has no reason phrase (RFC 9113 section 8.3.2); Node warns when it is read. */
@@ -88,21 +92,21 @@ export class FastifyExchange implements Exchange {
   }
 
   header(name: string): HeaderValue | undefined {
-    return this.reply.getHeader(name);
+    return this.#reply.getHeader(name);
   }
 
   headers(): HeaderMap {
-    return copyHeaders(this.reply.getHeaders());
+    return copyHeaders(this.#reply.getHeaders());
   }
 
   setHeader(name: string, value: HeaderValue): void {
-    if (!this.reply.raw.headersSent) this.reply.header(name, value);
+    if (!this.#reply.raw.headersSent) this.#reply.header(name, value);
   }
 
   removeHeader(name: string): void {
-    this.reply.removeHeader(name);
+    this.#reply.removeHeader(name);
     // Middleware of Nest sets headers on the raw response, which not every version of Fastify reads.
-    if (!this.reply.raw.headersSent) this.reply.raw.removeHeader(name);
+    if (!this.#reply.raw.headersSent) this.#reply.raw.removeHeader(name);
   }
 
   hasPendingCookie(): boolean {
@@ -110,7 +114,7 @@ export class FastifyExchange implements Exchange {
   }
 
   watchReply(onReply: (body: Buffer | undefined) => ReplyBody | Promise<ReplyBody>): () => void {
-    const { reply } = this;
+    const reply = this.#reply;
     const stopCookies = this.#watchCookies();
     const stopSend = override<FastifyReply>(reply, {
       send: (send) => (payload) => {
@@ -134,7 +138,7 @@ export class FastifyExchange implements Exchange {
   }
 
   replaceReply(substitute: BodySubstitute): void {
-    const { reply } = this;
+    const reply = this.#reply;
     const setStatus = reply.code.bind(reply);
     const send = reply.send.bind(reply);
     let isAnswered = false;
@@ -151,7 +155,7 @@ export class FastifyExchange implements Exchange {
   }
 
   sendNow(body: Buffer): void {
-    const { reply } = this;
+    const reply = this.#reply;
     this.#send(reply.send.bind(reply), body);
     // An asynchronous hook may delay the response. Meanwhile nobody must change its status or send again.
     const ignored = (): FastifyReply => reply;
@@ -179,15 +183,15 @@ export class FastifyExchange implements Exchange {
   }
 
   hasBodyFilter(): boolean {
-    return hasHook(this.request, 'onSend') || hasOwnOutput(this.reply.raw);
+    return hasHook(this.request, 'onSend') || hasOwnOutput(this.#reply.raw);
   }
 
   isClosed(): boolean {
-    return this.reply.raw.closed || this.reply.raw.destroyed;
+    return this.#reply.raw.closed || this.#reply.raw.destroyed;
   }
 
   onClose(listener: () => void): void {
-    this.reply.raw.once('close', listener);
+    this.#reply.raw.once('close', listener);
   }
 
   /**
@@ -195,8 +199,8 @@ export class FastifyExchange implements Exchange {
    * does for text of a JSON type.
    */
   #send(send: FastifyReply['send'], body: Buffer): unknown {
-    if (this.reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
-    const type = this.reply.getHeader('content-type');
+    if (this.#reply.statusCode === 304 && this.request.method === 'HEAD') this.#keepOutLength();
+    const type = this.#reply.getHeader('content-type');
     if (type === undefined) return body.length === 0 ? send() : send(body);
     const form = withCharset(String(type)) === type ? writable(body) : body;
     if (typeof form === 'string') this.#writeWithHead(form);
@@ -208,15 +212,15 @@ export class FastifyExchange implements Exchange {
    * may send another text.
    */
   #writeWithHead(text: string): void {
-    const raw = this.reply.raw as unknown as { end: RawMethod };
+    const raw = this.#reply.raw as unknown as { end: RawMethod };
     const end = raw.end.bind(raw);
     raw.end = (chunk, encoding, callback) => end(chunk, chunk === text ? TEXT_ENCODING : encoding, callback);
   }
 
   /** Keeps a HEAD route of Fastify from sending `Content-Length: 0` with a 304, which has no content. */
   #keepOutLength(): void {
-    override<FastifyReply>(this.reply, {
-      header: (header) => (name, value) => (name === 'content-length' ? this.reply : header(name, value)),
+    override<FastifyReply>(this.#reply, {
+      header: (header) => (name, value) => (name === 'content-length' ? this.#reply : header(name, value)),
     });
   }
 
@@ -224,7 +228,7 @@ export class FastifyExchange implements Exchange {
   #render(payload: unknown): Rendered | undefined {
     if (payload === undefined) return { body: EMPTY_BODY };
     if (payload instanceof Error || isStream(payload)) return undefined;
-    const header = this.reply.getHeader('content-type');
+    const header = this.#reply.getHeader('content-type');
     const type = header === undefined ? undefined : String(header);
     if (ArrayBuffer.isView(payload)) return { body: viewOf(payload), contentType: type ?? 'application/octet-stream' };
     if (typeof payload === 'string')
@@ -236,7 +240,7 @@ export class FastifyExchange implements Exchange {
     // A `preSerialization` hook runs inside `send` and may be asynchronous, so its result is not known here.
     if (!type.includes('json') || hasHook(this.request, 'preSerialization')) return undefined;
     try {
-      return { body: Buffer.from(this.reply.serialize(payload)), contentType: withCharset(type) };
+      return { body: Buffer.from(this.#reply.serialize(payload)), contentType: withCharset(type) };
     } catch {
       // Fastify gets the same error, and replies to it.
       return undefined;
@@ -251,9 +255,9 @@ export class FastifyExchange implements Exchange {
         this.#setsCookie = true;
         return method(...args);
       };
-    const names = COOKIE_METHODS.filter((name) => typeof this.reply[name] === 'function');
+    const names = COOKIE_METHODS.filter((name) => typeof this.#reply[name] === 'function');
     return override<CookieMethods>(
-      this.reply as CookieMethods,
+      this.#reply as CookieMethods,
       Object.fromEntries(names.map((name) => [name, watched])),
     );
   }

@@ -41,12 +41,16 @@ export class BackgroundRefresh {
   readonly #pausedUntilMs = new BoundedMap<string, number>(MAX_PAUSED);
   #isClosed = false;
 
-  constructor(private readonly server: () => Server | undefined) {}
+  readonly #server: () => Server | undefined;
+
+  constructor(server: () => Server | undefined) {
+    this.#server = server;
+  }
 
   /** Starts a refresh, unless one of the same key is running or has just failed. */
   start({ exchange, policy, key }: RefreshOrder): void {
     const { clock } = policy.cache;
-    const server = this.server();
+    const server = this.#server();
     if (this.#isClosed || server === undefined || this.#running.has(key) || this.#running.size >= MAX_RUNNING) return;
     if (clock.coarseNowMs() < (this.#pausedUntilMs.get(key) ?? -Infinity)) return;
     this.#pausedUntilMs.delete(key);

@@ -77,7 +77,10 @@ export class HandlerRun {
   #judgeConditions: (() => void) | undefined;
   #stopWatching: () => void = () => undefined;
 
-  constructor(private readonly parts: RunParts) {
+  readonly #parts: RunParts;
+
+  constructor(parts: RunParts) {
+    this.#parts = parts;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -93,7 +96,7 @@ export class HandlerRun {
   /** Runs the handler for the first subscriber. A later one, as of an interceptor that retries, runs it unobserved. */
   answer(): Observable<unknown> {
     return new Observable((subscriber) => {
-      if (this.#stage !== 'waiting') return this.parts.next.handle().subscribe(subscriber);
+      if (this.#stage !== 'waiting') return this.#parts.next.handle().subscribe(subscriber);
       this.#begin();
       const running = this.#run(subscriber);
       return () => {
@@ -104,7 +107,7 @@ export class HandlerRun {
   }
 
   #run(subscriber: Subscriber<unknown>): Subscription {
-    return this.parts.next.handle().subscribe({
+    return this.#parts.next.handle().subscribe({
       next: (value) => this.#pass(value, subscriber),
       error: (error: unknown) => {
         this.#observer.leaveInside();
@@ -121,7 +124,7 @@ export class HandlerRun {
   #begin(): void {
     this.#stage = 'running';
     this.#hideRequest();
-    this.#stopWatching = this.parts.exchange.watchReply((body) => this.#reply(body));
+    this.#stopWatching = this.#parts.exchange.watchReply((body) => this.#reply(body));
     this.#observer.enterInside();
   }
 
@@ -130,7 +133,7 @@ export class HandlerRun {
     this.#observer.recordValue(value);
     this.#mask.show();
     // The whole response is needed. The conditions of the request are judged on it afterwards.
-    this.#judgeConditions ??= this.parts.exchange.ignoreConditions();
+    this.#judgeConditions ??= this.#parts.exchange.ignoreConditions();
     this.#observer.leaveInside();
     subscriber.next(value);
     this.#observer.enterInside();
@@ -153,11 +156,11 @@ export class HandlerRun {
   #complete(): void {
     this.#stage = 'done';
     this.#mask.show();
-    if (this.parts.exchange.isClosed()) this.#abandonLater();
+    if (this.#parts.exchange.isClosed()) this.#abandonLater();
   }
 
   async #fail(error: unknown, subscriber: Subscriber<unknown>): Promise<void> {
-    const { exchange, policy, reason, validating } = this.parts;
+    const { exchange, policy, reason, validating } = this.#parts;
     const status = statusOf(error);
     this.#stage = 'done';
     this.#restoreRequest();
@@ -171,7 +174,7 @@ export class HandlerRun {
     // An error for this request alone is not passed to waiting requests.
     if (this.#isAlone()) this.#resolve({ status, isOwn: true });
     else this.#reject(error);
-    const stale = isRescuable(status) ? this.#acceptable(await this.parts.rescue()) : undefined;
+    const stale = isRescuable(status) ? this.#acceptable(await this.#parts.rescue()) : undefined;
     // An interceptor outside has answered meanwhile.
     if (subscriber.closed) return;
     if (stale === undefined) {
@@ -184,14 +187,14 @@ export class HandlerRun {
   }
 
   #reply(body: Buffer | undefined): ReplyBody | Promise<ReplyBody> {
-    const { exchange, validating } = this.parts;
+    const { exchange, validating } = this.#parts;
     this.#restoreRequest();
     if (body === undefined) return this.#sendUnstored(EMPTY_BODY, undefined);
     const status = exchange.status();
     const isOfHandler = this.#observer.hasHandlerStatus(status);
     if (status === 304 && validating !== undefined && isOfHandler) return this.#confirm(validating);
     // A status that an interceptor or exception outside has set refuses the request, and is sent.
-    const stale = isOfHandler && isRescuable(status) ? this.parts.rescue() : undefined;
+    const stale = isOfHandler && isRescuable(status) ? this.#parts.rescue() : undefined;
     return stale instanceof Promise
       ? stale.then((found) => this.#replaceOrFinish(found, body))
       : this.#replaceOrFinish(stale, body);
@@ -199,12 +202,12 @@ export class HandlerRun {
 
   #replaceOrFinish(found: StoredReplacement | undefined, body: Buffer): ReplyBody {
     const stale = this.#acceptable(found);
-    return stale === undefined ? this.#finish(body) : this.#replace(stale, this.parts.exchange.status());
+    return stale === undefined ? this.#finish(body) : this.#replace(stale, this.#parts.exchange.status());
   }
 
   /** True when the response is for this request alone. */
   #isAlone(): boolean {
-    return this.#isOwn || this.#accessNow() !== this.parts.access;
+    return this.#isOwn || this.#accessNow() !== this.#parts.access;
   }
 
   #acceptable(stale: StoredReplacement | undefined): StoredReplacement | undefined {
@@ -212,12 +215,12 @@ export class HandlerRun {
   }
 
   #accessNow(): RouteAccess {
-    const { access, policy, exchange } = this.parts;
+    const { access, policy, exchange } = this.#parts;
     return accessAfterRun(access, policy, exchange.request);
   }
 
   #finish(body: Buffer): ReplyBody {
-    const { exchange, policy, access, outage } = this.parts;
+    const { exchange, policy, access, outage } = this.#parts;
     const captured: Captured = this.#stage === 'done' ? this.#observer.capture(body) : { refusal: 'status' };
     for (const name of NOT_SENT) exchange.removeHeader(name);
     if ('refusal' in captured) return this.#sendUnstored(body, captured.refusal);
@@ -231,7 +234,7 @@ export class HandlerRun {
   }
 
   #missed({ freshMs }: CachedResponse): Provenance {
-    const { access, reason } = this.parts;
+    const { access, reason } = this.#parts;
     return {
       state: 'MISS',
       ...(access.stores ? { leftMs: freshMs } : {}),
@@ -240,7 +243,7 @@ export class HandlerRun {
   }
 
   #sendUnstored(body: Buffer, refusal: Refusal | undefined): ReplyBody {
-    const { exchange, policy, reason } = this.parts;
+    const { exchange, policy, reason } = this.#parts;
     this.#resolve({
       status: exchange.status(),
       ...(refusal === undefined ? {} : { refusal }),
@@ -255,7 +258,7 @@ export class HandlerRun {
 
   /** Sends the stored response in place of a 5xx of the handler (RFC 9111 section 4.2.4). */
   #replace({ response, provenance }: StoredReplacement, status: number): ReplyBody {
-    const { exchange, policy } = this.parts;
+    const { exchange, policy } = this.#parts;
     this.#resolve({ status });
     this.#observer.restoreHeaders();
     putBack(exchange, response);
@@ -264,7 +267,7 @@ export class HandlerRun {
 
   /** Sends the stored response that a 304 of the handler has confirmed (RFC 9111 section 4.3.4). */
   #confirm(stored: CachedResponse): ReplyBody {
-    const { exchange, policy, access, reason, outage } = this.parts;
+    const { exchange, policy, access, reason, outage } = this.#parts;
     const captured = this.#observer.captureConfirmed(stored);
     const isShareable = 'response' in captured && access.stores && this.#accessNow().accepts(captured.response);
     const isStored = isShareable && outage === undefined;
@@ -280,7 +283,7 @@ export class HandlerRun {
   }
 
   #abandon(): void {
-    const { exchange, policy, reason } = this.parts;
+    const { exchange, policy, reason } = this.#parts;
     this.#stage = 'done';
     this.#stopWatching();
     this.#restoreRequest();
@@ -293,7 +296,7 @@ export class HandlerRun {
   }
 
   #abandonLater(): void {
-    this.parts.policy.cache.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
+    this.#parts.policy.cache.clock.schedule(LATE_REPLY_MS, () => this.#abandonUnlessRunning());
   }
 }
 

@@ -31,7 +31,10 @@ export class ResponseObserver {
   /** The error of the route's `tags`. */
   #tagError: CacheConfigError | undefined;
 
-  constructor(private readonly request: Pick<RouteRequest, 'exchange' | 'policy' | 'access'>) {
+  readonly #request: Pick<RouteRequest, 'exchange' | 'policy' | 'access'>;
+
+  constructor(request: Pick<RouteRequest, 'exchange' | 'policy' | 'access'>) {
+    this.#request = request;
     this.#exchange = request.exchange;
     this.#before = request.exchange.headers();
     this.#cookies = new CookieWatch(request.exchange);
@@ -79,7 +82,7 @@ export class ResponseObserver {
 
   /** The response to store, or the reason why nothing can be stored. */
   capture(body: Buffer): Captured {
-    const { policy } = this.request;
+    const { policy } = this.#request;
     if (!this.hasHandlerStatus(this.#exchange.status())) return { refusal: 'status' };
     const headers = this.#exchange.headers();
     const captured = captureResponse(this.#capture(body, headers, this.#tags(headers)), policy, this.#wallMs());
@@ -99,7 +102,7 @@ export class ResponseObserver {
       own: headers,
       isComplete: true,
     };
-    return captureResponse(confirmed, this.request.policy, this.#wallMs());
+    return captureResponse(confirmed, this.#request.policy, this.#wallMs());
   }
 
   #capture(body: Buffer, headers: HeaderMap, tags: readonly unknown[] | undefined): Capture {
@@ -131,7 +134,7 @@ export class ResponseObserver {
 
   /** `undefined` when the route's function fails. */
   #tags(headers: HeaderMap): readonly unknown[] | undefined {
-    const { policy, access } = this.request;
+    const { policy, access } = this.#request;
     const { request } = this.#exchange;
     const { tags } = policy;
     const value = this.#outcome?.value;
@@ -148,6 +151,6 @@ export class ResponseObserver {
   }
 
   #wallMs(): number {
-    return this.request.policy.cache.clock.wallMs();
+    return this.#request.policy.cache.clock.wallMs();
   }
 }

@@ -33,19 +33,22 @@ import { failWith, runUncached, WaitingRequest } from './waiting-request.js';
 export class RouteLoad {
   readonly #waiting: WaitingRequest;
 
+  readonly #request: RouteRequest;
+  readonly #found: StoredLookup;
+  readonly #retry: (() => RouteAnswer) | undefined;
+
   /** @param retry answers the request from the start again; `undefined` when it has done so too often */
-  constructor(
-    private readonly request: RouteRequest,
-    private readonly found: StoredLookup,
-    private readonly retry: (() => RouteAnswer) | undefined,
-  ) {
+  constructor(request: RouteRequest, found: StoredLookup, retry: (() => RouteAnswer) | undefined) {
+    this.#request = request;
+    this.#found = found;
+    this.#retry = retry;
     this.#waiting = new WaitingRequest(request);
   }
 
   /** @param waitedMs time that the request has waited for the store */
   start(waitedMs: number): Promise<Observable<unknown>> {
-    const { policy, access } = this.request;
-    const { key, entry } = this.found;
+    const { policy, access } = this.#request;
+    const { key, entry } = this.#found;
     if (access.isShared) this.#waiting.limitWait();
     policy.cache
       .load<LoadedValue>(key, (load) => this.#lead(load), this.#options(), { entry, waitedMs })
@@ -57,7 +60,8 @@ export class RouteLoad {
   }
 
   async #lead({ canStore }: LoadContext<LoadedValue>): Promise<LoadedValue> {
-    const { request, found } = this;
+    const request = this.#request;
+    const found = this.#found;
     if (!this.#waiting.isWaiting) throw new RunAbandoned('The request was answered before its load began.');
     const run = new HandlerRun({
       ...request,
@@ -77,14 +81,14 @@ export class RouteLoad {
   }
 
   #responseToValidate(): StoredLookup['response'] {
-    const { access } = this.request;
-    const { response } = this.found;
+    const { access } = this.#request;
+    const { response } = this.#found;
     return access.stores && response !== undefined && access.accepts(response) ? response : undefined;
   }
 
   #forwardReason(): ForwardReason {
-    const { access, policy } = this.request;
-    const { response, entry, marker } = this.found;
+    const { access, policy } = this.#request;
+    const { response, entry, marker } = this.#found;
     if (response === undefined || entry === undefined) {
       if (access.identity !== 'none') return 'bypass';
       return marker === undefined ? 'uri-miss' : 'vary-miss';
@@ -95,11 +99,11 @@ export class RouteLoad {
 
   /** The answer of a request that did not lead. */
   #answerOf({ entry, value, status, isCollapsed }: LoadOutcome<LoadedValue>): RouteAnswer {
-    const { request } = this;
+    const request = this.#request;
     const { policy, access, exchange } = request;
     const stored = entry === undefined ? value : entry.shared;
     if (isUnstoredAnswer(stored)) return shareUnstored(stored, request, 'store-error');
-    if (isVaryMarker(stored) && this.retry !== undefined) return this.retry();
+    if (isVaryMarker(stored) && this.#retry !== undefined) return this.#retry();
     if (!isCachedResponse(stored) || !access.accepts(stored) || stored.freshMs === 0)
       return runUncached(request, 'not-shared');
     const collapsed = { forward: 'uri-miss', isCollapsed: true } as const;
@@ -119,8 +123,8 @@ export class RouteLoad {
 
   /** Hides a fault of the cache. An error of the leader's handler is the answer of all that waited for it. */
   #answerToFailure(error: unknown): RouteAnswer {
-    const { request } = this;
-    if (error instanceof RunAbandoned && this.retry !== undefined) return this.retry();
+    const request = this.#request;
+    if (error instanceof RunAbandoned && this.#retry !== undefined) return this.#retry();
     if (error instanceof CacheError || error instanceof RunAbandoned) return runPastStore(request, 'store-error');
     if (!isRescuable(statusOf(error))) return failWith(error, request);
     const stale = rescue(request);
@@ -130,16 +134,16 @@ export class RouteLoad {
   }
 
   #serveStaleFor(error: unknown, stale: StoredReplacement | undefined): Observable<unknown> {
-    const { exchange, policy } = this.request;
+    const { exchange, policy } = this.#request;
     return stale === undefined
-      ? failWith(error, this.request)
+      ? failWith(error, this.#request)
       : replay(exchange, stale.response, policy, stale.provenance);
   }
 
   /** Makes the cache load even if it has a fresh entry, because that entry must not answer this request. */
   #options(): RouteLoadOptions {
-    const { policy, access, history } = this.request;
-    const { key, entry } = this.found;
+    const { policy, access, history } = this.#request;
+    const { key, entry } = this.#found;
     const nowMs = policy.cache.clock.coarseNowMs();
     const isAlone = !access.isShared || history.isUnshared(key, nowMs);
     const isForced = entry !== undefined && nowMs < entry.freshUntilMs;

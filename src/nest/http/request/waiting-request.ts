@@ -18,7 +18,10 @@ export class WaitingRequest {
   #reject!: (error: unknown) => void;
   #timer: Timer | undefined;
 
-  constructor(private readonly request: RouteRequest) {
+  readonly #request: RouteRequest;
+
+  constructor(request: RouteRequest) {
+    this.#request = request;
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -31,8 +34,8 @@ export class WaitingRequest {
 
   /** Runs the request's own handler if it still waits after `MAX_WAIT_MS`. */
   limitWait(): this {
-    const { clock } = this.request.policy.cache;
-    this.#timer = clock.schedule(MAX_WAIT_MS, () => this.answer(() => runUncached(this.request, 'waited-too-long')));
+    const { clock } = this.#request.policy.cache;
+    this.#timer = clock.schedule(MAX_WAIT_MS, () => this.answer(() => runUncached(this.#request, 'waited-too-long')));
     return this;
   }
 

@@ -10,19 +10,23 @@ export class CookieWatch {
   #wasPending = false;
   #isSetInside = false;
 
-  constructor(private readonly exchange: Exchange) {}
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
 
   get isSetInside(): boolean {
     return this.#isSetInside;
   }
 
   enterInside(): void {
-    this.#before = this.exchange.headers();
-    this.#wasPending = this.exchange.hasPendingCookie();
+    this.#before = this.#exchange.headers();
+    this.#wasPending = this.#exchange.hasPendingCookie();
   }
 
   leaveInside(): void {
-    const { exchange } = this;
+    const exchange = this.#exchange;
     if (hasChanged('set-cookie', this.#before, exchange.headers()) || exchange.hasPendingCookie() !== this.#wasPending)
       this.#isSetInside = true;
   }

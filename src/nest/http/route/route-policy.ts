@@ -67,11 +67,14 @@ export class RoutePolicies {
   readonly #known = new WeakMap<object, WeakMap<object, RoutePolicy | undefined>>();
   #caches: ReadonlySet<CacheService> | undefined;
 
+  readonly #moduleRef: ModuleRef;
+  readonly #interceptor: object;
+
   /** @param interceptor class of the interceptor that caches the routes */
-  constructor(
-    private readonly moduleRef: ModuleRef,
-    private readonly interceptor: object,
-  ) {}
+  constructor(moduleRef: ModuleRef, interceptor: object) {
+    this.#moduleRef = moduleRef;
+    this.#interceptor = interceptor;
+  }
 
   of(context: ExecutionContext): RoutePolicy | undefined {
     const controller = context.getClass();
@@ -94,30 +97,30 @@ export class RoutePolicies {
     const caches = controllersOf(this.#modules()).flatMap(({ controller }) =>
       handlersOf(controller.prototype as object | null).map((handler) => {
         const options = routeOptionsOf(controller, handler);
-        return options === false ? undefined : findCache(this.moduleRef, options?.cache ?? 'default')?.cache;
+        return options === false ? undefined : findCache(this.#moduleRef, options?.cache ?? 'default')?.cache;
       }),
     );
     return new Set(caches.filter((cache) => cache !== undefined && isCacheService(cache)));
   }
 
   #factsOf(controller: Class, handler: Handler): HandlerFacts {
-    return factsOf(controller, handler, this.#modules(), configOf(this.moduleRef));
+    return factsOf(controller, handler, this.#modules(), configOf(this.#moduleRef));
   }
 
   #modules(): ModulesContainer {
-    return this.moduleRef.get(ModulesContainer, { strict: false });
+    return this.#moduleRef.get(ModulesContainer, { strict: false });
   }
 
   #policyOf(controller: Class, handler: Handler): RoutePolicy | undefined {
     const route = routeOptionsOf(controller, handler);
     const facts = this.#factsOf(controller, handler);
     const options: CacheRouteOptions = route === false || route === undefined ? {} : route;
-    const found = findCacheToUse(this.moduleRef, options.cache ?? 'default');
+    const found = findCacheToUse(this.#moduleRef, options.cache ?? 'default');
     // The route is only covered, or a test has switched its cache off: the start refuses an explicit route without one.
     if (found === undefined) return undefined;
     const { cache, http } = found;
     if (facts.isStream || (http.isOptIn && route === undefined)) return undefined;
-    const isExplicit = route !== undefined || isCovered({ controller, handler }, this.interceptor);
+    const isExplicit = route !== undefined || isCovered({ controller, handler }, this.#interceptor);
     const defaults = readRouteDefaults(options, isExplicit ? http : asCovered(http), '@CacheRoute ');
     const { namespace, key, tags = [] } = options;
     const isScopeDeclared = declaresScope(options, http);
@@ -137,7 +140,7 @@ export class RoutePolicies {
       headerNames: facts.headerNames,
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : hindranceOf(facts, isScopeDeclared),
-      isOutermost: facts.outermost === this.interceptor,
+      isOutermost: facts.outermost === this.#interceptor,
       load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
     };
   }
