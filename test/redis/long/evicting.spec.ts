@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { until } from '../support/redis/until.js';
-import { startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, open, rawClient } from './redis.fixture.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { until } from '../../support/redis/until.js';
+import { startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, open, rawClient } from '../redis.fixture.js';
 
 /** Names of evicted entries in the indexes. */
 

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { type RedisServer, startRedis } from '../../support/redis-servers.js';
 import type { BurstSettings, BurstOutcome } from './bursts.worker.js';
-import { cleanUpAfterEach, open, rawClient } from './redis.fixture.js';
+import { cleanUpAfterEach, open, rawClient } from '../redis.fixture.js';
 
 /** Many calls in one turn of the event loop: they share round trips, and none of them is lost. */
 
@@ -38,7 +38,7 @@ async function burst(settings: Partial<BurstSettings>): Promise<BurstOutcome> {
   const loader = [
     '--disable-warning=ExperimentalWarning',
     '--import',
-    join(import.meta.dirname, '../simulation/typescript.mjs'),
+    join(import.meta.dirname, '../../simulation/typescript.mjs'),
   ];
   const { stdout } = await promisify(execFile)(process.execPath, [
     ...loader,

@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { GetOrSetOptions } from '../../src/core/load/call-options.js';
-import { times } from '../support/cache-with.js';
-import { until } from '../support/redis/until.js';
-import { startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, afterTest, open, SLACK_MS, timed } from './redis.fixture.js';
+import type { GetOrSetOptions } from '../../../src/core/load/call-options.js';
+import { times } from '../../support/cache-with.js';
+import { until } from '../../support/redis/until.js';
+import { startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, SLACK_MS, timed } from '../redis.fixture.js';
 
 /** Many callers in several processes share one load. */
 

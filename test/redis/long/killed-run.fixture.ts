@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { it } from '@jest/globals';
-import { startRedis } from '../support/redis-servers.js';
+import { startRedis } from '../../support/redis-servers.js';
 
 it('starts a server and is killed', async () => {
   const { pid } = await startRedis();

@@ -1,9 +1,9 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { until } from '../support/redis/until.js';
-import { ONE_AND_SEVERAL_MASTERS, keysOf, size, untilEmpty } from './deployments.fixture.js';
-import { cleanUpAfterEach, open } from './redis.fixture.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { until } from '../../support/redis/until.js';
+import { ONE_AND_SEVERAL_MASTERS, keysOf, size, untilEmpty } from '../deployments.fixture.js';
+import { cleanUpAfterEach, open } from '../redis.fixture.js';
 
 /** Nothing is left in Redis when nothing is needed any more. */
 

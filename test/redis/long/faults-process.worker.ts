@@ -13,12 +13,12 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
-import { CacheKitModule } from '../../src/cache-kit.module.js';
-import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { CacheService } from '../../src/core/cache.service.js';
-import { CacheRoute } from '../../src/nest/http/route/cache-route.decorator.js';
-import { CacheInterceptor } from '../../src/nest/http/cache.interceptor.js';
-import type { Platform } from '../support/nest-app.js';
+import { CacheKitModule } from '../../../src/cache-kit.module.js';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
+import { CacheService } from '../../../src/core/cache.service.js';
+import { CacheRoute } from '../../../src/nest/http/route/cache-route.decorator.js';
+import { CacheInterceptor } from '../../../src/nest/http/cache.interceptor.js';
+import type { Platform } from '../../support/nest-app.js';
 
 /*
  * An application in a separate process: `faults-process.worker.ts <settings as JSON>`. It has no listener for unhandled

@@ -3,9 +3,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
-import { nextMessage } from '../support/child-message.js';
-import { freePort } from '../support/redis/free-port.js';
+import type { RedisOptions } from '../../../src/adapters/redis/options/redis-options.js';
+import { nextMessage } from '../../support/child-message.js';
+import { freePort } from '../../support/redis/free-port.js';
 import {
   type RedisCluster,
   type RedisSentinelTrio,
@@ -13,8 +13,8 @@ import {
   startCluster,
   startRedis,
   startSentinels,
-} from '../support/redis-servers.js';
-import { cleanUpAfterEach, LIMIT_MS, afterTest } from './redis.fixture.js';
+} from '../../support/redis-servers.js';
+import { cleanUpAfterEach, LIMIT_MS, afterTest } from '../redis.fixture.js';
 
 /*
  * Checks from outside that close() leaves nothing: a separate process must end by itself, with the exit code of a

@@ -8,14 +8,14 @@ import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/create-cache.js';
-import type { CacheError } from '../../src/core/vocabulary/cache.errors.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { freePort } from '../support/redis/free-port.js';
-import { until } from '../support/redis/until.js';
-import { type RedisServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, afterTest, rawClient, untilStatus } from './redis.fixture.js';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
+import { createCache } from '../../../src/create-cache.js';
+import type { CacheError } from '../../../src/core/vocabulary/cache.errors.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { freePort } from '../../support/redis/free-port.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisServer, startCluster, startRedis, startSentinels } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, rawClient, untilStatus } from '../redis.fixture.js';
 
 /** Log lines about the connection. Neither a line nor an error contains a secret. */
 

@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Cluster, Redis } from 'ioredis';
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5';
-import { openRedisAdapter } from '../../src/adapters/redis/open-redis.js';
-import { createEntryCodec } from '../../src/core/values/codec.js';
-import { readRedis, type RedisClient } from '../../src/adapters/redis/options/redis-options.js';
-import { SystemClock } from '../../src/core/system-clock.js';
-import { createCache } from '../../src/index.js';
-import { describeCacheAdapter } from '../../src/testing/index.js';
-import { whenUp } from '../support/deployments.js';
-import { until } from '../support/redis/until.js';
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { openRedisAdapter } from '../../../src/adapters/redis/open-redis.js';
+import { createEntryCodec } from '../../../src/core/values/codec.js';
+import { readRedis, type RedisClient } from '../../../src/adapters/redis/options/redis-options.js';
+import { SystemClock } from '../../../src/core/system-clock.js';
+import { createCache } from '../../../src/index.js';
+import { describeCacheAdapter } from '../../../src/testing/index.js';
+import { whenUp } from '../../support/deployments.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../../support/redis-servers.js';
 
 // Clients of the application (for example of a queue), of both majors of ioredis and with different options.
 

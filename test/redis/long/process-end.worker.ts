@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { type DynamicModule, Logger, type Provider } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { CacheKitModule } from '../../src/cache-kit.module.js';
-import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/create-cache.js';
-import { CacheService } from '../../src/core/cache.service.js';
+import { CacheKitModule } from '../../../src/cache-kit.module.js';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
+import { createCache } from '../../../src/create-cache.js';
+import { CacheService } from '../../../src/core/cache.service.js';
 
 /*
  * A process whose end is observed: `process-end.worker.ts <case> <options as JSON>`. It prints its progress. Only the

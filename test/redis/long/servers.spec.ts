@@ -2,16 +2,16 @@ import { execFile, spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import { ask } from '../support/redis/ask.js';
-import { startServer } from '../support/redis/redis-server.js';
-import { commonArgs } from '../support/redis/server-args.js';
-import { until } from '../support/redis/until.js';
-import { findServer, startCluster, startRedis, startSentinels } from '../support/redis-servers.js';
-import { afterTest, cleanUpAfterEach, stopAfterTest } from './redis.fixture.js';
+import { ask } from '../../support/redis/ask.js';
+import { startServer } from '../../support/redis/redis-server.js';
+import { commonArgs } from '../../support/redis/server-args.js';
+import { until } from '../../support/redis/until.js';
+import { findServer, startCluster, startRedis, startSentinels } from '../../support/redis-servers.js';
+import { afterTest, cleanUpAfterEach, stopAfterTest } from '../redis.fixture.js';
 
 jest.setTimeout(60_000);
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 cleanUpAfterEach();
 
 function isAlive(pid: number): boolean {
@@ -103,7 +103,7 @@ describe('a server', () => {
       'node_modules/jest/bin/jest.js',
       '--runInBand',
       '--testMatch',
-      '**/test/redis/killed-run.fixture.ts',
+      '**/test/redis/long/killed-run.fixture.ts',
     ];
 
     const output = await new Promise<string>((done) => {

@@ -1,9 +1,9 @@
 import { Logger } from '@nestjs/common';
 import { Redis } from 'ioredis';
-import { createCache } from '../../src/create-cache.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { until } from '../support/redis/until.js';
+import { createCache } from '../../../src/create-cache.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { until } from '../../support/redis/until.js';
 
 /*
  * A process that requests many keys in one turn of its event loop: `bursts.worker.ts <settings as JSON>`. It prints the

@@ -1,11 +1,11 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
-import { createCache } from '../../src/create-cache.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { startDeployment } from '../support/deployments.js';
-import { startRedis } from '../support/redis-servers.js';
-import { until } from '../support/redis/until.js';
-import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from './redis.fixture.js';
+import { createCache } from '../../../src/create-cache.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { startDeployment } from '../../support/deployments.js';
+import { startRedis } from '../../support/redis-servers.js';
+import { until } from '../../support/redis/until.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from '../redis.fixture.js';
 
 jest.setTimeout(60_000);
 cleanUpAfterEach();

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
+import { type RedisCluster, type RedisServer, startCluster, startRedis } from '../../support/redis-servers.js';
 import { spawnWorker } from './process-end.fixture.js';
-import { cleanUpAfterEach } from './redis.fixture.js';
+import { cleanUpAfterEach } from '../redis.fixture.js';
 
 cleanUpAfterEach();
 

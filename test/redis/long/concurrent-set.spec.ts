@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { createCache } from '../../src/index.js';
-import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { createCache } from '../../../src/index.js';
+import { type RedisServer, startRedis } from '../../support/redis-servers.js';
 
 let server: RedisServer;
 let mine: CacheService;

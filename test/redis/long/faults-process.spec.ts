@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheKitOptions } from '../../src/cache-kit.options.js';
-import { TcpProxy } from '../chaos/tcp-proxy.js';
-import { times } from '../support/cache-with.js';
-import type { Platform } from '../support/nest-app.js';
-import { freePort } from '../support/redis/free-port.js';
-import { until } from '../support/redis/until.js';
-import { type RedisServer, startRedis } from '../support/redis-servers.js';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
+import { TcpProxy } from '../../chaos/tcp-proxy.js';
+import { times } from '../../support/cache-with.js';
+import type { Platform } from '../../support/nest-app.js';
+import { freePort } from '../../support/redis/free-port.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisServer, startRedis } from '../../support/redis-servers.js';
 import type { CallRound, WorkerSettings } from './faults-process.worker.js';
-import { cleanUpAfterEach, HEALED_WITHIN_MS, stopAfterTest, LIMIT_MS, afterTest, timed } from './redis.fixture.js';
+import { cleanUpAfterEach, HEALED_WITHIN_MS, stopAfterTest, LIMIT_MS, afterTest, timed } from '../redis.fixture.js';
 
 /*
  * Applications in separate processes, which end at the first unhandled rejection (Jest would continue). Each answers

@@ -3,13 +3,13 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { ask } from '../support/redis/ask.js';
-import { until } from '../support/redis/until.js';
-import type { RedisServer } from '../support/redis-servers.js';
-import { ONE_AND_SEVERAL_MASTERS, keysOf, size } from './deployments.fixture.js';
-import { cleanUpAfterEach, afterTest, open, timed } from './redis.fixture.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { ask } from '../../support/redis/ask.js';
+import { until } from '../../support/redis/until.js';
+import type { RedisServer } from '../../support/redis-servers.js';
+import { ONE_AND_SEVERAL_MASTERS, keysOf, size } from '../deployments.fixture.js';
+import { cleanUpAfterEach, afterTest, open, timed } from '../redis.fixture.js';
 
 /** The cost of invalidating very many entries at once, for the caller and for other clients of the server. */
 

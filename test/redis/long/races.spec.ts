@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
-import { times } from '../support/cache-with.js';
-import { nextMessage } from '../support/child-message.js';
-import { startCluster, startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, afterTest } from './redis.fixture.js';
+import type { RedisOptions } from '../../../src/adapters/redis/options/redis-options.js';
+import { times } from '../../support/cache-with.js';
+import { nextMessage } from '../../support/child-message.js';
+import { startCluster, startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest } from '../redis.fixture.js';
 
 /*
  * Four processes read and invalidate the same keys as fast as they can. The value of a key is its version in a

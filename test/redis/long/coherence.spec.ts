@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import type { HybridRedisOptions } from '../../src/adapters/redis/options/redis-options.js';
-import { times } from '../support/cache-with.js';
-import { until } from '../support/redis/until.js';
-import { type RedisServer, startCluster, startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, openHybrid, rawClient, timed } from './redis.fixture.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import type { HybridRedisOptions } from '../../../src/adapters/redis/options/redis-options.js';
+import { times } from '../../support/cache-with.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisServer, startCluster, startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, openHybrid, rawClient, timed } from '../redis.fixture.js';
 
 /** Near copies and changes by other processes, on real servers. */
 

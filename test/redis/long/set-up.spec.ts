@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Logger } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { CacheKitModule } from '../../src/cache-kit.module.js';
-import { type CacheKitOptions } from '../../src/cache-kit.options.js';
-import { createCache } from '../../src/create-cache.js';
-import { startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, rawClient } from './redis.fixture.js';
+import { CacheKitModule } from '../../../src/cache-kit.module.js';
+import { type CacheKitOptions } from '../../../src/cache-kit.options.js';
+import { createCache } from '../../../src/create-cache.js';
+import { startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, rawClient } from '../redis.fixture.js';
 
 /** Findings of the start-up advisor about a server. */
 

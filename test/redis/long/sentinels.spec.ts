@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { ask } from '../support/redis/ask.js';
-import { freePort } from '../support/redis/free-port.js';
-import { until } from '../support/redis/until.js';
-import { type RedisSentinelTrio, startSentinels } from '../support/redis-servers.js';
+import { ask } from '../../support/redis/ask.js';
+import { freePort } from '../../support/redis/free-port.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisSentinelTrio, startSentinels } from '../../support/redis-servers.js';
 import { spawnWorker } from './process-end.fixture.js';
-import { cleanUpAfterEach } from './redis.fixture.js';
+import { cleanUpAfterEach } from '../redis.fixture.js';
 
 /** Output of a process while sentinels are unavailable. */
 

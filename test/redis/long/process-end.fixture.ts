@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { afterTest } from './redis.fixture.js';
+import { afterTest } from '../redis.fixture.js';
 
 export interface SpawnedProcess {
   readonly child: ChildProcess;
@@ -14,7 +14,13 @@ export interface SpawnedProcess {
 export function spawnWorker(name: 'failing-start' | 'running' | 'script', options: object): SpawnedProcess {
   const child = spawn(
     process.execPath,
-    ['--import', './test/simulation/typescript.mjs', 'test/redis/process-end.worker.ts', name, JSON.stringify(options)],
+    [
+      '--import',
+      './test/simulation/typescript.mjs',
+      'test/redis/long/process-end.worker.ts',
+      name,
+      JSON.stringify(options),
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
   afterTest(() => child.kill('SIGKILL'));

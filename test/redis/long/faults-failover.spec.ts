@@ -1,21 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
-import { RedisKeys } from '../../src/adapters/redis/protocol/redis-keys.js';
-import type { RedisOptions } from '../../src/adapters/redis/options/redis-options.js';
-import { CachePut } from '../../src/nest/decorators/cache-put.decorator.js';
-import { closeAll, startWith } from '../../src/nest/decorators/decorators.fixture.js';
-import { times } from '../support/cache-with.js';
-import { ask } from '../support/redis/ask.js';
-import { until } from '../support/redis/until.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { hashSlot } from '../../../src/adapters/redis/protocol/hash-slot.js';
+import { RedisKeys } from '../../../src/adapters/redis/protocol/redis-keys.js';
+import type { RedisOptions } from '../../../src/adapters/redis/options/redis-options.js';
+import { CachePut } from '../../../src/nest/decorators/cache-put.decorator.js';
+import { closeAll, startWith } from '../../../src/nest/decorators/decorators.fixture.js';
+import { times } from '../../support/cache-with.js';
+import { ask } from '../../support/redis/ask.js';
+import { until } from '../../support/redis/until.js';
 import {
   type RedisCluster,
   type RedisSentinelTrio,
   type RedisServer,
   startCluster,
   startSentinels,
-} from '../support/redis-servers.js';
+} from '../../support/redis-servers.js';
 import {
   cleanUpAfterEach,
   stopAfterTest,
@@ -25,7 +25,7 @@ import {
   rawClient,
   SLACK_MS,
   timed,
-} from './redis.fixture.js';
+} from '../redis.fixture.js';
 
 /*
  * A master dies, or slots move, while calls continue. Jest fails a test with an unhandled rejection.

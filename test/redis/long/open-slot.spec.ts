@@ -1,12 +1,12 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import { hashSlot } from '../../src/adapters/redis/protocol/hash-slot.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { ask } from '../support/redis/ask.js';
-import { until } from '../support/redis/until.js';
-import { type RedisCluster, type RedisServer, startCluster } from '../support/redis-servers.js';
-import { untilEmpty } from './deployments.fixture.js';
-import { cleanUpAfterEach, stopAfterTest, open, openHybrid, rawClient, untilStatus } from './redis.fixture.js';
+import { hashSlot } from '../../../src/adapters/redis/protocol/hash-slot.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { ask } from '../../support/redis/ask.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisCluster, type RedisServer, startCluster } from '../../support/redis-servers.js';
+import { untilEmpty } from '../deployments.fixture.js';
+import { cleanUpAfterEach, stopAfterTest, open, openHybrid, rawClient, untilStatus } from '../redis.fixture.js';
 
 /**
  * A slot that is open for migration, as after a reshard that was cancelled. Commands with several keys fail there

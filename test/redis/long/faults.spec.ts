@@ -2,14 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it, jest } from '@jest/globals';
 import type { Redis } from 'ioredis';
-import { CacheUnavailableError } from '../../src/core/vocabulary/cache.errors.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import type { GetOrSetOptions } from '../../src/core/load/call-options.js';
-import { ask } from '../support/redis/ask.js';
-import { freePort } from '../support/redis/free-port.js';
-import { until } from '../support/redis/until.js';
-import { type RedisServer, startRedis } from '../support/redis-servers.js';
-import { times } from '../support/cache-with.js';
+import { CacheUnavailableError } from '../../../src/core/vocabulary/cache.errors.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import type { GetOrSetOptions } from '../../../src/core/load/call-options.js';
+import { ask } from '../../support/redis/ask.js';
+import { freePort } from '../../support/redis/free-port.js';
+import { until } from '../../support/redis/until.js';
+import { type RedisServer, startRedis } from '../../support/redis-servers.js';
+import { times } from '../../support/cache-with.js';
 import {
   cleanUpAfterEach,
   HEALED_WITHIN_MS,
@@ -23,7 +23,7 @@ import {
   timeOfRefusals,
   untilItStores,
   untilStatus,
-} from './redis.fixture.js';
+} from '../redis.fixture.js';
 
 /*
  * The table of docs/redis-faults.md, row by row. Jest fails a test with an unhandled rejection, so each test also
