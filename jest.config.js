@@ -1,10 +1,5 @@
-/** Specs with real servers that take seconds: `npm run test:servers` runs them one after the other. */
-export const SERVERS = [
-  'test/redis/',
-  'test/contract/hybrid.spec.ts',
-  'test/contract/redis.spec.ts',
-  'test/simulation/simulated-redis.spec.ts',
-];
+/** Specs with real servers that take seconds: `npm run test:servers` runs them two at a time. */
+export const SERVERS = ['test/redis/', 'test/contract/redis.spec.ts', 'test/simulation/simulated-redis.spec.ts'];
 
 /**
  * Specs in which servers fail, processes are killed or the real time is judged, and the long runs of the simulation:
@@ -12,6 +7,7 @@ export const SERVERS = [
  */
 export const LONG = [
   'test/redis/long/',
+  'test/contract/hybrid.spec.ts',
   'test/chaos/chaos.spec.ts',
   'test/simulation/mutants.spec.ts',
   'test/simulation/simulation.spec.ts',

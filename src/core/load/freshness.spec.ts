@@ -14,7 +14,8 @@ import type { LoadOptions } from './call-options.js';
 const ROWS = 3;
 const READERS = 24;
 const WRITERS = 8;
-const SEEDS = 400;
+/** `npm run test:long` plays 400. */
+const SEEDS = Number(process.env['FRESHNESS_SEEDS'] ?? 60);
 
 describe('no old value after an invalidation', () => {
   it.each<[string, LoadOptions]>([
