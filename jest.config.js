@@ -9,6 +9,7 @@ export const LONG = [
   'test/redis/long/',
   'test/contract/hybrid.spec.ts',
   'test/chaos/chaos.spec.ts',
+  'test/simulation/mixed-coherence.spec.ts',
   'test/simulation/mutants.spec.ts',
   'test/simulation/simulation.spec.ts',
 ];

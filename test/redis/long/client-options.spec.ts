@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
 import { Cluster, Redis } from 'ioredis';
-import { createCache } from '../../src/create-cache.js';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { redisAdapter } from '../../src/redis.js';
-import { startCluster, startRedis } from '../support/redis-servers.js';
-import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from './redis.fixture.js';
+import { createCache } from '../../../src/create-cache.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { redisAdapter } from '../../../src/redis.js';
+import { startCluster, startRedis } from '../../support/redis-servers.js';
+import { cleanUpAfterEach, stopAfterTest, afterTest, open, openHybrid } from '../redis.fixture.js';
 
 /** Options of ioredis, on connections of the kit and on clients of the application. */
 

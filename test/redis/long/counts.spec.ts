@@ -1,8 +1,8 @@
 import { describe, expect, it, jest } from '@jest/globals';
-import type { CacheService } from '../../src/core/cache.service.js';
-import { times } from '../support/cache-with.js';
-import { ONE_AND_SEVERAL_MASTERS } from './deployments.fixture.js';
-import { cleanUpAfterEach, open } from './redis.fixture.js';
+import type { CacheService } from '../../../src/core/cache.service.js';
+import { times } from '../../support/cache-with.js';
+import { ONE_AND_SEVERAL_MASTERS } from '../deployments.fixture.js';
+import { cleanUpAfterEach, open } from '../redis.fixture.js';
 
 /** The count of an invalidation while entries of an earlier invalidation are still being freed. */
 
