@@ -21,6 +21,11 @@ export class BoundedMap<K, V extends object | string | number | boolean> {
     return old === undefined ? undefined : this.put(key, old);
   }
 
+  /** The value of a key, which does not count as used. */
+  peek(key: K): V | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
   /** Stores a value, and returns it. */
   put(key: K, value: V): V {
     if (this.#young.size >= this.#half) {

@@ -1,0 +1,54 @@
+import type { EntryDraft } from '../../core/ports/cache-adapter.port.js';
+import type { Clock } from '../../core/ports/clock.port.js';
+import type { EntryCodec } from '../../core/values/codec.js';
+import type { FileKeys } from './store/file-keys.js';
+import type { Target } from './store/marks.js';
+import type { StoreSession } from './store/store-session.js';
+
+/** A draft whose value is encoded. */
+export interface EncodedDraft extends Target {
+  readonly ttlMs: number;
+  readonly staleMs: number;
+  readonly createdAtMs: number;
+  /** `undefined` for a draft that removes its key: `ttlMs` 0. */
+  readonly bytes: Buffer | undefined;
+}
+
+/** Makes bytes of drafts, and writes them. */
+export class EntryEncoder {
+  readonly #codec: EntryCodec;
+  readonly #keys: FileKeys;
+  readonly #clock: Clock;
+
+  constructor(codec: EntryCodec, keys: FileKeys, clock: Clock) {
+    this.#codec = codec;
+    this.#keys = keys;
+    this.#clock = clock;
+  }
+
+  /**
+   * Takes what it needs of the values before it returns.
+   * @throws CacheSerializationError naming the path inside the value
+   */
+  async encode(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<EncodedDraft[]> {
+    const encoding = drafts.map(({ key, value, ttlMs, staleMs, tags, loadMs, createdAtMs = this.#clock.wallMs() }) => {
+      const header = { key, namespace, tags: [...tags], createdAtMs, ttlMs, staleMs, loadMs };
+      const bytes = ttlMs === 0 ? undefined : this.#codec.encode({ ...header, value });
+      return { ...header, id: this.#keys.entry(key, namespace), bytes };
+    });
+    return Promise.all(encoding.map(async (draft) => ({ ...draft, bytes: await draft.bytes })));
+  }
+
+  /** Stores a draft, or removes its key. @returns the record, where there is one now */
+  write(session: StoreSession, draft: EncodedDraft): Buffer | undefined {
+    const { bytes, ttlMs, staleMs } = draft;
+    if (bytes !== undefined) {
+      const freshUntilWallMs = this.#clock.wallMs() + ttlMs;
+      return session.put({ ...draft, bytes, freshUntilWallMs, staleUntilWallMs: freshUntilWallMs + staleMs });
+    }
+    const stored = session.find(draft.id);
+    if (stored !== undefined) session.remove(draft.id, stored.record, stored.head);
+    session.invalidate((marks, writer, revision) => marks.markKey(writer, draft.id, revision));
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+import type { Awaitable, StoredEntry } from '../../core/ports/cache-adapter.port.js';
+import type { Clock } from '../../core/ports/clock.port.js';
+import type { EntryCodec, EntryHeader, EnvelopeId, OpenEnvelope } from '../../core/values/codec.js';
+import { BoundedMap } from '../../core/vocabulary/bounded-map.js';
+import { type EntryNote, FileEntry } from './file-entry.js';
+import { entryIn, readHead } from './store/entry-record.js';
+
+/** Entries that this process remembers to have read: their hits, and that they are the last to be evicted. */
+const NOTES = 20_000;
+
+/** Makes entries of records. */
+export class EntryReader {
+  readonly #codec: EntryCodec;
+  readonly #clock: Clock;
+  readonly #notes = new BoundedMap<string, EntryNote>(NOTES);
+
+  constructor(codec: EntryCodec, clock: Clock) {
+    this.#codec = codec;
+    this.#clock = clock;
+  }
+
+  /** The entry of a record for a caller that uses it; `undefined` where it is past its time, damaged or another one. */
+  read(id: Buffer, record: Buffer | undefined, wanted: EnvelopeId): Awaitable<FileEntry | undefined> {
+    return record && this.#open(record, wanted, (revision) => this.#note(id, revision));
+  }
+
+  /** The same without counting as a use, and whichever entry it is. */
+  peek(id: Buffer, record: Buffer): Awaitable<FileEntry | undefined> {
+    return this.#open(record, undefined, (revision) => {
+      const note = this.#notes.peek(nameOf(id));
+      return note?.revision === revision ? note : newNote(revision);
+    });
+  }
+
+  /** An entry that is not stored any more. Its value is decoded when somebody wants it. */
+  evicted(header: EntryHeader, bytes: Buffer): StoredEntry {
+    const codec = this.#codec;
+    const envelope: OpenEnvelope = {
+      header,
+      value: () => {
+        const opened = codec.open(bytes);
+        return opened instanceof Promise ? undefined : opened?.value();
+      },
+    };
+    const nowMs = this.#clock.nowMs();
+    return new FileEntry({
+      envelope,
+      note: newNote(0),
+      clock: this.#clock,
+      sizeBytes: bytes.length,
+      freshUntilMs: nowMs,
+      staleUntilMs: nowMs,
+    });
+  }
+
+  isRecent(id: Buffer): boolean {
+    return this.#notes.peek(nameOf(id)) !== undefined;
+  }
+
+  #open(
+    record: Buffer,
+    wanted: EnvelopeId | undefined,
+    noteOf: (revision: number) => EntryNote,
+  ): Awaitable<FileEntry | undefined> {
+    const head = readHead(record);
+    const wallMs = this.#clock.wallMs();
+    if (head === undefined || head.staleUntilWallMs <= wallMs) return undefined;
+    // How much time is left is the same on both scales.
+    const offsetMs = this.#clock.nowMs() - wallMs;
+    const bytes = entryIn(record);
+    const note = noteOf(head.revision);
+    const opened = this.#codec.open(bytes, wanted);
+    const made = (envelope: Awaited<typeof opened>): FileEntry | undefined =>
+      envelope &&
+      new FileEntry({
+        envelope,
+        note,
+        clock: this.#clock,
+        sizeBytes: bytes.length,
+        freshUntilMs: head.freshUntilWallMs + offsetMs,
+        staleUntilMs: head.staleUntilWallMs + offsetMs,
+      });
+    return opened instanceof Promise ? opened.then(made) : made(opened);
+  }
+
+  #note(id: Buffer, revision: number): EntryNote {
+    const name = nameOf(id);
+    const note = this.#notes.get(name);
+    return note?.revision === revision ? note : this.#notes.put(name, newNote(revision));
+  }
+}
+
+const nameOf = (id: Buffer): string => id.latin1Slice();
+const newNote = (revision: number): EntryNote => ({ revision, hits: 0, lastReadAtMs: 0 });

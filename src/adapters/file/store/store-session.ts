@@ -1,0 +1,225 @@
+import { readEntryHeader } from '../../../core/values/codec.js';
+import {
+  entryIn,
+  expiryBound,
+  expiryKey,
+  formatFigures,
+  formatRecord,
+  idIn,
+  readHead,
+  type RecordHead,
+  staleUntilIn,
+} from './entry-record.js';
+import { type FileKeys, tagRow } from './file-keys.js';
+import { Marks, rotateMarks, type Target } from './marks.js';
+import type { StoreWriter } from './ordered-store.port.js';
+import { readState, type StoreState, writeState } from './store-state.js';
+
+export interface SessionSettings {
+  readonly keys: FileKeys;
+  readonly maxBytes: number;
+  /** Ms since 1970. */
+  readonly wallMs: () => number;
+  /** True for an entry that was read lately, and goes after others. */
+  readonly isRecent: (id: Buffer) => boolean;
+  /** Called with an entry that was removed to make room, once that is committed. */
+  readonly onEvict: (entry: Buffer) => void;
+}
+
+/** An entry to be written. */
+export interface Written extends Target {
+  readonly bytes: Buffer;
+  readonly freshUntilWallMs: number;
+  readonly staleUntilWallMs: number;
+  readonly createdAtMs: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const NOTHING = Buffer.of(0);
+/** Entries that were read lately and that one transaction passes over, at most. */
+const SPARED = 256;
+const EVICTION_PAGE = 64;
+const sessions = new WeakMap<StoreWriter, StoreSession>();
+
+/**
+ * What a transaction does to entries, with the tables that follow from them: `expiry`, `tags`, `marks` and `state`. All
+ * works of one transaction share a session.
+ */
+export class StoreSession {
+  readonly #writer: StoreWriter;
+  readonly #settings: SessionSettings;
+  #state: StoreState;
+  readonly #marks: Marks;
+
+  private constructor(writer: StoreWriter, settings: SessionSettings) {
+    this.#writer = writer;
+    this.#settings = settings;
+    this.#state = readState(writer);
+    const session = this;
+    // A mark that this transaction sets concerns the works after it.
+    this.#marks = new Marks(writer, settings.keys, {
+      get youngMarks() {
+        return session.#state.youngMarks;
+      },
+      get marksFrom() {
+        return session.#state.marksFrom;
+      },
+      get markedAt() {
+        return session.#state.markedAt;
+      },
+    });
+    writer.beforeCommit(() => {
+      this.#makeRoom();
+      writeState(writer, this.#state);
+    });
+  }
+
+  static of(writer: StoreWriter, settings: SessionSettings): StoreSession {
+    let session = sessions.get(writer);
+    if (session === undefined) sessions.set(writer, (session = new StoreSession(writer, settings)));
+    return session;
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  get writer(): StoreWriter {
+    return this.#writer;
+  }
+
+  /** The record under an id, and its head; `undefined` where there is none or it is damaged. */
+  find(id: Buffer): { readonly record: Buffer; readonly head: RecordHead } | undefined {
+    const record = this.#writer.get('entries', id);
+    const head = record === undefined ? undefined : readHead(record);
+    return record === undefined || head === undefined ? undefined : { record, head };
+  }
+
+  /** Stores an entry in the place of the one under its id. @returns its record */
+  put({ id, bytes, tags, createdAtMs, freshUntilWallMs, staleUntilWallMs }: Written): Buffer {
+    const before = this.find(id);
+    if (before !== undefined) this.#unlink(id, before.record, before.head);
+    const revision = this.#next();
+    const record = formatRecord({ revision, freshUntilWallMs, staleUntilWallMs, hasTags: tags.length > 0 }, bytes);
+    this.#link(id, record, { staleUntilWallMs, createdAtMs, tags });
+    return record;
+  }
+
+  /** Gives an entry other times, and leaves it what it is. */
+  setTimes(id: Buffer, record: Buffer, times: Pick<RecordHead, 'freshUntilWallMs' | 'staleUntilWallMs'>): void {
+    const head = readHead(record) as RecordHead;
+    const { tags, createdAtMs } = headerOf(record);
+    this.#unlink(id, record, head);
+    this.#link(id, formatRecord({ ...head, ...times }, entryIn(record)), { ...times, tags, createdAtMs });
+  }
+
+  /** Removes an entry. A load that began before the entry was stored stays refused. */
+  remove(id: Buffer, record: Buffer, head: RecordHead): void {
+    this.#unlink(id, record, head);
+    this.#writer.remove('entries', id);
+    if (head.revision > this.#state.marksFrom) this.#mark((marks) => marks.markKey(this.#writer, id, head.revision));
+  }
+
+  /** Sets a mark, and returns the revision that it bears: what was stored before has a lower one. */
+  invalidate(mark: (marks: Marks, writer: StoreWriter, revision: number) => void): number {
+    const revision = this.#next();
+    this.#mark((marks) => mark(marks, this.#writer, revision));
+    return revision;
+  }
+
+  /** True when the result of a load that began at `revision` must not be stored. */
+  isRefused(revision: number, target: Target): boolean {
+    const stored = this.find(target.id);
+    return (
+      (stored !== undefined && stored.head.revision > revision) || this.#marks.isInvalidatedSince(revision, target)
+    );
+  }
+
+  /** Removes up to `limit` entries whose time is over. @returns how many */
+  removeExpired(limit: number): number {
+    const expired = this.#writer.range('expiry', {
+      start: NOTHING,
+      end: expiryBound(this.#settings.wallMs()),
+      limit,
+    });
+    for (const { key } of expired) this.#drop(key);
+    return expired.length;
+  }
+
+  countExpired(): number {
+    return this.#writer.range('expiry', { start: NOTHING, end: expiryBound(this.#settings.wallMs()) }).length;
+  }
+
+  rotateMarks(): void {
+    this.#state = rotateMarks(this.#writer, this.#state, this.#settings.wallMs());
+  }
+
+  /** Removes the entry that a key of `expiry` names. @returns its record */
+  #drop(expiry: Buffer): Buffer | undefined {
+    const id = idIn(expiry);
+    const found = this.find(id);
+    if (found === undefined) this.#writer.remove('expiry', expiry);
+    else this.remove(id, found.record, found.head);
+    return found?.record;
+  }
+
+  /** Evicts what would expire first; what was read lately only where the rest does not suffice. */
+  #makeRoom(): void {
+    this.#evict(SPARED);
+    this.#evict(0);
+  }
+
+  #evict(sparing: number): void {
+    const { maxBytes, isRecent, onEvict, wallMs } = this.#settings;
+    const nowMs = wallMs();
+    let spared = 0;
+    let start = NOTHING;
+    while (this.#state.bytes > maxBytes) {
+      const page = this.#writer.range('expiry', { start, limit: EVICTION_PAGE });
+      if (page.length === 0) return;
+      for (const { key } of page) {
+        if (this.#state.bytes <= maxBytes) return;
+        start = Buffer.concat([key, NOTHING]);
+        if (spared < sparing && isRecent(idIn(key))) {
+          spared++;
+          continue;
+        }
+        const record = this.#drop(key);
+        if (record !== undefined && staleUntilIn(key) > nowMs) this.#writer.afterCommit(() => onEvict(entryIn(record)));
+      }
+    }
+  }
+
+  #link(
+    id: Buffer,
+    record: Buffer,
+    { staleUntilWallMs, createdAtMs, tags }: Pick<Written, 'staleUntilWallMs' | 'createdAtMs' | 'tags'>,
+  ): void {
+    this.#writer.put('entries', id, record);
+    const figures = formatFigures({ createdAtMs, sizeBytes: record.length });
+    this.#writer.put('expiry', expiryKey(staleUntilWallMs, id), figures);
+    for (const tag of tags) this.#writer.put('tags', tagRow(tag, id), EMPTY);
+    this.#state = { ...this.#state, bytes: this.#state.bytes + record.length };
+  }
+
+  #unlink(id: Buffer, record: Buffer, { staleUntilWallMs, hasTags }: RecordHead): void {
+    this.#writer.remove('expiry', expiryKey(staleUntilWallMs, id));
+    if (hasTags) for (const tag of headerOf(record).tags) this.#writer.remove('tags', tagRow(tag, id));
+    this.#state = { ...this.#state, bytes: this.#state.bytes - record.length };
+  }
+
+  #next(): number {
+    const revision = this.#state.revision + 1;
+    this.#state = { ...this.#state, revision };
+    return revision;
+  }
+
+  #mark(put: (marks: Marks) => void): void {
+    put(this.#marks);
+    this.#state = { ...this.#state, markedAt: this.#state.revision };
+  }
+}
+
+function headerOf(record: Buffer): { readonly tags: readonly string[]; readonly createdAtMs: number } {
+  return readEntryHeader(entryIn(record)) ?? { tags: [], createdAtMs: 0 };
+}

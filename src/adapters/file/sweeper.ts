@@ -1,0 +1,71 @@
+import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import { expiryBound } from './store/entry-record.js';
+import { removeLostLeases } from './store/leases.js';
+import type { StoreView } from './store/ordered-store.port.js';
+import type { StoreSession } from './store/store-session.js';
+import { readState } from './store/store-state.js';
+
+export interface SweeperSettings {
+  readonly clock: Clock;
+  readonly view: () => StoreView;
+  readonly write: <T>(work: (session: StoreSession) => T) => Promise<T>;
+  readonly onError: (error: unknown) => void;
+}
+
+const SWEEP_EVERY_MS = 1_000;
+/** Entries that one transaction removes: a few milliseconds. */
+const SLICE = 400;
+/** Leases that one sweep looks at. */
+const LEASES = 100;
+/** How long a load may last, at least, and still be stored: marks from before are forgotten. */
+const KEEP_MARKS_MS = 10 * 60_000;
+
+/** Frees expired entries, and leases and marks that nobody needs any more. */
+export class Sweeper {
+  readonly #settings: SweeperSettings;
+  #timer: Timer | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(settings: SweeperSettings) {
+    this.#settings = settings;
+    this.#schedule();
+  }
+
+  /** Ends when the sweep that is under way has ended. */
+  async close(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    await this.#running;
+  }
+
+  #schedule(): void {
+    this.#timer = this.#settings.clock.schedule(SWEEP_EVERY_MS, () => {
+      this.#running = this.#sweep().catch(this.#settings.onError);
+      void this.#running.then(() => this.#timer && this.#schedule());
+    });
+  }
+
+  /** Looks first, and takes the lock of writers only where there is something to do. */
+  async #sweep(): Promise<void> {
+    const { clock, view, write } = this.#settings;
+    const wallMs = clock.wallMs();
+    const now = view();
+    const hasExpired = now.range('expiry', { start: Buffer.of(0), end: expiryBound(wallMs), limit: 1 }).length > 0;
+    const hasLost = now
+      .range('leases', { start: Buffer.of(0), limit: LEASES })
+      .some(({ value }) => value.readDoubleBE(0) <= wallMs);
+    if (hasLost) await write(({ writer }) => removeLostLeases(writer, wallMs, LEASES));
+    for (let removed = hasExpired ? SLICE : 0; removed === SLICE;)
+      removed = await write((session) => session.removeExpired(SLICE));
+    if (isDue(readState(view()).rotatedAtWallMs, wallMs))
+      await write((session) => {
+        // Another process may have been first.
+        if (isDue(session.state.rotatedAtWallMs, wallMs)) session.rotateMarks();
+      });
+  }
+}
+
+/** A wall clock that was set back counts, or marks would be kept until it has caught up. */
+function isDue(rotatedAtWallMs: number, wallMs: number): boolean {
+  return Math.abs(wallMs - rotatedAtWallMs) > KEEP_MARKS_MS;
+}
