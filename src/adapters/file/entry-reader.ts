@@ -90,5 +90,5 @@ export class EntryReader {
   }
 }
 
-const nameOf = (id: Buffer): string => id.latin1Slice();
+const nameOf = (id: Buffer): string => id.toString('latin1');
 const newNote = (revision: number): EntryNote => ({ revision, hits: 0, lastReadAtMs: 0 });

@@ -51,7 +51,7 @@ export class FileGrant implements LoadGrant {
       this.#releaseLeases(session);
       return records;
     });
-    return Promise.all(encoded.map(({ id, key }, i) => reader.read(id, records[i], { key, namespace })));
+    return Promise.all(encoded.map(async ({ id, key }, i) => reader.read(id, records[i], { key, namespace })));
   }
 
   async release(): Promise<void> {

@@ -38,8 +38,10 @@ export interface FileAdapterSettings {
  * was stopped, or the disk hangs.
  */
 const WRITE_LIMIT_MS = 1_000;
-/** Rows that are read in one turn of the event loop. */
+/** Rows of `expiry` that are read in one turn of the event loop. */
 const ROWS = 1_000;
+/** Entries that are read in one turn: they bring their values. */
+const SCAN_ROWS = 100;
 const NOTHING = Buffer.of(0);
 
 /*
@@ -71,7 +73,10 @@ export class FileAdapter implements CacheAdapter {
 
   constructor(store: OrderedStore, { codec, maxBytes }: FileAdapterSettings, context: CacheAdapterContext) {
     const { clock, version } = context;
-    const onError = (error: unknown): void => this.#isClosed || context.onError(error);
+    // What fails because the store is closed is no fault.
+    const onError = (error: unknown): void => {
+      if (!this.#isClosed) context.onError(error);
+    };
     const view = () => store.view();
     const write = <T>(work: (session: StoreSession) => T): Promise<T> => this.#write(work);
     this.#store = store;
@@ -111,7 +116,7 @@ export class FileAdapter implements CacheAdapter {
   getMany(keys: readonly string[], namespace: string | undefined): Awaitable<(StoredEntry | undefined)[]> {
     const entries = keys.map((key) => this.get(key, namespace));
     return entries.some((entry) => entry instanceof Promise)
-      ? Promise.all(entries)
+      ? Promise.all(entries.map(async (entry) => entry))
       : (entries as (StoredEntry | undefined)[]);
   }
 
@@ -133,24 +138,21 @@ export class FileAdapter implements CacheAdapter {
 
   async scan({ namespace, pattern = '*', cursor, limit }: ScanQuery): Promise<ScanPage> {
     const prefix = namespace === undefined ? this.#keys.all : this.#keys.namespace(namespace);
-    let start = cursor === undefined ? prefix : startOf(cursor, prefix);
-    if (this.#isClosed) return { entries: [] };
     const matches = compileGlob(pattern);
     const entries: StoredEntry[] = [];
-    for (;;) {
-      const rows = this.#store.view().range('entries', { start, end: endOf(prefix), limit: Math.min(ROWS, limit * 4) });
+    let start = cursor === undefined ? prefix : startOf(cursor, prefix);
+    while (!this.#isClosed) {
+      const rows = this.#store.view().range('entries', { start, end: endOf(prefix), limit: SCAN_ROWS });
       for (const { key: id, value: record } of rows) {
-        const header = readEntryHeader(entryIn(record));
-        if (header !== undefined && matches(header.key)) {
-          if (entries.length === limit) return { entries, cursor: id.toString('base64url') };
-          const entry = await this.#reader.peek(id, record);
-          if (entry !== undefined) entries.push(entry);
-        }
+        const entry = matches(keyIn(record)) ? await this.#reader.peek(id, record) : undefined;
+        if (entry !== undefined && entries.length === limit) return { entries, cursor: id.toString('base64url') };
+        if (entry !== undefined) entries.push(entry);
         start = Buffer.concat([id, NOTHING]);
       }
-      if (rows.length === 0) return { entries };
+      if (rows.length < SCAN_ROWS) break;
       await nextTurn();
     }
+    return { entries };
   }
 
   async usage(): Promise<AdapterUsage> {
@@ -229,6 +231,11 @@ function closedGrant(keys: readonly string[]): LoadGrant {
     commit: (drafts) => drafts.map(() => undefined),
     release: () => undefined,
   };
+}
+
+/** The key of a record; empty where it is damaged, and nobody will see the entry. */
+function keyIn(record: Buffer): string {
+  return readEntryHeader(entryIn(record))?.key ?? '';
 }
 
 function startsWith(bytes: Buffer, prefix: Buffer): boolean {

@@ -121,10 +121,9 @@ export class Invalidator {
       const { record, head } = found;
       const header = readEntryHeader(entryIn(record));
       if (header === undefined || !isMeant(header)) continue;
-      const isLive = head.staleUntilWallMs > wallMs;
-      // What is expired already stays as it is.
-      if (manner.soft && (!isLive || head.freshUntilWallMs <= wallMs)) continue;
-      if (isLive) count++;
+      // A soft invalidation leaves what is expired already as it is.
+      if (manner.soft && head.freshUntilWallMs <= wallMs) continue;
+      if (head.staleUntilWallMs > wallMs) count++;
       if (manner.dryRun) continue;
       if (manner.soft && header.staleMs > 0)
         session.setTimes(id, record, { freshUntilWallMs: wallMs, staleUntilWallMs: wallMs + header.staleMs });
@@ -186,5 +185,5 @@ export class Invalidator {
 
 /** True the first time that it is asked for an id. */
 function isNew(seen: Set<string>, id: Buffer): boolean {
-  return seen.size < seen.add(id.latin1Slice()).size;
+  return seen.size < seen.add(id.toString('latin1')).size;
 }

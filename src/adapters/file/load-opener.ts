@@ -85,7 +85,9 @@ export class LoadOpener {
 
   async #grant({ revision, looks }: Beginning, namespace: string | undefined, token?: Buffer): Promise<LoadGrant> {
     const { reader, leases } = this.#settings;
-    const entries = await Promise.all(looks.map(({ id, record, key }) => reader.read(id, record, { key, namespace })));
+    const entries = await Promise.all(
+      looks.map(async ({ id, record, key }) => reader.read(id, record, { key, namespace })),
+    );
     const tickets = looks.map((look, i) => ticketFor(look, entries[i], () => leases.untilFree(look.id)));
     const granted = looks.filter((_, i) => tickets[i]?.state === 'granted');
     const leased = looks.filter(({ state }) => state === 'granted').map(({ id }) => id);

@@ -28,7 +28,7 @@ function openStore(place: string, isDurable: boolean): OrderedStore {
   } catch (error) {
     throw new CacheConfigError(
       `Expected \`file.directory\` to be a directory that this process can make and write, got \`${place}\`: ` +
-        `${String((error as Error).message)}. Choose another one, or give its user the right to write there.`,
+        `${(error as Error).message}. Choose another one, or give its user the right to write there.`,
       { cause: error },
     );
   }
@@ -36,7 +36,7 @@ function openStore(place: string, isDurable: boolean): OrderedStore {
     return new LmdbStore(place, isDurable);
   } catch (error) {
     throw new CacheConfigError(
-      `Could not open the files of the cache in \`${place}\`: ${String((error as Error).message)}. ` +
+      `Could not open the files of the cache in \`${place}\`: ${(error as Error).message}. ` +
         'Where they are damaged, stop the processes that use them and delete the directory: it holds a cache only.',
       { cause: error },
     );

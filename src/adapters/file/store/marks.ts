@@ -33,9 +33,10 @@ const NO_NAMESPACE = Buffer.of(0);
 export class Marks {
   readonly #view: StoreView;
   readonly #keys: FileKeys;
-  readonly #state: Pick<StoreState, 'youngMarks' | 'marksFrom' | 'markedAt'>;
+  readonly #state: () => StoreState;
 
-  constructor(view: StoreView, keys: FileKeys, state: Pick<StoreState, 'youngMarks' | 'marksFrom' | 'markedAt'>) {
+  /** @param state asked again for each mark: a mark of this transaction concerns what comes after it */
+  constructor(view: StoreView, keys: FileKeys, state: () => StoreState) {
     this.#view = view;
     this.#keys = keys;
     this.#state = state;
@@ -43,8 +44,8 @@ export class Marks {
 
   /** True when something that concerns `target` was invalidated after `revision`, or nobody knows any more. */
   isInvalidatedSince(revision: number, { key, id, namespace, tags }: Target): boolean {
-    if (revision < this.#state.marksFrom) return true;
-    if (revision >= this.#state.markedAt) return false;
+    if (revision < this.#state().marksFrom) return true;
+    if (revision >= this.#state().markedAt) return false;
     const keys = this.#keys;
     return (
       this.#since(revision, entryMark(id)) ||
@@ -115,11 +116,11 @@ export class Marks {
   #put(writer: StoreWriter, mark: Buffer, revision: number): void {
     const record = Buffer.allocUnsafe(8);
     record.writeDoubleBE(revision, 0);
-    writer.put(tableOf(this.#state.youngMarks), mark, record);
+    writer.put(tableOf(this.#state().youngMarks), mark, record);
   }
 
   #putList(writer: StoreWriter, mark: Buffer, list: readonly ListedMark<unknown>[]): void {
-    writer.put(tableOf(this.#state.youngMarks), mark, Buffer.from(JSON.stringify(list)));
+    writer.put(tableOf(this.#state().youngMarks), mark, Buffer.from(JSON.stringify(list)));
   }
 }
 

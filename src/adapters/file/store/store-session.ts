@@ -55,19 +55,7 @@ export class StoreSession {
     this.#writer = writer;
     this.#settings = settings;
     this.#state = readState(writer);
-    const session = this;
-    // A mark that this transaction sets concerns the works after it.
-    this.#marks = new Marks(writer, settings.keys, {
-      get youngMarks() {
-        return session.#state.youngMarks;
-      },
-      get marksFrom() {
-        return session.#state.marksFrom;
-      },
-      get markedAt() {
-        return session.#state.markedAt;
-      },
-    });
+    this.#marks = new Marks(writer, settings.keys, () => this.#state);
     writer.beforeCommit(() => {
       this.#makeRoom();
       writeState(writer, this.#state);
