@@ -78,7 +78,7 @@ export class FileAdapter implements CacheAdapter {
       if (!this.#isClosed) context.onError(error);
     };
     const view = () => store.view();
-    const write = <T>(work: (session: StoreSession) => T): Promise<T> => this.#write(work);
+    const write = <T>(work: (session: StoreSession) => T): Promise<T> => this.#writeInTime(work);
     this.#store = store;
     this.#context = context;
     this.#keys = new FileKeys(version);
@@ -103,7 +103,7 @@ export class FileAdapter implements CacheAdapter {
       leases: this.#leases,
       isClosed: () => this.#isClosed,
     });
-    this.#sweeper = new Sweeper({ clock, view, write, onError });
+    this.#sweeper = new Sweeper({ clock, view, write: (work) => this.#write(work), onError });
   }
 
   get(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
@@ -127,7 +127,7 @@ export class FileAdapter implements CacheAdapter {
   async set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
     const encoded = await this.#encoder.encode(drafts, namespace);
     if (this.#isClosed) return;
-    await this.#write((session) => {
+    await this.#writeInTime((session) => {
       for (const draft of encoded) this.#encoder.write(session, draft);
     });
   }
@@ -209,8 +209,13 @@ export class FileAdapter implements CacheAdapter {
     }
   }
 
-  async #write<T>(work: (session: StoreSession) => T): Promise<T> {
-    const done = this.#store.write((writer) => work(StoreSession.of(writer, this.#session)));
+  #write<T>(work: (session: StoreSession) => T): Promise<T> {
+    return this.#store.write((writer) => work(StoreSession.of(writer, this.#session)));
+  }
+
+  /** For a write that a caller waits for. */
+  async #writeInTime<T>(work: (session: StoreSession) => T): Promise<T> {
+    const done = this.#write(work);
     if (await settledWithin(this.#context.clock, WRITE_LIMIT_MS, done)) return done;
     throw new CacheUnavailableError(
       `The file store did not commit within ${WRITE_LIMIT_MS} ms: another process holds its lock, or the disk hangs. ` +
