@@ -1,4 +1,4 @@
-import type { EntryDraft } from '../../core/ports/cache-adapter.port.js';
+import type { Awaitable, EntryDraft } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import type { FileKeys } from './store/file-keys.js';
@@ -30,13 +30,30 @@ export class EntryEncoder {
    * Takes what it needs of the values before it returns.
    * @throws CacheSerializationError naming the path inside the value
    */
-  async encode(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<EncodedDraft[]> {
-    const encoding = drafts.map(({ key, value, ttlMs, staleMs, tags, loadMs, createdAtMs = this.#clock.wallMs() }) => {
-      const header = { key, namespace, tags: [...tags], createdAtMs, ttlMs, staleMs, loadMs };
-      const bytes = ttlMs === 0 ? undefined : this.#codec.encode({ ...header, value });
-      return { ...header, id: this.#keys.entry(key, namespace), bytes };
+  encode(drafts: readonly EntryDraft[], namespace: string | undefined): Awaitable<EncodedDraft[]> {
+    const encoded = drafts.map((draft) => this.#encode(draft, namespace));
+    return encoded.some((draft) => draft instanceof Promise)
+      ? Promise.all(encoded.map(async (draft) => draft))
+      : (encoded as EncodedDraft[]);
+  }
+
+  #encode(draft: EntryDraft, namespace: string | undefined): Awaitable<EncodedDraft> {
+    const { key, value, ttlMs, staleMs, loadMs, createdAtMs = this.#clock.wallMs() } = draft;
+    const tags = [...draft.tags];
+    const id = this.#keys.entry(key, namespace);
+    const made = (bytes: Buffer | undefined): EncodedDraft => ({
+      key,
+      namespace,
+      id,
+      tags,
+      createdAtMs,
+      ttlMs,
+      staleMs,
+      bytes,
     });
-    return Promise.all(encoding.map(async (draft) => ({ ...draft, bytes: await draft.bytes })));
+    if (ttlMs === 0) return made(undefined);
+    const bytes = this.#codec.encode({ key, namespace, tags, createdAtMs, ttlMs, staleMs, loadMs, value });
+    return bytes instanceof Promise ? bytes.then(made) : made(bytes);
   }
 
   /** Stores a draft, or removes its key. @returns the record, where there is one now */

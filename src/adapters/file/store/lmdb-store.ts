@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import {
   type KeyRange,
@@ -73,8 +74,8 @@ export class LmdbStore implements OrderedStore {
   }
 
   async #writeAll(): Promise<void> {
-    // The works of this turn come together.
-    await Promise.resolve();
+    // The works of this turn of the event loop share a transaction.
+    await nextTurn();
     while (this.#pending.length > 0) {
       const batch = this.#pending;
       this.#pending = [];

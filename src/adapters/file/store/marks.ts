@@ -33,10 +33,10 @@ const NO_NAMESPACE = Buffer.of(0);
 export class Marks {
   readonly #view: StoreView;
   readonly #keys: FileKeys;
-  readonly #state: () => StoreState;
+  readonly #state: Readonly<StoreState>;
 
-  /** @param state asked again for each mark: a mark of this transaction concerns what comes after it */
-  constructor(view: StoreView, keys: FileKeys, state: () => StoreState) {
+  /** @param state read again for each mark: a mark of this transaction concerns the works after it */
+  constructor(view: StoreView, keys: FileKeys, state: Readonly<StoreState>) {
     this.#view = view;
     this.#keys = keys;
     this.#state = state;
@@ -44,8 +44,8 @@ export class Marks {
 
   /** True when something that concerns `target` was invalidated after `revision`, or nobody knows any more. */
   isInvalidatedSince(revision: number, { key, id, namespace, tags }: Target): boolean {
-    if (revision < this.#state().marksFrom) return true;
-    if (revision >= this.#state().markedAt) return false;
+    if (revision < this.#state.marksFrom) return true;
+    if (revision >= this.#state.markedAt) return false;
     const keys = this.#keys;
     return (
       this.#since(revision, entryMark(id)) ||
@@ -116,25 +116,21 @@ export class Marks {
   #put(writer: StoreWriter, mark: Buffer, revision: number): void {
     const record = Buffer.allocUnsafe(8);
     record.writeDoubleBE(revision, 0);
-    writer.put(tableOf(this.#state().youngMarks), mark, record);
+    writer.put(tableOf(this.#state.youngMarks), mark, record);
   }
 
   #putList(writer: StoreWriter, mark: Buffer, list: readonly ListedMark<unknown>[]): void {
-    writer.put(tableOf(this.#state().youngMarks), mark, Buffer.from(JSON.stringify(list)));
+    writer.put(tableOf(this.#state.youngMarks), mark, Buffer.from(JSON.stringify(list)));
   }
 }
 
 /** Empties the older table of marks, which becomes the younger one. */
-export function rotateMarks(writer: StoreWriter, state: StoreState, wallMs: number): StoreState {
-  const youngMarks = 1 - state.youngMarks;
-  writer.clear(tableOf(youngMarks));
-  return {
-    ...state,
-    youngMarks,
-    rotatedAtWallMs: wallMs,
-    marksFrom: state.youngMarksFrom,
-    youngMarksFrom: state.revision,
-  };
+export function rotateMarks(writer: StoreWriter, state: StoreState, wallMs: number): void {
+  state.youngMarks = 1 - state.youngMarks;
+  writer.clear(tableOf(state.youngMarks));
+  state.rotatedAtWallMs = wallMs;
+  state.marksFrom = state.youngMarksFrom;
+  state.youngMarksFrom = state.revision;
 }
 
 /** No namespace is none that can be named. */

@@ -48,14 +48,14 @@ const sessions = new WeakMap<StoreWriter, StoreSession>();
 export class StoreSession {
   readonly #writer: StoreWriter;
   readonly #settings: SessionSettings;
-  #state: StoreState;
+  readonly #state: StoreState;
   readonly #marks: Marks;
 
   private constructor(writer: StoreWriter, settings: SessionSettings) {
     this.#writer = writer;
     this.#settings = settings;
     this.#state = readState(writer);
-    this.#marks = new Marks(writer, settings.keys, () => this.#state);
+    this.#marks = new Marks(writer, settings.keys, this.#state);
     writer.beforeCommit(() => {
       this.#makeRoom();
       writeState(writer, this.#state);
@@ -68,7 +68,7 @@ export class StoreSession {
     return session;
   }
 
-  get state(): StoreState {
+  get state(): Readonly<StoreState> {
     return this.#state;
   }
 
@@ -139,7 +139,7 @@ export class StoreSession {
   }
 
   rotateMarks(): void {
-    this.#state = rotateMarks(this.#writer, this.#state, this.#settings.wallMs());
+    rotateMarks(this.#writer, this.#state, this.#settings.wallMs());
   }
 
   /** Removes the entry that a key of `expiry` names. @returns its record */
@@ -187,24 +187,22 @@ export class StoreSession {
     const figures = formatFigures({ createdAtMs, sizeBytes: record.length });
     this.#writer.put('expiry', expiryKey(staleUntilWallMs, id), figures);
     for (const tag of tags) this.#writer.put('tags', tagRow(tag, id), EMPTY);
-    this.#state = { ...this.#state, bytes: this.#state.bytes + record.length };
+    this.#state.bytes += record.length;
   }
 
   #unlink(id: Buffer, record: Buffer, { staleUntilWallMs, hasTags }: RecordHead): void {
     this.#writer.remove('expiry', expiryKey(staleUntilWallMs, id));
     if (hasTags) for (const tag of headerOf(record).tags) this.#writer.remove('tags', tagRow(tag, id));
-    this.#state = { ...this.#state, bytes: this.#state.bytes - record.length };
+    this.#state.bytes -= record.length;
   }
 
   #next(): number {
-    const revision = this.#state.revision + 1;
-    this.#state = { ...this.#state, revision };
-    return revision;
+    return ++this.#state.revision;
   }
 
   #mark(put: (marks: Marks) => void): void {
     put(this.#marks);
-    this.#state = { ...this.#state, markedAt: this.#state.revision };
+    this.#state.markedAt = this.#state.revision;
   }
 }
 

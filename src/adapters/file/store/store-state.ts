@@ -3,40 +3,45 @@ import type { StoreView, StoreWriter } from './ordered-store.port.js';
 /** What the store knows about itself; one record for all processes. */
 export interface StoreState {
   /** Number of the last write. */
-  readonly revision: number;
+  revision: number;
   /** Bytes of all records. */
-  readonly bytes: number;
+  bytes: number;
   /** The revision of the last mark: a load that began at it or later has nothing to compare. */
-  readonly markedAt: number;
+  markedAt: number;
   /** The table that new marks go to: 0 or 1. */
-  readonly youngMarks: number;
+  youngMarks: number;
   /** When the tables of marks changed places, ms since 1970. */
-  readonly rotatedAtWallMs: number;
+  rotatedAtWallMs: number;
   /** The revision at which the older table of marks began; marks from before are forgotten. */
-  readonly marksFrom: number;
+  marksFrom: number;
   /** The revision at which the younger table of marks began. */
-  readonly youngMarksFrom: number;
+  youngMarksFrom: number;
 }
 
 const KEY = Buffer.from('state');
-const FIELDS = [
-  'revision',
-  'bytes',
-  'markedAt',
-  'youngMarks',
-  'rotatedAtWallMs',
-  'marksFrom',
-  'youngMarksFrom',
-] as const satisfies (keyof StoreState)[];
+const FIELDS = 7;
 
 export function readState(view: StoreView): StoreState {
-  const record = view.get('state', KEY);
-  const read = (field: number): number => record?.readDoubleBE(8 * field) ?? 0;
-  return Object.fromEntries(FIELDS.map((name, field) => [name, read(field)])) as unknown as StoreState;
+  const record = view.get('state', KEY) ?? Buffer.alloc(8 * FIELDS);
+  return {
+    revision: record.readDoubleBE(0),
+    bytes: record.readDoubleBE(8),
+    markedAt: record.readDoubleBE(16),
+    youngMarks: record.readDoubleBE(24),
+    rotatedAtWallMs: record.readDoubleBE(32),
+    marksFrom: record.readDoubleBE(40),
+    youngMarksFrom: record.readDoubleBE(48),
+  };
 }
 
-export function writeState(writer: StoreWriter, state: StoreState): void {
-  const record = Buffer.allocUnsafe(8 * FIELDS.length);
-  FIELDS.forEach((name, field) => record.writeDoubleBE(state[name], 8 * field));
+export function writeState(writer: StoreWriter, state: Readonly<StoreState>): void {
+  const record = Buffer.allocUnsafe(8 * FIELDS);
+  record.writeDoubleBE(state.revision, 0);
+  record.writeDoubleBE(state.bytes, 8);
+  record.writeDoubleBE(state.markedAt, 16);
+  record.writeDoubleBE(state.youngMarks, 24);
+  record.writeDoubleBE(state.rotatedAtWallMs, 32);
+  record.writeDoubleBE(state.marksFrom, 40);
+  record.writeDoubleBE(state.youngMarksFrom, 48);
   writer.put('state', KEY, record);
 }
