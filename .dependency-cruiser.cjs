@@ -2,12 +2,12 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|config|redis|testing/index)';
+const entries = '(index|config|file|redis|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
-const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|redis)\\.ts$';
+const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|file|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
 const floorsOf = require('./test/architecture/rooms.cjs');
@@ -59,7 +59,7 @@ const forbidden = [
     comment: 'An adapter is replaceable: it knows its port, never Nest, never a sibling.',
     from: { path: '^src/adapters/([^/]+)', pathNot: spec },
     to: {
-      pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis')],
+      pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis'), npm('lmdb')],
       dependencyTypesNot: ['core'],
     },
   },
@@ -68,6 +68,12 @@ const forbidden = [
     comment: 'ioredis is an optional peer: only who asks for Redis may load it.',
     from: { path: '^src/', pathNot: [spec, '^src/core/', '^src/adapters/redis/'] },
     to: { path: npm('ioredis') },
+  },
+  {
+    name: 'lmdb-only-in-file-adapter',
+    comment: 'lmdb is an optional peer: only the file backend may load it.',
+    from: { path: '^src/', pathNot: [spec, '^src/core/', '^src/adapters/file/'] },
+    to: { path: npm('lmdb') },
   },
   {
     name: 'nest-config-only-in-config-entry',
@@ -98,7 +104,7 @@ const forbidden = [
     comment: 'A package that users do not get with the kit, or were not asked to install, breaks at their start-up.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/'] },
     to: {
-      pathNot: npm('ioredis'),
+      pathNot: [npm('ioredis'), npm('lmdb')],
       dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
       dependencyTypesNot: ['npm', 'npm-peer'],
     },

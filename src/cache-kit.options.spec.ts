@@ -51,10 +51,27 @@ describe('resolveCacheOptions', () => {
     },
   );
 
+  it('lets all processes of the machine load together with file, and seals its values', () => {
+    const resolved = resolveCacheOptions({
+      backend: 'file',
+      file: { directory: '/srv/cache' },
+      compression: {},
+      encryption: { keys: [{ id: 'a', secret: 'a secret of the options' }] },
+    });
+
+    expect(resolved.load.singleFlight).toBe('cluster');
+    expect(resolved.store).toMatchObject({
+      kind: 'file',
+      file: { directory: '/srv/cache', maxBytes: 536_870_912, isDurable: false },
+      compression: { thresholdBytes: 1024 },
+      encryption: expect.any(Object),
+    });
+  });
+
   it.each<[unknown, RegExp]>([
     [{ defaultTtl: 'soon' }, /Expected `defaultTtl` to be a TTL such as 5000, '5s' or 'forever'.*got `soon`/],
     [{ defaultTtl: -1 }, /`defaultTtl`/],
-    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
+    [{ backend: 'disk' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', 'file', got `disk`/],
     [{ backend: 'redis' }, /Expected a `redis` section that says where Redis is/],
     [
       { redis: { url: 'redis://localhost' } },
@@ -69,6 +86,13 @@ describe('resolveCacheOptions', () => {
       { backend: 'redis', redis: { url: 'redis://localhost', maxStaleness: '1s' } },
       /Expected `redis.maxStaleness` with `backend: 'hybrid'` alone/,
     ],
+    [{ file: {} }, /Expected `file` with `backend: 'file'`, got it with 'memory'/],
+    [
+      { backend: 'file', memory: {} },
+      /Expected `memory` with `backend: 'memory'` or `backend: 'hybrid'`, got it with 'file'/,
+    ],
+    [{ backend: 'file', redis: { url: 'redis://localhost' } }, /Expected `redis` with .*, got it with 'file'/],
+    [{ adapter: () => undefined, file: {} }, /either `adapter` or `file`, got both/],
     [{ compression: {} }, /Expected `compression` with `backend: 'redis'`/],
     [{ adapter: () => undefined, redis: {} }, /either `adapter` or `redis`, got both/],
     [{ memory: { maxEntries: 0 } }, /Expected `memory.maxEntries` to be a whole number of 1 or more, got `0`/],
@@ -109,6 +133,10 @@ describe('resolveCacheOptions', () => {
     [
       { backend: 'hybrid', redis: { url: 'redis://localhost' }, clock: new SystemClock() },
       /got it with 'hybrid', whose server keeps its own time/,
+    ],
+    [
+      { backend: 'file', clock: new SystemClock() },
+      /got it with 'file', whose files other processes read at the real time\. In tests use `CacheKitTestingModule`/,
     ],
     [{ onError: 'log' }, /Expected `onError` to be a function/],
     [{ adapter: {} }, /Expected `adapter` to be a CacheAdapter or a function/],

@@ -45,7 +45,7 @@ export interface ResolvedCacheKitOptions {
 export const CACHE_OPTION_NAMES: readonly string[] = [...SERVICE_OPTION_NAMES, ...STORE_OPTION_NAMES];
 
 const REDIS_URL = "`redis: { url: 'redis://localhost:6379' }`";
-const BACKEND = "`backend: 'memory'`, `'redis'` or `'hybrid'`, or an `adapter`,";
+const BACKEND = "`backend: 'memory'`, `'redis'`, `'hybrid'` or `'file'`, or an `adapter`,";
 
 /** Names of options in other libraries, and options that belong to a group. */
 export const OTHER_OPTION_NAMES: OtherNames = {
@@ -67,11 +67,14 @@ export const OTHER_OPTION_NAMES: OtherNames = {
   maxItems: '`memory: { maxEntries }`',
   lruSize: '`memory: { maxEntries }`',
   maxEntries: '`memory: { maxEntries }`',
-  maxBytes: '`memory: { maxBytes }`',
+  maxBytes: '`memory: { maxBytes }` or `file: { maxBytes }`',
   isolation: '`memory: { isolation }`',
   coherence: '`redis: { coherence }`',
   maxStaleness: '`redis: { maxStaleness }`',
   commandTimeout: '`redis: { commandTimeout }`',
+  directory: '`file: { directory }`',
+  path: '`file: { directory }`',
+  durable: '`file: { durable }`',
   refreshThreshold: '`refreshAhead` or `staleWhileRevalidate`',
   global: '`isGlobal`',
 };
@@ -110,12 +113,16 @@ function checkTypesWith(store: ResolvedStore, { types }: CacheOptions): void {
   );
 }
 
-/** Refuses a fake clock with a server, which uses its own time: calls would time out late, or never. */
+/**
+ * Refuses a fake clock with a server, which uses its own time, and with files, which other processes read at the real
+ * time.
+ */
 function checkClockWith(store: ResolvedStore, { clock }: CacheOptions): void {
-  if (clock === undefined || !('redis' in store)) return;
+  if (clock === undefined || store.kind === 'memory' || store.kind === 'adapter') return;
+  const reason =
+    store.kind === 'file' ? 'whose files other processes read at the real time' : 'whose server keeps its own time';
   throw new CacheConfigError(
-    `Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', ` +
-      'whose server keeps its own time. In tests use `CacheKitTestingModule` of nestjs-cache-kit/testing, ' +
-      'or leave out `clock`.',
+    `Expected \`clock\` with \`backend: 'memory'\` or an \`adapter\`, got it with '${store.kind}', ${reason}. ` +
+      'In tests use `CacheKitTestingModule` of nestjs-cache-kit/testing, or leave out `clock`.',
   );
 }

@@ -11,10 +11,11 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * Reads the options of a cache from the environment, for `CacheKitModule.forRootAsync(cacheKitConfig.asProvider())`:
  * `CACHE_BACKEND`, `CACHE_DEFAULT_TTL` (with a unit: `300s`), `CACHE_DEFAULT_NAMESPACE`, `CACHE_VERSION`,
- * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS`
- * (`id:secret,id:secret`), `CACHE_STATS` (`true` or `false`); and, without a URL, `CACHE_REDIS_HOST`,
- * `CACHE_REDIS_PORT`, `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A variable that is unset or empty leaves the
- * default. The start-up advisor names any other variable that begins with `CACHE_`.
+ * `CACHE_MEMORY_MAX_ENTRIES`, `CACHE_MEMORY_MAX_BYTES`, `CACHE_FILE_DIRECTORY`, `CACHE_FILE_MAX_BYTES`,
+ * `CACHE_REDIS_URL`, `CACHE_KEY_PREFIX`, `CACHE_ENCRYPTION_KEYS` (`id:secret,id:secret`), `CACHE_STATS` (`true` or
+ * `false`); and, without a URL, `CACHE_REDIS_HOST`, `CACHE_REDIS_PORT`, `CACHE_REDIS_PASSWORD` and `CACHE_REDIS_DB`. A
+ * variable that is unset or empty leaves the default. The start-up advisor names any other variable that begins with
+ * `CACHE_`.
  */
 export const cacheKitConfig = registerAs('cacheKit', () => ({
   ...readEnvironment(process.env),
@@ -25,6 +26,10 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
   const memory = without({
     maxEntries: numberFrom(env, 'CACHE_MEMORY_MAX_ENTRIES'),
     maxBytes: numberFrom(env, 'CACHE_MEMORY_MAX_BYTES'),
+  });
+  const file = without({
+    directory: textFrom(env, 'CACHE_FILE_DIRECTORY'),
+    maxBytes: numberFrom(env, 'CACHE_FILE_MAX_BYTES'),
   });
   const redis = without({
     url: textFrom(env, 'CACHE_REDIS_URL') ?? urlOfParts(env),
@@ -37,6 +42,7 @@ function readEnvironment(env: Environment): CacheKitFactoryOptions {
     version: textFrom(env, 'CACHE_VERSION'),
     stats: flagFrom(env, 'CACHE_STATS'),
     memory: Object.keys(memory).length === 0 ? undefined : memory,
+    file: Object.keys(file).length === 0 ? undefined : file,
     redis: Object.keys(redis).length === 0 ? undefined : redis,
     encryption: keysFrom(env, 'CACHE_ENCRYPTION_KEYS'),
   });
@@ -53,7 +59,8 @@ const VARIABLES = [
     'CACHE_ENCRYPTION_KEYS',
     'CACHE_KIT_MODE',
   ],
-  ...['CACHE_MEMORY_MAX_ENTRIES', 'CACHE_MEMORY_MAX_BYTES', 'CACHE_REDIS_URL', 'CACHE_KEY_PREFIX'],
+  ...['CACHE_MEMORY_MAX_ENTRIES', 'CACHE_MEMORY_MAX_BYTES', 'CACHE_FILE_DIRECTORY', 'CACHE_FILE_MAX_BYTES'],
+  ...['CACHE_REDIS_URL', 'CACHE_KEY_PREFIX'],
   ...['CACHE_REDIS_HOST', 'CACHE_REDIS_PORT', 'CACHE_REDIS_PASSWORD', 'CACHE_REDIS_DB'],
 ];
 

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { loadFileBackend } from './adapters/file/load-file-backend.js';
 import { HybridAdapter } from './adapters/hybrid/hybrid.adapter.js';
 import { MemoryAdapter } from './adapters/memory/memory.adapter.js';
 import { type MemoryOptions, readMemory } from './adapters/memory/memory-options.js';
@@ -88,6 +89,10 @@ async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapte
       return typeof store.adapter === 'function' ? checkAdapter(await store.adapter(context)) : store.adapter;
     case 'memory':
       return new MemoryAdapter(store.memory, context);
+    case 'file': {
+      const { openFileAdapter } = await loadFileBackend();
+      return openFileAdapter(store.file, createEntryCodec({ ...store, types: context.types }), context);
+    }
     case 'redis': {
       const { openRedisAdapter } = await import('./adapters/redis/open-redis.js');
       return openRedisAdapter(store.redis, createEntryCodec({ ...store, types: context.types }), context);

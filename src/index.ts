@@ -15,6 +15,7 @@ export type { CacheOperations, EntryPage, ListOptions } from './core/cache-opera
 export type {
   Backend,
   CoherenceMode,
+  FileOptions,
   HybridRedisOptions,
   MemoryOptions,
   RedisAddress,

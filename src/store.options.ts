@@ -1,3 +1,4 @@
+import { type FileOptions, readFileOptions, type ResolvedFileOptions } from './adapters/file/file-options.js';
 import { type MemoryOptions, readMemory, type ResolvedMemoryOptions } from './adapters/memory/memory-options.js';
 import {
   type HybridRedisOptions,
@@ -29,9 +30,11 @@ export interface StoreOptions {
   memory?: MemoryOptions;
   /** Options of the redis and hybrid backends, which need it; `coherence` and `maxStaleness` are for hybrid alone. */
   redis?: HybridRedisOptions;
-  /** Compression of values in Redis. @default none */
+  /** Options of the file backend. */
+  file?: FileOptions;
+  /** Compression of values in Redis and in files. @default none */
   compression?: CompressionOptions;
-  /** Encryption of values in Redis. @default none */
+  /** Encryption of values in Redis and in files. @default none */
   encryption?: EncryptionOptions;
 }
 
@@ -41,6 +44,7 @@ export type Backend = (typeof BACKENDS)[number];
 export type ResolvedStore =
   | { readonly kind: 'adapter'; readonly adapter: CacheAdapter | CacheAdapterFactory }
   | { readonly kind: 'memory'; readonly memory: ResolvedMemoryOptions }
+  | (SealedStore & { readonly kind: 'file'; readonly file: ResolvedFileOptions })
   | (SealedStore & { readonly kind: 'redis'; readonly redis: ResolvedRedisOptions })
   | (SealedStore & {
       readonly kind: 'hybrid';
@@ -54,14 +58,15 @@ interface SealedStore {
   readonly encryption: ResolvedEncryption | undefined;
 }
 
-const BACKENDS = ['memory', 'redis', 'hybrid'] as const;
+const BACKENDS = ['memory', 'redis', 'hybrid', 'file'] as const;
 
 /** The backends that use an option. With another backend the option would have no effect, so it is refused. */
 const BACKENDS_WITH = {
   memory: ['memory', 'hybrid'],
   redis: ['redis', 'hybrid'],
-  compression: ['redis', 'hybrid'],
-  encryption: ['redis', 'hybrid'],
+  file: ['file'],
+  compression: ['redis', 'hybrid', 'file'],
+  encryption: ['redis', 'hybrid', 'file'],
 } as const satisfies Partial<Record<keyof StoreOptions, readonly Backend[]>>;
 
 export const STORE_OPTION_NAMES: readonly string[] = [
@@ -69,6 +74,7 @@ export const STORE_OPTION_NAMES: readonly string[] = [
   'adapter',
   'memory',
   'redis',
+  'file',
   'compression',
   'encryption',
 ] satisfies (keyof StoreOptions)[];
@@ -83,7 +89,7 @@ export function traitsOf(store: ResolvedStore): StoreTraits {
   return {
     keepsInstances: store.kind === 'memory',
     isolation: 'memory' in store ? store.memory.isolation : 'clone',
-    singleFlight: 'redis' in store ? 'cluster' : 'process',
+    singleFlight: 'redis' in store || 'file' in store ? 'cluster' : 'process',
   };
 }
 
@@ -116,6 +122,7 @@ function readBackendStore(options: StoreOptions): ResolvedStore {
   checkOptionsOf(backend, options);
   if (backend === 'memory') return { kind: 'memory', memory: readMemory(options.memory) };
   const sealed = { compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
+  if (backend === 'file') return { kind: 'file', file: readFileOptions(options.file), ...sealed };
   if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealed };
   return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: readMemory(options.memory), ...sealed };
 }
@@ -132,6 +139,7 @@ function checkOptionsOf(backend: Backend, options: StoreOptions): void {
   }
 }
 
+export type { FileOptions } from './adapters/file/file-options.js';
 export type { MemoryOptions } from './adapters/memory/memory-options.js';
 export type {
   CoherenceMode,

@@ -30,7 +30,7 @@ export interface ServiceOptions extends LoadOptions {
   /** True to count reads, loads and keys. @default true */
   stats?: boolean;
   /**
-   * The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with a backend that has a server.
+   * The time, for tests: `fakeClock()` of `nestjs-cache-kit/testing`. Not with backends that processes share.
    * @default the real time
    */
   clock?: Clock;

@@ -22,6 +22,7 @@ const cleanTree: Tree = {
   'src/cache-kit.module.ts': [
     "import './adapters/memory/memory.adapter.js';",
     "import './adapters/redis/redis.adapter.js';",
+    "import './adapters/file/file.adapter.js';",
     "import './nest/http/cache.interceptor.js';",
     "import './nest/decorators/cached.decorator.js';",
     "import './nest/admin/cache-admin.controller.js';",
@@ -35,6 +36,7 @@ const cleanTree: Tree = {
   'src/adapters/memory/ring.spec.ts':
     "import '@jest/globals';\nimport '../redis/redis.adapter.js';\nimport '../../testing/index.js';",
   'src/adapters/redis/redis.adapter.ts': "import 'ioredis';\nimport '../../core/clock.js';",
+  'src/adapters/file/file.adapter.ts': "import 'lmdb';\nimport '../../core/clock.js';",
   'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
   'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
   'src/nest/admin/cache-admin.controller.ts': "import '../../core/cache.service.js';",
@@ -47,11 +49,11 @@ const cleanTree: Tree = {
     name: 'nestjs-cache-kit',
     type: 'module',
     exports: { '.': './dist/index.js' },
-    peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', ioredis: '*', rxjs: '*' },
+    peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', ioredis: '*', lmdb: '*', rxjs: '*' },
     devDependencies: { '@jest/globals': '*', '@nestjs/common': '*' },
   }),
 };
-const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis', 'rxjs'];
+const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis', 'lmdb', 'rxjs'];
 
 const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string, string[][]>;
 
@@ -110,6 +112,10 @@ const violations: Record<string, Tree[]> = {
   'ioredis-only-in-redis-adapter': [
     { 'src/adapters/memory/ring.ts': "import type { Redis } from 'ioredis';" },
     { 'src/nest/http/cache.interceptor.ts': "await import('ioredis');" },
+  ],
+  'lmdb-only-in-file-adapter': [
+    { 'src/adapters/redis/redis.adapter.ts': "import type { Database } from 'lmdb';" },
+    { 'src/cache-kit.module.ts': "await import('lmdb');" },
   ],
   'nest-config-only-in-config-entry': [
     { 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" },

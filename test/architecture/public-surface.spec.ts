@@ -35,7 +35,7 @@ const optionalPeers = new Set([
     '@nestjs/terminus',
     '@opentelemetry/api',
   ],
-  ...['drizzle-orm', 'express', 'fastify', 'ioredis', 'prom-client', 'typeorm'],
+  ...['drizzle-orm', 'express', 'fastify', 'ioredis', 'lmdb', 'prom-client', 'typeorm'],
 ]);
 const packageOf = (specifier: string): string => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
@@ -146,6 +146,7 @@ const rootTypes = [
   'Envelope',
   'EnvelopeId',
   'Factory',
+  'FileOptions',
   'Finding',
   'GetOrSetOptions',
   'HttpCacheOptions',

@@ -4,6 +4,7 @@
 /** @type {Record<string, string[][]>} */
 module.exports = {
   core: [['load'], ['observation'], ['values'], ['ports'], ['vocabulary']],
+  'adapters/file': [['store']],
   'adapters/memory': [['eviction'], ['nodes']],
   'adapters/redis': [
     ['loads', 'invalidation', 'upkeep'],

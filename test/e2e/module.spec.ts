@@ -136,13 +136,14 @@ describe('CacheKitModule.forRoot', () => {
     [{ host: 'a' }, /Unknown option `host`. Write `redis: { url: 'redis:\/\/localhost:6379' }` instead\.$/],
     [
       { stores: [] },
-      /Unknown option `stores`. Write `backend: 'memory'`, `'redis'` or `'hybrid'`, or an `adapter`, instead\.$/,
+      /Unknown option `stores`. Write `backend: 'memory'`, `'redis'`, `'hybrid'` or `'file'`, or an `adapter`, instead\.$/,
     ],
     [{ ttl: 5 }, /Unknown option `ttl`. Write `defaultTtl` instead\.$/],
     [{ writeBehind: true }, /Unknown option `writeBehind`/],
     [{ requestScope: true }, /Unknown option `requestScope`/],
-    [{ file: {} }, /Unknown option `file`/],
-    [{ backend: 'file' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', got `file`/],
+    [{ file: {} }, /Expected `file` with `backend: 'file'`, got it with 'memory'/],
+    [{ directory: '/tmp' }, /Unknown option `directory`. Write `file: { directory }` instead\.$/],
+    [{ backend: 'disk' }, /Expected `backend` to be one of 'memory', 'redis', 'hybrid', 'file', got `disk`/],
     [{ http: { honourRequestDirectives: 'yes' } }, /Expected `http.honourRequestDirectives`/],
     [{ http: { ttl: 'soon' } }, /Expected `http.ttl`/],
     [

@@ -31,6 +31,7 @@ describe.each([
       installed.filter((name) =>
         [
           'ioredis',
+          'lmdb',
           '@nestjs/config',
           '@nestjs/terminus',
           'typeorm',

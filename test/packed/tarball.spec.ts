@@ -45,7 +45,7 @@ describe('the tarball', () => {
     };
 
     expect(Object.keys(analysis.entrypoints)).toEqual(
-      expect.arrayContaining(['.', './config', './redis', './testing']),
+      expect.arrayContaining(['.', './config', './file', './redis', './testing']),
     );
     expect(analysis.problems).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import { ProcessHold } from '../../core/ports/process-hold.js';
 import { isLeased, LEASE_MS, renewLease } from './store/leases.js';
 import type { OrderedStore } from './store/ordered-store.port.js';
 
@@ -23,6 +24,8 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #onError: (error: unknown) => void;
   readonly #held = new Set<HeldLeases>();
+  /** Keeps a script alive that waits for another process: the timers of the clock do not. */
+  readonly #hold = new ProcessHold();
   #waits: Wait[] = [];
   #renewal: Timer | undefined;
   #look: Timer | undefined;
@@ -54,10 +57,12 @@ export class LeaseKeeper {
 
   /** Resolves when nobody has the lease any more. Never rejects. */
   untilFree(id: Buffer): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waits.push({ id, resolve });
-      this.#look ??= this.#clock.schedule(LOOK_EVERY_MS, () => this.#wake());
-    });
+    const wait = (): Promise<void> =>
+      new Promise((resolve) => {
+        this.#waits.push({ id, resolve });
+        this.#look ??= this.#clock.schedule(LOOK_EVERY_MS, () => this.#wake());
+      });
+    return this.#hold.during(wait);
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import type { EntryCodec } from '../../core/values/codec.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { FileAdapter } from './file.adapter.js';
 import type { ResolvedFileOptions } from './file-options.js';
+import { checkFiles } from './store/file-checks.js';
 import { LmdbStore } from './store/lmdb-store.js';
 import type { OrderedStore } from './store/ordered-store.port.js';
 
@@ -33,6 +34,7 @@ function openStore(place: string, isDurable: boolean): OrderedStore {
     );
   }
   try {
+    checkFiles(place);
     return new LmdbStore(place, isDurable);
   } catch (error) {
     throw new CacheConfigError(

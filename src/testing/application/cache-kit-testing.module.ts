@@ -15,8 +15,9 @@ import { ValueTypes } from '../../core/vocabulary/value-types.js';
 import { type Backend, readBackend } from '../../store.options.js';
 
 /**
- * The options of `CacheKitModule.forRoot`, as the application writes them. Those of a server are ignored: `backend`,
- * `redis`, `compression` and `encryption`. Entries are kept in memory, or by the option `adapter`.
+ * The options of `CacheKitModule.forRoot`, as the application writes them. Those of a store outside the process are
+ * ignored: `backend`, `redis`, `file`, `compression` and `encryption`. Entries are kept in memory, or by the option
+ * `adapter`.
  */
 export interface CacheKitTestingOptions extends CacheKitOptions {
   /** 'pass-through': nothing is stored, and every load, method and handler runs. @default 'memory' */
@@ -26,7 +27,9 @@ export interface CacheKitTestingOptions extends CacheKitOptions {
 /** `CacheKitTestingOptions` without the options that need a module. */
 export type TestCacheOptions = Omit<CacheKitTestingOptions, 'admin' | 'isGlobal'>;
 
-/** Replaces `CacheKitModule` in tests: provides the same, without servers, timers or anything that must be closed. */
+/**
+ * Replaces `CacheKitModule` in tests: provides the same, without servers, files, timers or anything that must be closed.
+ */
 @Module({})
 export class CacheKitTestingModule {
   /** @throws CacheConfigError that names the wrong option */
@@ -55,12 +58,12 @@ export function provideTestCache(options: TestCacheOptions = {}): Provider[] {
 function resolveForTests(options: CacheKitTestingOptions): ResolvedCacheKitOptions {
   const { mode, ...given } = options;
   const isPassing = readOneOf(mode, ['memory', 'pass-through'], 'mode') === 'pass-through';
-  const withoutServers = resolveCacheKitOptions(withoutServer(given));
+  const inMemory = resolveCacheKitOptions(withoutSharedStore(given));
   const backend = readBackend(given.backend);
-  // A `CacheKitModule` of the application with the same options would open the server, so the two must not share one
+  // A `CacheKitModule` of the application with the same options would open the store, so the two must not share one
   // cache.
   const compared = backend === 'memory' ? options : { ...options, mode: mode ?? 'memory' };
-  const resolved = { ...withoutServers, cache: asStrictAs(backend, withoutServers.cache), given: compared };
+  const resolved = { ...inMemory, cache: asStrictAs(backend, inMemory.cache), given: compared };
   return isPassing
     ? { ...resolved, cache: storingNothing(resolved.cache), http: { ...resolved.http, isDisabled: true } }
     : resolved;
@@ -72,16 +75,17 @@ function storingNothing(cache: ResolvedCacheOptions): ResolvedCacheOptions {
 }
 
 /**
- * Refuses the instances that a backend with a server refuses, although memory could keep them: a test must find them
- * before the application does.
+ * Refuses the instances that a backend outside the process refuses, although memory could keep them: a test must find
+ * them before the application does.
  */
 function asStrictAs(backend: Backend, cache: ResolvedCacheOptions): ResolvedCacheOptions {
   return backend === 'memory' ? cache : Object.freeze({ ...cache, types: new ValueTypes(cache.types.listed, false) });
 }
 
-function withoutServer({
+function withoutSharedStore({
   backend: _backend,
   redis: _redis,
+  file: _file,
   compression: _compression,
   encryption: _encryption,
   memory,
