@@ -7,6 +7,8 @@ function readConfig(env: NodeJS.ProcessEnv) {
     host: env.HOST ?? '127.0.0.1',
     port: readPort(env.PORT ?? '3000'),
     httpAdapter: readHttpAdapter(env.HTTP_ADAPTER ?? 'express'),
+    // The kit reads and checks it; here it is only shown.
+    cacheBackend: env.CACHE_BACKEND ?? 'memory',
     databaseUrl: env.DATABASE_URL === '' ? undefined : env.DATABASE_URL,
     ...readAdminToken(env),
   };

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
-import { CacheKitModule } from 'nestjs-cache-kit';
+import { type CacheKitFactoryOptions, CacheKitModule } from 'nestjs-cache-kit';
+import { cacheKitConfig } from 'nestjs-cache-kit/config';
 import { AdminGuard } from './admin.guard.js';
 import { CatalogModule } from './catalog/catalog.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -9,14 +10,22 @@ import { StoreModule } from './store/store.module.js';
 @Module({
   imports: [
     DatabaseModule,
-    CacheKitModule.forRoot({
-      defaultTtl: '10m',
-      memory: { maxEntries: 5_000 },
-      admin: { guards: [AdminGuard] },
-    }),
+    CacheKitModule.forRootAsync({ useFactory: cacheOptions }),
     CatalogModule,
     ProductsModule,
     StoreModule,
   ],
 })
 export class ShopModule {}
+
+/** Variables such as CACHE_BACKEND=file win over the options that are written here. */
+function cacheOptions(): CacheKitFactoryOptions {
+  const fromEnvironment = cacheKitConfig();
+  const { backend = 'memory' } = fromEnvironment;
+  return {
+    defaultTtl: '10m',
+    admin: { guards: [AdminGuard] },
+    ...(backend === 'memory' && { memory: { maxEntries: 5_000 } }),
+    ...fromEnvironment,
+  };
+}

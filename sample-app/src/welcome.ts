@@ -6,7 +6,7 @@ export function welcome(url: string): string {
     config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';
   const token = config.adminTokenIsGenerated ? config.adminToken : '$ADMIN_TOKEN';
   return `
-The shop listens on ${url} (${config.httpAdapter}, ${database}, ready in ${process.uptime().toFixed(1)} s).
+The shop listens on ${url} (${config.httpAdapter}, ${database}, cache: ${config.cacheBackend}, ready in ${process.uptime().toFixed(1)} s).
 
 Call each of these twice and watch X-Cache, "source" and "generated_at":
 

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
@@ -11,11 +13,20 @@ const startLimitMs = 90_000;
 // A page of the catalogue needs thirteen queries to a database in the shop's process, which is slow on a busy machine.
 jest.setTimeout(30_000);
 
-describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) => {
+const files = mkdtempSync(join(tmpdir(), 'cache-kit-shop-'));
+afterAll(() => rmSync(files, { recursive: true, force: true }));
+
+const onFiles = { CACHE_BACKEND: 'file', CACHE_FILE_DIRECTORY: join(files, 'one shop') };
+
+describe.each<[httpAdapter: string, backend: string, settings: Record<string, string>]>([
+  ['express', 'memory', {}],
+  ['fastify', 'memory', {}],
+  ['express', 'file', onFiles],
+])('the shop on %s with the cache in %s', (httpAdapter, backend, settings) => {
   let shop: Shop;
 
   beforeAll(async () => {
-    shop = await startShop({ HTTP_ADAPTER: httpAdapter });
+    shop = await startShop({ HTTP_ADAPTER: httpAdapter, ...settings });
   }, startLimitMs);
 
   afterAll(async () => {
@@ -245,7 +256,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       const after = (await shop.get('/api/store/cache-stats')).json;
 
       expect(after).toEqual({
-        backend: 'memory',
+        backend,
         entries: expect.any(Number),
         hits: hits + 3,
         misses: misses + 1,
@@ -269,7 +280,7 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
       const { status, json } = await shop.admin('GET', '/admin/cache/stats');
 
       expect(status).toBe(200);
-      expect(json).toMatchObject({ name: 'default', backend: 'memory', status: 'up', totalHits: expect.any(Number) });
+      expect(json).toMatchObject({ name: 'default', backend, status: 'up', totalHits: expect.any(Number) });
     });
   });
 
@@ -282,11 +293,34 @@ describe.each(['express', 'fastify'] as const)('the shop on %s', (httpAdapter) =
   });
 });
 
+describe('two shops with the cache in one directory of files', () => {
+  const settings = { ...onFiles, CACHE_FILE_DIRECTORY: join(files, 'two shops') };
+
+  it(
+    'answer from what the other has loaded, and a third one from what they have left',
+    async () => {
+      const [a, b] = await Promise.all([startShop(settings), startShop(settings)]);
+
+      const first = await a.get('/api/catalog?page=2');
+      const second = await b.get('/api/catalog?page=2');
+      await Promise.all([a.stop(), b.stop()]);
+      const c = await startShop(settings);
+      const third = await c.get('/api/catalog?page=2');
+      await c.stop();
+
+      expect([first, second, third].map(({ headers }) => headers.get('x-cache'))).toEqual(['MISS', 'HIT', 'HIT']);
+      expect([second.text, third.text]).toEqual([first.text, first.text]);
+    },
+    2 * startLimitMs,
+  );
+});
+
 describe('starting the shop', () => {
   it.each([
     [{ PORT: '70000' }, 'Expected PORT to be a port'],
     [{ HTTP_ADAPTER: 'koa' }, 'Expected HTTP_ADAPTER to be express or fastify'],
     [{ NODE_ENV: 'production', ADMIN_TOKEN: '' }, 'Set ADMIN_TOKEN'],
+    [{ CACHE_BACKEND: 'disk' }, 'Expected `backend` to be one of'],
   ])(
     'refuses %j',
     async (settings, message) => {

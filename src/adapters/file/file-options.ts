@@ -3,8 +3,8 @@ import { checkNames, expected, type OtherNames, readBoolean } from '../../core/v
 
 export interface FileOptions {
   /**
-   * The directory of the files: on a disk of this machine, not on a network share. It is made if it is missing, readable
-   * by its owner alone. Each cache has a folder of its own in it, with the name of the cache.
+   * The directory of the files: on a disk of this machine, not on a network share. It is made if it is missing,
+   * readable by its owner alone. Each cache has a folder of its own in it, with the name of the cache.
    * @default '.cache/cache-kit' below the working directory
    */
   directory?: string;

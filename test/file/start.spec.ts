@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { CacheConfigError, createCache } from '../../src/index.js';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const work = mkdtempSync(join(tmpdir(), 'cache-kit-start-'));
+let directories = 0;
+let directory: string;
+let data: string;
+
+beforeEach(async () => {
+  directory = join(work, String(++directories));
+  data = join(directory, 'default/data.mdb');
+  const cache = await open();
+  await cache.set('k', 'v');
+  await cache.close();
+});
+
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+function open(place = directory): ReturnType<typeof createCache> {
+  return createCache({ backend: 'file', file: { directory: place } });
+}
+
+/** Overwrites a part of the data file. */
+function overwrite(offset: number, length: number, byte: number): void {
+  const bytes = readFileSync(data);
+  writeFileSync(data, bytes.fill(byte, offset, offset + length));
+}
+
+// lmdb itself ends the process in most of these cases: a failure here might end the test run.
+describe('a cache on files', () => {
+  it('does not start where its directory cannot be made', async () => {
+    const opening = open(join(data, 'below-a-file'));
+
+    await expect(opening).rejects.toThrow(CacheConfigError);
+    await expect(opening).rejects.toThrow('Expected `file.directory` to be a directory that this process can make');
+    await expect(opening).rejects.toThrow(/got `.*below-a-file.default`: ENOTDIR.* Choose another one/);
+  });
+
+  it.each<[string, () => void]>([
+    ['another kind of file', () => writeFileSync(data, 'A page of text. '.repeat(1_000))],
+    ['a file of a few bytes', () => truncateSync(data, 20)],
+    ['a file that ends after its first description', () => truncateSync(data, 4_096)],
+    ['a file whose first description is damaged', () => overwrite(0, 100, 0xff)],
+    ['a file whose second description is damaged', () => overwrite(4_096, 100, 0)],
+    ['a file with an impossible page size', () => overwrite(48, 4, 0xff)],
+  ])('does not start on %s', async (_, damage) => {
+    damage();
+
+    const opening = open();
+
+    await expect(opening).rejects.toThrow(CacheConfigError);
+    await expect(opening).rejects.toThrow(/^Could not open the files of the cache in `.*default`: .*data\.mdb is not/);
+    await expect(opening).rejects.toThrow('stop the processes that use them and delete the directory');
+  });
+
+  it.each(['data.mdb', 'lock.mdb'])('does not start where %s is a directory', async (name) => {
+    rmSync(join(directory, 'default', name));
+    mkdirSync(join(directory, 'default', name));
+
+    await expect(open()).rejects.toThrow(new RegExp(`${name.replace('.', '\\.')} is not a file\\.`));
+  });
+
+  it('starts on an empty file, and on a lock file that is damaged', async () => {
+    truncateSync(data, 0);
+    writeFileSync(join(directory, 'default/lock.mdb'), 'nonsense'.repeat(1_000));
+
+    const cache = await open();
+
+    expect(await cache.get('k')).toBeUndefined();
+    await cache.set('k', 'new');
+    expect(await cache.get('k')).toBe('new');
+    await cache.close();
+  });
+});
+
+describe('a cache on files without a working lmdb', () => {
+  const SCRIPT = `
+    import { createCache } from '${join(root, 'src/index.ts')}';
+    const cache = createCache({ backend: 'file', file: { directory: process.env.DIRECTORY } });
+    console.log(await cache.catch(({ code, message }) => code + ': ' + message));
+  `;
+
+  it.each([
+    [
+      'lmdb-that-nobody-installed',
+      'CACHE_CONFIG_INVALID: The backend `file` needs the package `lmdb`, version 3. Install it with `npm install lmdb`.',
+    ],
+    [
+      'data:text/javascript,export const open = 1; throw new Error("No build for this platform.")',
+      'The package `lmdb` is installed and cannot be loaded: No build for this platform. Install it on this machine',
+    ],
+  ])('says what to install: %s', async (other, message) => {
+    const hooks = ['./test/simulation/typescript.mjs', './test/file/other-lmdb.mjs'].flatMap((path) => [
+      '--import',
+      path,
+    ]);
+
+    const { stdout } = await run(process.execPath, [...hooks, '--input-type=module', '--eval', SCRIPT], {
+      cwd: root,
+      env: { ...process.env, OTHER_LMDB: other, DIRECTORY: directory },
+    });
+
+    expect(stdout).toContain(message);
+  });
+});
