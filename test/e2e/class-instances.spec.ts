@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
 import { memoryAdapter } from '../../src/create-cache.js';
@@ -10,12 +13,14 @@ import {
   type CacheService,
   createCache,
 } from '../../src/index.js';
+import { fileAdapter } from '../../src/file.js';
 import { hybridAdapter, redisAdapter } from '../../src/redis.js';
 import { resolve } from '../support/nest-app.js';
 import { until } from '../support/redis/until.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 
 let server: RedisServer;
+const files = mkdtempSync(join(tmpdir(), 'cache-kit-instances-'));
 let caches = 0;
 
 beforeAll(async () => {
@@ -23,6 +28,7 @@ beforeAll(async () => {
 });
 
 afterAll(() => server.stop());
+afterAll(() => rmSync(files, { recursive: true, force: true }));
 
 const columns = new Map<object, string[]>();
 
@@ -99,6 +105,7 @@ function ann(): User {
 }
 
 const redis = (): { url: string; keyPrefix: string } => ({ url: server.url, keyPrefix: `instances-${++caches}` });
+const file = (): { directory: string } => ({ directory: join(files, String(++caches)) });
 const encryption = { keys: [{ id: 'a', secret: 'a secret of these few tests' }] };
 
 const BACKENDS: readonly [name: string, options: () => CacheKitOptions][] = [
@@ -112,7 +119,13 @@ const BACKENDS: readonly [name: string, options: () => CacheKitOptions][] = [
     () => ({ backend: 'redis', redis: redis(), compression: { threshold: 16 }, encryption }),
   ],
   ['hybrid', () => ({ backend: 'hybrid', redis: redis() })],
+  ['file', () => ({ backend: 'file', file: file() })],
+  [
+    'file, compressed and encrypted',
+    () => ({ backend: 'file', file: file(), compression: { threshold: 16 }, encryption }),
+  ],
   ['a Redis adapter made by hand', () => ({ adapter: redisAdapter(redis()) })],
+  ['a file adapter made by hand', () => ({ adapter: fileAdapter({ ...file(), encryption }) })],
   ['a hybrid adapter made by hand', () => ({ adapter: hybridAdapter({ ...redis(), encryption }) })],
 ];
 

@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type CanActivate, Controller, Get, Inject, Injectable, Module, Post, UseInterceptors } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -126,7 +129,7 @@ describe('CacheKitTestingModule', () => {
     expect((await products.cache.getStats()).backend).toBe('memory');
   });
 
-  it.each(['redis', 'hybrid'] as const)(
+  it.each(['redis', 'hybrid', 'file'] as const)(
     'refuses instances of classes that are not listed, as the backend %s does',
     async (backend) => {
       class Listed {
@@ -148,6 +151,18 @@ describe('CacheKitTestingModule', () => {
       );
     },
   );
+
+  it('makes no files for an application on files', async () => {
+    const directory = join(tmpdir(), `cache-kit-never-${process.pid}`);
+    const app = await compile({
+      imports: [CacheKitTestingModule.forRoot({ backend: 'file', file: { directory, durable: true } })],
+    });
+
+    await app.get(CacheService).set('k', 'v');
+
+    expect((await app.get(CacheService).getStats()).backend).toBe('memory');
+    expect(existsSync(directory)).toBe(false);
+  });
 
   it('keeps instances of all classes where the backend of the application does', async () => {
     class Unlisted {
