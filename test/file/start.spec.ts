@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { CacheConfigError, createCache } from '../../src/index.js';
+import { CacheConfigError, type CacheError, createCache } from '../../src/index.js';
 
 const run = promisify(execFile);
 const root = resolve(import.meta.dirname, '../..');
@@ -23,8 +23,12 @@ beforeEach(async () => {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-function open(place = directory): ReturnType<typeof createCache> {
-  return createCache({ backend: 'file', file: { directory: place } });
+function open(place = directory, onError = throwIt): ReturnType<typeof createCache> {
+  return createCache({ backend: 'file', file: { directory: place }, onError });
+}
+
+function throwIt(error: CacheError): void {
+  throw error;
 }
 
 /** Overwrites a part of the data file. */
@@ -65,6 +69,30 @@ describe('a cache on files', () => {
     mkdirSync(join(directory, 'default', name));
 
     await expect(open()).rejects.toThrow(new RegExp(`${name.replace('.', '\\.')} is not a file\\.`));
+  });
+
+  it('does not start on a file that is cut off after its descriptions', async () => {
+    truncateSync(data, 8_192);
+
+    await expect(open()).rejects.toThrow(/^Could not open the files of the cache in `.*default`: MDB_CORRUPTED/);
+  });
+
+  it('misses and reports what is damaged in a file that is cut off near its end', async () => {
+    const faults: string[] = [];
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`);
+    const whole = await open();
+    for (const key of keys) await whole.set(key, key.padEnd(5_000, '.'));
+    await whole.close();
+    truncateSync(data, Math.floor((statSync(data).size * 0.9) / 4_096) * 4_096);
+
+    const cache = await open(directory, (error) => void faults.push(error.message));
+    const found = await Promise.all(keys.map((key) => cache.get<string>(key)));
+    await cache.set('new', 'value');
+    await cache.close();
+
+    expect(found.filter((value, i) => value !== undefined && value !== keys[i]?.padEnd(5_000, '.'))).toEqual([]);
+    expect(found.filter((value) => value === undefined).length).toBeGreaterThan(0);
+    expect(new Set(faults).size).toBeGreaterThan(0);
   });
 
   it('starts on an empty file, and on a lock file that is damaged', async () => {

@@ -7,28 +7,36 @@ import {
   readSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
 /*
  * lmdb 3.5.6 ends the process with a segmentation fault when it cannot open its files: it closes what it has freed
- * (EnvWrap::open in its env.cpp). The usual reasons are found here before lmdb is called. Damage further inside is not
- * found. The data file begins with two pages that describe it:
+ * (EnvWrap::open in its env.cpp). The usual reasons are found here before lmdb is called. It maps the data file into
+ * memory, so a read beyond the end of a file that was cut off ends the process, too (SIGBUS): the missing pages are
+ * added, and lmdb reports them as damaged. Pages with other wrong contents are not found.
  *
- *    0  page header  24
- *   24  magic         4  number that every file of lmdb has
- *   28  version       4
+ * The data file begins with two pages that describe it, from the two latest transactions:
+ *
+ *    0  page header   24
+ *   24  magic          4  number that every file of lmdb has
+ *   28  version        4
  *   32                16
- *   48  page size     4  the second description begins at this offset of the file
+ *   48  page size      4  the second description begins at this offset of the file
+ *   52                92
+ *  144  last page      8  number of the last page in use
+ *  152  transaction    8  number of the transaction that wrote the description
  */
 const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
 const MAGIC = 0xbeefc0de;
 const MAGIC_OFFSET = 24;
 const PAGE_SIZE_OFFSET = 48;
-/** Bytes that are read of a description. */
-const DESCRIPTION_BYTES = 64;
+const LAST_PAGE_OFFSET = 144;
+const TRANSACTION_OFFSET = 152;
+const DESCRIPTION_BYTES = 160;
 const LARGEST_PAGE_BYTES = 65_536;
 /** Bytes that new files need at once. */
 const NEW_FILES_BYTES = 32_768;
@@ -43,6 +51,20 @@ export function checkFiles(directory: string): void {
   for (const path of [data, lock]) if (existsSync(path)) checkAccess(path);
   if (!existsSync(data) || !existsSync(lock)) checkSpace(directory);
   if (existsSync(data)) checkDataFile(data);
+}
+
+/** True when the data file ends before its last page in use. */
+export function isCutOff(directory: string): boolean {
+  const path = join(directory, DATA_FILE);
+  return statSync(path).size < lengthInUse(path);
+}
+
+/**
+ * Adds empty pages to a data file that is cut off. Other processes must not write meanwhile: call it in a transaction.
+ */
+export function addMissingPages(directory: string): void {
+  const path = join(directory, DATA_FILE);
+  if (isCutOff(directory)) truncateSync(path, lengthInUse(path));
 }
 
 function checkAccess(path: string): void {
@@ -60,24 +82,45 @@ function checkSpace(directory: string): void {
 }
 
 function checkDataFile(path: string): void {
+  // Another process may be about to write it.
+  if (statSync(path).size === 0 || readDescriptions(path) !== undefined) return;
+  throw new Error(`${path} is not a file of lmdb, or its beginning is damaged`);
+}
+
+/** Bytes up to the end of the last page in use. */
+function lengthInUse(path: string): number {
+  const descriptions = readDescriptions(path) ?? [];
+  const [latest] = descriptions.sort((one, other) => other.transaction - one.transaction);
+  return latest === undefined ? 0 : (latest.lastPage + 1) * latest.pageSize;
+}
+
+interface Description {
+  readonly pageSize: number;
+  readonly lastPage: number;
+  readonly transaction: number;
+}
+
+/** Both descriptions of a data file; `undefined` where one is damaged. */
+function readDescriptions(path: string): Description[] | undefined {
   const file = openSync(path, 'r');
   try {
     const first = readDescription(file, 0);
-    // Another process may be about to write it.
-    if (first.length === 0) return;
-    const pageSize = isDescription(first) ? first.readUInt32LE(PAGE_SIZE_OFFSET) : 0;
-    const isWhole = 0 < pageSize && pageSize <= LARGEST_PAGE_BYTES && isDescription(readDescription(file, pageSize));
-    if (!isWhole) throw new Error(`${path} is not a file of lmdb, or its beginning is damaged`);
+    const second = first === undefined ? undefined : readDescription(file, first.pageSize);
+    return first === undefined || second === undefined ? undefined : [first, second];
   } finally {
     closeSync(file);
   }
 }
 
-function readDescription(file: number, offset: number): Buffer {
+function readDescription(file: number, offset: number): Description | undefined {
   const bytes = Buffer.alloc(DESCRIPTION_BYTES);
-  return bytes.subarray(0, readSync(file, bytes, 0, DESCRIPTION_BYTES, offset));
-}
-
-function isDescription(bytes: Buffer): boolean {
-  return bytes.length === DESCRIPTION_BYTES && bytes.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+  const length = readSync(file, bytes, 0, DESCRIPTION_BYTES, offset);
+  const pageSize = bytes.readUInt32LE(PAGE_SIZE_OFFSET);
+  const isWhole = length === DESCRIPTION_BYTES && bytes.readUInt32LE(MAGIC_OFFSET) === MAGIC;
+  if (!isWhole || pageSize === 0 || pageSize > LARGEST_PAGE_BYTES) return undefined;
+  return {
+    pageSize,
+    lastPage: Number(bytes.readBigUInt64LE(LAST_PAGE_OFFSET)),
+    transaction: Number(bytes.readBigUInt64LE(TRANSACTION_OFFSET)),
+  };
 }

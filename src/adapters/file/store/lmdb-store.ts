@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { addMissingPages, isCutOff } from './file-checks.js';
 import {
   type KeyRange,
   type OrderedStore,
@@ -23,6 +24,8 @@ interface Pending {
  * Facts of lmdb that this file is built on:
  * - The first read of a turn fixes a snapshot, which later reads of that turn share: `resetReadTxn` before each view.
  * - `transaction` commits what its callback did before it threw; `childTransaction` does not.
+ * - When a commit fails, the reason is a promise of its own; with `eventTurnBatching` there is a third promise, which is
+ *   rejected where nobody can handle it. Node ends a process for that.
  * - One commit costs as much as some fifty puts, so the works of one turn, and those that come while a transaction is
  *   under way, share a transaction.
  */
@@ -46,7 +49,9 @@ export class LmdbStore implements OrderedStore {
       maxDbs: TABLES.length,
       noSync: !isDurable,
       overlappingSync: false,
+      eventTurnBatching: false,
     });
+    if (isCutOff(directory)) this.#root.transactionSync(() => addMissingPages(directory));
     this.#tables = new Map(TABLES.map((name) => [name, this.#openTable(name)]));
     this.#view = {
       get: (table, key) => this.#table(table).get(key),
@@ -97,7 +102,8 @@ export class LmdbStore implements OrderedStore {
       for (const task of after) task();
       batch.forEach(({ resolve }, i) => resolve(results[i]));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      const reason = await reasonOf(error);
+      for (const { reject } of batch) reject(reason);
     }
   }
 
@@ -128,4 +134,11 @@ export class LmdbStore implements OrderedStore {
   #openTable(name: Table): Bytes {
     return this.#root.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary' });
   }
+}
+
+/** The reason of a failed commit, such as a full disk. */
+async function reasonOf(error: unknown): Promise<unknown> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  if (commitError === undefined) return error;
+  return Promise.race([commitError.catch((reason: unknown) => reason), nextTurn(error)]);
 }
