@@ -5,8 +5,14 @@ export function welcome(url: string): string {
   const database =
     config.databaseUrl === undefined ? 'Postgres inside this process (PGlite)' : 'the Postgres server of DATABASE_URL';
   const token = config.adminTokenIsGenerated ? config.adminToken : '$ADMIN_TOKEN';
+  const parts = [
+    config.httpAdapter,
+    database,
+    `cache: ${config.cacheBackend}`,
+    `ready in ${process.uptime().toFixed(1)} s`,
+  ];
   return `
-The shop listens on ${url} (${config.httpAdapter}, ${database}, cache: ${config.cacheBackend}, ready in ${process.uptime().toFixed(1)} s).
+The shop listens on ${url} (${parts.join(', ')}).
 
 Call each of these twice and watch X-Cache, "source" and "generated_at":
 

@@ -30,9 +30,10 @@ const SCRIPT = `
 `;
 
 it('a full disk fails writes alone: reads and loads go on, and writes do when there is room again', async () => {
-  const node = `exec '${process.execPath}' --import ./test/simulation/typescript.mjs --input-type=module --eval "$SCRIPT"`;
+  const node = `'${process.execPath}' --import ./test/simulation/typescript.mjs`;
+  const command = `ulimit -f ${LIMIT_KIB}; exec ${node} --input-type=module --eval "$SCRIPT"`;
 
-  const { stdout } = await run('bash', ['-c', `ulimit -f ${LIMIT_KIB}; ${node}`], {
+  const { stdout } = await run('bash', ['-c', command], {
     cwd: root,
     env: { ...process.env, SCRIPT },
     maxBuffer: 10_000_000,

@@ -1,6 +1,6 @@
 import { openFileAdapter } from '../../src/adapters/file/open-file.js';
 import { readFileOptions } from '../../src/adapters/file/file-options.js';
-import { createCache } from '../../src/compose-cache.js';
+import { createCache } from '../../src/create-cache.js';
 import type { CacheService } from '../../src/core/cache.service.js';
 import { createEntryCodec } from '../../src/core/values/codec.js';
 

@@ -118,7 +118,7 @@ describe('a cache on files without a working lmdb', () => {
   it.each([
     [
       'lmdb-that-nobody-installed',
-      'CACHE_CONFIG_INVALID: The backend `file` needs the package `lmdb`, version 3. Install it with `npm install lmdb`.',
+      'The backend `file` needs the package `lmdb`, version 3. Install it with `npm install lmdb`.',
     ],
     [
       'data:text/javascript,export const open = 1; throw new Error("No build for this platform.")',
@@ -135,6 +135,6 @@ describe('a cache on files without a working lmdb', () => {
       env: { ...process.env, OTHER_LMDB: other, DIRECTORY: directory },
     });
 
-    expect(stdout).toContain(message);
+    expect(stdout).toContain(`CACHE_CONFIG_INVALID: ${message}`);
   });
 });

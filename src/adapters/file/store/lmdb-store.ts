@@ -24,8 +24,8 @@ interface Pending {
  * Facts of lmdb that this file is built on:
  * - The first read of a turn fixes a snapshot, which later reads of that turn share: `resetReadTxn` before each view.
  * - `transaction` commits what its callback did before it threw; `childTransaction` does not.
- * - When a commit fails, the reason is a promise of its own; with `eventTurnBatching` there is a third promise, which is
- *   rejected where nobody can handle it. Node ends a process for that.
+ * - When a commit fails, the reason is a promise of its own. With `eventTurnBatching` there is a third promise, which
+ *   is rejected where nobody can handle it. Node ends a process for that.
  * - One commit costs as much as some fifty puts, so the works of one turn, and those that come while a transaction is
  *   under way, share a transaction.
  */
