@@ -97,7 +97,7 @@ describe('processes that are killed while they write to the files of a cache', (
         if (round % 4 !== 3) continue;
         await kill(other);
         wrong.push(...(await ledgers.b.wrong(versionOf)));
-        entries += (await reader.getStats()).totalEntries ?? 0;
+        entries += (await reader.getStats()).totalEntries;
         other = await start('b', round + 100, ledgers.b);
       }
       await kill(other);
