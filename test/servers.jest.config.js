@@ -1,6 +1,6 @@
 import base, { ignoring, LONG, matching, SERVERS } from '../jest.config.js';
 
-/** `npm run test:servers`, the second part of `npm test`: quick specs with real servers, two at a time because they mostly wait. */
+/** `npm run test:servers`, the second part of `npm test`: quick specs with real servers. They mostly wait. */
 export default {
   ...base,
   rootDir: '..',
