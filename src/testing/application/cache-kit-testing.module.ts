@@ -28,7 +28,8 @@ export interface CacheKitTestingOptions extends CacheKitOptions {
 export type TestCacheOptions = Omit<CacheKitTestingOptions, 'admin' | 'isGlobal'>;
 
 /**
- * Replaces `CacheKitModule` in tests: provides the same, without servers, files, timers or anything that must be closed.
+ * Replaces `CacheKitModule` in tests: provides the same, without servers, files, timers, or anything that must be
+ * closed.
  */
 @Module({})
 export class CacheKitTestingModule {
