@@ -13,10 +13,9 @@ import {
 import { join } from 'node:path';
 
 /*
- * lmdb 3.5.6 ends the process with a segmentation fault when it cannot open its files: it closes what it has freed
- * (EnvWrap::open in its env.cpp). The usual reasons are found here before lmdb is called. It maps the data file into
- * memory, so a read beyond the end of a file that was cut off ends the process, too (SIGBUS): the missing pages are
- * added, and lmdb reports them as damaged. Pages with other wrong contents are not found.
+ * lmdb 3.5.6 does not report every file that it cannot use as an error. So the usual reasons are found here, before lmdb
+ * is called, and pages that are missing at the end of the data file are added: lmdb then reports them as damaged. Pages
+ * with other wrong contents are not found.
  *
  * The data file begins with two pages that describe it, from the two latest transactions:
  *
