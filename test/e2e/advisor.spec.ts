@@ -219,7 +219,7 @@ describe('the start-up advisor', () => {
     [
       'shared answers of a request-scoped provider',
       { providers: [ofRequest()] },
-      /the provider is made anew for each request, but without a `key` its answers are shared by all requests/,
+      /the provider is created for each request, but without a `key` its answers are shared by all requests/,
     ],
   ])('lists %s with its fix, once', async (_, parts, sentence) => {
     await start(parts);

@@ -14,7 +14,7 @@ export interface EncodedDraft extends Target {
   readonly bytes: Buffer | undefined;
 }
 
-/** Makes bytes of drafts, and writes them. */
+/** Encodes drafts, and writes them. */
 export class EntryEncoder {
   readonly #codec: EntryCodec;
   readonly #keys: FileKeys;
@@ -27,7 +27,7 @@ export class EntryEncoder {
   }
 
   /**
-   * Takes what it needs of the values before it returns.
+   * Reads the values before it returns: the caller may change them afterwards.
    * @throws CacheSerializationError naming the path inside the value
    */
   encode(drafts: readonly EntryDraft[], namespace: string | undefined): Awaitable<EncodedDraft[]> {
@@ -56,7 +56,7 @@ export class EntryEncoder {
     return bytes instanceof Promise ? bytes.then(made) : made(bytes);
   }
 
-  /** Stores a draft, or removes its key. @returns the record, where there is one now */
+  /** Stores a draft, or removes its key. @returns the record, if one is stored now */
   write(session: StoreSession, draft: EncodedDraft): Buffer | undefined {
     const { bytes, ttlMs, staleMs } = draft;
     if (bytes !== undefined) {

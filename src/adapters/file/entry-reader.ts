@@ -5,10 +5,10 @@ import { BoundedMap } from '../../core/vocabulary/bounded-map.js';
 import { type EntryNote, FileEntry } from './file-entry.js';
 import { entryIn, readHead } from './store/entry-record.js';
 
-/** Entries that this process remembers to have read: their hits, and that they are the last to be evicted. */
+/** Maximum of entries that this process remembers as read: it counts their hits, and evicts them last. */
 const NOTES = 20_000;
 
-/** Makes entries of records. */
+/** Turns records into entries. */
 export class EntryReader {
   readonly #codec: EntryCodec;
   readonly #clock: Clock;
@@ -19,12 +19,12 @@ export class EntryReader {
     this.#clock = clock;
   }
 
-  /** The entry of a record for a caller that uses it; `undefined` where it is past its time, damaged or another one. */
+  /** Returns the entry of a record, for a caller that uses it; `undefined` if it is expired, damaged or another one. */
   read(id: Buffer, record: Buffer | undefined, wanted: EnvelopeId): Awaitable<FileEntry | undefined> {
     return record && this.#open(record, wanted, (revision) => this.#note(id, revision));
   }
 
-  /** The same without counting as a use, and whichever entry it is. */
+  /** Returns the entry of a record under any key, and does not count as a use. */
   peek(id: Buffer, record: Buffer): Awaitable<FileEntry | undefined> {
     return this.#open(record, undefined, (revision) => {
       const note = this.#notes.peek(nameOf(id));
@@ -32,7 +32,7 @@ export class EntryReader {
     });
   }
 
-  /** An entry that is not stored any more. Its value is decoded when somebody wants it. */
+  /** Returns an entry that was evicted. Its value is decoded on demand. */
   evicted(header: EntryHeader, bytes: Buffer): StoredEntry {
     const codec = this.#codec;
     const envelope: OpenEnvelope = {
@@ -65,7 +65,7 @@ export class EntryReader {
     const head = readHead(record);
     const wallMs = this.#clock.wallMs();
     if (head === undefined || head.staleUntilWallMs <= wallMs) return undefined;
-    // How much time is left is the same on both scales.
+    // The remaining time is the same on both scales.
     const offsetMs = this.#clock.nowMs() - wallMs;
     const bytes = entryIn(record);
     const note = noteOf(head.revision);

@@ -2,7 +2,7 @@ import type { StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { EntryHeader, OpenEnvelope } from '../../core/values/codec.js';
 
-/** What this process remembers of an entry between two reads. */
+/** Notes of this process about an entry that it has read. */
 export interface EntryNote {
   readonly revision: number;
   hits: number;
@@ -19,7 +19,7 @@ export interface FileEntryParts {
   readonly staleUntilMs: number;
 }
 
-/** An entry as it was read from the store. The value is decoded for each caller. */
+/** An entry read from the store. The value is decoded for each caller. */
 export class FileEntry implements StoredEntry {
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;

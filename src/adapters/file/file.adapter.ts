@@ -34,13 +34,13 @@ export interface FileAdapterSettings {
 }
 
 /**
- * How long a call waits for a transaction. It takes a millisecond; longer only where another process has the lock and
- * was stopped, or the disk hangs.
+ * Longest wait of a call for its transaction. Usually it takes a millisecond; it takes longer when another process was
+ * stopped while it held the lock, or when the disk hangs.
  */
 const WRITE_LIMIT_MS = 1_000;
 /** Rows of `expiry` that are read in one turn of the event loop. */
 const ROWS = 1_000;
-/** Entries that are read in one turn: they bring their values. */
+/** Entries, with their values, that are read in one turn of the event loop. */
 const SCAN_ROWS = 100;
 const NOTHING = Buffer.of(0);
 
@@ -48,9 +48,9 @@ const NOTHING = Buffer.of(0);
  * The file backend: an ordered store that the processes of one machine share.
  *
  * Every write has a revision, counted over all processes in the store itself. A load remembers the revision at which it
- * began; its result is refused when the entry under its key is of a higher one, or when a mark says that the key, a tag
- * or the namespace was invalidated since (store/marks.ts). Both are compared in the transaction that would store it, so
- * no invalidation can come between. Reads see each commit of each process at once, and need no transaction.
+ * began; its result is refused when the entry under its key has a higher one, or when a mark says that the key, a tag
+ * or the namespace was invalidated since (store/marks.ts). Both are compared in the transaction that stores the result,
+ * so no invalidation can happen in between. Reads see each commit of each process at once, and need no transaction.
  *
  * One process at a time loads a key: it has the lease (store/leases.ts). Waiters look at the lease until it is free.
  */
@@ -73,7 +73,7 @@ export class FileAdapter implements CacheAdapter {
 
   constructor(store: OrderedStore, { codec, maxBytes }: FileAdapterSettings, context: CacheAdapterContext) {
     const { clock, version } = context;
-    // What fails because the store is closed is no fault.
+    // A failure after close() is no fault.
     const onError = (error: unknown): void => {
       if (!this.#isClosed) context.onError(error);
     };
@@ -189,7 +189,7 @@ export class FileAdapter implements CacheAdapter {
     return entry;
   }
 
-  /** Figures of what is not past its time. */
+  /** Counts the entries that are not expired, and their bytes. */
   async #count() {
     let [entries, bytes, oldestMs, newestMs] = [0, 0, Infinity, -Infinity];
     let start = expiryBound(this.#context.clock.wallMs());
@@ -213,7 +213,7 @@ export class FileAdapter implements CacheAdapter {
     return this.#store.write((writer) => work(StoreSession.of(writer, this.#session)));
   }
 
-  /** For a write that a caller waits for. */
+  /** Writes for a caller, who waits only until the limit. */
   async #writeInTime<T>(work: (session: StoreSession) => T): Promise<T> {
     const done = this.#write(work);
     if (await settledWithin(this.#context.clock, WRITE_LIMIT_MS, done)) return done;
@@ -238,7 +238,7 @@ function closedGrant(keys: readonly string[]): LoadGrant {
   };
 }
 
-/** The key of a record; empty where it is damaged, and nobody will see the entry. */
+/** Returns the key of a record; an empty text if it is damaged, and the entry is not shown. */
 function keyIn(record: Buffer): string {
   return readEntryHeader(entryIn(record))?.key ?? '';
 }

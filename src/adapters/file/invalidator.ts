@@ -26,17 +26,17 @@ interface Rows {
   readonly idIn: (row: Buffer) => Buffer;
 }
 
-/** Where the entries of a target are, which of them are meant, and what keeps loads of them out. */
+/** The rows that name the entries of a target, the test for each entry, and the mark that refuses older loads. */
 interface Search {
   readonly rows: readonly Rows[];
   readonly isMeant: (header: EntryHeader) => boolean;
   readonly mark: (marks: Marks, writer: StoreWriter, revision: number) => void;
 }
 
-/** Which of the entries that were found are meant. */
+/** The test for entries that were found. */
 interface Choice {
   readonly isMeant: (header: EntryHeader) => boolean;
-  /** Only entries of a lower revision. */
+  /** Only entries with a lower revision are hit. */
   readonly before: number;
   readonly manner: Manner;
 }
@@ -48,8 +48,8 @@ const always = (): boolean => true;
 
 /*
  * An invalidation first sets a mark, which refuses every load that began before it. Then it walks over the entries in
- * slices, each a transaction, and removes those that were stored before the mark; what is stored meanwhile stays. It is
- * acknowledged when the walk is over. A process that is killed before that has acknowledged nothing.
+ * slices, each a transaction, and removes those that were stored before the mark; entries stored after it stay. The
+ * invalidation is acknowledged at the end of the walk. A process that is killed before that has acknowledged nothing.
  */
 export class Invalidator {
   readonly #settings: InvalidatorSettings;
@@ -70,7 +70,7 @@ export class Invalidator {
     let count = 0;
     for (const each of rows) {
       for await (const ids of this.#slices(each)) {
-        // Only a dry run meets an entry with two of the tags twice: it removes none.
+        // Only a dry run finds an entry with two of the tags twice, because it removes none.
         const fresh = rows.length === 1 || !manner.dryRun ? ids : ids.filter((id) => isNew(seen, id));
         count += await write((session) => this.#take(session, fresh, { isMeant, before, manner }));
       }
@@ -99,7 +99,7 @@ export class Invalidator {
     return count;
   }
 
-  /** Ids of rows, a slice at a time. Rows that come while it walks may be met or not. */
+  /** Yields the ids of rows, one slice at a time. Rows that are added during the walk might be missing. */
   async *#slices({ table, prefix, idIn }: Rows): AsyncGenerator<Buffer[]> {
     let start = prefix;
     for (;;) {
@@ -121,7 +121,7 @@ export class Invalidator {
       const { record, head } = found;
       const header = readEntryHeader(entryIn(record));
       if (header === undefined || !isMeant(header)) continue;
-      // A soft invalidation leaves what is expired already as it is.
+      // A soft invalidation does not change an entry that is expired already.
       if (manner.soft && head.freshUntilWallMs <= wallMs) continue;
       if (head.staleUntilWallMs > wallMs) count++;
       if (manner.dryRun) continue;

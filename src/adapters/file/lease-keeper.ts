@@ -15,10 +15,10 @@ interface Wait {
 }
 
 const RENEW_EVERY_MS = LEASE_MS / 3;
-/** No process is notified of what others do to the file: waiters look. */
+/** Interval between two looks at leases: no process is notified of changes by others. */
 const LOOK_EVERY_MS = 10;
 
-/** Renews the leases of loads that are under way, and wakes those who wait for the leases of other processes. */
+/** Renews the leases of running loads, and wakes waiters when the leases of other processes are free. */
 export class LeaseKeeper {
   readonly #store: OrderedStore;
   readonly #clock: Clock;

@@ -20,7 +20,7 @@ interface Wanted {
   readonly id: Buffer;
 }
 
-/** One key at the moment its load began. */
+/** The state of one key when its load began. */
 interface Look extends Wanted {
   readonly record: Buffer | undefined;
   readonly state: LoadTicket['state'];
@@ -66,7 +66,7 @@ export class LoadOpener {
     });
   }
 
-  /** @param isElected called with what is not found; false where somebody else loads it */
+  /** @param isElected called for each key that is not fresh; false if another process loads it */
   #begin(
     view: StoreView,
     wanted: readonly Wanted[],
@@ -103,7 +103,7 @@ export class LoadOpener {
 
 function ticketFor({ state }: Look, entry: FileEntry | undefined, untilFree: () => Promise<void>): LoadTicket {
   if (state === 'held') return { state, settled: untilFree() };
-  // A record that cannot be read is none: it is loaded again.
+  // An entry that cannot be read is loaded again.
   if (state === 'found' && entry !== undefined) return { state, entry };
   return { state: 'granted', ...(entry === undefined ? {} : { current: entry }) };
 }

@@ -10,7 +10,7 @@ import { LmdbStore } from './store/lmdb-store.js';
 import type { OrderedStore } from './store/ordered-store.port.js';
 
 /**
- * Opens the files of a cache, and makes them where there are none.
+ * Opens the files of a cache, and creates them if they are missing.
  * @throws CacheConfigError where they cannot be opened
  */
 export function openFileAdapter(
@@ -18,7 +18,7 @@ export function openFileAdapter(
   codec: EntryCodec,
   context: CacheAdapterContext,
 ): FileAdapter {
-  // A name may hold what a file system does not take.
+  // A name can have characters that a file system refuses.
   const place = join(directory, encodeURIComponent(context.name).replaceAll('.', '%2E').replaceAll('*', '%2A'));
   return new FileAdapter(openStore(place, isDurable), { codec, maxBytes }, context);
 }

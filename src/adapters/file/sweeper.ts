@@ -17,10 +17,10 @@ const SWEEP_EVERY_MS = 1_000;
 const SLICE = 400;
 /** Leases that one sweep looks at. */
 const LEASES = 100;
-/** How long a load may last, at least, and still be stored: marks from before are forgotten. */
+/** Shortest time that marks are kept, and so the longest load whose result is stored in any case. */
 const KEEP_MARKS_MS = 10 * 60_000;
 
-/** Frees expired entries, and leases and marks that nobody needs any more. */
+/** Frees expired entries, and leases and marks that no load needs any more. */
 export class Sweeper {
   readonly #settings: SweeperSettings;
   #timer: Timer | undefined;
@@ -31,7 +31,7 @@ export class Sweeper {
     this.#schedule();
   }
 
-  /** Ends when the sweep that is under way has ended. */
+  /** Stops the timer, and waits for a running sweep. */
   async close(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -45,7 +45,7 @@ export class Sweeper {
     });
   }
 
-  /** Looks first, and takes the lock of writers only where there is something to do. */
+  /** Reads first, and takes the lock of writers only if there is something to remove. */
   async #sweep(): Promise<void> {
     const { clock, view, write } = this.#settings;
     const wallMs = clock.wallMs();
@@ -65,7 +65,7 @@ export class Sweeper {
   }
 }
 
-/** A wall clock that was set back counts, or marks would be kept until it has caught up. */
+/** True also after the wall clock was set back: otherwise marks would be kept until it has caught up. */
 function isDue(rotatedAtWallMs: number, wallMs: number): boolean {
   return Math.abs(wallMs - rotatedAtWallMs) > KEEP_MARKS_MS;
 }

@@ -4,7 +4,7 @@ import type { InvalidationTarget } from './cache-adapter.port.js';
 /** A target that names entries by what they are, and not by their age. */
 export type EntryTarget = Exclude<InvalidationTarget, { kind: 'expired' }>;
 
-/** What decides whether an invalidation hits an entry, or the result of a load. */
+/** The parts of an entry, or of the result of a load, that an invalidation can name. */
 export interface Addressed {
   readonly key: string;
   readonly namespace: string | undefined;

@@ -226,7 +226,7 @@ describe('DecoratorExplorer', () => {
       expect(warn.mock.calls).toEqual([
         [
           expect.stringMatching(
-            /^One thing .*\n {2}1\. @Cached on ProductService\.find: the provider is made anew for each request/,
+            /^One thing .*\n {2}1\. @Cached on ProductService\.find: the provider is created for each request/,
           ),
         ],
       ]);

@@ -89,7 +89,7 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
       if (isKeyless !== true) continue;
       adviceOf(this.#modules).add({
         problem:
-          `${label}: the provider is made anew for each request, but without a \`key\` its answers are ` +
+          `${label}: the provider is created for each request, but without a \`key\` its answers are ` +
           'shared by all requests.',
         fix:
           'Where they depend on the request, put that into the `key`; where not, a `key` of the arguments ' +

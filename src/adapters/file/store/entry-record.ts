@@ -1,14 +1,14 @@
 /*
- * A record is what the store has for an entry:
+ * A record holds an entry in the store:
  *
  *   0  revision   8  number of the write that stored it, counted over all processes
- *   8  fresh      8  until when it is fresh, ms since 1970; Infinity for ever
- *  16  stale      8  until when it is kept
- *  24  tags       1  1 where it carries tags
+ *   8  fresh      8  end of being fresh, ms since 1970; Infinity for ever
+ *  16  stale      8  end of being stale
+ *  24  tags       1  1 if it carries tags
  *  25  entry         the entry in the one format of all stores, see docs/values.md
  *
- * Numbers are doubles, big-endian. Times are those of the wall clock, because a file outlives its processes and the
- * machine's uptime, and no other clock does.
+ * Numbers are doubles, big-endian. Times are those of the wall clock, because files stay when processes end and the
+ * machine restarts, and no other clock goes on then.
  */
 const HEAD_BYTES = 25;
 
@@ -29,7 +29,7 @@ export function formatRecord(head: RecordHead, entry: Buffer): Buffer {
   return record;
 }
 
-/** The head; `undefined` where the bytes are too few to be a record. */
+/** Reads the head; `undefined` if the bytes are too few for a record. */
 export function readHead(record: Buffer): RecordHead | undefined {
   if (record.length < HEAD_BYTES) return undefined;
   return {
@@ -45,8 +45,8 @@ export function entryIn(record: Buffer): Buffer {
 }
 
 /*
- * The table `expiry` orders entries by the time after which nobody wants them: key is that time and the id of the
- * entry, value is when the entry was stored and its size. Positive doubles are ordered as their bytes are.
+ * The table `expiry` orders entries by the end of being stale. A key is that time and the id of the entry; a value is
+ * the time of creation and the size. The bytes of positive doubles have the order of the numbers.
  */
 const TIME_BYTES = 8;
 
@@ -57,7 +57,7 @@ export function expiryKey(staleUntilWallMs: number, id: Buffer): Buffer {
   return key;
 }
 
-/** The first key of entries that are kept beyond `wallMs`. */
+/** Returns the first possible key of entries that are kept longer than until `wallMs`. */
 export function expiryBound(wallMs: number): Buffer {
   const bound = Buffer.allocUnsafe(TIME_BYTES);
   bound.writeDoubleBE(wallMs, 0);

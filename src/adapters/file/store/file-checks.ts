@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 
 /*
- * lmdb 3.5.6 does not report every file that it cannot use as an error. So the usual reasons are found here, before lmdb
- * is called, and pages that are missing at the end of the data file are added: lmdb then reports them as damaged. Pages
- * with other wrong contents are not found.
+ * lmdb 3.5.6 does not report every file that it cannot use as an error. So the usual reasons are found here, before
+ * lmdb is called, and pages that are missing at the end of the data file are added: lmdb then reports them as damaged.
+ * Pages with other wrong contents are not found.
  *
  * The data file begins with two pages that describe it, from the two latest transactions:
  *

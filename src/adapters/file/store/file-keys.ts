@@ -1,19 +1,19 @@
 import { hash } from 'node:crypto';
 
-/** Longest key and namespace, in bytes together, that stand in an id as they are. lmdb takes 1,978 bytes. */
+/** Largest key, and largest namespace, in bytes, that an id contains unhashed. lmdb accepts ids of 1,978 bytes. */
 const PLAIN_BYTES = 512;
 const VERSION_BYTES = 8;
 const DIGEST_BYTES = 16;
 const NONE = Buffer.of(0);
 const PLAIN = 1;
 const HASHED = 2;
-/** UTF-8 never has this byte, so no key that stands as it is begins like a hashed one. */
+/** A byte that UTF-8 never has, so no unhashed key begins like a hashed one. */
 const HASHED_KEY = Buffer.of(0xff);
 
 /**
- * The names of things in the store: those of one cache and one version. An id is version, namespace and key, in this
- * order, so that the entries of a namespace are neighbours; no key can look like another one's namespace, because the
- * length of the namespace comes first.
+ * Makes the names in the store, for one version of a cache. An id is version, namespace and key, in this order, so that
+ * the entries of a namespace are neighbours. The length of the namespace comes before it, so no key can pretend to be
+ * part of a namespace.
  */
 export class FileKeys {
   readonly #version: Buffer;
@@ -25,14 +25,14 @@ export class FileKeys {
     this.#lastPrefix = Buffer.concat([this.#version, NONE]);
   }
 
-  /** The id of an entry. Long ones are hashed: whether it is the right entry is told by the header in its record. */
+  /** Returns the id of an entry. Long keys are hashed; readers compare the key in the header of the record. */
   entry(key: string, namespace: string | undefined): Buffer {
     const prefix = this.namespace(namespace);
     const plain = Buffer.from(key);
     return Buffer.concat(plain.length <= PLAIN_BYTES ? [prefix, plain] : [prefix, HASHED_KEY, digest(key)]);
   }
 
-  /** Begins the id of every entry of a namespace, and of no other. */
+  /** Returns the beginning of the ids of a namespace, and of no others. */
   namespace(namespace: string | undefined): Buffer {
     if (namespace !== this.#lastNamespace) {
       this.#lastNamespace = namespace;
@@ -41,38 +41,38 @@ export class FileKeys {
     return this.#lastPrefix;
   }
 
-  /** Begins the id of every entry of this cache and version. */
+  /** The beginning of all ids of this version. */
   get all(): Buffer {
     return this.#version;
   }
 
-  /** Begins the rows of a tag in the table `tags`. */
+  /** Returns the beginning of the rows of a tag in the table `tags`. */
   tag(tag: string): Buffer {
     return tagPart(this.#version, tag);
   }
 
-  /** 16 bytes for something that can be invalidated. */
+  /** Returns the 16 bytes that name a mark. */
   mark(kind: 'tag' | 'namespace' | 'all' | 'tags' | 'pattern', name: string | Buffer): Buffer {
     return digest(Buffer.concat([this.#version, Buffer.from(`${kind} `), Buffer.from(name)])).subarray(0, DIGEST_BYTES);
   }
 }
 
-/** 16 bytes for an entry, of whatever version. */
+/** Returns the 16 bytes that name the mark of an entry, of any version. */
 export function entryMark(id: Buffer): Buffer {
   return digest(id).subarray(0, DIGEST_BYTES);
 }
 
-/** The row that says that the entry carries the tag; of whatever version the entry is. */
+/** Returns the row for an entry, of any version, that carries a tag. */
 export function tagRow(tag: string, id: Buffer): Buffer {
   return Buffer.concat([tagPart(id.subarray(0, VERSION_BYTES), tag), id]);
 }
 
-/** The id in a row of the table `tags`. */
+/** Returns the id in a row of the table `tags`. */
 export function idInTagRow(row: Buffer): Buffer {
   return row.subarray(DIGEST_BYTES);
 }
 
-/** The first bytes that come after all that begin with `prefix`. */
+/** Returns the first key after all keys that begin with `prefix`. */
 export function endOf(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);
   // No prefix consists of 0xff alone.

@@ -1,20 +1,20 @@
 import type { StoreView, StoreWriter } from './ordered-store.port.js';
 
 /*
- * A lease is the right to load a key that one process of the machine has. Its record is the time until which it lasts
- * and the token of its holder. It is short and renewed, so that a process that dies keeps nobody waiting for long.
+ * A lease gives one process of the machine the right to load a key. Its record is its end and the token of its holder.
+ * It is short and gets renewed, so a process that dies blocks the others only for a short time.
  */
 export const LEASE_MS = 900;
 export const LEASE_TOKEN_BYTES = 12;
 const TIME_BYTES = 8;
 
-/** True while somebody has the lease of an entry. */
+/** True while a process has the lease of an entry. */
 export function isLeased(view: StoreView, id: Buffer, wallMs: number): boolean {
   const lease = view.get('leases', id);
   return lease !== undefined && lease.readDoubleBE(0) > wallMs;
 }
 
-/** Takes the lease, or renews it. Does nothing where somebody else has it. @returns false there */
+/** Takes or renews a lease. @returns false if another process has it */
 export function takeLease(writer: StoreWriter, id: Buffer, token: Buffer, wallMs: number): boolean {
   if (isLeased(writer, id, wallMs) && !isHolder(writer, id, token)) return false;
   const lease = Buffer.allocUnsafe(TIME_BYTES + LEASE_TOKEN_BYTES);
@@ -24,7 +24,7 @@ export function takeLease(writer: StoreWriter, id: Buffer, token: Buffer, wallMs
   return true;
 }
 
-/** Renews a lease that its holder may have lost, and takes none. */
+/** Renews a lease if `token` still holds it. */
 export function renewLease(writer: StoreWriter, id: Buffer, token: Buffer, wallMs: number): void {
   if (isHolder(writer, id, token)) takeLease(writer, id, token, wallMs);
 }
@@ -33,7 +33,7 @@ export function releaseLease(writer: StoreWriter, id: Buffer, token: Buffer): vo
   if (isHolder(writer, id, token)) writer.remove('leases', id);
 }
 
-/** Removes leases that nobody renewed or released. @param limit leases that are looked at, from `start` on */
+/** Removes leases that have ended without a release. @param limit leases that are checked */
 export function removeLostLeases(writer: StoreWriter, wallMs: number, limit: number): void {
   for (const { key, value } of writer.range('leases', { start: Buffer.of(0), limit }))
     if (value.readDoubleBE(0) <= wallMs) writer.remove('leases', key);

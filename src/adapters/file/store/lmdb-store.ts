@@ -13,7 +13,7 @@ import {
 
 type Bytes = Database<Buffer, Buffer>;
 
-/** A transaction that is to come, and its caller. */
+/** A piece of work for the next transaction, and its caller. */
 interface Pending {
   readonly work: (writer: StoreWriter) => unknown;
   readonly resolve: (result: unknown) => void;
@@ -26,8 +26,8 @@ interface Pending {
  * - `transaction` commits what its callback did before it threw; `childTransaction` does not.
  * - When a commit fails, the reason is a promise of its own. With `eventTurnBatching` there is a third promise, which
  *   is rejected where nobody can handle it. Node ends a process for that.
- * - One commit costs as much as some fifty puts, so the works of one turn, and those that come while a transaction is
- *   under way, share a transaction.
+ * - One commit costs as much as some fifty puts. So calls of one turn, and calls during a running transaction, share a
+ *   transaction.
  */
 export class LmdbStore implements OrderedStore {
   readonly #root: RootDatabase<Buffer, Buffer>;
@@ -57,7 +57,7 @@ export class LmdbStore implements OrderedStore {
       get: (table, key) => this.#table(table).get(key),
       range: (table, range) => this.#range(table, range),
     };
-    // Places in the table of readers stay taken by processes that were killed.
+    // Processes that were killed still occupy places in the table of readers.
     this.#root.readerCheck();
   }
 
@@ -79,7 +79,7 @@ export class LmdbStore implements OrderedStore {
   }
 
   async #writeAll(): Promise<void> {
-    // The works of this turn of the event loop share a transaction.
+    // Calls of this turn of the event loop share a transaction.
     await nextTurn();
     while (this.#pending.length > 0) {
       const batch = this.#pending;

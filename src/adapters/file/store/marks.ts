@@ -4,16 +4,18 @@ import type { StoreView, StoreWriter, Table } from './ordered-store.port.js';
 import type { StoreState } from './store-state.js';
 
 /*
- * A mark says at which revision something was last invalidated. A load remembers the revision at which it began, and is
- * refused when a mark that concerns it is younger. Marks are needed for as long as loads last that began before them:
- * there are two tables, and now and then the older one is emptied and becomes the younger one. A load that began before
- * the marks that are left is refused.
+ * A mark is the revision at which a key, tag, namespace or pattern was last invalidated. A load remembers the revision
+ * at which it began, and is refused when a mark that concerns it is higher. A mark is needed as long as a load can run
+ * that began before it. So there are two tables of marks: from time to time the older one is emptied and becomes the
+ * younger one. A load that began before the older table is refused.
  */
 
-/** The most entries of one list of marks; beyond it they become one mark for all that the list is about. */
+/**
+ * Longest list of marks for one tag or namespace; a longer one becomes a single mark for the whole tag or namespace.
+ */
 const LONGEST_LIST = 64;
 
-/** The result of a load, as far as invalidations concern it. */
+/** The parts of an entry that an invalidation can name. */
 export interface Target {
   readonly key: string;
   readonly id: Buffer;
@@ -29,20 +31,20 @@ interface ListedMark<T> {
 const tableOf = (young: number): Table => (young === 0 ? 'marks 0' : 'marks 1');
 const NO_NAMESPACE = Buffer.of(0);
 
-/** Reads and writes marks. Written ones go to the young table. */
+/** Reads marks in both tables, and writes them to the younger one. */
 export class Marks {
   readonly #view: StoreView;
   readonly #keys: FileKeys;
   readonly #state: Readonly<StoreState>;
 
-  /** @param state read again for each mark: a mark of this transaction concerns the works after it */
+  /** @param state read again for each mark, because a mark concerns later work of the same transaction */
   constructor(view: StoreView, keys: FileKeys, state: Readonly<StoreState>) {
     this.#view = view;
     this.#keys = keys;
     this.#state = state;
   }
 
-  /** True when something that concerns `target` was invalidated after `revision`, or nobody knows any more. */
+  /** True if `target` was invalidated after `revision`, or if the marks from that time are gone. */
   isInvalidatedSince(revision: number, { key, id, namespace, tags }: Target): boolean {
     if (revision < this.#state.marksFrom) return true;
     if (revision >= this.#state.markedAt) return false;
@@ -133,7 +135,7 @@ export function rotateMarks(writer: StoreWriter, state: StoreState, wallMs: numb
   state.youngMarksFrom = state.revision;
 }
 
-/** No namespace is none that can be named. */
+/** Returns a name for "no namespace" that no namespace can have. */
 function namespaceName(namespace: string | undefined): string | Buffer {
   return namespace ?? NO_NAMESPACE;
 }

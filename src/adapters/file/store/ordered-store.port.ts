@@ -1,18 +1,18 @@
 /**
- * What the file backend needs of an embedded database: ordered tables of bytes, shared by the processes of one machine,
- * with views that see every commit of every process, and transactions that are applied whole or not at all.
+ * The embedded database that the file backend needs: ordered tables of bytes, shared by the processes of one machine.
+ * Views see every commit of every process. Transactions are applied as a whole or not at all.
  */
 export interface OrderedStore {
-  /** All that is committed now, by any process. Valid until the next `await`. */
+  /** Returns a view of everything that any process has committed. Valid until the next `await`. */
   view(): StoreView;
 
   /**
-   * Runs `work` in a transaction and resolves when it is committed. Works that come together share one transaction, in
-   * the order of the calls: a work sees what those before it did. A work that throws undoes all of them.
+   * Runs `work` in a transaction and resolves when it is committed. Calls at the same time share one transaction: each
+   * sees the changes of the calls before it. If one throws, the whole transaction is undone and all its callers reject.
    */
   write<T>(work: (writer: StoreWriter) => T): Promise<T>;
 
-  /** Finishes the transactions that were asked for, and closes the files. */
+  /** Finishes the transactions that were requested, and closes the files. */
   close(): Promise<void>;
 }
 
@@ -22,9 +22,9 @@ export type Table = (typeof TABLES)[number];
 export interface KeyRange {
   /** First key. */
   readonly start: Buffer;
-  /** First key that is not in the range any more. */
+  /** First key after the range. @default no end */
   readonly end?: Buffer;
-  /** Default all. */
+  /** @default all */
   readonly limit?: number;
 }
 
@@ -45,6 +45,6 @@ export interface StoreWriter extends StoreView {
   clear(table: Table): void;
   /** Runs `task` at the end of the transaction, as a part of it. */
   beforeCommit(task: () => void): void;
-  /** Runs `task` once the transaction is committed, before its callers go on. */
+  /** Runs `task` after the commit, before the callers continue. */
   afterCommit(task: () => void): void;
 }

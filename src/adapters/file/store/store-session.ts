@@ -20,9 +20,9 @@ export interface SessionSettings {
   readonly maxBytes: number;
   /** Ms since 1970. */
   readonly wallMs: () => number;
-  /** True for an entry that was read lately, and goes after others. */
+  /** True for an entry that was read recently: it is evicted after others. */
   readonly isRecent: (id: Buffer) => boolean;
-  /** Called with an entry that was removed to make room, once that is committed. */
+  /** Called with an evicted entry, after the commit. */
   readonly onEvict: (entry: Buffer) => void;
 }
 
@@ -36,14 +36,14 @@ export interface Written extends Target {
 
 const EMPTY = Buffer.alloc(0);
 const NOTHING = Buffer.of(0);
-/** Entries that were read lately and that one transaction passes over, at most. */
+/** Maximum of recently read entries that one transaction spares. */
 const SPARED = 256;
 const EVICTION_PAGE = 64;
 const sessions = new WeakMap<StoreWriter, StoreSession>();
 
 /**
- * What a transaction does to entries, with the tables that follow from them: `expiry`, `tags`, `marks` and `state`. All
- * works of one transaction share a session.
+ * Changes entries in a transaction, and keeps the tables `expiry`, `tags`, `marks` and `state` consistent with them.
+ * All calls that share a transaction share a session.
  */
 export class StoreSession {
   readonly #writer: StoreWriter;
@@ -76,14 +76,14 @@ export class StoreSession {
     return this.#writer;
   }
 
-  /** The record under an id, and its head; `undefined` where there is none or it is damaged. */
+  /** Returns the record under an id, with its head; `undefined` if there is none or it is damaged. */
   find(id: Buffer): { readonly record: Buffer; readonly head: RecordHead } | undefined {
     const record = this.#writer.get('entries', id);
     const head = record === undefined ? undefined : readHead(record);
     return record === undefined || head === undefined ? undefined : { record, head };
   }
 
-  /** Stores an entry in the place of the one under its id. @returns its record */
+  /** Stores an entry and replaces the one with the same id. @returns its record */
   put({ id, bytes, tags, createdAtMs, freshUntilWallMs, staleUntilWallMs }: Written): Buffer {
     const before = this.find(id);
     if (before !== undefined) this.#unlink(id, before.record, before.head);
@@ -93,7 +93,7 @@ export class StoreSession {
     return record;
   }
 
-  /** Gives an entry other times, and leaves it what it is. */
+  /** Changes the times of an entry, and not its revision. */
   setTimes(id: Buffer, record: Buffer, times: Pick<RecordHead, 'freshUntilWallMs' | 'staleUntilWallMs'>): void {
     const head = readHead(record) as RecordHead;
     const { tags, createdAtMs } = headerOf(record);
@@ -101,14 +101,14 @@ export class StoreSession {
     this.#link(id, formatRecord({ ...head, ...times }, entryIn(record)), { ...times, tags, createdAtMs });
   }
 
-  /** Removes an entry. A load that began before the entry was stored stays refused. */
+  /** Removes an entry. A load that began before the entry was stored is still refused. */
   remove(id: Buffer, record: Buffer, head: RecordHead): void {
     this.#unlink(id, record, head);
     this.#writer.remove('entries', id);
     if (head.revision > this.#state.marksFrom) this.#mark((marks) => marks.markKey(this.#writer, id, head.revision));
   }
 
-  /** Sets a mark, and returns the revision that it bears: what was stored before has a lower one. */
+  /** Sets a mark. @returns its revision, which is higher than that of all entries stored before */
   invalidate(mark: (marks: Marks, writer: StoreWriter, revision: number) => void): number {
     const revision = this.#next();
     this.#mark((marks) => mark(marks, this.#writer, revision));
@@ -123,7 +123,7 @@ export class StoreSession {
     );
   }
 
-  /** Removes up to `limit` entries whose time is over. @returns how many */
+  /** Removes up to `limit` expired entries. @returns their number */
   removeExpired(limit: number): number {
     const expired = this.#writer.range('expiry', {
       start: NOTHING,
@@ -151,7 +151,7 @@ export class StoreSession {
     return found?.record;
   }
 
-  /** Evicts what would expire first; what was read lately only where the rest does not suffice. */
+  /** Evicts the entries that expire first; recently read ones only if the others are not enough. */
   #makeRoom(): void {
     this.#evict(SPARED);
     this.#evict(0);

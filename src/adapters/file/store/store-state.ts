@@ -1,18 +1,18 @@
 import type { StoreView, StoreWriter } from './ordered-store.port.js';
 
-/** What the store knows about itself; one record for all processes. */
+/** Figures of the store; one record for all processes. */
 export interface StoreState {
   /** Number of the last write. */
   revision: number;
   /** Bytes of all records. */
   bytes: number;
-  /** The revision of the last mark: a load that began at it or later has nothing to compare. */
+  /** The revision of the last mark: a load that began later needs no comparison. */
   markedAt: number;
-  /** The table that new marks go to: 0 or 1. */
+  /** The table for new marks: 0 or 1. */
   youngMarks: number;
-  /** When the tables of marks changed places, ms since 1970. */
+  /** Time of the last exchange of the tables of marks, ms since 1970. */
   rotatedAtWallMs: number;
-  /** The revision at which the older table of marks began; marks from before are forgotten. */
+  /** The revision at which the older table of marks began; earlier marks are gone. */
   marksFrom: number;
   /** The revision at which the younger table of marks began. */
   youngMarksFrom: number;
