@@ -1,6 +1,9 @@
 import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, jest } from '@jest/globals';
+import type { CacheKitOptions } from '../../../src/cache-kit.options.js';
 import type { RedisOptions } from '../../../src/adapters/redis/options/redis-options.js';
 import { times } from '../../support/cache-with.js';
 import { nextMessage } from '../../support/child-message.js';
@@ -30,16 +33,16 @@ interface Report {
 }
 
 interface Run {
-  readonly redis: RedisOptions;
+  readonly cacheOptions: CacheKitOptions;
   readonly kinds: readonly string[];
   readonly forMs: number;
   readonly keysPerKind?: number;
 }
 
-async function race({ redis, kinds, forMs, keysPerKind = 12 }: Run): Promise<Report> {
+async function race({ cacheOptions, kinds, forMs, keysPerKind = 12 }: Run): Promise<Report> {
   const database = (await stopAfterTest(startRedis())).url;
   const workers = times(PROCESSES, (seed) => {
-    const settings = { redis, database, kinds, forMs, keysPerKind, seed };
+    const settings = { cacheOptions, database, kinds, forMs, keysPerKind, seed };
     const worker = fork(join(import.meta.dirname, 'races.worker.mjs'), [JSON.stringify(settings)], {
       serialization: 'advanced',
     });
@@ -138,12 +141,29 @@ describe('the verdict', () => {
   });
 });
 
-describe.each([
-  ['standalone', async (): Promise<RedisOptions> => ({ url: (await stopAfterTest(startRedis())).url })],
-  ['Cluster', async (): Promise<RedisOptions> => ({ cluster: { nodes: (await stopAfterTest(startCluster())).urls } })],
-] as const)('processes on one Redis (%s)', (name, start) => {
+type StartStore = () => Promise<CacheKitOptions>;
+
+const onRedis = (redis: RedisOptions): CacheKitOptions => ({
+  backend: 'redis',
+  redis: { ...redis, commandTimeout: '2s' },
+});
+
+const STORES: readonly (readonly [name: string, start: StartStore])[] = [
+  ['a standalone Redis', async () => onRedis({ url: (await stopAfterTest(startRedis())).url })],
+  ['a Redis Cluster', async () => onRedis({ cluster: { nodes: (await stopAfterTest(startCluster())).urls } })],
+  ['files', async () => ({ backend: 'file', file: { directory: directoryOfTest() } })],
+];
+
+/** Returns a new directory, which is removed after the test. */
+function directoryOfTest(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'cache-kit-races-'));
+  afterTest(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+describe.each(STORES)('processes that share %s', (name, start) => {
   it('never read a value that was invalidated before the read', async () => {
-    const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: KINDS, forMs: 12_000 });
+    const report = await race({ cacheOptions: await start(), kinds: KINDS, forMs: 12_000 });
 
     const verdicts = judge(report);
     show(name, report, verdicts);
@@ -155,7 +175,7 @@ describe.each([
   });
 
   it('never read a value that was cleared before the read', async () => {
-    const report = await race({ redis: { ...(await start()), commandTimeout: '2s' }, kinds: ['clear'], forMs: 4_000 });
+    const report = await race({ cacheOptions: await start(), kinds: ['clear'], forMs: 4_000 });
 
     const verdicts = judge(report);
     show(name, report, verdicts);

@@ -1,14 +1,14 @@
-// One of several processes that read, write and invalidate on one Redis, each through its own cache. It records reads
+// One of several processes that read, write and invalidate on one store, each through its own cache. It records reads
 // and acknowledgements with times of process.hrtime, a clock that all processes of the machine share.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createCache } from 'nestjs-cache-kit';
 import { Redis } from 'ioredis';
 
-const { redis, database, kinds, forMs, keysPerKind, seed } = JSON.parse(process.argv[2]);
+const { cacheOptions, database, kinds, forMs, keysPerKind, seed } = JSON.parse(process.argv[2]);
 // The parent can end first.
 process.once('disconnect', () => process.exit());
 const errors = [];
-const cache = await createCache({ backend: 'redis', redis, onError: (error) => errors.push(error.message) });
+const cache = await createCache({ ...cacheOptions, onError: (error) => errors.push(error.message) });
 const db = new Redis(database);
 const reads = [];
 const acks = [];
