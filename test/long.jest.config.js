@@ -2,7 +2,7 @@ import base, { ignoring, LONG, matching } from '../jest.config.js';
 
 process.env.SIMULATION_SEEDS ??= '100000';
 process.env.FRESHNESS_SEEDS ??= '400';
-process.env.KILL_ROUNDS ??= '100';
+process.env.KILL_ROUNDS ??= '30';
 
 /** `npm run test:long`: what takes minutes, one after the other. */
 export default {

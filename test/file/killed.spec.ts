@@ -8,7 +8,7 @@ import { openCache } from './open-cache.js';
 
 /*
  * Processes that share the files of a cache are killed at random moments. What was acknowledged is there, nothing is
- * damaged, and the tables agree with each other. `npm run test:long` plays 100 rounds.
+ * damaged, and the tables agree with each other. `npm run test:long` plays 30 rounds, KILL_ROUNDS=100 more.
  */
 
 const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 4);
