@@ -1,7 +1,7 @@
 import { GroupEnding } from '../../src/adapters/redis/invalidation/group-ending.js';
 import { LoadCommitter } from '../../src/adapters/redis/loads/load-committer.js';
 import { Outbox } from '../../src/adapters/redis/invalidation/outbox.js';
-import type { RedisContext } from '../../src/adapters/redis/entries/redis-context.js';
+import { RedisContext } from '../../src/adapters/redis/entries/redis-context.js';
 import type { Command } from '../../src/adapters/redis/connection/command.js';
 import { FlightTable } from '../../src/core/load/flight.js';
 import type { Profile } from './profile.js';
@@ -86,11 +86,10 @@ function withArgs(command: Command, changes: Readonly<Record<number, string | nu
 
 function endEpochsLast(): void {
   const { end } = GroupEnding.prototype;
-  GroupEnding.prototype.end = async function (groups, isDryRun, ...rest) {
-    const { context } = this as unknown as { context: RedisContext };
-    const [first = []] = rest;
+  GroupEnding.prototype.end = async function (groups, isDryRun, first) {
     const ending = await end.call(this, groups, isDryRun);
-    if (first.length > 0) await context.run(first);
+    // A dry run of no groups only sends what comes first.
+    await end.call(this, [], true, first);
     return ending;
   };
 }
@@ -139,11 +138,24 @@ function countGenerations(): void {
 }
 
 function readGenerationsLate(): void {
-  const { store } = LoadCommitter.prototype;
+  const { commit, store } = LoadCommitter.prototype;
+  const { hides } = RedisContext.prototype;
+  const contexts = new WeakMap<LoadCommitter, RedisContext>();
+  const asked: { context?: RedisContext } = {};
+  RedisContext.prototype.hides = function () {
+    asked.context = this;
+    return hides.call(this);
+  };
+  LoadCommitter.prototype.commit = function (grant, drafts) {
+    const committed = commit.call(this, grant, drafts);
+    // It has asked its context in this turn, unless it is closed.
+    if (asked.context !== undefined) contexts.set(this, asked.context);
+    return committed;
+  };
   LoadCommitter.prototype.store = async function (grant, prepared) {
-    const { context } = this as unknown as { context: RedisContext };
-    const generations = grant.opening.generations;
-    const now = await context.reader.generationsOf(new Set(prepared.flatMap(({ groups }) => groups)), 250);
+    const { reader } = contexts.get(this) as RedisContext;
+    const { generations } = grant.opening;
+    const now = await reader.generationsOf(new Set(prepared.flatMap(({ groups }) => groups)), 250);
     for (const [group, generation] of now) generations.set(group, generation);
     return store.call(this, grant, prepared);
   };
