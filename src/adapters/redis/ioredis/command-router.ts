@@ -50,16 +50,16 @@ export class CommandRouter {
 
   /** Sends all commands at once. Never rejects. */
   async run(commands: readonly Command[]): Promise<readonly Reply[]> {
-    const replies = await this.#send(commands);
-    const again = replies.flatMap((reply, i) =>
-      reply instanceof Error && reply.message.startsWith('NOSCRIPT ') ? [i] : [],
-    );
-    if (again.length === 0) return replies;
-    // The server does not know these scripts: they are sent as text, in the same order.
-    const answered = [...replies];
-    const late = await this.#send(again.map((i) => ({ ...(commands[i] as Command), isText: true })));
-    again.forEach((index, i) => (answered[index] = late[i] as Reply));
-    return answered;
+    const replies = [...(await this.#send(commands))];
+    // The server does not know some scripts: they are sent as text, in the same order. A server may forget a script
+    // between two commands of a pipeline (SCRIPT FLUSH, a failover).
+    for (const text of ['first', 'all'] as const) {
+      const again = replies.flatMap((reply, i) => (isUnknownScript(reply) ? [i] : []));
+      if (again.length === 0) break;
+      const late = await this.#send(again.map((i) => ({ ...(commands[i] as Command), text })));
+      again.forEach((index, i) => (replies[index] = late[i] as Reply));
+    }
+    return replies;
   }
 
   /** Reads strings, `null` for a missing one. Rejects when a key could not be read. */
@@ -133,6 +133,10 @@ export class CommandRouter {
       return Buffer.isBuffer(reply) ? reply : null;
     });
   }
+}
+
+function isUnknownScript(reply: Reply): boolean {
+  return reply instanceof Error && reply.message.startsWith('NOSCRIPT ');
 }
 
 /** Throws an error again without its secrets. */

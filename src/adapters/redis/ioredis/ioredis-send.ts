@@ -10,8 +10,11 @@ import { TurnBatch } from '../connection/turn-batch.js';
 
 export type Client = Redis | Cluster;
 
-/** A command. Its script is sent by name or, if the server does not know it, as text. */
-export type Sent = Command & { readonly isText?: boolean };
+/**
+ * A command. Its script is sent by its hash or, if the server does not know it, as text: `first` sends the text only
+ * with the first of the commands of a pipeline that have the same script.
+ */
+export type Sent = Command & { readonly text?: 'first' | 'all' };
 
 /** Commands, and the caller that waits for their replies. */
 interface PendingCommands {
@@ -70,12 +73,10 @@ async function inOnePipeline(client: Redis, commands: readonly Sent[]): Promise<
   const [first] = commands;
   if (commands.length === 1 && first !== undefined) return [await sendAlone(client, first)];
   const pipeline = client.pipeline();
-  const withText = new Set<Script | undefined>();
+  const known = new Set<Script | undefined>();
   for (const command of commands) {
-    // Of several commands with a script that the server does not know, only the first has its text.
-    const isKnown = command.isText === true && withText.has(command.script);
-    if (command.isText === true) withText.add(command.script);
-    pipeline.callBuffer(...wordsOf(isKnown ? { ...command, isText: false } : command));
+    pipeline.callBuffer(...wordsOf(command, known.has(command.script)));
+    if (command.text === 'first') known.add(command.script);
   }
   try {
     const results = (await pipeline.exec()) ?? [];
@@ -133,9 +134,11 @@ function withNumbers(reply: unknown): Reply {
   return typeof reply === 'string' ? Number(reply) : (reply as Reply);
 }
 
-function wordsOf({ name, script, keys, args, isText }: Sent): [string, ...Argument[]] {
+/** @param isKnown true when the server has just been sent the text of the script */
+function wordsOf({ name, script, keys, args, text }: Sent, isKnown = false): [string, ...Argument[]] {
   if (script === undefined) return [name, ...keys, ...args];
-  return [...(isText === true ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [
+  const isText = text === 'all' || (text === 'first' && !isKnown);
+  return [...(isText ? ['EVAL', script.lua] : ['EVALSHA', script.sha]), keys.length, ...keys, ...args] as [
     string,
     ...Argument[],
   ];
