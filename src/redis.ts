@@ -13,20 +13,10 @@ import {
 } from './adapters/redis/options/redis-options.js';
 import { createEntryCodec } from './core/values/codec.js';
 import type { CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
-import {
-  type CompressionOptions,
-  type EncryptionOptions,
-  readCompression,
-  readEncryption,
-} from './core/values/sealing/sealing-options.js';
+import { readSealing, type SealingOptions } from './core/values/sealing/sealing-options.js';
 
 /** The options of `redisAdapter`. */
-export interface RedisAdapterOptions extends RedisOptions {
-  /** Compression of stored values. @default none */
-  compression?: CompressionOptions;
-  /** Encryption of stored values. @default none */
-  encryption?: EncryptionOptions;
-}
+export interface RedisAdapterOptions extends RedisOptions, SealingOptions {}
 
 /**
  * Makes the adapter of `backend: 'redis'`, for `CacheKitOptions.adapter`. Set `singleFlight: 'cluster'` beside it where
@@ -35,12 +25,12 @@ export interface RedisAdapterOptions extends RedisOptions {
  */
 export function redisAdapter({ compression, encryption, ...redis }: RedisAdapterOptions): CacheAdapterFactory {
   const resolved = readRedis(redis);
-  const sealing = { compression: readCompression(compression), encryption: readEncryption(encryption) };
+  const sealing = readSealing({ compression, encryption });
   return (context) => openRedisAdapter(resolved, createEntryCodec({ ...sealing, types: context.types }), context);
 }
 
 /** The options of `hybridAdapter`. */
-export interface HybridAdapterOptions extends Omit<RedisAdapterOptions, keyof RedisOptions>, HybridRedisOptions {
+export interface HybridAdapterOptions extends HybridRedisOptions, SealingOptions {
   /** Limits of the near tier, with the defaults of the memory backend. */
   memory?: MemoryOptions;
 }
@@ -57,7 +47,7 @@ export function hybridAdapter({
 }: HybridAdapterOptions): CacheAdapterFactory {
   const near = readMemory(memory);
   const far = readHybridRedis(redis);
-  const sealing = { compression: readCompression(compression), encryption: readEncryption(encryption) };
+  const sealing = readSealing({ compression, encryption });
   return async (context) => {
     const redis = await openCoherentRedis(far, createEntryCodec({ ...sealing, types: context.types }), context);
     return new HybridAdapter({ near: new MemoryAdapter(near, context), ...redis, clock: context.clock });

@@ -9,19 +9,12 @@ import {
 } from './adapters/redis/options/redis-options.js';
 import type { CacheAdapter, CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import type { StoreTraits } from './core/service-options.js';
-import type { ResolvedCompression } from './core/values/sealing/sealing-compression.js';
-import type { ResolvedEncryption } from './core/values/sealing/sealing-encryption.js';
-import {
-  type CompressionOptions,
-  type EncryptionOptions,
-  readCompression,
-  readEncryption,
-} from './core/values/sealing/sealing-options.js';
+import { readSealing, type ResolvedSealing, type SealingOptions } from './core/values/sealing/sealing-options.js';
 import { CacheConfigError } from './core/vocabulary/cache.errors.js';
 import { expected, readOneOf } from './core/vocabulary/option-checks.js';
 
-/** The options that say where entries are stored. */
-export interface StoreOptions {
+/** The options that say where entries are stored. `compression` and `encryption` are for Redis and files. */
+export interface StoreOptions extends SealingOptions {
   /** The place where entries are stored. @default 'memory' */
   backend?: Backend;
   /** An adapter of your own, or a function that makes one; excludes `backend` and the options of a backend. */
@@ -32,10 +25,6 @@ export interface StoreOptions {
   redis?: HybridRedisOptions;
   /** Options of the file backend. */
   file?: FileOptions;
-  /** Compression of values in Redis and in files. @default none */
-  compression?: CompressionOptions;
-  /** Encryption of values in Redis and in files. @default none */
-  encryption?: EncryptionOptions;
 }
 
 export type Backend = (typeof BACKENDS)[number];
@@ -44,19 +33,13 @@ export type Backend = (typeof BACKENDS)[number];
 export type ResolvedStore =
   | { readonly kind: 'adapter'; readonly adapter: CacheAdapter | CacheAdapterFactory }
   | { readonly kind: 'memory'; readonly memory: ResolvedMemoryOptions }
-  | (SealedStore & { readonly kind: 'file'; readonly file: ResolvedFileOptions })
-  | (SealedStore & { readonly kind: 'redis'; readonly redis: ResolvedRedisOptions })
-  | (SealedStore & {
+  | (ResolvedSealing & { readonly kind: 'file'; readonly file: ResolvedFileOptions })
+  | (ResolvedSealing & { readonly kind: 'redis'; readonly redis: ResolvedRedisOptions })
+  | (ResolvedSealing & {
       readonly kind: 'hybrid';
       readonly redis: ResolvedHybridRedisOptions;
       readonly memory: ResolvedMemoryOptions;
     });
-
-/** The form of values in a store outside of the process. */
-interface SealedStore {
-  readonly compression: ResolvedCompression | undefined;
-  readonly encryption: ResolvedEncryption | undefined;
-}
 
 const BACKENDS = ['memory', 'redis', 'hybrid', 'file'] as const;
 
@@ -121,10 +104,10 @@ function readBackendStore(options: StoreOptions): ResolvedStore {
   const backend = readBackend(options.backend);
   checkOptionsOf(backend, options);
   if (backend === 'memory') return { kind: 'memory', memory: readMemory(options.memory) };
-  const sealed = { compression: readCompression(options.compression), encryption: readEncryption(options.encryption) };
-  if (backend === 'file') return { kind: 'file', file: readFileOptions(options.file), ...sealed };
-  if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealed };
-  return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: readMemory(options.memory), ...sealed };
+  const sealing = readSealing(options);
+  if (backend === 'file') return { kind: 'file', file: readFileOptions(options.file), ...sealing };
+  if (backend === 'redis') return { kind: 'redis', redis: readRedis(options.redis), ...sealing };
+  return { kind: 'hybrid', redis: readHybridRedis(options.redis), memory: readMemory(options.memory), ...sealing };
 }
 
 /** @throws CacheConfigError for an option that `backend` does not use */

@@ -2,25 +2,8 @@ import { type ResolvedServiceOptions, resolveServiceOptions, type StoreTraits } 
 import { CacheReporter } from './observation/cache-reporter.js';
 import { CacheService } from './cache.service.js';
 import type { CacheError } from './vocabulary/cache.errors.js';
-import type { CacheAdapter } from './ports/cache-adapter.port.js';
+import { passThroughAdapter } from './pass-through-adapter.js';
 import { SystemClock } from './system-clock.js';
-
-/** An adapter that stores nothing: every read is a miss, every load runs, and an invalidation finds no entry. */
-export const passThroughAdapter: CacheAdapter = {
-  kind: 'pass-through',
-  get: () => undefined,
-  getMany: (keys) => keys.map(() => undefined),
-  begin: (keys) => ({
-    tickets: keys.map(() => ({ state: 'granted' as const })),
-    commit: (drafts) => drafts.map(() => undefined),
-    release: () => undefined,
-  }),
-  set: () => undefined,
-  invalidate: () => 0,
-  scan: () => ({ entries: [] }),
-  usage: () => ({ entries: 0, bytes: null, evictions: 0, oldestMs: null, newestMs: null, status: 'up', tiers: [] }),
-  close: () => undefined,
-};
 
 /** The options of a cache that stores nothing: each caller gets the result of its own factory. */
 export function passingThrough<Options extends ResolvedServiceOptions>(options: Options): Options {

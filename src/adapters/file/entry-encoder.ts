@@ -2,11 +2,11 @@ import type { Awaitable, EntryDraft } from '../../core/ports/cache-adapter.port.
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import type { FileKeys } from './store/file-keys.js';
-import type { Target } from './store/marks.js';
+import type { MarkedEntry } from './store/marks.js';
 import type { StoreSession } from './store/store-session.js';
 
 /** A draft whose value is encoded. */
-export interface EncodedDraft extends Target {
+export interface EncodedDraft extends MarkedEntry {
   readonly ttlMs: number;
   readonly staleMs: number;
   readonly createdAtMs: number;
@@ -65,7 +65,7 @@ export class EntryEncoder {
     }
     const stored = session.find(draft.id);
     if (stored !== undefined) session.remove(draft.id, stored.record, stored.head);
-    session.invalidate((marks, writer, revision) => marks.markKey(writer, draft.id, revision));
+    session.invalidate({ kind: 'keys', keys: [draft.key], namespace: draft.namespace });
     return undefined;
   }
 }

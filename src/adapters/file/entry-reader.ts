@@ -1,12 +1,17 @@
 import type { Awaitable, StoredEntry } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { EntryCodec, EntryHeader, EnvelopeId, OpenEnvelope } from '../../core/values/codec.js';
+import { EncodedEntry, type ReadNote } from '../../core/values/encoded-entry.js';
 import { BoundedMap } from '../../core/vocabulary/bounded-map.js';
-import { type EntryNote, FileEntry } from './file-entry.js';
 import { entryIn, readHead } from './store/entry-record.js';
 
 /** Maximum of entries that this process remembers as read: it counts their hits, and evicts them last. */
 const NOTES = 20_000;
+
+/** Notes of this process about an entry that it has read. */
+interface EntryNote extends ReadNote {
+  readonly revision: number;
+}
 
 /** Turns records into entries. */
 export class EntryReader {
@@ -20,12 +25,12 @@ export class EntryReader {
   }
 
   /** Returns the entry of a record, for a caller that uses it; `undefined` if it is expired, damaged or another one. */
-  read(id: Buffer, record: Buffer | undefined, wanted: EnvelopeId): Awaitable<FileEntry | undefined> {
+  read(id: Buffer, record: Buffer | undefined, wanted: EnvelopeId): Awaitable<EncodedEntry | undefined> {
     return record && this.#open(record, wanted, (revision) => this.#note(id, revision));
   }
 
   /** Returns the entry of a record under any key, and does not count as a use. */
-  peek(id: Buffer, record: Buffer): Awaitable<FileEntry | undefined> {
+  peek(id: Buffer, record: Buffer): Awaitable<EncodedEntry | undefined> {
     return this.#open(record, undefined, (revision) => {
       const note = this.#notes.peek(nameOf(id));
       return note?.revision === revision ? note : newNote(revision);
@@ -43,7 +48,7 @@ export class EntryReader {
       },
     };
     const nowMs = this.#clock.nowMs();
-    return new FileEntry({
+    return new EncodedEntry({
       envelope,
       note: newNote(0),
       clock: this.#clock,
@@ -61,7 +66,7 @@ export class EntryReader {
     record: Buffer,
     wanted: EnvelopeId | undefined,
     noteOf: (revision: number) => EntryNote,
-  ): Awaitable<FileEntry | undefined> {
+  ): Awaitable<EncodedEntry | undefined> {
     const head = readHead(record);
     const wallMs = this.#clock.wallMs();
     if (head === undefined || head.staleUntilWallMs <= wallMs) return undefined;
@@ -70,9 +75,9 @@ export class EntryReader {
     const bytes = entryIn(record);
     const note = noteOf(head.revision);
     const opened = this.#codec.open(bytes, wanted);
-    const made = (envelope: Awaited<typeof opened>): FileEntry | undefined =>
+    const made = (envelope: Awaited<typeof opened>): EncodedEntry | undefined =>
       envelope &&
-      new FileEntry({
+      new EncodedEntry({
         envelope,
         note,
         clock: this.#clock,

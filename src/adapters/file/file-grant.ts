@@ -3,13 +3,13 @@ import type { EncodedDraft, EntryEncoder } from './entry-encoder.js';
 import type { EntryReader } from './entry-reader.js';
 import type { HeldLeases, LeaseKeeper } from './lease-keeper.js';
 import { releaseLease } from './store/leases.js';
-import type { StoreSession } from './store/store-session.js';
+import type { StoreSession, Write } from './store/store-session.js';
 
 export interface GrantSettings {
   readonly encoder: EntryEncoder;
   readonly reader: EntryReader;
   readonly leases: LeaseKeeper;
-  readonly write: <T>(work: (session: StoreSession) => T) => Promise<T>;
+  readonly write: Write;
   readonly isClosed: () => boolean;
 }
 

@@ -5,15 +5,20 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CacheAdapterContext, EntryDraft, LoadGrant } from '../../core/ports/cache-adapter.port.js';
 import { createEntryCodec } from '../../core/values/codec.js';
 import { fakeClock } from '../../testing/index.js';
-import type { FileAdapter } from './file.adapter.js';
+import { FileAdapter } from './file.adapter.js';
 import { openFileAdapter } from './open-file.js';
 import { entryIn, formatRecord, readHead } from './store/entry-record.js';
 import { FileKeys } from './store/file-keys.js';
 import { LmdbStore } from './store/lmdb-store.js';
+import type { StoreWriter } from './store/ordered-store.port.js';
+import { readState } from './store/store-state.js';
 
 const MIB = 1024 ** 2;
 const MINUTE_MS = 60_000;
-const SECOND = { purpose: 'load', tags: [], computesTags: true } as const;
+const ID = new FileKeys(undefined).entry('k', undefined);
+const LOAD = { purpose: 'load', tags: [], computesTags: true } as const;
+const WRITE = { purpose: 'write', exclusive: false, tags: [], computesTags: true } as const;
+const KEY = { kind: 'keys', keys: ['k'], namespace: undefined } as const;
 
 let directory: string;
 let clock: ReturnType<typeof fakeClock>;
@@ -30,9 +35,8 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** An adapter over the files of this test. Several of them are like several processes. */
-function open(context: Partial<CacheAdapterContext> = {}, maxBytes = 64 * MIB): FileAdapter {
-  const adapter = openFileAdapter({ directory, maxBytes, isDurable: false }, createEntryCodec({}), {
+function contextOf(context: Partial<CacheAdapterContext>): CacheAdapterContext {
+  return {
     name: 'cache',
     version: undefined,
     clock,
@@ -42,9 +46,23 @@ function open(context: Partial<CacheAdapterContext> = {}, maxBytes = 64 * MIB): 
     },
     onNotice: () => undefined,
     ...context,
-  });
+  };
+}
+
+/** An adapter over the files of this test. Several of them are like several processes. */
+function open(context: Partial<CacheAdapterContext> = {}, maxBytes = 64 * MIB): FileAdapter {
+  const options = { directory, maxBytes, isDurable: false };
+  const adapter = openFileAdapter(options, createEntryCodec({}), contextOf(context));
   opened.push(adapter);
   return adapter;
+}
+
+/** Works on the store below the adapters. */
+async function inStore<T>(work: (writer: StoreWriter) => T): Promise<T> {
+  const store = new LmdbStore(join(directory, 'cache'), false);
+  const result = await store.write(work);
+  await store.close();
+  return result;
 }
 
 function draft(key: string, more: Partial<EntryDraft> = {}): EntryDraft {
@@ -52,7 +70,7 @@ function draft(key: string, more: Partial<EntryDraft> = {}): EntryDraft {
 }
 
 async function begin(adapter: FileAdapter, key: string, exclusive = false): Promise<LoadGrant> {
-  return adapter.begin([key], undefined, { ...SECOND, exclusive });
+  return adapter.begin([key], undefined, { ...LOAD, exclusive });
 }
 
 async function isStored(grant: LoadGrant, key: string, more: Partial<EntryDraft> = {}): Promise<boolean> {
@@ -109,6 +127,21 @@ describe('what several processes share', () => {
     expect(await isStored(grant, 'k')).toBe(false);
   });
 
+  it.each([
+    ['a soft invalidation', async (adapter: FileAdapter) => adapter.invalidate(KEY, { soft: true })],
+    ['a write that began', async (adapter: FileAdapter) => adapter.begin(['k'], undefined, { ...WRITE })],
+  ])('refuses a load that began before %s, also when the entry of that time is gone', async (_, invalidate) => {
+    const adapter = open();
+    await adapter.set([draft('k', { ttlMs: 50, staleMs: 50 })], undefined);
+    const grant = await adapter.begin(['k'], undefined, { ...LOAD, purpose: 'refresh', exclusive: false });
+
+    await invalidate(adapter);
+    await clock.advance(200);
+    await adapter.invalidate({ kind: 'expired' });
+
+    expect(await isStored(grant, 'k')).toBe(false);
+  });
+
   it('lets one of them load, and the others wait until it has stored', async () => {
     const [one, other] = [open(), open()];
     const grant = await begin(one, 'k', true);
@@ -161,6 +194,39 @@ describe('what several processes share', () => {
     expect(await current.get('k', 'n')).toBeUndefined();
     expect((await current.usage()).entries).toBe(0);
     expect((await old.get('k', 'n'))?.read()).toBe('old');
+  });
+});
+
+describe('an invalidation of many entries', () => {
+  const many = Array.from({ length: 1_000 }, (_, i) => draft(`k${i}`, { tags: ['t', 'u'] }));
+
+  it.each([
+    ['a tag', { kind: 'tags', tags: ['t'], mode: 'any' }],
+    ['several tags', { kind: 'tags', tags: ['t', 'u'], mode: 'any' }],
+    ['a namespace', { kind: 'namespace', namespace: 'n' }],
+    ['a pattern', { kind: 'pattern', pattern: 'k*', namespace: 'n' }],
+    ['everything', { kind: 'all' }],
+  ] as const)('removes and counts each of them once, by %s', async (_, target) => {
+    const adapter = open();
+    await adapter.set(many, 'n');
+
+    const dryRun = await adapter.invalidate(target, { dryRun: true });
+    const removed = await adapter.invalidate(target);
+
+    expect([dryRun, removed, (await adapter.usage()).entries]).toEqual([1_000, 1_000, 0]);
+  });
+
+  it('leaves an entry that is stored while it walks', async () => {
+    const adapter = open();
+    await adapter.set(many, 'n');
+
+    const removed = adapter.invalidate({ kind: 'namespace', namespace: 'n' });
+    // Together with the mark, and so before the first slice.
+    await Promise.all([adapter.set([draft('k500', { value: 'new' }), draft('new')], 'n'), removed]);
+
+    expect(await removed).toBe(999);
+    expect((await adapter.get('k500', 'n'))?.read()).toBe('new');
+    expect((await adapter.usage()).entries).toBe(2);
   });
 });
 
@@ -264,11 +330,9 @@ describe('the bound on bytes', () => {
     await adapter.set([draft('last')], undefined);
     await adapter.close();
 
-    const store = new LmdbStore(join(directory, 'cache'), false);
-    const rows = (['entries', 'expiry', 'tags'] as const).map(
-      (table) => store.view().range(table, { start: Buffer.of(0) }).length,
+    const rows = await inStore((writer) =>
+      (['entries', 'expiry', 'tags'] as const).map((table) => writer.range(table, { start: Buffer.of(0) }).length),
     );
-    await store.close();
     expect(rows).toEqual([1, 1, 0]);
   });
 });
@@ -289,10 +353,7 @@ describe('a record that is damaged', () => {
   ])('is a miss, and is loaded again, where it is %s', async (_, damage) => {
     const adapter = open();
     await adapter.set([draft('k')], undefined);
-    const store = new LmdbStore(join(directory, 'cache'), false);
-    const id = new FileKeys(undefined).entry('k', undefined);
-    await store.write((writer) => writer.put('entries', id, damage(writer.get('entries', id)!)));
-    await store.close();
+    await inStore((writer) => writer.put('entries', ID, damage(writer.get('entries', ID)!)));
 
     const read = await adapter.get('k', undefined);
     const grant = await begin(adapter, 'k', true);
@@ -302,6 +363,64 @@ describe('a record that is damaged', () => {
     expect(await isStored(grant, 'k')).toBe(true);
     expect((await adapter.get('k', undefined))?.read()).toBe('v');
   });
+});
+
+it('frees a damaged record, and counts its bytes no more', async () => {
+  const adapter = open();
+  await adapter.set([draft('k', { ttlMs: 100 })], undefined);
+  await inStore((writer) => writer.put('entries', ID, Buffer.from('damaged')));
+
+  await clock.advance(200);
+  await adapter.invalidate({ kind: 'expired' });
+
+  const { rows, bytes } = await inStore((writer) => ({
+    rows: (['entries', 'expiry'] as const).map((table) => writer.range(table, { start: Buffer.of(0) }).length),
+    bytes: readState(writer).bytes,
+  }));
+  expect({ rows, bytes }).toEqual({ rows: [0, 0], bytes: 0 });
+});
+
+it('keeps an entry that has replaced a damaged record, when the time of that record is over', async () => {
+  const adapter = open();
+  await adapter.set([draft('k', { ttlMs: 100 })], undefined);
+  await inStore((writer) => writer.put('entries', ID, Buffer.from('damaged')));
+  await adapter.set([draft('k', { value: 'new' })], undefined);
+
+  await clock.advance(200);
+  await adapter.invalidate({ kind: 'expired' });
+
+  expect((await adapter.get('k', undefined))?.read()).toBe('new');
+});
+
+it('frees each lost lease, however many running loads there are', async () => {
+  const [lost, other] = [open(), open()];
+  const running = Array.from({ length: 150 }, (_, i) => `a${i}`);
+  await lost.begin(['lost'], undefined, { ...LOAD, exclusive: true });
+  await lost.close();
+  await other.begin(running, undefined, { ...LOAD, exclusive: true });
+
+  for (let step = 0; step < 40; step++) {
+    await clock.advance(100);
+    // The renewals are committed with this.
+    await other.set([draft('other')], undefined);
+  }
+
+  expect(await inStore((writer) => writer.range('leases', { start: Buffer.of(0) }).length)).toBe(150);
+});
+
+it('closes although a transaction of another process never ends', async () => {
+  const never = new Promise<never>(() => undefined);
+  const view = { get: () => undefined, range: () => [] };
+  const adapter = new FileAdapter(
+    { view: () => view, write: () => never, close: () => never },
+    { codec: createEntryCodec({}), maxBytes: MIB },
+    contextOf({}),
+  );
+
+  const closed = adapter.close();
+  await clock.advance(1_000);
+
+  await expect(closed).resolves.toBeUndefined();
 });
 
 describe('the record', () => {

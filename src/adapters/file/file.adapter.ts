@@ -12,6 +12,7 @@ import type {
   ScanQuery,
   StoredEntry,
 } from '../../core/ports/cache-adapter.port.js';
+import { passThroughAdapter } from '../../core/pass-through-adapter.js';
 import { settledWithin } from '../../core/ports/grace.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import { readEntryHeader } from '../../core/values/codec.js';
@@ -25,7 +26,7 @@ import { LoadOpener } from './load-opener.js';
 import { entryIn, expiryBound, idIn, readFigures } from './store/entry-record.js';
 import { endOf, FileKeys } from './store/file-keys.js';
 import type { OrderedStore } from './store/ordered-store.port.js';
-import { type SessionSettings, StoreSession } from './store/store-session.js';
+import { type SessionSettings, StoreSession, type Write } from './store/store-session.js';
 import { Sweeper } from './sweeper.js';
 
 export interface FileAdapterSettings {
@@ -34,8 +35,8 @@ export interface FileAdapterSettings {
 }
 
 /**
- * Longest wait of a call for its transaction. Usually it takes a millisecond; it takes longer when another process was
- * stopped while it held the lock, or when the disk hangs.
+ * Longest wait of a call for its transaction, and of `close()`. Usually it takes a millisecond; it takes longer when
+ * another process was stopped while it held the lock, or when the disk hangs.
  */
 const WRITE_LIMIT_MS = 1_000;
 /** Rows of `expiry` that are read in one turn of the event loop. */
@@ -78,7 +79,7 @@ export class FileAdapter implements CacheAdapter {
       if (!this.#isClosed) context.onError(error);
     };
     const view = () => store.view();
-    const write = <T>(work: (session: StoreSession) => T): Promise<T> => this.#writeInTime(work);
+    const write: Write = (work) => this.#writeInTime(work);
     this.#store = store;
     this.#context = context;
     this.#keys = new FileKeys(version);
@@ -121,7 +122,9 @@ export class FileAdapter implements CacheAdapter {
   }
 
   begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Awaitable<LoadGrant> {
-    return this.#isClosed ? closedGrant(keys) : this.#loads.open(keys, namespace, request);
+    return this.#isClosed
+      ? passThroughAdapter.begin(keys, namespace, request)
+      : this.#loads.open(keys, namespace, request);
   }
 
   async set(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
@@ -179,8 +182,8 @@ export class FileAdapter implements CacheAdapter {
 
   async #close(): Promise<void> {
     this.#leases.close();
-    await this.#sweeper.close();
-    await this.#store.close();
+    const closed = this.#sweeper.close().then(() => this.#store.close());
+    if (await settledWithin(this.#context.clock, WRITE_LIMIT_MS, closed)) await closed;
   }
 
   #counted(entry: StoredEntry | undefined): StoredEntry | undefined {
@@ -228,14 +231,6 @@ export class FileAdapter implements CacheAdapter {
     const header = readEntryHeader(bytes);
     if (header !== undefined) this.#context.onEvict(this.#reader.evicted(header, bytes));
   }
-}
-
-function closedGrant(keys: readonly string[]): LoadGrant {
-  return {
-    tickets: keys.map(() => ({ state: 'granted' })),
-    commit: (drafts) => drafts.map(() => undefined),
-    release: () => undefined,
-  };
 }
 
 /** Returns the key of a record; an empty text if it is damaged, and the entry is not shown. */

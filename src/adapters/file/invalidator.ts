@@ -1,11 +1,10 @@
 import type { InvalidationTarget } from '../../core/ports/cache-adapter.port.js';
+import { type EntryTarget, hitBy } from '../../core/ports/invalidation-target.js';
 import { type EntryHeader, readEntryHeader } from '../../core/values/codec.js';
-import { compileGlob } from '../../core/vocabulary/glob.js';
 import { entryIn } from './store/entry-record.js';
 import { endOf, type FileKeys, idInTagRow } from './store/file-keys.js';
-import type { Marks } from './store/marks.js';
-import type { StoreWriter, Table } from './store/ordered-store.port.js';
-import type { StoreSession } from './store/store-session.js';
+import type { KeyRange, Table } from './store/ordered-store.port.js';
+import type { FoundRecord, StoreSession, Write } from './store/store-session.js';
 
 export interface Manner {
   readonly soft: boolean;
@@ -16,7 +15,7 @@ export interface InvalidatorSettings {
   readonly keys: FileKeys;
   /** Ms since 1970. */
   readonly wallMs: () => number;
-  readonly write: <T>(work: (session: StoreSession) => T) => Promise<T>;
+  readonly write: Write;
 }
 
 /** Rows of a table that name the entries of a target. */
@@ -26,25 +25,19 @@ interface Rows {
   readonly idIn: (row: Buffer) => Buffer;
 }
 
-/** The rows that name the entries of a target, the test for each entry, and the mark that refuses older loads. */
-interface Search {
-  readonly rows: readonly Rows[];
-  readonly isMeant: (header: EntryHeader) => boolean;
-  readonly mark: (marks: Marks, writer: StoreWriter, revision: number) => void;
-}
-
 /** The test for entries that were found. */
 interface Choice {
-  readonly isMeant: (header: EntryHeader) => boolean;
+  readonly isHit: (header: EntryHeader) => boolean;
   /** Only entries with a lower revision are hit. */
   readonly before: number;
   readonly manner: Manner;
+  /** Ids of entries that were counted already. Only a dry run finds an entry twice, because it removes none. */
+  readonly counted: Set<string>;
 }
 
 /** Rows that one transaction takes: a few milliseconds. */
 const SLICE = 400;
 const itself = (id: Buffer): Buffer => id;
-const always = (): boolean => true;
 
 /*
  * An invalidation first sets a mark, which refuses every load that began before it. Then it walks over the entries in
@@ -61,126 +54,91 @@ export class Invalidator {
   /** @returns how many live entries were meant */
   async invalidate(target: InvalidationTarget, manner: Manner): Promise<number> {
     if (target.kind === 'expired') return this.#removeExpired(manner);
-    if (target.kind === 'keys') return this.#invalidateKeys(target, manner);
-    const { rows, isMeant, mark } = this.#searchFor(target);
-    if (rows.length === 0) return 0;
     const { write } = this.#settings;
-    const before = manner.dryRun ? Infinity : await write((session) => session.invalidate(mark));
-    const seen = new Set<string>();
+    const choose = (before: number): Choice => ({ isHit: hitBy(target), before, manner, counted: new Set() });
+    if (target.kind === 'keys') return write((session) => this.#invalidateKeys(session, target, choose(Infinity)));
+    const rows = this.#rowsOf(target);
+    if (rows.length === 0) return 0;
+    const choice = choose(manner.dryRun ? Infinity : await write((session) => session.invalidate(target)));
     let count = 0;
-    for (const each of rows) {
-      for await (const ids of this.#slices(each)) {
-        // Only a dry run finds an entry with two of the tags twice, because it removes none.
-        const fresh = rows.length === 1 || !manner.dryRun ? ids : ids.filter((id) => isNew(seen, id));
-        count += await write((session) => this.#take(session, fresh, { isMeant, before, manner }));
-      }
-    }
+    for (const each of rows) count += await this.#walk(each, choice);
     return count;
   }
 
-  #invalidateKeys({ keys, namespace }: Extract<InvalidationTarget, { kind: 'keys' }>, manner: Manner): Promise<number> {
-    const ids = [...new Set(keys)].map((key) => this.#settings.keys.entry(key, namespace));
-    return this.#settings.write((session) => {
-      const count = this.#take(session, ids, { isMeant: always, before: Infinity, manner });
-      if (!manner.dryRun)
-        for (const id of ids) session.invalidate((marks, writer, revision) => marks.markKey(writer, id, revision));
-      return count;
-    });
+  #invalidateKeys(session: StoreSession, target: Extract<EntryTarget, { kind: 'keys' }>, choice: Choice): number {
+    const ids = target.keys.map((key) => this.#settings.keys.entry(key, target.namespace));
+    const count = this.#take(session, ids, choice);
+    if (!choice.manner.dryRun) session.invalidate(target);
+    return count;
   }
 
   async #removeExpired({ dryRun }: Manner): Promise<number> {
     const { write } = this.#settings;
+    if (dryRun) return write((session) => session.countExpired());
     let count = 0;
-    for (let removed = SLICE; removed === SLICE;) {
-      removed = await write((session) => (dryRun ? session.countExpired() : session.removeExpired(SLICE)));
-      count += removed;
-      if (dryRun) break;
+    for (let removed = SLICE; removed === SLICE; count += removed)
+      removed = await write((session) => session.removeExpired(SLICE));
+    return count;
+  }
+
+  /** Takes the entries of rows, one slice at a time. Rows that are added during the walk might be missed. */
+  async #walk({ table, prefix, idIn }: Rows, choice: Choice): Promise<number> {
+    let count = 0;
+    for (let start: Buffer | undefined = prefix; start !== undefined;) {
+      const range: KeyRange = { start, end: endOf(prefix), limit: SLICE };
+      start = await this.#settings.write<Buffer | undefined>((session) => {
+        const rows = session.writer.range(table, range).map(({ key }) => key);
+        count += this.#take(session, rows.map(idIn), choice);
+        return rows.length < SLICE ? undefined : Buffer.concat([rows.at(-1) as Buffer, Buffer.of(0)]);
+      });
     }
     return count;
   }
 
-  /** Yields the ids of rows, one slice at a time. Rows that are added during the walk might be missing. */
-  async *#slices({ table, prefix, idIn }: Rows): AsyncGenerator<Buffer[]> {
-    let start = prefix;
-    for (;;) {
-      const range = { start, end: endOf(prefix), limit: SLICE };
-      const rows = await this.#settings.write(({ writer }) => writer.range(table, range).map(({ key }) => key));
-      if (rows.length > 0) yield rows.map(idIn);
-      if (rows.length < SLICE) return;
-      start = Buffer.concat([rows.at(-1) as Buffer, Buffer.of(0)]);
-    }
-  }
-
   /** Removes, expires or only counts entries. */
-  #take(session: StoreSession, ids: readonly Buffer[], { isMeant, before, manner }: Choice): number {
+  #take(session: StoreSession, ids: readonly Buffer[], choice: Choice): number {
+    const { manner, counted } = choice;
     const wallMs = this.#settings.wallMs();
     let count = 0;
     for (const id of ids) {
       const found = session.find(id);
-      if (found === undefined || found.head.revision >= before) continue;
+      const header = found && chosenHeader(found, choice);
+      if (found === undefined || header === undefined) continue;
       const { record, head } = found;
-      const header = readEntryHeader(entryIn(record));
-      if (header === undefined || !isMeant(header)) continue;
       // A soft invalidation does not change an entry that is expired already.
       if (manner.soft && head.freshUntilWallMs <= wallMs) continue;
-      if (head.staleUntilWallMs > wallMs) count++;
+      if (head.staleUntilWallMs > wallMs && isNew(counted, id)) count++;
       if (manner.dryRun) continue;
-      if (manner.soft && header.staleMs > 0)
-        session.setTimes(id, record, { freshUntilWallMs: wallMs, staleUntilWallMs: wallMs + header.staleMs });
-      else session.remove(id, record, head);
+      const staleMs = manner.soft ? header.staleMs : 0;
+      if (staleMs === 0) session.remove(id, record, head);
+      else session.setTimes(id, record, { freshUntilWallMs: wallMs, staleUntilWallMs: wallMs + staleMs });
     }
     return count;
   }
 
-  #searchFor(target: Exclude<InvalidationTarget, { kind: 'keys' | 'expired' }>): Search {
+  /** All rows that name an entry of the target; they can name others, too. */
+  #rowsOf(target: Exclude<EntryTarget, { kind: 'keys' }>): Rows[] {
     const { keys } = this.#settings;
     switch (target.kind) {
       case 'tags':
-        return target.mode === 'any' ? this.#searchForAny(target.tags) : this.#searchForAll(target.tags);
+        return (target.mode === 'any' ? target.tags : target.tags.slice(0, 1)).map((tag) => ({
+          table: 'tags',
+          prefix: keys.tag(tag),
+          idIn: idInTagRow,
+        }));
       case 'namespace':
-        return {
-          rows: [{ table: 'entries', prefix: keys.namespace(target.namespace), idIn: itself }],
-          isMeant: always,
-          mark: (marks, writer, revision) => marks.markNamespace(writer, target.namespace, revision),
-        };
-      case 'pattern': {
-        const matches = compileGlob(target.pattern);
-        return {
-          rows: [{ table: 'entries', prefix: keys.namespace(target.namespace), idIn: itself }],
-          isMeant: ({ key }) => matches(key),
-          mark: (marks, writer, revision) => marks.markPattern(writer, target, revision),
-        };
-      }
+      case 'pattern':
+        return [{ table: 'entries', prefix: keys.namespace(target.namespace), idIn: itself }];
       case 'all':
-        return {
-          rows: [{ table: 'entries', prefix: keys.all, idIn: itself }],
-          isMeant: always,
-          mark: (marks, writer, revision) => marks.markAll(writer, revision),
-        };
+        return [{ table: 'entries', prefix: keys.all, idIn: itself }];
     }
   }
+}
 
-  #searchForAny(tags: readonly string[]): Search {
-    return {
-      rows: tags.map((tag) => this.#rowsOf(tag)),
-      isMeant: (header) => tags.some((tag) => header.tags.includes(tag)),
-      mark: (marks, writer, revision) => {
-        for (const tag of tags) marks.markTag(writer, tag, revision);
-      },
-    };
-  }
-
-  #searchForAll(tags: readonly string[]): Search {
-    return {
-      rows: tags.slice(0, 1).map((tag) => this.#rowsOf(tag)),
-      isMeant: (header) => tags.every((tag) => header.tags.includes(tag)),
-      mark: (marks, writer, revision) => marks.markConjunction(writer, tags, revision),
-    };
-  }
-
-  #rowsOf(tag: string): Rows {
-    return { table: 'tags', prefix: this.#settings.keys.tag(tag), idIn: idInTagRow };
-  }
+/** The header of an entry that is hit; undefined for all others, and for a damaged record. */
+function chosenHeader({ record, head }: FoundRecord, { isHit, before }: Choice): EntryHeader | undefined {
+  const header = head.revision < before ? readEntryHeader(entryIn(record)) : undefined;
+  return header !== undefined && isHit(header) ? header : undefined;
 }
 
 /** True the first time that it is asked for an id. */

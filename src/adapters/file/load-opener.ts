@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { LoadGrant, LoadRequest, LoadTicket } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
-import type { FileEntry } from './file-entry.js';
+import type { EncodedEntry } from '../../core/values/encoded-entry.js';
 import { FileGrant, type GrantSettings } from './file-grant.js';
 import { readHead } from './store/entry-record.js';
 import type { FileKeys } from './store/file-keys.js';
@@ -41,7 +41,7 @@ export class LoadOpener {
 
   async open(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<LoadGrant> {
     const wanted = keys.map((key) => ({ key, id: this.#settings.keys.entry(key, namespace) }));
-    if (request.purpose === 'write') return this.#grant(await this.#beginWrite(wanted), namespace);
+    if (request.purpose === 'write') return this.#grant(await this.#beginWrite(wanted, namespace), namespace);
     const beginning = this.#begin(this.#settings.view(), wanted, request, () => true);
     if (!request.exclusive || beginning.looks.every(({ state }) => state === 'found'))
       return this.#grant(beginning, namespace);
@@ -54,16 +54,11 @@ export class LoadOpener {
   }
 
   /** Refuses all other loads of the keys, whose results this write replaces. */
-  #beginWrite(wanted: readonly Wanted[]): Promise<Beginning> {
-    return this.#settings.write((session) => {
-      for (const { id } of wanted) session.invalidate((marks, writer, revision) => marks.markKey(writer, id, revision));
-      const looks = wanted.map((each) => ({
-        ...each,
-        record: session.find(each.id)?.record,
-        state: 'granted' as const,
-      }));
-      return { revision: session.state.revision, looks };
-    });
+  #beginWrite(wanted: readonly Wanted[], namespace: string | undefined): Promise<Beginning> {
+    return this.#settings.write((session) => ({
+      revision: session.invalidate({ kind: 'keys', keys: wanted.map(({ key }) => key), namespace }),
+      looks: wanted.map((each) => ({ ...each, record: session.find(each.id)?.record, state: 'granted' })),
+    }));
   }
 
   /** @param isElected called for each key that is not fresh; false if another process loads it */
@@ -101,7 +96,7 @@ export class LoadOpener {
   }
 }
 
-function ticketFor({ state }: Look, entry: FileEntry | undefined, untilFree: () => Promise<void>): LoadTicket {
+function ticketFor({ state }: Look, entry: EncodedEntry | undefined, untilFree: () => Promise<void>): LoadTicket {
   if (state === 'held') return { state, settled: untilFree() };
   // An entry that cannot be read is loaded again.
   if (state === 'found' && entry !== undefined) return { state, entry };

@@ -1,21 +1,22 @@
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
 import { expiryBound } from './store/entry-record.js';
-import { removeLostLeases } from './store/leases.js';
+import { isLeased, removeLostLeases } from './store/leases.js';
 import type { StoreView } from './store/ordered-store.port.js';
-import type { StoreSession } from './store/store-session.js';
+import type { Write } from './store/store-session.js';
 import { readState } from './store/store-state.js';
 
 export interface SweeperSettings {
   readonly clock: Clock;
   readonly view: () => StoreView;
-  readonly write: <T>(work: (session: StoreSession) => T) => Promise<T>;
+  readonly write: Write;
   readonly onError: (error: unknown) => void;
 }
 
+const FIRST = Buffer.of(0);
 const SWEEP_EVERY_MS = 1_000;
 /** Entries that one transaction removes: a few milliseconds. */
 const SLICE = 400;
-/** Leases that one sweep looks at. */
+/** Leases that one sweep checks; the next sweep checks those after them. */
 const LEASES = 100;
 /** Shortest time that marks are kept, and so the longest load whose result is stored in any case. */
 const KEEP_MARKS_MS = 10 * 60_000;
@@ -25,6 +26,7 @@ export class Sweeper {
   readonly #settings: SweeperSettings;
   #timer: Timer | undefined;
   #running: Promise<void> | undefined;
+  #leasesFrom = FIRST;
 
   constructor(settings: SweeperSettings) {
     this.#settings = settings;
@@ -45,16 +47,21 @@ export class Sweeper {
     });
   }
 
+  /** Returns the entries of the leases that this sweep checks. */
+  #nextLeases(view: StoreView): Buffer[] {
+    const ids = view.range('leases', { start: this.#leasesFrom, limit: LEASES }).map(({ key }) => key);
+    this.#leasesFrom = ids.length < LEASES ? FIRST : Buffer.concat([ids.at(-1) as Buffer, FIRST]);
+    return ids;
+  }
+
   /** Reads first, and takes the lock of writers only if there is something to remove. */
   async #sweep(): Promise<void> {
     const { clock, view, write } = this.#settings;
     const wallMs = clock.wallMs();
     const now = view();
-    const hasExpired = now.range('expiry', { start: Buffer.of(0), end: expiryBound(wallMs), limit: 1 }).length > 0;
-    const hasLost = now
-      .range('leases', { start: Buffer.of(0), limit: LEASES })
-      .some(({ value }) => value.readDoubleBE(0) <= wallMs);
-    if (hasLost) await write(({ writer }) => removeLostLeases(writer, wallMs, LEASES));
+    const hasExpired = now.range('expiry', { start: FIRST, end: expiryBound(wallMs), limit: 1 }).length > 0;
+    const lost = this.#nextLeases(now).filter((id) => !isLeased(now, id, wallMs));
+    if (lost.length > 0) await write(({ writer }) => removeLostLeases(writer, lost, wallMs));
     for (let removed = hasExpired ? SLICE : 0; removed === SLICE;)
       removed = await write((session) => session.removeExpired(SLICE));
     if (isDue(readState(view()).rotatedAtWallMs, wallMs))

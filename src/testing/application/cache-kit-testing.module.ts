@@ -10,7 +10,8 @@ import {
 } from '../../cache-kit.options.js';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { checkNames, readOneOf } from '../../core/vocabulary/option-checks.js';
-import { passingThrough, passThroughAdapter } from '../../core/pass-through-cache.js';
+import { passThroughAdapter } from '../../core/pass-through-adapter.js';
+import { passingThrough } from '../../core/pass-through-cache.js';
 import { ValueTypes } from '../../core/vocabulary/value-types.js';
 import { type Backend, readBackend } from '../../store.options.js';
 

@@ -1,7 +1,7 @@
 import { Controller, Get, Injectable, UseInterceptors } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { internalsOf } from '../../../src/core/cache-internals.js';
-import { passThroughAdapter } from '../../../src/core/pass-through-cache.js';
+import { passThroughAdapter } from '../../../src/core/pass-through-adapter.js';
 import { Cached, CacheInterceptor, CacheRoute, createCache } from '../../../src/index.js';
 import { fakeClock, type FakeClock } from '../../../src/testing/index.js';
 import { closeSites, openSite, type Platform, type Site } from '../http.fixture.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type CanActivate, Controller, Get, Inject, Injectable, Module, Post, UseInterceptors } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { passThroughAdapter } from '../../../src/core/pass-through-cache.js';
+import { passThroughAdapter } from '../../../src/core/pass-through-adapter.js';
 import {
   Cached,
   CachedMany,

@@ -52,7 +52,7 @@ export class FileKeys {
   }
 
   /** Returns the 16 bytes that name a mark. */
-  mark(kind: 'tag' | 'namespace' | 'all' | 'tags' | 'pattern', name: string | Buffer): Buffer {
+  mark(kind: 'tag' | 'namespace' | 'all' | 'tags' | 'pattern', name: string): Buffer {
     return digest(Buffer.concat([this.#version, Buffer.from(`${kind} `), Buffer.from(name)])).subarray(0, DIGEST_BYTES);
   }
 }

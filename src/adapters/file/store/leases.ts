@@ -33,10 +33,9 @@ export function releaseLease(writer: StoreWriter, id: Buffer, token: Buffer): vo
   if (isHolder(writer, id, token)) writer.remove('leases', id);
 }
 
-/** Removes leases that have ended without a release. @param limit leases that are checked */
-export function removeLostLeases(writer: StoreWriter, wallMs: number, limit: number): void {
-  for (const { key, value } of writer.range('leases', { start: Buffer.of(0), limit }))
-    if (value.readDoubleBE(0) <= wallMs) writer.remove('leases', key);
+/** Removes the leases of these entries that have ended without a release. */
+export function removeLostLeases(writer: StoreWriter, ids: readonly Buffer[], wallMs: number): void {
+  for (const id of ids) if (!isLeased(writer, id, wallMs)) writer.remove('leases', id);
 }
 
 function isHolder(view: StoreView, id: Buffer, token: Buffer): boolean {

@@ -1,6 +1,6 @@
-import { compileGlob } from '../../../core/vocabulary/glob.js';
+import { type Addressed, type EntryTarget, hitBy } from '../../../core/ports/invalidation-target.js';
 import { entryMark, type FileKeys } from './file-keys.js';
-import type { StoreView, StoreWriter, Table } from './ordered-store.port.js';
+import type { StoreWriter, Table } from './ordered-store.port.js';
 import type { StoreState } from './store-state.js';
 
 /*
@@ -8,6 +8,8 @@ import type { StoreState } from './store-state.js';
  * at which it began, and is refused when a mark that concerns it is higher. A mark is needed as long as a load can run
  * that began before it. So there are two tables of marks: from time to time the older one is emptied and becomes the
  * younger one. A load that began before the older table is refused.
+ *
+ * Invalidations by several tags together, and by patterns, have a list of marks, under the first tag or the namespace.
  */
 
 /**
@@ -16,113 +18,113 @@ import type { StoreState } from './store-state.js';
 const LONGEST_LIST = 64;
 
 /** The parts of an entry that an invalidation can name. */
-export interface Target {
-  readonly key: string;
+export interface MarkedEntry extends Addressed {
   readonly id: Buffer;
-  readonly namespace: string | undefined;
   readonly tags: readonly string[];
 }
 
-interface ListedMark<T> {
+interface ListedMark {
   readonly revision: number;
-  readonly what: T;
+  readonly target: EntryTarget;
 }
 
-const tableOf = (young: number): Table => (young === 0 ? 'marks 0' : 'marks 1');
-const NO_NAMESPACE = Buffer.of(0);
+const TABLES = ['marks 0', 'marks 1'] as const satisfies readonly Table[];
 
 /** Reads marks in both tables, and writes them to the younger one. */
 export class Marks {
-  readonly #view: StoreView;
+  readonly #writer: StoreWriter;
   readonly #keys: FileKeys;
   readonly #state: Readonly<StoreState>;
 
   /** @param state read again for each mark, because a mark concerns later work of the same transaction */
-  constructor(view: StoreView, keys: FileKeys, state: Readonly<StoreState>) {
-    this.#view = view;
+  constructor(writer: StoreWriter, keys: FileKeys, state: Readonly<StoreState>) {
+    this.#writer = writer;
     this.#keys = keys;
     this.#state = state;
   }
 
-  /** True if `target` was invalidated after `revision`, or if the marks from that time are gone. */
-  isInvalidatedSince(revision: number, { key, id, namespace, tags }: Target): boolean {
+  /** True if `entry` was invalidated after `revision`, or if the marks from that time are gone. */
+  isInvalidatedSince(revision: number, entry: MarkedEntry): boolean {
     if (revision < this.#state.marksFrom) return true;
     if (revision >= this.#state.markedAt) return false;
+    // A namespace is never empty.
+    const { id, tags, namespace = '' } = entry;
     const keys = this.#keys;
-    return (
-      this.#since(revision, entryMark(id)) ||
-      tags.some((tag) => this.#since(revision, keys.mark('tag', tag))) ||
-      this.#since(revision, keys.mark('all', '')) ||
-      this.#since(revision, keys.mark('namespace', namespaceName(namespace))) ||
-      tags.some((tag) => this.#conjunctions(tag, revision, tags)) ||
-      this.#list<string>(keys.mark('pattern', namespaceName(namespace))).some(
-        (mark) => mark.revision > revision && compileGlob(mark.what)(key),
-      )
+    const marks = [
+      entryMark(id),
+      keys.mark('namespace', namespace),
+      keys.mark('all', ''),
+      ...tags.map((tag) => keys.mark('tag', tag)),
+    ];
+    if (marks.some((mark) => this.#revisionOf(mark) > revision)) return true;
+    const lists = [keys.mark('pattern', namespace), ...tags.map((tag) => keys.mark('tags', tag))];
+    return lists.some((list) =>
+      this.#listAt(list).some((mark) => mark.revision > revision && hitBy(mark.target)(entry)),
     );
   }
 
-  markKey(writer: StoreWriter, id: Buffer, revision: number): void {
-    this.#put(writer, entryMark(id), revision);
+  /** Sets the mark of an invalidation. */
+  set(target: EntryTarget, revision: number): void {
+    const keys = this.#keys;
+    switch (target.kind) {
+      case 'keys':
+        for (const key of target.keys) this.setForEntry(keys.entry(key, target.namespace), revision);
+        return;
+      case 'tags':
+        if (target.mode === 'any') for (const tag of target.tags) this.#put(keys.mark('tag', tag), revision);
+        else this.#setForAllOf(target, revision);
+        return;
+      case 'namespace':
+        return this.#put(keys.mark('namespace', target.namespace), revision);
+      case 'pattern': {
+        const { namespace = '' } = target;
+        return this.#append(keys.mark('pattern', namespace), { revision, target }, keys.mark('namespace', namespace));
+      }
+      case 'all':
+        return this.#put(keys.mark('all', ''), revision);
+    }
   }
 
-  markTag(writer: StoreWriter, tag: string, revision: number): void {
-    this.#put(writer, this.#keys.mark('tag', tag), revision);
+  /** Sets the mark of one entry, unless it has a higher one. */
+  setForEntry(id: Buffer, revision: number): void {
+    const mark = entryMark(id);
+    if (this.#revisionOf(mark) < revision) this.#put(mark, revision);
   }
 
-  /** Marks entries that carry all of `tags`. */
-  markConjunction(writer: StoreWriter, tags: readonly string[], revision: number): void {
-    const first = [...tags].sort()[0] as string;
-    const mark = this.#keys.mark('tags', first);
-    const list = [...this.#list<readonly string[]>(mark), { revision, what: tags }];
-    if (list.length > LONGEST_LIST) return this.markTag(writer, first, revision);
-    this.#putList(writer, mark, list);
+  #setForAllOf(target: Extract<EntryTarget, { kind: 'tags' }>, revision: number): void {
+    const [first] = [...target.tags].sort();
+    if (first === undefined) return;
+    this.#append(this.#keys.mark('tags', first), { revision, target }, this.#keys.mark('tag', first));
   }
 
-  markNamespace(writer: StoreWriter, namespace: string | undefined, revision: number): void {
-    this.#put(writer, this.#keys.mark('namespace', namespaceName(namespace)), revision);
+  /** @param whole the mark that is set instead of a list that is too long */
+  #append(list: Buffer, mark: ListedMark, whole: Buffer): void {
+    const marks = [...this.#listAt(list), mark];
+    if (marks.length > LONGEST_LIST) return this.#put(whole, mark.revision);
+    this.#writer.put(this.#youngTable, list, Buffer.from(JSON.stringify(marks)));
   }
 
-  markPattern(
-    writer: StoreWriter,
-    { pattern, namespace }: { pattern: string; namespace: string | undefined },
-    revision: number,
-  ): void {
-    const mark = this.#keys.mark('pattern', namespaceName(namespace));
-    const list = [...this.#list<string>(mark), { revision, what: pattern }];
-    if (list.length > LONGEST_LIST) return this.markNamespace(writer, namespace, revision);
-    this.#putList(writer, mark, list);
+  /** Returns the revision of a mark; 0 if there is none. */
+  #revisionOf(mark: Buffer): number {
+    return Math.max(0, ...this.#recordsAt(mark).map((record) => record.readDoubleBE(0)));
   }
 
-  markAll(writer: StoreWriter, revision: number): void {
-    this.#put(writer, this.#keys.mark('all', ''), revision);
+  #listAt(list: Buffer): ListedMark[] {
+    return this.#recordsAt(list).flatMap((record) => JSON.parse(record.toString()) as ListedMark[]);
   }
 
-  #conjunctions(first: string, revision: number, tags: readonly string[]): boolean {
-    return this.#list<readonly string[]>(this.#keys.mark('tags', first)).some(
-      (mark) => mark.revision > revision && mark.what.every((tag) => tags.includes(tag)),
-    );
+  #recordsAt(mark: Buffer): Buffer[] {
+    return TABLES.flatMap((table) => this.#writer.get(table, mark) ?? []);
   }
 
-  #since(revision: number, mark: Buffer): boolean {
-    return this.#records(mark).some((record) => record.readDoubleBE(0) > revision);
-  }
-
-  #list<T>(mark: Buffer): ListedMark<T>[] {
-    return this.#records(mark).flatMap((record) => JSON.parse(record.toString()) as ListedMark<T>[]);
-  }
-
-  #records(mark: Buffer): Buffer[] {
-    return (['marks 0', 'marks 1'] as const).flatMap((table) => this.#view.get(table, mark) ?? []);
-  }
-
-  #put(writer: StoreWriter, mark: Buffer, revision: number): void {
+  #put(mark: Buffer, revision: number): void {
     const record = Buffer.allocUnsafe(8);
     record.writeDoubleBE(revision, 0);
-    writer.put(tableOf(this.#state.youngMarks), mark, record);
+    this.#writer.put(this.#youngTable, mark, record);
   }
 
-  #putList(writer: StoreWriter, mark: Buffer, list: readonly ListedMark<unknown>[]): void {
-    writer.put(tableOf(this.#state.youngMarks), mark, Buffer.from(JSON.stringify(list)));
+  get #youngTable(): Table {
+    return tableOf(this.#state.youngMarks);
   }
 }
 
@@ -135,7 +137,6 @@ export function rotateMarks(writer: StoreWriter, state: StoreState, wallMs: numb
   state.youngMarksFrom = state.revision;
 }
 
-/** Returns a name for "no namespace" that no namespace can have. */
-function namespaceName(namespace: string | undefined): string | Buffer {
-  return namespace ?? NO_NAMESPACE;
+function tableOf(young: number): Table {
+  return young === 0 ? TABLES[0] : TABLES[1];
 }

@@ -1,3 +1,4 @@
+import type { EntryTarget } from '../../../core/ports/invalidation-target.js';
 import { readEntryHeader } from '../../../core/values/codec.js';
 import {
   entryIn,
@@ -6,13 +7,14 @@ import {
   formatFigures,
   formatRecord,
   idIn,
+  readFigures,
   readHead,
   type RecordHead,
   staleUntilIn,
 } from './entry-record.js';
 import { type FileKeys, tagRow } from './file-keys.js';
-import { Marks, rotateMarks, type Target } from './marks.js';
-import type { StoreWriter } from './ordered-store.port.js';
+import { type MarkedEntry, Marks, rotateMarks } from './marks.js';
+import type { StoredPair, StoreWriter } from './ordered-store.port.js';
 import { readState, type StoreState, writeState } from './store-state.js';
 
 export interface SessionSettings {
@@ -26,8 +28,17 @@ export interface SessionSettings {
   readonly onEvict: (entry: Buffer) => void;
 }
 
+/** Runs `work` in a transaction, and resolves when it is committed. */
+export type Write = <T>(work: (session: StoreSession) => T) => Promise<T>;
+
+/** A record of the table `entries`. */
+export interface FoundRecord {
+  readonly record: Buffer;
+  readonly head: RecordHead;
+}
+
 /** An entry to be written. */
-export interface Written extends Target {
+export interface Written extends MarkedEntry {
   readonly bytes: Buffer;
   readonly freshUntilWallMs: number;
   readonly staleUntilWallMs: number;
@@ -77,7 +88,7 @@ export class StoreSession {
   }
 
   /** Returns the record under an id, with its head; `undefined` if there is none or it is damaged. */
-  find(id: Buffer): { readonly record: Buffer; readonly head: RecordHead } | undefined {
+  find(id: Buffer): FoundRecord | undefined {
     const record = this.#writer.get('entries', id);
     const head = record === undefined ? undefined : readHead(record);
     return record === undefined || head === undefined ? undefined : { record, head };
@@ -87,7 +98,7 @@ export class StoreSession {
   put({ id, bytes, tags, createdAtMs, freshUntilWallMs, staleUntilWallMs }: Written): Buffer {
     const before = this.find(id);
     if (before !== undefined) this.#unlink(id, before.record, before.head);
-    const revision = this.#next();
+    const revision = ++this.#state.revision;
     const record = formatRecord({ revision, freshUntilWallMs, staleUntilWallMs, hasTags: tags.length > 0 }, bytes);
     this.#link(id, record, { staleUntilWallMs, createdAtMs, tags });
     return record;
@@ -105,50 +116,61 @@ export class StoreSession {
   remove(id: Buffer, record: Buffer, head: RecordHead): void {
     this.#unlink(id, record, head);
     this.#writer.remove('entries', id);
-    if (head.revision > this.#state.marksFrom) this.#mark((marks) => marks.markKey(this.#writer, id, head.revision));
+    if (head.revision <= this.#state.marksFrom) return;
+    this.#marks.setForEntry(id, head.revision);
+    this.#state.markedAt = this.#state.revision;
   }
 
-  /** Sets a mark. @returns its revision, which is higher than that of all entries stored before */
-  invalidate(mark: (marks: Marks, writer: StoreWriter, revision: number) => void): number {
-    const revision = this.#next();
-    this.#mark((marks) => mark(marks, this.#writer, revision));
+  /**
+   * Refuses the loads that have begun before, and leaves the entries.
+   * @returns the revision of the mark, which is higher than that of all entries stored before
+   */
+  invalidate(target: EntryTarget): number {
+    const revision = ++this.#state.revision;
+    this.#marks.set(target, revision);
+    this.#state.markedAt = revision;
     return revision;
   }
 
   /** True when the result of a load that began at `revision` must not be stored. */
-  isRefused(revision: number, target: Target): boolean {
-    const stored = this.find(target.id);
-    return (
-      (stored !== undefined && stored.head.revision > revision) || this.#marks.isInvalidatedSince(revision, target)
-    );
+  isRefused(revision: number, entry: MarkedEntry): boolean {
+    const stored = this.find(entry.id);
+    return (stored !== undefined && stored.head.revision > revision) || this.#marks.isInvalidatedSince(revision, entry);
   }
 
   /** Removes up to `limit` expired entries. @returns their number */
   removeExpired(limit: number): number {
-    const expired = this.#writer.range('expiry', {
-      start: NOTHING,
-      end: expiryBound(this.#settings.wallMs()),
-      limit,
-    });
-    for (const { key } of expired) this.#drop(key);
+    const expired = this.#expired(limit);
+    for (const row of expired) this.#drop(row);
     return expired.length;
   }
 
   countExpired(): number {
-    return this.#writer.range('expiry', { start: NOTHING, end: expiryBound(this.#settings.wallMs()) }).length;
+    return this.#expired().length;
   }
 
   rotateMarks(): void {
     rotateMarks(this.#writer, this.#state, this.#settings.wallMs());
   }
 
-  /** Removes the entry that a key of `expiry` names. @returns its record */
-  #drop(expiry: Buffer): Buffer | undefined {
-    const id = idIn(expiry);
+  #expired(limit?: number): StoredPair[] {
+    const end = expiryBound(this.#settings.wallMs());
+    return this.#writer.range('expiry', { start: NOTHING, end, ...(limit === undefined ? {} : { limit }) });
+  }
+
+  /** Removes the entry that a row of `expiry` names. @returns its record; `undefined` if it was damaged */
+  #drop({ key, value }: StoredPair): Buffer | undefined {
+    const id = idIn(key);
     const found = this.find(id);
-    if (found === undefined) this.#writer.remove('expiry', expiry);
-    else this.remove(id, found.record, found.head);
-    return found?.record;
+    if (found?.head.staleUntilWallMs === staleUntilIn(key)) {
+      this.remove(id, found.record, found.head);
+      return found.record;
+    }
+    // A damaged record does not know its row, and the row may outlive it.
+    this.#writer.remove('expiry', key);
+    this.#state.bytes -= readFigures(value).sizeBytes;
+    if (found === undefined) this.#writer.remove('entries', id);
+    return undefined;
   }
 
   /** Evicts the entries that expire first; recently read ones only if the others are not enough. */
@@ -165,15 +187,16 @@ export class StoreSession {
     while (this.#state.bytes > maxBytes) {
       const page = this.#writer.range('expiry', { start, limit: EVICTION_PAGE });
       if (page.length === 0) return;
-      for (const { key } of page) {
+      for (const row of page) {
         if (this.#state.bytes <= maxBytes) return;
-        start = Buffer.concat([key, NOTHING]);
-        if (spared < sparing && isRecent(idIn(key))) {
+        start = Buffer.concat([row.key, NOTHING]);
+        if (spared < sparing && isRecent(idIn(row.key))) {
           spared++;
           continue;
         }
-        const record = this.#drop(key);
-        if (record !== undefined && staleUntilIn(key) > nowMs) this.#writer.afterCommit(() => onEvict(entryIn(record)));
+        const record = this.#drop(row);
+        if (record !== undefined && staleUntilIn(row.key) > nowMs)
+          this.#writer.afterCommit(() => onEvict(entryIn(record)));
       }
     }
   }
@@ -194,15 +217,6 @@ export class StoreSession {
     this.#writer.remove('expiry', expiryKey(staleUntilWallMs, id));
     if (hasTags) for (const tag of headerOf(record).tags) this.#writer.remove('tags', tagRow(tag, id));
     this.#state.bytes -= record.length;
-  }
-
-  #next(): number {
-    return ++this.#state.revision;
-  }
-
-  #mark(put: (marks: Marks) => void): void {
-    put(this.#marks);
-    this.#state.markedAt = this.#state.revision;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { EntryCodec, EntryHeader, OpenEnvelope } from '../../../core/values/codec.js';
+import { EncodedEntry, type ReadNote } from '../../../core/values/encoded-entry.js';
 import type { Awaitable } from '../../../core/ports/cache-adapter.port.js';
 import { type Clock, idleMs } from '../../../core/ports/clock.port.js';
 import { BoundedMap } from '../../../core/vocabulary/bounded-map.js';
@@ -15,7 +16,6 @@ import {
   USUAL_HEAD_BYTES,
 } from '../protocol/entry-record.js';
 import { type Generations, isMarkedFor, recordGeneration, softenedAt } from './entry-validity.js';
-import { type EntryNote, RedisEntry } from './redis-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
 import { TurnBatch } from '../connection/turn-batch.js';
@@ -35,6 +35,17 @@ const REMEMBERED_ENTRIES = 20_000;
 /** Entries per command, so that no answer keeps the server busy for long. */
 const ENTRIES_PER_COMMAND = 500;
 
+/** Facts that this process remembers about an entry between two reads. */
+interface EntryNote extends ReadNote {
+  readonly revision: string;
+  /** Its tags: the next read asks for their generations in the same round trip. */
+  readonly tags: readonly string[];
+  /** The header of this revision; `undefined` before it was read. */
+  readonly header: EntryHeader | undefined;
+  /** True when it was invalid or expired at the last read, so that a load may replace it. */
+  isReplaceable: boolean;
+}
+
 export type EntryState = 'fresh' | 'stale' | 'invalid';
 
 /** An entry that a caller asks for. */
@@ -52,7 +63,7 @@ interface ReadRequest {
   readonly wanted: readonly WantedEntry[];
   readonly limitMs: number;
   /** Resolves the call, with the entries in the order of `wanted`. */
-  answer(entries: Awaitable<(RedisEntry | undefined)[]>): void;
+  answer(entries: Awaitable<(EncodedEntry | undefined)[]>): void;
   reject(error: unknown): void;
 }
 
@@ -91,11 +102,11 @@ export class EntryReader {
     keys: readonly string[],
     namespace: string | undefined,
     limitMs: number,
-    take: (entries: (RedisEntry | undefined)[]) => T,
+    take: (entries: (EncodedEntry | undefined)[]) => T,
   ): Promise<T> {
     const wanted = keys.map((key) => this.#wanted(key, namespace));
     return new Promise((resolve, reject) => {
-      const answer = (entries: Awaitable<(RedisEntry | undefined)[]>): void =>
+      const answer = (entries: Awaitable<(EncodedEntry | undefined)[]>): void =>
         resolve(entries instanceof Promise ? entries.then(take) : take(entries));
       this.#turn.add({ wanted, limitMs, answer, reject });
     });
@@ -152,7 +163,7 @@ export class EntryReader {
     bytes: Buffer,
     known: Generations,
     limitMs: number,
-  ): Promise<RedisEntry | undefined> {
+  ): Promise<EncodedEntry | undefined> {
     const wanted = this.#wanted(key, namespace);
     // A record that was cut still looks like an entry to the scripts. Loads must be able to replace it.
     const envelope = isEntry(bytes) ? await this.#codec.open(bytes.subarray(envelopeStart(bytes)), wanted) : undefined;
@@ -206,11 +217,18 @@ export class EntryReader {
     revision: string,
     keptUntilMs: { fresh: number; stale: number },
     sizeBytes: number,
-  ): RedisEntry {
+  ): EncodedEntry {
     const { header } = envelope;
     const note = this.#note(this.#keys.entry(header.key, header.namespace), revision, header);
     note.isReplaceable = false;
-    return new RedisEntry(envelope, keptUntilMs.fresh, keptUntilMs.stale, { note, clock: this.#clock, sizeBytes });
+    return new EncodedEntry({
+      envelope,
+      note,
+      clock: this.#clock,
+      sizeBytes,
+      freshUntilMs: keptUntilMs.fresh,
+      staleUntilMs: keptUntilMs.stale,
+    });
   }
 
   async #headIn(name: string, reply: Reply, limitMs: number): Promise<EntryHead | undefined> {
@@ -289,8 +307,8 @@ export class EntryReader {
     answers: readonly (Buffer | null)[],
     start: number,
     asked: AskedTogether,
-  ): Awaitable<(RedisEntry | undefined)[]> {
-    const entries: (RedisEntry | undefined)[] = [];
+  ): Awaitable<(EncodedEntry | undefined)[]> {
+    const entries: (EncodedEntry | undefined)[] = [];
     let late: Promise<void>[] | undefined;
     for (let i = 0; i < wanted.length; i++) {
       const found = this.#judged(wanted[i] as WantedEntry, answers[start + i] as Buffer | null, asked);
@@ -304,7 +322,7 @@ export class EntryReader {
     wanted: WantedEntry,
     bytes: Buffer | null,
     { groups, dueMs }: AskedTogether,
-  ): Awaitable<RedisEntry | undefined> {
+  ): Awaitable<EncodedEntry | undefined> {
     if (bytes === null || !isEntry(bytes)) return undefined;
     // An entry with the marks of its expected groups is valid. All others need a closer look.
     if (!isMarkedFor(wanted.groups, marksOf(bytes))) {
@@ -317,7 +335,7 @@ export class EntryReader {
     return this.#opened(wanted, envelope, bytes);
   }
 
-  #opened(wanted: WantedEntry, envelope: OpenEnvelope | undefined, bytes: Buffer): RedisEntry | undefined {
+  #opened(wanted: WantedEntry, envelope: OpenEnvelope | undefined, bytes: Buffer): EncodedEntry | undefined {
     if (envelope !== undefined) return this.#entry(wanted, envelope, bytes, Infinity);
     this.#markReplaceable(wanted, bytes, undefined);
     return undefined;
@@ -329,7 +347,7 @@ export class EntryReader {
     envelope: OpenEnvelope,
     bytes: Buffer,
     softenedMs: number | undefined,
-  ): RedisEntry | undefined {
+  ): EncodedEntry | undefined {
     const { freshUntilMs, staleMs, isSoftened } = timesOf(bytes);
     const nowMs = this.#clock.coarseNowMs();
     const endMs = this.#link.time.toLocalMs(Math.min(freshUntilMs, softenedMs ?? 0));
@@ -340,7 +358,14 @@ export class EntryReader {
     }
     const note = this.#note(name, revisionOf(bytes), envelope.header);
     note.isReplaceable = freshMs <= nowMs;
-    return new RedisEntry(envelope, freshMs, freshMs + staleMs, { note, clock: this.#clock, sizeBytes: bytes.length });
+    return new EncodedEntry({
+      envelope,
+      note,
+      clock: this.#clock,
+      sizeBytes: bytes.length,
+      freshUntilMs: freshMs,
+      staleUntilMs: freshMs + staleMs,
+    });
   }
 
   #markReplaceable({ name }: Pick<WantedEntry, 'name'>, bytes: Buffer, header: EntryHeader | undefined): void {

@@ -8,7 +8,7 @@ import { recordGeneration } from './entry-validity.js';
 import { entryRecord, isOfGroupsOf, readHead, USUAL_HEAD_BYTES } from '../protocol/entry-record.js';
 import { type Generation, newGeneration, randomId } from '../protocol/generation.js';
 import { memberTime } from '../protocol/member-time.js';
-import type { RedisEntry } from './redis-entry.js';
+import type { EncodedEntry } from '../../../core/values/encoded-entry.js';
 import type { Group, RedisKeys } from '../protocol/redis-keys.js';
 import type { RedisLink } from '../connection/redis-link.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
@@ -131,7 +131,7 @@ export class EntryWriter {
   }
 
   /** Makes the entry that was just stored. */
-  async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<RedisEntry | undefined> {
+  async entryOf({ draft, envelope, bytes, revision }: Prepared): Promise<EncodedEntry | undefined> {
     const opened = await this.#codec.open(bytes, envelope);
     if (opened === undefined) return undefined;
     const freshMs = this.#clock.nowMs() + draft.ttlMs;

@@ -2,7 +2,7 @@ import { CacheConfigError } from '../../../core/vocabulary/cache.errors.js';
 import { compileGlob } from '../../../core/vocabulary/glob.js';
 import type { ScanPage, ScanQuery } from '../../../core/ports/cache-adapter.port.js';
 import { show } from '../../../core/vocabulary/show.js';
-import type { RedisEntry } from './redis-entry.js';
+import type { EncodedEntry } from '../../../core/values/encoded-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
 import type { RedisContext } from './redis-context.js';
 import { call, type Reply } from '../connection/command.js';
@@ -50,7 +50,7 @@ export class StoreInspector {
    * followed step by step, and it walks through the keys of all applications.
    */
   async scan(query: ScanQuery): Promise<ScanPage> {
-    const entries: RedisEntry[] = [];
+    const entries: EncodedEntry[] = [];
     let position: ScanPosition | undefined = positionIn(query.cursor, this.#context.keys.everything.length);
     for (let steps = 0; position !== undefined && steps < STEPS_PER_PAGE && entries.length < query.limit; steps++) {
       position = await this.#step(position, query, entries);
@@ -73,7 +73,7 @@ export class StoreInspector {
   }
 
   /** Adds the entries of one step, up to the limit, and returns the position to go on at. */
-  async #step(position: ScanPosition, query: ScanQuery, entries: RedisEntry[]): Promise<ScanPosition | undefined> {
+  async #step(position: ScanPosition, query: ScanQuery, entries: EncodedEntry[]): Promise<ScanPosition | undefined> {
     const { keys } = this.#context;
     const { part } = position;
     const { created = '' } = keys.everything[part] as Group;
@@ -101,7 +101,7 @@ export class StoreInspector {
       member.startsWith(scope) && (isMatch === undefined || isMatch(keys.parse(keys.entryPrefix + member).key));
   }
 
-  async #read(positions: readonly ScanPosition[]): Promise<RedisEntry[]> {
+  async #read(positions: readonly ScanPosition[]): Promise<EncodedEntry[]> {
     const { keys, reader, limitMs } = this.#context;
     const entries = positions.map(({ member }) => {
       const { key, namespace } = keys.parse(keys.entryPrefix + member);

@@ -3,7 +3,7 @@ import { idleMs } from '../../../core/ports/clock.port.js';
 import type { Prepared, StoreOutcome, StoreFailure } from '../entries/entry-writer.js';
 import { creations, generationsIn } from './generation-maker.js';
 import { JointStore } from './joint-store.js';
-import type { RedisEntry } from '../entries/redis-entry.js';
+import type { EncodedEntry } from '../../../core/values/encoded-entry.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { GrantCommitter, OwnLease, RedisGrant } from './redis-grant.js';
 import type { Group } from '../protocol/redis-keys.js';
@@ -64,7 +64,7 @@ export class LoadCommitter implements GrantCommitter {
    * Returns the entries that were stored, in the order of `prepared`. Waits only for the rest of the caller's time
    * limit; entries that the server acknowledges later are stored too.
    */
-  store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+  store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(EncodedEntry | undefined)[]> {
     const nothing = prepared.map(() => undefined);
     return this.#context.link.orInstead(
       this.#context.limitMs - grant.spentMs,
@@ -84,7 +84,7 @@ export class LoadCommitter implements GrantCommitter {
     else this.#context.link.post(commands);
   }
 
-  async #store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(RedisEntry | undefined)[]> {
+  async #store(grant: RedisGrant, prepared: readonly Prepared[]): Promise<(EncodedEntry | undefined)[]> {
     const { generations } = grant.opening;
     for (const { envelope } of prepared)
       this.#context.reader.expectTags(envelope.key, envelope.namespace, envelope.tags);

@@ -5,7 +5,7 @@ import type { RedisContext } from '../entries/redis-context.js';
 import { EPOCH_PARTS, randomId } from '../protocol/generation.js';
 import { creation, GenerationMaker } from './generation-maker.js';
 import { KEEP_MS, LEASE_MS } from './lease-keeper.js';
-import type { RedisEntry } from '../entries/redis-entry.js';
+import type { EncodedEntry } from '../../../core/values/encoded-entry.js';
 import type { Group } from '../protocol/redis-keys.js';
 import { call, type Command, plain, type Reply } from '../connection/command.js';
 import { ACQUIRE, RELEASE } from '../protocol/entry-scripts.js';
@@ -17,9 +17,9 @@ export type Lease =
       readonly state: 'granted';
       readonly token: string;
       readonly isOwn: boolean;
-      readonly current: RedisEntry | undefined;
+      readonly current: EncodedEntry | undefined;
     }
-  | { readonly state: 'found'; readonly entry: RedisEntry }
+  | { readonly state: 'found'; readonly entry: EncodedEntry }
   | { readonly state: 'held'; readonly leftMs: number };
 
 /** The state of the server when a load begins, to compare with when the load ends. */

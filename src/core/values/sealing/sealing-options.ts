@@ -27,6 +27,20 @@ export interface EncryptionKey {
   secret: string;
 }
 
+/** The form of values that are stored outside the process. */
+export interface SealingOptions {
+  /** Compression of stored values. @default none */
+  compression?: CompressionOptions;
+  /** Encryption of stored values. @default none */
+  encryption?: EncryptionOptions;
+}
+
+/** `SealingOptions`, read once, for `createEntryCodec`. */
+export interface ResolvedSealing {
+  readonly compression: ResolvedCompression | undefined;
+  readonly encryption: ResolvedEncryption | undefined;
+}
+
 const DEFAULTS = { threshold: 1024, algorithm: 'gzip' } as const;
 const ALGORITHMS: readonly CompressionAlgorithm[] = ['br', 'gzip', 'zstd'];
 const KEY_ID = /^[\w.-]{1,64}$/;
@@ -34,6 +48,17 @@ const MIN_SECRET_LENGTH = 16;
 const KEY_BYTES = 32;
 /** Part of the format: with another text no stored entry can be read. */
 const KEY_INFO = 'nestjs-cache-kit entry encryption 1';
+
+/** @throws CacheConfigError that names the wrong option */
+export function readSealing({
+  compression,
+  encryption,
+}: {
+  compression?: unknown;
+  encryption?: unknown;
+}): ResolvedSealing {
+  return { compression: readCompression(compression), encryption: readEncryption(encryption) };
+}
 
 /** @throws CacheConfigError that names the option that is unknown, wrong, or not supported by this version of Node */
 export function readCompression(value: unknown): ResolvedCompression | undefined {

@@ -45,6 +45,12 @@ const authenticating: NestInterceptor = {
   },
 };
 
+/** A middleware that puts a user on the raw request. */
+function userFromToken(request: PlatformRequest, _: unknown, next: () => void): void {
+  request.user = { id: request.headers['x-token'] };
+  next();
+}
+
 describe.each<[Platform]>([['express'], ['fastify']])('the identity, checked when the run ends, on %s', (platform) => {
   const { openController, routeWith } = routesOn(platform);
 
@@ -92,11 +98,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('the identity, checked whe
     const { controller } = routeWith([CacheInterceptor], (request) =>
       nameOf({ ...request, user: (request as { raw?: PlatformRequest }).raw?.user ?? request.user }),
     );
-    const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
-      request.user = { id: request.headers['x-token'] };
-      next();
-    };
-    const { get } = await openController(controller, { prepare: (app: INestApplication) => app.use(middleware) });
+    const { get } = await openController(controller, { prepare: (app: INestApplication) => app.use(userFromToken) });
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 
@@ -112,11 +114,7 @@ describe.each<[Platform]>([['express'], ['fastify']])('the identity, checked whe
       ({ headers }) => headers['x-token'],
       CacheRoute({ scope: 'user' }),
     );
-    const middleware = (request: PlatformRequest, _: unknown, next: () => void): void => {
-      request.user = { id: request.headers['x-token'] };
-      next();
-    };
-    const { get } = await openController(controller, { prepare: (app: INestApplication) => app.use(middleware) });
+    const { get } = await openController(controller, { prepare: (app: INestApplication) => app.use(userFromToken) });
 
     const answers = [await get('/', alice), await get('/', bob), await get('/', alice)];
 

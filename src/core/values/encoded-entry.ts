@@ -1,32 +1,31 @@
-import type { StoredEntry } from '../../core/ports/cache-adapter.port.js';
-import type { Clock } from '../../core/ports/clock.port.js';
-import type { EntryHeader, OpenEnvelope } from '../../core/values/codec.js';
+import type { StoredEntry } from '../ports/cache-adapter.port.js';
+import type { Clock } from '../ports/clock.port.js';
+import type { EntryHeader, OpenEnvelope } from './codec.js';
 
-/** Notes of this process about an entry that it has read. */
-export interface EntryNote {
-  readonly revision: number;
+/** The reads of one entry by this process. */
+export interface ReadNote {
   hits: number;
   lastReadAtMs: number;
 }
 
-export interface FileEntryParts {
+export interface EncodedEntryParts {
   readonly envelope: OpenEnvelope;
-  readonly note: EntryNote;
+  readonly note: ReadNote;
   readonly clock: Clock;
   readonly sizeBytes: number;
-  /** On the scale of the clock. */
+  /** On the scale of `Clock.nowMs()`, as `staleUntilMs`. */
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
 }
 
-/** An entry read from the store. The value is decoded for each caller. */
-export class FileEntry implements StoredEntry {
+/** An entry that was read as bytes. Its value is decoded by each `read()`, so that no two callers share it. */
+export class EncodedEntry implements StoredEntry {
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
-  readonly #parts: FileEntryParts;
+  readonly #parts: EncodedEntryParts;
   #shared: { readonly value: unknown } | undefined;
 
-  constructor(parts: FileEntryParts) {
+  constructor(parts: EncodedEntryParts) {
     this.#parts = parts;
     this.freshUntilMs = parts.freshUntilMs;
     this.staleUntilMs = parts.staleUntilMs;
@@ -83,8 +82,7 @@ export class FileEntry implements StoredEntry {
   }
 
   get shared(): unknown {
-    this.#shared ??= { value: this.read() };
-    return this.#shared.value;
+    return (this.#shared ??= { value: this.read() }).value;
   }
 
   get #header(): EntryHeader {
