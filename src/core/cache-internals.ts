@@ -33,6 +33,11 @@ export interface CacheInternals {
   /** Removes the key, as `CacheOperations.delete` does. */
   delete(key: string, options?: NamespaceOption): Promise<boolean>;
 
+  /** True for a call in a transaction, which must not read or store what other calls share. */
+  isInTransaction(): boolean;
+
+  isClosed(): boolean;
+
   /** Counts an entry of `find` that was served to a caller. */
   countServed(entry: StoredEntry, status: 'hit' | 'stale'): void;
 

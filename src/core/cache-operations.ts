@@ -132,6 +132,22 @@ export interface CacheOperations {
     options?: WarmOptions<T>,
   ): Promise<WarmReport>;
 
+  /**
+   * Runs `work`, and keeps back what it changes in this cache, wherever it calls to: `set`, `delete` and invalidations
+   * are made when `work` has succeeded, and dropped when it fails. Reads of what they concern go past the cache
+   * meanwhile, and nothing that is loaded in `work` is stored; `writeThrough` and `refresh` invalidate their key at the
+   * end instead. Nested calls join the outer one. A change that fails is reported, and made again for some seconds.
+   * @throws CacheConfigError when the cache is closed; else whatever `work` throws
+   */
+  transaction<T>(work: () => T | Promise<T>): Promise<T>;
+
+  /**
+   * Runs `work` with a memory of its own: a read that is repeated in it gets the same answer without another look-up,
+   * until `work` itself changes what it concerns. Without `requestScope: true` it only runs the work. HTTP requests
+   * have such a memory by themselves.
+   */
+  runInRequest<T>(work: () => T): T;
+
   /** Gives the counters of this process and the use of the store. */
   getStats(): Promise<CacheStats>;
 

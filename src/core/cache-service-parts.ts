@@ -1,7 +1,17 @@
+import { CacheInspector } from './cache-inspector.js';
+import { GuardedStore } from './load/guarded-store.js';
+import { Invalidations } from './load/invalidations.js';
+import { basePlan, type LoadPlan } from './load/load-policy.js';
+import { ReadThrough } from './load/read-through.js';
+import { TransactionRunner } from './load/transaction-runner.js';
+import { ValueLoader } from './load/value-loader.js';
+import { ValueWriter } from './load/value-writer.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
 import type { ResolvedServiceOptions } from './service-options.js';
+import { CallScopes } from './scopes/call-scopes.js';
+import { copyValue } from './values/value-copier.js';
 import { CacheConfigError } from './vocabulary/cache.errors.js';
 
 /** The collaborators of a `CacheService`. */
@@ -22,4 +32,44 @@ export function checkedParts(parts: CacheServiceParts | undefined): CacheService
     'CacheService cannot be made by hand or by a module of yours. Take it out of `providers`, and import ' +
       'CacheKitModule.forRoot() in the root module; without Nest, write `await createCache()`.',
   );
+}
+
+/** The parts that a `CacheService` makes for itself. */
+interface Collaborators {
+  readonly plan: LoadPlan;
+  readonly store: GuardedStore;
+  readonly scopes: CallScopes;
+  readonly loader: ValueLoader;
+  readonly invalidations: Invalidations;
+  readonly reads: ReadThrough;
+  readonly writer: ValueWriter;
+  readonly transactions: TransactionRunner;
+  readonly inspector: CacheInspector;
+}
+
+/** Makes the parts of a service, and hands them to each other. */
+export function wire({ options, adapter, clock, reporter }: CacheServiceParts): Collaborators {
+  const { name, version, types } = options;
+  const plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
+  const isolatesCallers = options.isolation !== 'none';
+  const scopes = new CallScopes({
+    hasRequests: options.hasRequestScope,
+    clock,
+    copy: (value) => copyValue(value, isolatesCallers ? 'clone' : 'none', types),
+  });
+  const store = new GuardedStore(adapter, scopes, (error, doing) => reporter.fault(error, doing));
+  const loader = new ValueLoader({ store, scopes, clock, reporter, isolatesCallers, types });
+  const invalidations = new Invalidations({ store, scopes, loader, reporter });
+  const writer = new ValueWriter({ store, scopes, loader, invalidations, reporter, clock, plan });
+  return {
+    plan,
+    store,
+    scopes,
+    loader,
+    invalidations,
+    writer,
+    reads: new ReadThrough({ store, scopes, loader, reporter, clock }),
+    transactions: new TransactionRunner({ name, scopes, writer, reporter, clock }),
+    inspector: new CacheInspector({ name, version, store, reporter, clock }),
+  };
 }

@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs';
-import { CacheInspector } from './cache-inspector.js';
+import type { CacheInspector } from './cache-inspector.js';
 import { hasInternals, internalsOf, keepInternals, type TimedRead } from './cache-internals.js';
 import type { CacheOperations, EntryPage, ListOptions } from './cache-operations.js';
-import { type CacheServiceParts, checkedParts } from './cache-service-parts.js';
+import { type CacheServiceParts, checkedParts, wire } from './cache-service-parts.js';
 import type {
   Factory,
   GetOrSetOptions,
@@ -15,13 +15,14 @@ import type {
   WriteThroughOptions,
 } from './load/call-options.js';
 import { checkFactory, forMany, forOne } from './load/factories.js';
-import { GuardedStore, UNREADABLE } from './load/guarded-store.js';
-import { Invalidations } from './load/invalidations.js';
-import { basePlan, isPlainPlan, type LoadPlan, readLoadPlan } from './load/load-policy.js';
-import { type ReadOrder, ReadThrough } from './load/read-through.js';
-import { ValueLoader } from './load/value-loader.js';
+import { type GuardedStore, UNREADABLE } from './load/guarded-store.js';
+import type { Invalidations } from './load/invalidations.js';
+import { isPlainPlan, type LoadPlan, readLoadPlan } from './load/load-policy.js';
+import type { TransactionRunner } from './load/transaction-runner.js';
+import type { ReadOrder, ReadThrough } from './load/read-through.js';
+import type { ValueLoader } from './load/value-loader.js';
 import { isValidAtOnce } from './load/value-validation.js';
-import { ValueWriter } from './load/value-writer.js';
+import type { ValueWriter } from './load/value-writer.js';
 import { NamespacedCache } from './namespaced-cache.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
@@ -31,6 +32,7 @@ import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './ports/cache-entry.js';
 import { type Clock, idleMs } from './ports/clock.port.js';
 import { checkKey, checkKeys } from './vocabulary/cache-key.js';
+import type { CallScopes } from './scopes/call-scopes.js';
 import { enterCopy, recognizeInAllCopies } from './vocabulary/copies.js';
 import { parseTtl, type Ttl } from './vocabulary/duration.js';
 import { checkNames } from './vocabulary/option-checks.js';
@@ -56,6 +58,8 @@ export class CacheService implements CacheOperations {
   readonly #loader: ValueLoader;
   readonly #reads: ReadThrough;
   readonly #writer: ValueWriter;
+  readonly #scopes: CallScopes;
+  readonly #transactions: TransactionRunner;
   readonly #invalidations: Invalidations;
   readonly #reporter: CacheReporter;
   readonly #plan: LoadPlan;
@@ -68,28 +72,28 @@ export class CacheService implements CacheOperations {
   #closed: Promise<void> | undefined;
 
   constructor(parts: CacheServiceParts) {
-    const { options, adapter, clock, reporter } = checkedParts(parts);
-    const { name, version, types } = options;
-    const plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
-    const store = new GuardedStore(adapter, (error, doing) => reporter.fault(error, doing));
-    const loader = new ValueLoader({ store, clock, reporter, isolatesCallers: options.isolation !== 'none', types });
-    const invalidations = new Invalidations(store, loader, reporter);
-    this.name = name;
+    const { options, clock, reporter } = checkedParts(parts);
+    const collaborators = wire(parts);
+    this.name = options.name;
     this.#clock = clock;
     this.#reporter = reporter;
-    this.#plan = plan;
-    this.#isPlain = isPlainPlan(plan);
-    this.#store = store;
-    this.#loader = loader;
-    this.#invalidations = invalidations;
-    this.#reads = new ReadThrough(store, loader, reporter, clock);
-    this.#writer = new ValueWriter({ store, loader, invalidations, reporter, clock, plan });
-    this.#inspector = new CacheInspector({ name, version, store, reporter, clock });
+    this.#plan = collaborators.plan;
+    this.#isPlain = isPlainPlan(collaborators.plan);
+    this.#store = collaborators.store;
+    this.#scopes = collaborators.scopes;
+    this.#loader = collaborators.loader;
+    this.#invalidations = collaborators.invalidations;
+    this.#reads = collaborators.reads;
+    this.#writer = collaborators.writer;
+    this.#transactions = collaborators.transactions;
+    this.#inspector = collaborators.inspector;
     keepInternals(this, {
       clock,
       find: (key, own) => this.#find(key, own),
       load: (key, factory, own, found) => this.#load(key, factory, own, found),
       delete: (key, own) => this.delete(key, own),
+      isInTransaction: () => this.#scopes.transaction !== undefined,
+      isClosed: () => this.#closed !== undefined,
       countServed: (entry, status) => reporter[status](entry),
       reportMisuse: (error, caller) => reporter.misuse(error, caller),
     });
@@ -125,7 +129,7 @@ export class CacheService implements CacheOperations {
   async has(key: string, options?: NamespaceOption): Promise<boolean> {
     checkKey(key, 'key');
     const entry = await this.#store.get(key, this.#namespaceIn(options));
-    return entry !== undefined && this.#isFresh(entry);
+    return entry !== undefined && this.#clock.nowMs() < entry.freshUntilMs;
   }
 
   async touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean> {
@@ -152,12 +156,10 @@ export class CacheService implements CacheOperations {
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const outcomes = await this.#loader.load({
-      keys: [key],
-      plan: this.#planOf(options),
-      factory: forOne(factory),
-      purpose: 'refresh',
-    });
+    const plan = this.#planOf(options);
+    this.#scopes.forget({ kind: 'keys', keys: [key], namespace: plan.namespace });
+    const outcomes = await this.#loader.load({ keys: [key], plan, factory: forOne(factory), purpose: 'refresh' });
+    if (this.#scopes.transaction !== undefined) await this.#invalidations.ofOutdated(key, plan.namespace);
     return outcomes.get(key)?.value as T;
   }
 
@@ -179,8 +181,7 @@ export class CacheService implements CacheOperations {
   async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
     checkKeys(keys, 'key');
     const namespace = this.#namespaceIn(options);
-    const count = await this.#invalidations.ofKeys([...new Set(keys)], namespace);
-    return this.#reporter.deleted(keys, namespace, count);
+    return this.#invalidations.ofKeys([...new Set(keys)], namespace);
   }
 
   async getOrSetMany<T>(
@@ -190,13 +191,8 @@ export class CacheService implements CacheOperations {
   ): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     checkFactory(factory);
-    const plan = this.#planOf(options);
-    const unique = [...new Set(keys)];
-    const sentMs = idleMs(this.#clock);
-    const found = await this.#store.getMany(unique, plan.namespace);
-    const waitedMs = idleMs(this.#clock) - sentMs;
-    const values = await this.#reads.values({ keys: unique, plan, factory: forMany(factory), found, waitedMs });
-    return new Map(unique.flatMap((key) => (values.get(key) === undefined ? [] : [[key, values.get(key) as T]])));
+    const values = await this.#reads.many([...new Set(keys)], this.#planOf(options), forMany(factory));
+    return values as Map<string, T>;
   }
 
   async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {
@@ -227,6 +223,16 @@ export class CacheService implements CacheOperations {
     return warmKeys(internalsOf(this), keys, factory, options ?? {});
   }
 
+  async transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    checkFactory(work);
+    return this.#transactions.run(work);
+  }
+
+  runInRequest<T>(work: () => T): T {
+    checkFactory(work);
+    return this.#scopes.inRequest(work);
+  }
+
   getStats(): Promise<CacheStats> {
     return this.#inspector.stats();
   }
@@ -251,6 +257,7 @@ export class CacheService implements CacheOperations {
   }
 
   async #close(): Promise<void> {
+    this.#transactions.close();
     await this.#loader.drain(CLOSE_GRACE_MS);
     await this.#store.close();
     this.#reporter.stream.complete();
@@ -351,10 +358,6 @@ export class CacheService implements CacheOperations {
     { entry, waitedMs }: TimedRead,
   ): ReadOrder {
     return { keys: [key], plan: this.#planOf(options), factory: forOne(factory), found: [entry], waitedMs };
-  }
-
-  #isFresh(entry: StoredEntry): boolean {
-    return this.#clock.nowMs() < entry.freshUntilMs;
   }
 
   #namespaceOf(options: NamespaceOption | undefined): string | undefined {

@@ -135,6 +135,16 @@ export class NamespacedCache {
     return this.#cache.warm(keys, factory, this.#forLoad(options));
   }
 
+  /** As that of the cache: changes of all its namespaces are kept back. */
+  transaction<T>(work: () => T | Promise<T>): Promise<T> {
+    return this.#cache.transaction(work);
+  }
+
+  /** As that of the cache: reads of all its namespaces are remembered. */
+  runInRequest<T>(work: () => T): T {
+    return this.#cache.runInRequest(work);
+  }
+
   explain(key: string): Promise<CacheExplanation> {
     return this.#cache.explain(key, this.#here);
   }

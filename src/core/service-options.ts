@@ -34,6 +34,12 @@ export interface ServiceOptions extends LoadOptions {
    * @default the real time
    */
   clock?: Clock;
+  /**
+   * True to answer a read that is repeated in one HTTP request, or in one `runInRequest`, from a memory of that
+   * request.
+   * @default false
+   */
+  requestScope?: boolean;
   /** True to fail the start for each finding of the start-up advisor, which is only logged otherwise. @default false */
   strict?: boolean;
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
@@ -48,6 +54,7 @@ export interface ResolvedServiceOptions {
   readonly version: string | undefined;
   readonly types: ValueTypes;
   readonly hasStats: boolean;
+  readonly hasRequestScope: boolean;
   readonly isStrict: boolean;
   /** Options that are valid and probably a mistake. */
   readonly findings: readonly Finding[];
@@ -78,6 +85,7 @@ export const SERVICE_OPTION_NAMES: readonly string[] = [
   'version',
   'types',
   'stats',
+  'requestScope',
   'clock',
   'strict',
   'onError',
@@ -94,6 +102,7 @@ export function resolveServiceOptions(options: ServiceOptions, store: StoreTrait
     version: readVersion(options.version),
     types: readTypes(options.types, store.keepsInstances),
     hasStats: readBoolean(options.stats, 'stats', true),
+    hasRequestScope: readBoolean(options.requestScope, 'requestScope', false),
     isStrict: readBoolean(options.strict, 'strict', false),
     findings: [...findingsIn(options), ...shortDurationsIn(options, 'CacheKitModule.forRoot(): ')],
     isolation: store.isolation,

@@ -4,6 +4,7 @@ import { Flight, FlightTable, type GroupFactory, type LoadPurpose } from './flig
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import type { LoadPlan } from './load-policy.js';
 import { LoadRun } from './load-run.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { Caller } from '../observation/caller.js';
 import type {
@@ -22,6 +23,7 @@ import type { ValueTypes } from '../vocabulary/value-types.js';
 
 export interface RunnerParts {
   readonly store: GuardedStore;
+  readonly scopes: CallScopes;
   readonly clock: Clock;
   readonly reporter: CacheReporter;
   /** Classes of the user whose instances may be in values. */
@@ -43,6 +45,7 @@ export interface FlightOrder {
  */
 export class FlightRunner {
   readonly #store: GuardedStore;
+  readonly #scopes: CallScopes;
   readonly #clock: Clock;
   readonly #reporter: CacheReporter;
   readonly #types: ValueTypes;
@@ -51,6 +54,7 @@ export class FlightRunner {
 
   constructor(parts: RunnerParts) {
     this.#store = parts.store;
+    this.#scopes = parts.scopes;
     this.#clock = parts.clock;
     this.#reporter = parts.reporter;
     this.#types = parts.types;
@@ -60,16 +64,19 @@ export class FlightRunner {
     return this.#flights.has(key, namespace);
   }
 
-  /** Joins or starts a flight for each key. The keys that nobody loads yet share one call of the factory. */
+  /**
+   * Joins or starts a flight for each key. The keys that nobody loads yet share one call of the factory. A transaction
+   * shares no flight: what it loads is for itself alone.
+   */
   joinOrStart({ keys, plan, factory, waitedMs = 0 }: FlightOrder, purpose: LoadPurpose): Flight[] {
     const tags = typeof plan.tags === 'function' ? undefined : plan.tags;
+    const isAlone = plan.singleFlight === false || this.#scopes.transaction !== undefined;
     const ready: Flight[] = [];
     const behindOthers: Flight[] = [];
     const flights = keys.map((key) => {
-      const { flight, isNew } =
-        plan.singleFlight === false
-          ? { flight: new Flight(key, plan.namespace, tags, undefined), isNew: true }
-          : this.#flights.join(key, plan.namespace, tags);
+      const { flight, isNew } = isAlone
+        ? { flight: new Flight(key, plan.namespace, tags, undefined), isNew: true }
+        : this.#flights.join(key, plan.namespace, tags);
       flight.addCaller(purpose);
       if (isNew) (flight.previous === undefined ? ready : behindOthers).push(flight);
       else this.#reporter.coalesced();
@@ -149,7 +156,7 @@ export class FlightRunner {
     const startedMs = this.#clock.nowMs();
     try {
       const values = await Promise.race([
-        run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key))),
+        this.#scopes.inLoad(() => run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key)))),
         run.givenUp,
       ]);
       if (values !== undefined) await this.#commit(run, granted, grant, values, this.#clock.nowMs() - startedMs);
@@ -186,14 +193,24 @@ export class FlightRunner {
     loadMs: number,
   ): Promise<void> {
     const keys = granted.map(({ flight }) => flight.key);
-    const drafts = keys.flatMap((key) => this.#draftOf(run.plan, key, values.get(key), loadMs) ?? []);
-    const stored = await this.#commitStorable(grant, drafts, run.plan.caller);
+    const drafts = new Map(
+      keys.flatMap((key) => {
+        const draft = this.#draftOf(run.plan, key, values.get(key), loadMs);
+        return draft === undefined ? [] : [[key, draft]];
+      }),
+    );
+    const stored = await this.#commitStorable(grant, [...drafts.values()], run.plan.caller);
     this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
     for (const { flight } of granted) {
       this.#flights.land(
         flight,
         values.has(flight.key)
-          ? { kind: 'loaded', value: values.get(flight.key), entry: stored.get(flight.key) }
+          ? {
+              kind: 'loaded',
+              value: values.get(flight.key),
+              entry: stored.get(flight.key),
+              draft: drafts.get(flight.key),
+            }
           : { kind: 'absent' },
       );
     }

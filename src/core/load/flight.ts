@@ -1,5 +1,5 @@
 import type { LoadContext } from './call-options.js';
-import type { Awaitable, StoredEntry } from '../ports/cache-adapter.port.js';
+import type { Awaitable, EntryDraft, StoredEntry } from '../ports/cache-adapter.port.js';
 
 /** Computes values for keys. A key that is missing from the answer has no value. */
 export type GroupFactory = (
@@ -9,7 +9,13 @@ export type GroupFactory = (
 
 /** The result of a flight for its key. */
 export type FlightResult =
-  | { readonly kind: 'loaded'; readonly value: unknown; readonly entry: StoredEntry | undefined }
+  | {
+      readonly kind: 'loaded';
+      readonly value: unknown;
+      readonly entry: StoredEntry | undefined;
+      /** The entry as it was to be stored; absent where the options say that the value is not stored. */
+      readonly draft: EntryDraft | undefined;
+    }
   | { readonly kind: 'found'; readonly entry: StoredEntry }
   /** A batch factory had no value for this key. */
   | { readonly kind: 'absent' };

@@ -12,10 +12,11 @@ import type {
   StoredEntry,
   TierEntry,
 } from '../ports/cache-adapter.port.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
 import { type CacheError, isCallersFault } from '../vocabulary/cache.errors.js';
 
 export interface GuardedGrant extends LoadGrant {
-  /** False where the store could not be reached. */
+  /** False where the store could not be reached, or must not be. */
   readonly isFenced: boolean;
 }
 
@@ -31,11 +32,13 @@ export const UNREADABLE = Symbol('unreadable');
  */
 export class GuardedStore {
   readonly #adapter: CacheAdapter;
+  readonly #scopes: CallScopes;
   readonly #onFault: (error: unknown, doing: string) => CacheError;
 
   /** @param onFault reports a fault, and returns it as a `CacheError` */
-  constructor(adapter: CacheAdapter, onFault: (error: unknown, doing: string) => CacheError) {
+  constructor(adapter: CacheAdapter, scopes: CallScopes, onFault: (error: unknown, doing: string) => CacheError) {
     this.#adapter = adapter;
+    this.#scopes = scopes;
     this.#onFault = onFault;
   }
 
@@ -55,7 +58,7 @@ export class GuardedStore {
    */
   tryGet(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
     try {
-      return this.#adapter.get(key, namespace);
+      return this.#scopes.isUsed ? this.#scopes.get(this.#adapter, key, namespace) : this.#adapter.get(key, namespace);
     } catch (error) {
       this.#asMiss(error);
       return undefined;
@@ -117,7 +120,7 @@ export class GuardedStore {
   async getMany(keys: readonly string[], namespace: string | undefined): Promise<readonly (StoredEntry | undefined)[]> {
     if (keys.length === 0) return [];
     try {
-      return await this.#adapter.getMany(keys, namespace);
+      return await this.#scopes.getMany(this.#adapter, keys, namespace);
     } catch (error) {
       this.#asMiss(error);
       return [];
@@ -135,8 +138,12 @@ export class GuardedStore {
     }
   }
 
-  /** Always gives a grant. Its `release` never fails, its `commit` may. */
+  /**
+   * Always gives a grant. Its `release` never fails, its `commit` may. In a transaction it stores nothing: what is
+   * loaded there may be rolled back.
+   */
   async begin(keys: readonly string[], namespace: string | undefined, request: LoadRequest): Promise<GuardedGrant> {
+    if (this.#scopes.transaction !== undefined) return unfenced(keys.length);
     try {
       const grant = await this.#adapter.begin(keys, namespace, request);
       return {
@@ -209,7 +216,7 @@ export class GuardedStore {
   }
 }
 
-/** The grant of a store that cannot be reached: every caller may load, and nothing is stored. */
+/** The grant of a store that cannot be reached, or must not be: every caller may load, and nothing is stored. */
 function unfenced(count: number): GuardedGrant {
   return {
     isFenced: false,

@@ -3,24 +3,40 @@ import type { GuardedStore } from './guarded-store.js';
 import type { ValueLoader } from './value-loader.js';
 import type { InvalidationSubject } from '../observation/cache-events.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
-import type { InvalidationTarget } from '../ports/cache-adapter.port.js';
+import type { EntryTarget } from '../ports/invalidation-target.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
 import { checkKey, checkKeys } from '../vocabulary/cache-key.js';
 import { compileGlob } from '../vocabulary/glob.js';
 import { checkNames, readBoolean, readOneOf } from '../vocabulary/option-checks.js';
 
-const REMOVED = { soft: false, dryRun: false };
+interface Manner {
+  readonly soft: boolean;
+  readonly dryRun: boolean;
+}
+
+const REMOVED: Manner = { soft: false, dryRun: false };
+
+export interface InvalidationParts {
+  readonly store: GuardedStore;
+  readonly scopes: CallScopes;
+  readonly loader: ValueLoader;
+  readonly reporter: CacheReporter;
+}
 
 /**
  * Invalidates in the store and in this process: a later caller does not wait for a load that is now too old. Every
- * method rejects with a `CacheError` where the store fails.
+ * method rejects with a `CacheError` where the store fails. In a transaction the invalidation is kept back; the number
+ * is then that of the entries that it would remove now.
  */
 export class Invalidations {
   readonly #store: GuardedStore;
+  readonly #scopes: CallScopes;
   readonly #loader: ValueLoader;
   readonly #reporter: CacheReporter;
 
-  constructor(store: GuardedStore, loader: ValueLoader, reporter: CacheReporter) {
+  constructor({ store, scopes, loader, reporter }: InvalidationParts) {
     this.#store = store;
+    this.#scopes = scopes;
     this.#loader = loader;
     this.#reporter = reporter;
   }
@@ -51,9 +67,15 @@ export class Invalidations {
     return this.#announce({ kind: 'all' }, 'all', {});
   }
 
-  /** Removes keys. The caller reports it. */
   async ofKeys(keys: readonly string[], namespace: string | undefined): Promise<number> {
-    return this.#run({ kind: 'keys', keys, namespace }, REMOVED);
+    return this.#run({ kind: 'keys', keys, namespace }, REMOVED, (count) =>
+      this.#reporter.deleted(keys, namespace, count),
+    );
+  }
+
+  /** Removes a key whose source has changed. Not reported as a deletion. */
+  async ofOutdated(key: string, namespace: string | undefined): Promise<void> {
+    await this.#run({ kind: 'keys', keys: [key], namespace }, REMOVED);
   }
 
   /** Frees entries that have outlived their time. No load is too old by that. */
@@ -61,21 +83,25 @@ export class Invalidations {
     return this.#store.invalidate({ kind: 'expired' }, REMOVED);
   }
 
-  async #announce(
-    target: InvalidationTarget,
-    subject: InvalidationSubject,
-    options: InvalidateOptions,
-  ): Promise<number> {
+  async #announce(target: EntryTarget, subject: InvalidationSubject, options: InvalidateOptions): Promise<number> {
     const soft = readBoolean(options.soft, 'soft', false);
     const dryRun = readBoolean(options.dryRun, 'dryRun', false);
-    const count = await this.#run(target, { soft, dryRun });
-    if (!dryRun) this.#reporter.invalidated(subject, soft, count);
-    return count;
+    return this.#run(target, { soft, dryRun }, (count) => this.#reporter.invalidated(subject, soft, count));
   }
 
-  async #run(target: InvalidationTarget, how: { soft: boolean; dryRun: boolean }): Promise<number> {
-    const count = await this.#store.invalidate(target, how);
-    if (!how.dryRun) this.#loader.detach(target);
+  /** @param report called with the number when it is done; not for a dry run */
+  async #run(target: EntryTarget, manner: Manner, report?: (count: number) => void): Promise<number> {
+    if (manner.dryRun) return this.#store.invalidate(target, manner);
+    const { transaction } = this.#scopes;
+    if (transaction === undefined) return this.#invalidate(target, manner, report);
+    transaction.invalidate(target, manner.soft, () => this.#invalidate(target, manner, report));
+    return this.#store.invalidate(target, { ...manner, dryRun: true }).catch(() => 0);
+  }
+
+  async #invalidate(target: EntryTarget, manner: Manner, report?: (count: number) => void): Promise<number> {
+    const count = await this.#store.invalidate(target, manner);
+    this.#loader.detach(target);
+    report?.(count);
     return count;
   }
 }

@@ -1,14 +1,24 @@
 import { type GuardedStore, UNREADABLE } from './guarded-store.js';
-import { isDue } from './load-policy.js';
+import type { GroupFactory } from './flight.js';
+import { isDue, type LoadPlan } from './load-policy.js';
 import type { LoadOrder, ValueLoader } from './value-loader.js';
 import { isValid } from './value-validation.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { StoredEntry } from '../ports/cache-adapter.port.js';
 import { type LoadOutcome, StoredOutcome } from '../ports/cache-entry.js';
-import type { Clock } from '../ports/clock.port.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
+import { type Clock, idleMs } from '../ports/clock.port.js';
 
 /** A load whose keys were looked up. */
 export type ReadOrder = Required<Omit<LoadOrder, 'purpose'>>;
+
+export interface ReadThroughParts {
+  readonly store: GuardedStore;
+  readonly scopes: CallScopes;
+  readonly loader: ValueLoader;
+  readonly reporter: CacheReporter;
+  readonly clock: Clock;
+}
 
 /** The found entries, by what can be done with them. */
 interface SortedEntries {
@@ -23,12 +33,14 @@ interface SortedEntries {
 /** Reads values: serves the found entries that are fresh and valid, and loads the rest. */
 export class ReadThrough {
   readonly #store: GuardedStore;
+  readonly #scopes: CallScopes;
   readonly #loader: ValueLoader;
   readonly #reporter: CacheReporter;
   readonly #clock: Clock;
 
-  constructor(store: GuardedStore, loader: ValueLoader, reporter: CacheReporter, clock: Clock) {
+  constructor({ store, scopes, loader, reporter, clock }: ReadThroughParts) {
     this.#store = store;
+    this.#scopes = scopes;
     this.#loader = loader;
     this.#reporter = reporter;
     this.#clock = clock;
@@ -48,8 +60,18 @@ export class ReadThrough {
     return values;
   }
 
+  /** Looks up all keys in one round trip, and loads the others. Values in the order of `keys`, without missing ones. */
+  async many(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): Promise<Map<string, unknown>> {
+    const sentMs = idleMs(this.#clock);
+    const found = await this.#store.getMany(keys, plan.namespace);
+    const waitedMs = idleMs(this.#clock) - sentMs;
+    const values = await this.values({ keys, plan, factory, found, waitedMs });
+    return new Map(keys.flatMap((key) => (values.get(key) === undefined ? [] : [[key, values.get(key)]])));
+  }
+
   /** The outcome of each key; absent where there is no value. Every key is counted, also when this rejects. */
   async outcomes({ keys, plan, factory, found, waitedMs }: ReadOrder): Promise<Map<string, LoadOutcome>> {
+    const remember = this.#scopes.remembering();
     const { served, expired, invalid } = await this.#sort({ keys, plan, found });
     const due = [...served.values()].flatMap(({ entry }) =>
       entry !== undefined && isDue(entry, plan, this.#clock.nowMs()) ? [entry] : [],
@@ -66,6 +88,7 @@ export class ReadThrough {
     } finally {
       for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));
     }
+    if (remember !== undefined) for (const key of keys) remember(key, plan.namespace, outcomes.get(key));
     return outcomes;
   }
 

@@ -7,6 +7,7 @@ import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { InvalidationTarget, StoredEntry } from '../ports/cache-adapter.port.js';
 import { type LoadOutcome, StoredOutcome } from '../ports/cache-entry.js';
 import type { Clock } from '../ports/clock.port.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
 import { copyValue } from '../values/value-copier.js';
 import { CacheTimeoutError } from '../vocabulary/cache.errors.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';
@@ -33,6 +34,7 @@ import type { ValueTypes } from '../vocabulary/value-types.js';
 
 export interface LoaderParts {
   readonly store: GuardedStore;
+  readonly scopes: CallScopes;
   readonly clock: Clock;
   readonly reporter: CacheReporter;
   /** True when several callers of one load each get a copy of its value. */
@@ -52,6 +54,7 @@ export interface LoadOrder extends FlightOrder {
 /** Gives callers the values that they load, or stale ones where their plans allow it. */
 export class ValueLoader {
   readonly #store: GuardedStore;
+  readonly #scopes: CallScopes;
   readonly #clock: Clock;
   readonly #isolatesCallers: boolean;
   readonly #types: ValueTypes;
@@ -62,6 +65,7 @@ export class ValueLoader {
 
   constructor(parts: LoaderParts) {
     this.#store = parts.store;
+    this.#scopes = parts.scopes;
     this.#clock = parts.clock;
     this.#isolatesCallers = parts.isolatesCallers;
     this.#types = parts.types;
@@ -96,10 +100,10 @@ export class ValueLoader {
 
   /**
    * Replaces entries in the background, except those that this process loads already or that another process has just
-   * replaced. Failures go to the reporter only.
+   * replaced. Failures go to the reporter only. A transaction, whose loads are not stored, replaces nothing.
    */
   renewInBackground(entries: readonly StoredEntry[], plan: LoadPlan, factory: GroupFactory): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || this.#scopes.transaction !== undefined) return;
     const idle = new Map(
       entries.filter(({ key }) => !this.#runner.isLoading(key, plan.namespace)).map((entry) => [entry.key, entry]),
     );
@@ -109,9 +113,10 @@ export class ValueLoader {
     }
   }
 
-  /** Lets later callers pass the loads that `target` has made invalid. */
+  /** Lets later callers pass the loads that `target` has made invalid, and what their request remembers of it. */
   detach(target: InvalidationTarget): void {
     this.#runner.detach(target);
+    this.#scopes.forget(target);
   }
 
   /**
@@ -214,6 +219,7 @@ export class ValueLoader {
       status: 'miss',
       isCollapsed: !isFirst,
       ...(result.entry === undefined ? {} : { entry: result.entry }),
+      ...(result.draft === undefined ? {} : { draft: result.draft }),
     };
   }
 

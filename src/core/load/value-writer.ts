@@ -6,14 +6,16 @@ import { type LoadPlan, readWritePlan } from './load-policy.js';
 import type { ValueLoader } from './value-loader.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { Caller } from '../observation/caller.js';
-import type { EntryDraft, InvalidationTarget, LoadGrant } from '../ports/cache-adapter.port.js';
+import type { EntryDraft, LoadGrant } from '../ports/cache-adapter.port.js';
 import type { Clock } from '../ports/clock.port.js';
+import type { CallScopes } from '../scopes/call-scopes.js';
 import { checkKey } from '../vocabulary/cache-key.js';
 import { CacheConfigError } from '../vocabulary/cache.errors.js';
 import { show } from '../vocabulary/show.js';
 
 export interface WriterParts {
   readonly store: GuardedStore;
+  readonly scopes: CallScopes;
   readonly loader: ValueLoader;
   readonly invalidations: Invalidations;
   readonly reporter: CacheReporter;
@@ -32,21 +34,43 @@ export class ValueWriter {
 
   /** Stores all values, or none when one of them cannot be stored. Of several values for one key the last counts. */
   async set(entries: Iterable<readonly [string, unknown]>, options: SetOptions): Promise<void> {
-    const { store, loader, reporter } = this.#parts;
+    const { scopes } = this.#parts;
     const plan = readWritePlan(options, this.#parts.plan);
     const values = new Map(checkedEntries(entries));
     const drafts = [...values].map(([key, value]) => {
       checkKey(key, 'key');
       return draftOfSet(plan, key, value);
     });
-    if (drafts.length === 0 || !(await store.set(drafts, plan.namespace))) return;
-    loader.detach({ kind: 'keys', keys: [...values.keys()], namespace: plan.namespace });
-    for (const key of values.keys()) reporter.stored(key, plan.namespace);
+    const { transaction } = scopes;
+    if (transaction === undefined) return this.store(drafts, plan.namespace);
+    transaction.set(
+      drafts.map((draft) => ({ ...draft, value: scopes.copy(draft.value) })),
+      plan.namespace,
+    );
   }
 
-  /** Gives a fresh value another TTL. @returns false when there is none, or it was invalidated meanwhile */
+  /** Stores drafts of values that were set, all or none. */
+  async store(drafts: readonly EntryDraft[], namespace: string | undefined): Promise<void> {
+    const { store, loader, reporter } = this.#parts;
+    if (drafts.length === 0) return;
+    const isStored = await store.set(drafts, namespace);
+    loader.detach({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace });
+    if (isStored) for (const { key } of drafts) reporter.stored(key, namespace);
+  }
+
+  /**
+   * Gives a fresh value another TTL; in a transaction, when that is done.
+   * @returns false when there is none, or it was invalidated meanwhile
+   */
   async touch(key: string, namespace: string | undefined, ttlMs: number): Promise<boolean> {
-    const { store, clock, plan } = this.#parts;
+    const { store, scopes, clock, plan } = this.#parts;
+    const { transaction } = scopes;
+    if (transaction !== undefined) {
+      const seen = await store.get(key, namespace);
+      if (seen === undefined || seen.freshUntilMs <= clock.nowMs()) return false;
+      transaction.after(() => this.touch(key, namespace, ttlMs));
+      return true;
+    }
     const grant = await store.begin([key], namespace, {
       purpose: 'refresh',
       exclusive: false,
@@ -63,7 +87,10 @@ export class ValueWriter {
     }
   }
 
-  /** Runs `write` and stores its result. Where that fails it invalidates the key: `write` has changed the source. */
+  /**
+   * Runs `write` and stores its result. Where that fails, and in a transaction, it invalidates the key instead: `write`
+   * has changed the source.
+   */
   async writeThrough<T>(
     key: string,
     write: () => Promise<T>,
@@ -89,9 +116,8 @@ export class ValueWriter {
         (await this.#commit(grant, { key, caller: plan.caller }, () =>
           draftOfWrite(plan, tags as LoadPlan['tags'], { key, value, loadMs }),
         ));
-      const target: InvalidationTarget = { kind: 'keys', keys: [key], namespace: plan.namespace };
-      if (isStored) loader.detach(target);
-      else await invalidations.ofKeys(target.keys, target.namespace);
+      if (isStored) loader.detach({ kind: 'keys', keys: [key], namespace: plan.namespace });
+      else await invalidations.ofOutdated(key, plan.namespace);
       return value;
     } finally {
       await grant.release();

@@ -1,4 +1,4 @@
-import type { StoredEntry } from './cache-adapter.port.js';
+import type { EntryDraft, StoredEntry } from './cache-adapter.port.js';
 
 /** The latest time that a `Date` can hold. */
 const LAST_DATE_MS = 8.64e15;
@@ -29,6 +29,8 @@ export interface LoadOutcome<T = unknown> {
   readonly isCollapsed: boolean;
   /** The stored entry. Absent when the result was not stored. */
   readonly entry?: StoredEntry;
+  /** The entry as it was to be stored. Only after a load whose options let its result be stored. */
+  readonly draft?: EntryDraft;
 }
 
 /** An outcome from the store. Its value is copied when it is read: a caller that sends stored bytes needs no copy. */
