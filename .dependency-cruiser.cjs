@@ -2,7 +2,7 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|config|file|redis|testing/index)';
+const entries = '(index|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
@@ -80,6 +80,27 @@ const forbidden = [
     comment: '@nestjs/config is an optional peer, loaded by `nestjs-cache-kit/config` alone.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/config\\.ts$'] },
     to: { path: npm('@nestjs/config') },
+  },
+  {
+    name: 'integration-imports-core-and-itself',
+    comment: 'An integration works with any cache: it knows the core, its own library, and what all ORMs share.',
+    from: { path: '^src/integrations/([^/]+)', pathNot: [spec, '^src/integrations/queries/'] },
+    to: {
+      path: '^src/',
+      pathNot: ['^src/core/', '^src/integrations/$1(/|$)', '^src/integrations/queries/'],
+    },
+  },
+  {
+    name: 'queries-know-no-orm',
+    comment: 'What all ORMs share knows none of them.',
+    from: { path: '^src/integrations/queries/', pathNot: spec },
+    to: { pathNot: ['^src/core/', '^src/integrations/queries/'], dependencyTypesNot: ['core'] },
+  },
+  {
+    name: 'only-entries-import-integrations',
+    comment: 'Each integration is an entry of its own: nobody else loads its library.',
+    from: { path: '^src/', pathNot: [spec, '^src/integrations/', '^src/(drizzle|typeorm|mikro-orm|prisma)\\.ts$'] },
+    to: { path: '^src/integrations/', pathNot: '^src/integrations/queries/' },
   },
   {
     name: 'only-composition-root-imports-adapters',

@@ -80,6 +80,8 @@ export type {
 export type { Finding } from './core/vocabulary/finding.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';
 
+export { invalidateTables } from './integrations/queries/table-tags.js';
+
 export {
   getCacheNamespaceToken,
   getCacheToken,

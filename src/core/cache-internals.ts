@@ -1,4 +1,5 @@
 import type { Factory, GetOrSetOptions, NamespaceOption } from './load/call-options.js';
+import type { Begun } from './load/open-loads.js';
 import type { Caller } from './observation/caller.js';
 import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
 import type { LoadOutcome } from './ports/cache-entry.js';
@@ -29,6 +30,18 @@ export interface CacheInternals {
    * @param found the result of an earlier `find` of this key; without it the store is read
    */
   load<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>, found?: TimedRead): Promise<LoadOutcome<T>>;
+
+  /**
+   * Looks a key up for an owner that computes its value itself, and sets the fence for it. A fresh entry is counted as
+   * a hit.
+   * @returns the entry, or the open load
+   */
+  open(key: string, options: GetOrSetOptions<unknown>): Promise<Begun>;
+
+  /**
+   * Invalidates tags, in a transaction at its end. Never rejects: a failure is reported, and repeated for some seconds.
+   */
+  invalidateTags(tags: readonly string[]): Promise<void>;
 
   /** Removes the key, as `CacheOperations.delete` does. */
   delete(key: string, options?: NamespaceOption): Promise<boolean>;

@@ -2,6 +2,7 @@ import { CacheInspector } from './cache-inspector.js';
 import { GuardedStore } from './load/guarded-store.js';
 import { Invalidations } from './load/invalidations.js';
 import { basePlan, type LoadPlan } from './load/load-policy.js';
+import { OpenLoads } from './load/open-loads.js';
 import { ReadThrough } from './load/read-through.js';
 import { TransactionRunner } from './load/transaction-runner.js';
 import { ValueLoader } from './load/value-loader.js';
@@ -44,8 +45,14 @@ interface Collaborators {
   readonly reads: ReadThrough;
   readonly writer: ValueWriter;
   readonly transactions: TransactionRunner;
+  readonly openLoads: OpenLoads;
   readonly inspector: CacheInspector;
+  /** Waits for running loads, and frees everything. */
+  readonly end: () => Promise<void>;
 }
+
+/** Longest time that `close()` waits for running loads. */
+const CLOSE_GRACE_MS = 5_000;
 
 /** Makes the parts of a service, and hands them to each other. */
 export function wire({ options, adapter, clock, reporter }: CacheServiceParts): Collaborators {
@@ -61,6 +68,8 @@ export function wire({ options, adapter, clock, reporter }: CacheServiceParts): 
   const loader = new ValueLoader({ store, scopes, clock, reporter, isolatesCallers, types });
   const invalidations = new Invalidations({ store, scopes, loader, reporter });
   const writer = new ValueWriter({ store, scopes, loader, invalidations, reporter, clock, plan });
+  const transactions = new TransactionRunner({ name, scopes, invalidations, writer, reporter, clock });
+  const openLoads = new OpenLoads({ store, reporter, clock });
   return {
     plan,
     store,
@@ -69,7 +78,15 @@ export function wire({ options, adapter, clock, reporter }: CacheServiceParts): 
     invalidations,
     writer,
     reads: new ReadThrough({ store, scopes, loader, reporter, clock }),
-    transactions: new TransactionRunner({ name, scopes, writer, reporter, clock }),
+    transactions,
+    openLoads,
     inspector: new CacheInspector({ name, version, store, reporter, clock }),
+    end: async () => {
+      transactions.close();
+      openLoads.close();
+      await loader.drain(CLOSE_GRACE_MS);
+      await store.close();
+      reporter.stream.complete();
+    },
   };
 }

@@ -41,9 +41,6 @@ import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 /** Number of reads per measured one. */
 const SAMPLE_EVERY = 64;
 
-/** Longest time that `close()` waits for running loads. */
-const CLOSE_GRACE_MS = 5_000;
-
 /** True for a cache, false for an object that a test has put in its place. */
 export function isCacheService(value: object): value is CacheService {
   return hasInternals(value);
@@ -69,6 +66,7 @@ export class CacheService implements CacheOperations {
   #readsToSample = 1;
   /** The namespace that passed the check last: calls with one namespace come in a row. */
   #checkedNamespace: string | undefined;
+  readonly #end: () => Promise<void>;
   #closed: Promise<void> | undefined;
 
   constructor(parts: CacheServiceParts) {
@@ -86,11 +84,14 @@ export class CacheService implements CacheOperations {
     this.#reads = collaborators.reads;
     this.#writer = collaborators.writer;
     this.#transactions = collaborators.transactions;
+    this.#end = collaborators.end;
     this.#inspector = collaborators.inspector;
     keepInternals(this, {
       clock,
       find: (key, own) => this.#find(key, own),
       load: (key, factory, own, found) => this.#load(key, factory, own, found),
+      open: (key, own) => collaborators.openLoads.open(key, this.#planOf(own)),
+      invalidateTags: (tags) => this.#transactions.invalidateTags(tags),
       delete: (key, own) => this.delete(key, own),
       isInTransaction: () => this.#scopes.transaction !== undefined,
       isClosed: () => this.#closed !== undefined,
@@ -253,14 +254,7 @@ export class CacheService implements CacheOperations {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#close());
-  }
-
-  async #close(): Promise<void> {
-    this.#transactions.close();
-    await this.#loader.drain(CLOSE_GRACE_MS);
-    await this.#store.close();
-    this.#reporter.stream.complete();
+    return (this.#closed ??= this.#end());
   }
 
   /** Measures a read for the statistics. Its promise may reject, as that of `GuardedStore.tryGet`. */

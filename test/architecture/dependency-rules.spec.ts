@@ -40,6 +40,11 @@ const cleanTree: Tree = {
   'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
   'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
   'src/nest/admin/cache-admin.controller.ts': "import '../../core/cache.service.js';",
+  'src/drizzle.ts': "export * from './integrations/drizzle/drizzle-cache.js';",
+  'src/typeorm.ts': "export * from './integrations/typeorm/typeorm-cache.js';",
+  'src/integrations/drizzle/drizzle-cache.ts': "import '../queries/query-cache.js';",
+  'src/integrations/typeorm/typeorm-cache.ts': "import '../queries/query-cache.js';",
+  'src/integrations/queries/query-cache.ts': "import '../../core/cache.service.js';",
   'src/testing/index.ts': "import '../core/clock.js';",
   'test/e2e/app.ts': "import '../../src/index.js';",
   'sample-app/src/main.ts': "import 'nestjs-cache-kit';",
@@ -119,6 +124,20 @@ const violations: Record<string, Tree[]> = {
   ],
   'nest-config-only-in-config-entry': [
     { 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" },
+  ],
+  'integration-imports-core-and-itself': [
+    { 'src/integrations/drizzle/drizzle-cache.ts': "import '../../nest/http/cache.interceptor.js';" },
+    { 'src/integrations/drizzle/drizzle-cache.ts': "import '../typeorm/typeorm-cache.js';" },
+  ],
+  'queries-know-no-orm': [
+    {
+      'src/integrations/drizzle/drizzle-cache.ts': "import '../queries/table-tags.js';",
+      'src/integrations/queries/table-tags.ts': "import '../typeorm/typeorm-cache.js';",
+    },
+    { 'src/integrations/queries/query-cache.ts': "import 'rxjs';" },
+  ],
+  'only-entries-import-integrations': [
+    { 'src/cache-kit.module.ts': "import './integrations/drizzle/drizzle-cache.js';" },
   ],
   'only-composition-root-imports-adapters': [
     { 'src/nest/http/cache.interceptor.ts': "import '../../adapters/memory/ring.js';" },

@@ -70,6 +70,7 @@ const rootValues = [
   'escapeGlob',
   'getCacheNamespaceToken',
   'getCacheToken',
+  'invalidateTables',
   'urlTag',
 ];
 

@@ -3,12 +3,14 @@ import type { Clock, Timer } from '../ports/clock.port.js';
 import type { CallScopes } from '../scopes/call-scopes.js';
 import { type KeptChanges, Transaction } from '../scopes/transaction.js';
 import { CacheConfigError } from '../vocabulary/cache.errors.js';
+import type { Invalidations } from './invalidations.js';
 import type { ValueWriter } from './value-writer.js';
 
 export interface TransactionParts {
   /** Name of the cache. */
   readonly name: string;
   readonly scopes: CallScopes;
+  readonly invalidations: Invalidations;
   readonly writer: ValueWriter;
   readonly reporter: CacheReporter;
   readonly clock: Clock;
@@ -51,6 +53,19 @@ export class TransactionRunner {
       const changes = transaction.end();
       if (outer === undefined && isDone) await this.#make(changes);
     }
+  }
+
+  /**
+   * Invalidates tags, at once or at the end of the running transaction. Never rejects: a failure is reported, and made
+   * up for.
+   */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    const { scopes, invalidations } = this.#parts;
+    const target = { kind: 'tags', tags, mode: 'any' } as const;
+    const run = (): Promise<number> => invalidations.ofTags(tags, {});
+    if (tags.length === 0) return;
+    if (scopes.transaction === undefined) await this.#invalidate(run);
+    else scopes.transaction.invalidate(target, false, run);
   }
 
   /** Begins no further transaction, and gives up what is to be made again. */

@@ -1,0 +1,147 @@
+import { type CacheInternals, hasInternals, internalsOf } from '../../core/cache-internals.js';
+import type { CacheService } from '../../core/cache.service.js';
+import type { GetOrSetOptions } from '../../core/load/call-options.js';
+import { argumentKey } from '../../core/values/argument-key.js';
+import { CacheConfigError, CacheError } from '../../core/vocabulary/cache.errors.js';
+import { parseTtl, type Ttl } from '../../core/vocabulary/duration.js';
+import { expected } from '../../core/vocabulary/option-checks.js';
+import { show } from '../../core/vocabulary/show.js';
+import { tagsOfNamed, tagsOfQuery, tagsOfWrite } from './table-tags.js';
+
+export interface QueryCacheOptions {
+  /** The name of the database: two databases on one cache must not share results. */
+  readonly database: string;
+  /** @default the cache's `defaultTtl` */
+  readonly ttl?: Ttl | undefined;
+}
+
+/** A query whose result may be cached. */
+export interface Query {
+  /** All that decides the result, such as the SQL and its parameters. Their types count: 1 is not '1'. */
+  readonly identity: readonly unknown[];
+  /** The tables that it reads, as the ORM names them. */
+  readonly tables: readonly string[];
+  /** More tables that it reads, as a person named them. */
+  readonly named?: readonly string[];
+  /** @default that of the query cache */
+  readonly ttl?: Ttl | undefined;
+  /** More tags. @default none */
+  readonly tags?: readonly string[] | undefined;
+}
+
+/** The answer to `QueryCache.open`. */
+export type OpenQuery =
+  | { readonly state: 'cached'; readonly result: unknown }
+  /** The query must run. `store` takes its result; `drop` says that there is none. One of both is called. */
+  | { readonly state: 'open'; store(result: unknown): Promise<void>; drop(): void };
+
+const NOT_CACHED: OpenQuery = { state: 'open', store: () => Promise.resolve(), drop: () => undefined };
+
+/**
+ * Caches the results of queries for an ORM. A result is stored only if no table of the query was written, through this
+ * cache, since the query began. No method rejects because of the cache; a query that cannot be cached runs, and the
+ * reason is reported.
+ */
+export class QueryCache {
+  readonly #cache: CacheService;
+  readonly #internals: CacheInternals;
+  readonly #ttl: Ttl | undefined;
+  readonly #namespace: string;
+
+  /** @throws CacheConfigError for a cache or an option that cannot be used */
+  constructor(cache: CacheService, { database, ttl }: QueryCacheOptions) {
+    if (typeof cache !== 'object' || (cache as unknown) === null || !hasInternals(cache))
+      throw new CacheConfigError(
+        `Expected a CacheService for cached queries, got \`${show(cache)}\`. Inject it (\`inject: [CacheService]\`, ` +
+          "or `[getCacheToken('name')]` for one with a name), or make it with `await createCache()`; in tests write " +
+          '`provideTestCache()` of nestjs-cache-kit/testing.',
+      );
+    if (typeof database !== 'string' || database === '')
+      throw expected('database', 'the name of the database', database);
+    if (ttl !== undefined) parseTtl(ttl, 'ttl');
+    this.#cache = cache;
+    this.#internals = internalsOf(cache);
+    this.#ttl = ttl;
+    this.#namespace = `queries:${database}`;
+  }
+
+  /** True where results are neither read nor stored: in a transaction, and after `close()`. */
+  get isBypassed(): boolean {
+    return this.#internals.isInTransaction() || this.#internals.isClosed();
+  }
+
+  /** Gives the cached result; else the result of `run`, which runs once for all who ask at the same time. */
+  async answer<T>(query: Query, run: () => Promise<T>): Promise<T> {
+    const place = this.#placeOf(query);
+    return place === undefined ? run() : this.#cache.getOrSet(place.key, run, place.options);
+  }
+
+  /** Looks a query up for an ORM that runs it itself. */
+  async open(query: Query): Promise<OpenQuery> {
+    const place = this.#placeOf(query);
+    if (place === undefined) return NOT_CACHED;
+    try {
+      const begun = await this.#internals.open(place.key, place.options);
+      if ('entry' in begun) return { state: 'cached', result: begun.entry.read() };
+      return { state: 'open', store: (result) => begun.load.commit(result), drop: () => begun.load.drop() };
+    } catch (error) {
+      this.#report(error);
+      return NOT_CACHED;
+    }
+  }
+
+  /** Invalidates the queries on tables that were written; in a transaction at its end. */
+  async invalidate(tables: readonly string[]): Promise<void> {
+    await this.invalidateTags(tagsOfWrite(tables));
+  }
+
+  /** Invalidates tags; in a transaction at its end. */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    if (!this.#internals.isClosed()) await this.#internals.invalidateTags([...new Set(tags)]);
+  }
+
+  /** Removes the results of all queries of this database. */
+  async clear(): Promise<void> {
+    try {
+      await this.#cache.invalidateNamespace(this.#namespace);
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /** Runs a transaction of the database: its invalidations are made when it is committed. */
+  transaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.#internals.isClosed() ? work() : this.#cache.transaction(work);
+  }
+
+  /** Reports a query that the cache cannot be used for. */
+  refuse(why: string): void {
+    this.#report(new CacheConfigError(why));
+  }
+
+  #placeOf({
+    identity,
+    tables,
+    named = [],
+    ttl = this.#ttl,
+    tags = [],
+  }: Query): { key: string; options: GetOrSetOptions<unknown> } | undefined {
+    if (this.isBypassed) return undefined;
+    try {
+      const all = new Set([...tagsOfQuery(tables), ...tagsOfNamed(named), ...tags]);
+      return {
+        key: argumentKey(identity),
+        options: { namespace: this.#namespace, tags: [...all], ...(ttl === undefined ? {} : { ttl }) },
+      };
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  #report(error: unknown): void {
+    this.#internals.reportMisuse(
+      error instanceof CacheError ? error : new CacheConfigError('A query was not cached.', { cause: error }),
+    );
+  }
+}
