@@ -1,13 +1,18 @@
 import {
   type DynamicModule,
   type FactoryProvider,
+  Inject,
   type InjectionToken,
+  type MiddlewareConsumer,
   Module,
   type ModuleMetadata,
+  type NestModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  Optional,
   type OptionalFactoryDependency,
   type Provider,
+  RequestMethod,
   type Type,
 } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
@@ -66,9 +71,29 @@ export interface CacheKitFeatureOptions extends NamespaceDefaults {
   cache?: string;
 }
 
+/** Runs what follows for one request. */
+type RequestScope = (next: () => void) => void;
+
+const REQUEST_SCOPE = 'CACHE_KIT_REQUEST_SCOPE';
+
 /** The composition root: makes caches from options and provides them to the application. */
 @Module({})
-export class CacheKitModule {
+export class CacheKitModule implements NestModule {
+  readonly #requestScope: RequestScope | undefined;
+
+  constructor(@Optional() @Inject(REQUEST_SCOPE) requestScope?: RequestScope) {
+    this.#requestScope = requestScope;
+  }
+
+  /** Gives each HTTP request a memory of its own, with `requestScope: true`. */
+  configure(consumer: MiddlewareConsumer): void {
+    const scope = this.#requestScope;
+    if (scope === undefined) return;
+    consumer
+      .apply((_request: unknown, _response: unknown, next: () => void) => scope(next))
+      .forRoutes({ path: '{*path}', method: RequestMethod.ALL });
+  }
+
   /**
    * Provides a cache with these options: one cache for all modules that import it with the same name and equal options.
    * ```ts
@@ -184,6 +209,12 @@ function providersOf({ name, options, providers = [] }: CacheModuleParts, module
     cacheProvider(name, module),
     partOf(getAdminOptionsToken(name), 'admin'),
     partOf(getHttpOptionsToken(name), 'http'),
+    {
+      provide: REQUEST_SCOPE,
+      inject: [getCacheToken(name), optionsToken(name)],
+      useFactory: (cache: CacheService, { cache: { hasRequestScope } }: ResolvedCacheKitOptions) =>
+        hasRequestScope ? (next: () => void) => complete(cache).runInRequest(next) : undefined,
+    },
     { provide: holdToken(name), useFactory: () => new ProcessHold() },
     lifetimeProvider(name),
     DecoratorExplorer,

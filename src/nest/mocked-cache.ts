@@ -15,6 +15,8 @@ import { show } from '../core/vocabulary/show.js';
 
 /** Methods whose second argument is a function that loads the result. */
 const LOADS = new Set<string | symbol>(['getOrSet', 'refresh', 'writeThrough', 'getOrSetMany']);
+/** Methods whose first argument is a function that must run. */
+const RUNS = new Set<string | symbol>(['transaction', 'runInRequest']);
 /** Methods that a mock may lack without a line in the log. */
 const UNKNOWN_TO_MOCKS = new Set<string | symbol>(['close']);
 const completed = new WeakMap<object, CacheService>();
@@ -48,6 +50,7 @@ function answerOf(mock: CacheService, name: string | symbol): unknown {
   // A mock might inherit from the prototype of the service, whose methods work on a real service only.
   const own =
     found === Reflect.get(CacheService.prototype, name, mock) && typeof found === 'function' ? undefined : found;
+  if (RUNS.has(name)) return ofNothing(name);
   if (typeof own === 'function') return LOADS.has(name) ? loadOf(mock, name, own as Load) : own.bind(mock);
   if (own !== undefined) return own;
   const rest = ofNothing(name);
