@@ -95,7 +95,6 @@ describe('a transaction', () => {
     async (_, change, expected) => {
       const { cache, errors } = await filled();
       const before = await seenOutside(cache);
-      let during: Map<string, unknown> | undefined;
       const gate = new ManualLoad<void>();
 
       const transaction = cache.transaction(async () => {
