@@ -140,6 +140,36 @@ describe.each([
     expect(second[1]).toBe('new');
   });
 
+  it('a load that began before a change of the request is not remembered after it', async () => {
+    const { cache } = fixture({}, isAsync);
+    const load = new ManualLoad<string>();
+
+    const reads = await cache.runInRequest(async () => {
+      const loading = cache.getOrSet('k', load.run);
+      await settle();
+      await cache.set('k', 'set');
+      await load.finish(0, 'old');
+      return [await loading, await cache.get('k')];
+    });
+
+    expect(reads).toEqual(['old', 'set']);
+  });
+
+  it('what a transaction has loaded is not remembered after it', async () => {
+    const { cache } = fixture({}, isAsync);
+
+    const read = await cache.runInRequest(async () => {
+      const rolledBack = cache.transaction(async () => {
+        await cache.getOrSet('k', () => 'uncommitted');
+        throw new Error('rolled back');
+      });
+      await rolledBack.catch(() => undefined);
+      return cache.getOrSet('k', () => 'committed');
+    });
+
+    expect(read).toBe('committed');
+  });
+
   it('a value stays fresh, although its time passes', async () => {
     const { cache, clock } = fixture({}, isAsync);
     await cache.set('k', 'v', { ttl: '1s' });

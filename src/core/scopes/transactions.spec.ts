@@ -184,6 +184,18 @@ describe('a transaction', () => {
     expect(await cache.getMany(['k', 'l', 'm'])).toEqual(new Map());
   });
 
+  it('serves a stale value, and does not refresh it with what it sees', async () => {
+    const { cache, clock } = cacheWith({ staleWhileRevalidate: '1m' });
+    let loads = 0;
+    await cache.set('k', 'stale', { ttl: '1s' });
+    await clock.advance(2_000);
+
+    const value = await cache.transaction(() => cache.getOrSet('k', () => `loaded ${++loads}`));
+    await settle();
+
+    expect([value, loads]).toEqual(['stale', 0]);
+  });
+
   it('neither waits for the load of another caller nor lends it its own', async () => {
     const { cache } = cacheWith();
     const [outer, inner] = [new ManualLoad<string>(), new ManualLoad<string>()];
