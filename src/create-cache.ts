@@ -57,6 +57,8 @@ export async function composeCache(
     hasStats: options.hasStats,
     onError: options.onError ?? logOncePerSecond(options.name, clock),
   });
+  const onNotice: CacheAdapterContext['onNotice'] = (sentence, level = 'log') =>
+    loggerOf(options.name)[level](sentence);
   const context: CacheAdapterContext = {
     name: options.name,
     version: options.version,
@@ -64,13 +66,13 @@ export async function composeCache(
     clock,
     onEvict: ({ key, namespace }) => reporter.evicted(key, namespace),
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
-    onNotice: (sentence, level = 'log') => loggerOf(options.name)[level](sentence),
+    onNotice,
     onFinding,
     ...(hold === undefined ? {} : { hold }),
   };
   const open = (): Promise<CacheAdapter> => openAdapter(options, context);
   const adapter = await (hold === undefined ? open() : hold.during(open));
-  return new CacheService({ options, adapter, clock, reporter });
+  return new CacheService({ options, adapter, clock, reporter, onNotice });
 }
 
 /**

@@ -54,6 +54,9 @@ export interface CacheInternals {
   /** Counts an entry of `find` that was served to a caller. */
   countServed(entry: StoredEntry, status: 'hit' | 'stale'): void;
 
+  /** Tells operators a fact in one sentence, as `CacheAdapterContext.onNotice` does. */
+  notice(sentence: string, level?: 'log' | 'warn'): void;
+
   /** Reports a fault in how the cache is used that must not reach a caller; once for each decorated method and code. */
   reportMisuse(error: CacheError, caller?: Caller): void;
 }

@@ -125,7 +125,10 @@ export interface CacheOperations {
   /** Frees expired entries now; this also happens by itself. @returns the number of entries */
   cleanupExpired(): Promise<number>;
 
-  /** Loads the keys that are not fresh, a few at a time. A key that fails is listed in the report and stops nothing. */
+  /**
+   * Loads the keys that are not fresh, a few at a time. A key that fails is listed in the report and stops nothing. The
+   * log tells the progress every 5 s, and the result.
+   */
   warm<T>(
     keys: Iterable<string> | AsyncIterable<string>,
     factory: (key: string) => T | Promise<T>,

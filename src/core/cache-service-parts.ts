@@ -21,6 +21,8 @@ export interface CacheServiceParts {
   readonly adapter: CacheAdapter;
   readonly clock: Clock;
   readonly reporter: CacheReporter;
+  /** Tells operators a fact in one sentence. @default nothing is told */
+  readonly onNotice?: (sentence: string, level?: 'log' | 'warn') => void;
 }
 
 /**

@@ -407,6 +407,51 @@ describe('warm', () => {
   });
 });
 
+describe('the log of warm', () => {
+  const slowly = (clock: { advance(ms: number): Promise<void> }) => async (key: string) => {
+    await clock.advance(2_000);
+    if (key === 'k3') throw new Error('no');
+    return key;
+  };
+
+  it('tells the progress every 5 s, and the result, without keys', async () => {
+    const { cache, clock, notices } = cacheWith();
+    await cache.set('k1', 'fresh');
+
+    await cache.warm(
+      times(6, (i) => `k${i}`),
+      slowly(clock),
+      { concurrency: 1 },
+    );
+
+    expect(notices).toEqual([
+      'Warming up: 3 of 6 keys.',
+      'Warming up: 5 of 6 keys, 1 failed.',
+      'Warmed up 6 keys in 10.0 s: 4 loaded, 1 fresh already, 1 failed.',
+    ]);
+  });
+
+  it('names no count that it does not know, and ends with the run', async () => {
+    const { cache, clock, notices } = cacheWith();
+    async function* keys(): AsyncGenerator<string> {
+      yield* ['a', 'b', 'c'];
+    }
+
+    await cache.warm(keys(), slowly(clock), { concurrency: 1 });
+    await clock.advance(60_000);
+
+    expect(notices).toEqual(['Warming up: 2 keys.', 'Warmed up 3 keys in 6.0 s: 3 loaded, 0 fresh already.']);
+  });
+
+  it('is silent with `log: false`', async () => {
+    const { cache, clock, notices } = cacheWith();
+
+    await cache.warm(['a', 'b', 'c'], slowly(clock), { log: false });
+
+    expect(notices).toEqual([]);
+  });
+});
+
 describe('getStats', () => {
   it('counts what happened', async () => {
     const { cache, clock } = cacheWith();

@@ -96,6 +96,7 @@ export class CacheService implements CacheOperations {
       isInTransaction: () => this.#scopes.transaction !== undefined,
       isClosed: () => this.#closed !== undefined,
       countServed: (entry, status) => reporter[status](entry),
+      notice: (sentence, level) => parts.onNotice?.(sentence, level),
       reportMisuse: (error, caller) => reporter.misuse(error, caller),
     });
   }

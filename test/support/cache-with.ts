@@ -11,6 +11,8 @@ export interface CacheFixture {
   readonly clock: FakeClock;
   /** Errors passed to `onError`. */
   readonly errors: CacheError[];
+  /** Sentences for operators. */
+  readonly notices: string[];
 }
 
 /** Opens a memory cache on a fake clock. @param wrap puts a layer (such as a fault) between cache and adapter */
@@ -20,6 +22,7 @@ export function cacheWith(
 ): CacheFixture {
   const clock = new FakeClock();
   const errors: CacheError[] = [];
+  const notices: string[] = [];
   const resolved = resolveCacheOptions(options);
   const reporter = new CacheReporter({ hasStats: resolved.hasStats, onError: (error) => errors.push(error) });
   if (resolved.store.kind !== 'memory')
@@ -33,7 +36,9 @@ export function cacheWith(
     onError: (error) => void reporter.fault(error, 'keep the store in order'),
     onNotice: () => undefined,
   });
-  return { cache: new CacheService({ options: resolved, adapter: wrap(adapter), clock, reporter }), clock, errors };
+  const onNotice = (sentence: string): void => void notices.push(sentence);
+  const cache = new CacheService({ options: resolved, adapter: wrap(adapter), clock, reporter, onNotice });
+  return { cache, clock, errors, notices };
 }
 
 /** A memory adapter with default options, for tests of a composed adapter. */
