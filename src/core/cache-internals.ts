@@ -49,6 +49,9 @@ export interface CacheInternals {
   /** True for a call in a transaction, which must not read or store what other calls share. */
   isInTransaction(): boolean;
 
+  /** Runs `work` outside of the transaction that the call is in: its changes are made at once. */
+  outsideTransaction<T>(work: () => T): T;
+
   isClosed(): boolean;
 
   /** Counts an entry of `find` that was served to a caller. */

@@ -94,6 +94,7 @@ export class CacheService implements CacheOperations {
       invalidateTags: (tags) => this.#transactions.invalidateTags(tags),
       delete: (key, own) => this.delete(key, own),
       isInTransaction: () => this.#scopes.transaction !== undefined,
+      outsideTransaction: (work) => this.#scopes.outsideTransaction(work),
       isClosed: () => this.#closed !== undefined,
       countServed: (entry, status) => reporter[status](entry),
       notice: (sentence, level) => parts.onNotice?.(sentence, level),

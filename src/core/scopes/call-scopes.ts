@@ -25,7 +25,7 @@ export interface CallScopesOptions {
  * store because of them.
  */
 export class CallScopes {
-  readonly #transactions = new AsyncLocalStorage<Transaction>();
+  readonly #transactions = new AsyncLocalStorage<Transaction | undefined>();
   readonly #requests: AsyncLocalStorage<RequestScope> | undefined;
   readonly #options: CallScopesOptions;
   #isUsed: boolean;
@@ -54,6 +54,11 @@ export class CallScopes {
   inTransaction<T>(transaction: Transaction, work: () => T): T {
     this.#isUsed = true;
     return this.#transactions.run(transaction, work);
+  }
+
+  /** Runs `work` outside of the transaction that the call is in: its changes are made at once. */
+  outsideTransaction<T>(work: () => T): T {
+    return this.#transactions.getStore() === undefined ? work() : this.#transactions.run(undefined, work);
   }
 
   inRequest<T>(work: () => T): T {

@@ -2,6 +2,8 @@ import { type CacheInternals, hasInternals, internalsOf } from '../../core/cache
 import type { CacheService } from '../../core/cache.service.js';
 import type { GetOrSetOptions } from '../../core/load/call-options.js';
 import { argumentKey } from '../../core/values/argument-key.js';
+import { checkedTags } from '../../core/vocabulary/cache-key.js';
+import { BoundedMap } from '../../core/vocabulary/bounded-map.js';
 import { CacheConfigError, CacheError } from '../../core/vocabulary/cache.errors.js';
 import { parseTtl, type Ttl } from '../../core/vocabulary/duration.js';
 import { expected } from '../../core/vocabulary/option-checks.js';
@@ -29,11 +31,20 @@ export interface Query {
   readonly tags?: readonly string[] | undefined;
 }
 
+/** Where the results of a query are kept, whatever its parameters are. It is made once and used many times. */
+export interface QueryPlace {
+  readonly key: string;
+  readonly options: GetOrSetOptions<unknown>;
+}
+
 /** The answer to `QueryCache.open`. */
 export type OpenQuery =
   | { readonly state: 'cached'; readonly result: unknown }
   /** The query must run. `store` takes its result; `drop` says that there is none. One of both is called. */
   | { readonly state: 'open'; store(result: unknown): Promise<void>; drop(): void };
+
+/** Reasons for not caching that are remembered, so that each is reported once. */
+const REPORTED_REASONS = 1_000;
 
 const NOT_CACHED: OpenQuery = { state: 'open', store: () => Promise.resolve(), drop: () => undefined };
 
@@ -47,6 +58,7 @@ export class QueryCache {
   readonly #internals: CacheInternals;
   readonly #ttl: Ttl | undefined;
   readonly #namespace: string;
+  readonly #reported = new BoundedMap<string, true>(REPORTED_REASONS);
 
   /** @throws CacheConfigError for a cache or an option that cannot be used */
   constructor(cache: CacheService, { database, ttl }: QueryCacheOptions) {
@@ -71,14 +83,32 @@ export class QueryCache {
   }
 
   /** Gives the cached result; else the result of `run`, which runs once for all who ask at the same time. */
-  async answer<T>(query: Query, run: () => Promise<T>): Promise<T> {
-    const place = this.#placeOf(query);
+  answer<T>(query: Query, run: () => Promise<T>): Promise<T> {
+    const place = this.isBypassed ? undefined : this.place(query);
     return place === undefined ? run() : this.#cache.getOrSet(place.key, run, place.options);
+  }
+
+  /** Does what `answer` does for a query whose place is known. @param parameters are a part of the key, with types */
+  answerAt<T>(place: QueryPlace, parameters: readonly unknown[], run: () => Promise<T>): Promise<T> {
+    const own = this.isBypassed ? undefined : this.#reporting(() => keyOf(parameters));
+    return own === undefined ? run() : this.#cache.getOrSet(place.key + own, run, place.options);
+  }
+
+  /** The place of a query; `undefined` for one that cannot be cached, which is reported. */
+  place({ identity, tables, named = [], ttl = this.#ttl, tags = [] }: Query): QueryPlace | undefined {
+    return this.#reporting(() => {
+      const all = new Set([...tagsOfQuery(tables), ...tagsOfNamed(named), ...checkedTags(tags)]);
+      if (ttl !== undefined) parseTtl(ttl, 'ttl');
+      return {
+        key: keyOf(identity),
+        options: { namespace: this.#namespace, tags: [...all], ...(ttl === undefined ? {} : { ttl }) },
+      };
+    });
   }
 
   /** Looks a query up for an ORM that runs it itself. */
   async open(query: Query): Promise<OpenQuery> {
-    const place = this.#placeOf(query);
+    const place = this.isBypassed ? undefined : this.place(query);
     if (place === undefined) return NOT_CACHED;
     try {
       const begun = await this.#internals.open(place.key, place.options);
@@ -93,6 +123,14 @@ export class QueryCache {
   /** Invalidates the queries on tables that were written; in a transaction at its end. */
   async invalidate(tables: readonly string[]): Promise<void> {
     await this.invalidateTags(tagsOfWrite(tables));
+  }
+
+  /**
+   * Invalidates the queries on tables whose writes the database has committed, and tags. It is done at once, also in a
+   * transaction of the cache: that one may still fail, and the database is changed all the same.
+   */
+  async invalidateCommitted(tables: readonly string[], tags: readonly string[] = []): Promise<void> {
+    await this.#internals.outsideTransaction(() => this.invalidateTags([...tagsOfWrite(tables), ...tags]));
   }
 
   /** Invalidates tags; in a transaction at its end. */
@@ -114,27 +152,19 @@ export class QueryCache {
     return this.#internals.isClosed() ? work() : this.#cache.transaction(work);
   }
 
-  /** Reports a query that the cache cannot be used for. */
-  refuse(why: string): void {
-    this.#report(new CacheConfigError(why));
+  /** Reports a query that the cache cannot be used for; each reason once. */
+  refuse(why: string, cause?: unknown): void {
+    if (this.#reported.get(why) === true) return;
+    this.#reported.put(why, true);
+    this.#report(new CacheConfigError(why, { cause }));
   }
 
-  #placeOf({
-    identity,
-    tables,
-    named = [],
-    ttl = this.#ttl,
-    tags = [],
-  }: Query): { key: string; options: GetOrSetOptions<unknown> } | undefined {
-    if (this.isBypassed) return undefined;
+  /** Gives the result of `make`; `undefined` where it throws, and reports that. */
+  #reporting<T>(make: () => T): T | undefined {
     try {
-      const all = new Set([...tagsOfQuery(tables), ...tagsOfNamed(named), ...tags]);
-      return {
-        key: argumentKey(identity),
-        options: { namespace: this.#namespace, tags: [...all], ...(ttl === undefined ? {} : { ttl }) },
-      };
+      return make();
     } catch (error) {
-      this.#report(error);
+      this.refuse(`A query was not cached: ${error instanceof Error ? error.message : String(error)}`, error);
       return undefined;
     }
   }
@@ -143,5 +173,16 @@ export class QueryCache {
     this.#internals.reportMisuse(
       error instanceof CacheError ? error : new CacheConfigError('A query was not cached.', { cause: error }),
     );
+  }
+}
+
+/** @throws CacheConfigError where a parameter of the query has no value that a key could hold */
+function keyOf(identity: readonly unknown[]): string {
+  try {
+    return argumentKey(identity);
+  } catch (cause) {
+    const message =
+      'no key can be made of its parameters. Pass text, numbers, dates, bytes, or plain objects and arrays of them.';
+    throw new CacheConfigError(message, { cause });
   }
 }
