@@ -1,171 +1,179 @@
 import { describe, expect, it } from '@jest/globals';
-import { type CacheFixture, cacheWith, ManualLoad, settle } from '../../../test/support/cache-with.js';
-import type { CacheService } from '../../core/cache.service.js';
-import { type Query, QueryCache } from './query-cache.js';
-import { invalidateTables } from './table-tags.js';
+import { cacheWith, settle } from '../../../test/support/cache-with.js';
+import type { CacheAdapter } from '../../core/ports/cache-adapter.port.js';
+import { type OpenQuery, type Query, QueryCache } from './query-cache.js';
 
-const ORDERS: Query = { identity: ['select * from orders'], tables: ['orders'] };
+const USERS: Query = { identity: ['select * from user where id = $1', [1]], tables: ['user'] };
 
-function queriesWith(options: { database?: string } = {}): CacheFixture & { queries: QueryCache } {
-  const fixture = cacheWith();
-  return { ...fixture, queries: new QueryCache(fixture.cache, { database: 'shop', ...options }) };
+function queries(
+  options: { ttl?: string; database?: string } = {},
+  wrap?: (adapter: CacheAdapter) => CacheAdapter,
+): ReturnType<typeof cacheWith> & { queryCache: QueryCache } {
+  const fixture = cacheWith({}, wrap);
+  const queryCache = new QueryCache(fixture.cache, { database: 'shop', ...options } as never);
+  return { ...fixture, queryCache };
 }
 
-/** Counts the runs of a query, which gives their number. */
-function counted(): { count: number; run: () => Promise<number> } {
-  const query = { count: 0, run: () => Promise.resolve(++query.count) };
-  return query;
+/** Looks a query up as an ORM does, and stores `result` where it must run. Returns the cached result, if any. */
+async function ask(queryCache: QueryCache, query: Query, result: unknown): Promise<unknown> {
+  const open = await queryCache.open(query);
+  if (open.state === 'cached') return open.result;
+  await open.store(result);
+  return undefined;
 }
 
-describe('a query cache', () => {
-  it('answers a repeated query without running it', async () => {
-    const { queries } = queriesWith();
-    const query = counted();
+describe('an open query', () => {
+  it('is answered from the cache the second time', async () => {
+    const { cache, queryCache } = queries();
 
-    expect([await queries.answer(ORDERS, query.run), await queries.answer(ORDERS, query.run)]).toEqual([1, 1]);
+    expect(await ask(queryCache, USERS, [{ id: 1 }])).toBeUndefined();
+    expect(await ask(queryCache, USERS, [])).toEqual([{ id: 1 }]);
+    expect(await cache.getStats()).toMatchObject({ totalHits: 1, totalMisses: 1 });
   });
 
-  it('tells parameters of a known place apart by value and type', async () => {
-    const { queries } = queriesWith();
-    const place = queries.place(ORDERS)!;
-    const query = counted();
-    const parameters = [[1], ['1'], [1n], [null], [NaN], [Infinity], [undefined, 1], [], [[1]], [new Date(1)]];
+  it.each<[string, Query]>([
+    ['another parameter', { ...USERS, identity: [USERS.identity[0], [2]] }],
+    ['a parameter of another type', { ...USERS, identity: [USERS.identity[0], ['1']] }],
+    ['another text', { ...USERS, identity: ['select id from user where id = $1', [1]] }],
+  ])('with %s is another one', async (_, other) => {
+    const { queryCache } = queries();
+    await ask(queryCache, USERS, 'first');
 
-    for (const own of [...parameters, ...parameters]) await queries.answerAt(place, own, query.run);
-
-    expect(query.count).toBe(parameters.length);
+    expect(await ask(queryCache, other, 'second')).toBeUndefined();
   });
 
-  it('tells two databases apart', async () => {
-    const { cache, queries } = queriesWith();
-    const other = new QueryCache(cache, { database: 'other' });
-    const query = counted();
+  it('of another database is another one', async () => {
+    const { cache, queryCache } = queries();
+    await ask(queryCache, USERS, 'first');
 
-    expect([await queries.answer(ORDERS, query.run), await other.answer(ORDERS, query.run)]).toEqual([1, 2]);
+    expect(await ask(new QueryCache(cache, { database: 'archive' }), USERS, 'second')).toBeUndefined();
   });
 
-  it('does not store a result when a table was written while the query ran', async () => {
-    const { queries } = queriesWith();
-    const slow = new ManualLoad<string>();
-    const signal = new AbortController().signal;
+  it.each<[string, (queryCache: QueryCache) => Promise<unknown>]>([
+    ['a write to its table', (queryCache) => queryCache.invalidate(['user'])],
+    ['an invalidation of its tag', (queryCache) => queryCache.invalidateTags(['mine'])],
+    ['clear', (queryCache) => queryCache.clear()],
+    ['a write in a transaction', (queryCache) => queryCache.transaction(() => queryCache.invalidate(['user']))],
+  ])('is not stored when %s came before its end', async (_, change) => {
+    const { queryCache } = queries();
+    const query = { ...USERS, tags: ['mine'] };
+    const open = (await queryCache.open(query)) as OpenQuery & { state: 'open' };
 
-    const answer = queries.answer(ORDERS, () => slow.run({ signal }));
-    await settle();
-    await queries.invalidateCommitted(['orders']);
-    await slow.finish(0, 'old');
+    await change(queryCache);
+    await open.store('old');
 
-    expect(await answer).toBe('old');
-    expect(await queries.answer(ORDERS, () => Promise.resolve('new'))).toBe('new');
+    expect(await ask(queryCache, query, 'new')).toBeUndefined();
+    expect(await ask(queryCache, query, 'newer')).toBe('new');
   });
 
-  it('reads and stores nothing in a transaction, and invalidates after it', async () => {
-    const { queries } = queriesWith();
-    const query = counted();
-    await queries.answer(ORDERS, query.run);
+  it('ends without a result when it is dropped, when nobody ends it, and with the cache', async () => {
+    const { cache, clock, queryCache } = queries();
+    const opened = [await queryCache.open(USERS), await queryCache.open(USERS), await queryCache.open(USERS)];
+    const [dropped, forgotten, last] = opened as (OpenQuery & { state: 'open' })[];
 
-    const seen = await queries.transaction(async () => {
-      await queries.invalidate(['orders']);
-      return [await queries.answer(ORDERS, query.run), await queries.answer(ORDERS, query.run)];
+    dropped?.drop();
+    await dropped?.store('late');
+    await clock.advance(60_000);
+    await forgotten?.store('late');
+    await cache.close();
+    await last?.store('late');
+
+    expect(await cache.list()).toEqual({ entries: [] });
+  });
+
+  it('has the TTL of the query, else that of the query cache', async () => {
+    const { clock, queryCache } = queries({ ttl: '1m' });
+    const short = { ...USERS, identity: ['short'], ttl: '1s' as const };
+    await ask(queryCache, USERS, 'long');
+    await ask(queryCache, short, 'short');
+
+    await clock.advance(2_000);
+
+    expect(await ask(queryCache, USERS, '')).toBe('long');
+    expect(await ask(queryCache, short, '')).toBeUndefined();
+  });
+
+  it('in a transaction is neither read nor stored', async () => {
+    const { cache, queryCache } = queries();
+    await ask(queryCache, USERS, 'committed');
+    const other = { ...USERS, identity: ['other'] };
+
+    await queryCache.transaction(async () => {
+      expect(queryCache.isBypassed).toBe(true);
+      expect(await ask(queryCache, USERS, 'uncommitted')).toBeUndefined();
+      expect(await ask(queryCache, other, 'uncommitted')).toBeUndefined();
     });
 
-    expect(seen).toEqual([2, 3]);
-    expect(await queries.answer(ORDERS, query.run)).toBe(4);
+    expect(await ask(queryCache, USERS, '')).toBe('committed');
+    expect(await ask(queryCache, other, '')).toBeUndefined();
+    expect((await cache.getStats()).errors).toBe(0);
   });
 
-  it('invalidates nothing when the transaction fails', async () => {
-    const { queries } = queriesWith();
-    const query = counted();
-    await queries.answer(ORDERS, query.run);
+  it('that cannot be a key runs, and the reason is reported', async () => {
+    const { errors, queryCache } = queries();
+    const query = { ...USERS, identity: ['select', [() => 1]] };
 
-    const failed = queries.transaction(async () => {
-      await queries.invalidate(['orders']);
-      throw new Error('rolled back');
-    });
-
-    await expect(failed).rejects.toThrow('rolled back');
-    expect(await queries.answer(ORDERS, query.run)).toBe(1);
+    expect(await ask(queryCache, query, 'first')).toBeUndefined();
+    expect(await ask(queryCache, query, 'second')).toBeUndefined();
+    expect(errors[0]?.message).toContain('no key can be made of its parameters');
   });
 
-  it('invalidates what is committed at once, also when a transaction of the cache fails', async () => {
-    const { cache, queries } = queriesWith();
-    const query = counted();
-    await queries.answer(ORDERS, query.run);
-
-    const failed = cache.transaction(async () => {
-      await queries.invalidateCommitted(['orders'], ['mine']);
-      throw new Error('after the write');
-    });
-
-    await expect(failed).rejects.toThrow('after the write');
-    expect(await queries.answer(ORDERS, query.run)).toBe(2);
-  });
-
-  it.each<[string, Query, RegExp]>([
-    ['a TTL that is no duration', { ...ORDERS, ttl: -1 }, /`ttl`.*-1/],
-    ['a tag that is no text', { ...ORDERS, tags: [7 as never] }, /tag/],
-    ['a parameter without a value', { ...ORDERS, identity: ['sql', () => 1] }, /no key can be made of its parameters/],
-  ])('runs a query with %s, and reports it once', async (_, query, message) => {
-    const { queries, errors } = queriesWith();
-    const runs = counted();
-
-    expect([await queries.answer(query, runs.run), await queries.answer(query, runs.run)]).toEqual([1, 2]);
-
-    expect(errors.map(({ code }) => code)).toEqual(['CACHE_CONFIG_INVALID']);
-    expect(errors[0]?.message).toMatch(message);
-  });
-
-  it('reports a parameter of a known place that cannot be a part of a key, and runs the query', async () => {
-    const { queries, errors } = queriesWith();
-
-    expect(await queries.answerAt(queries.place(ORDERS)!, [() => 1], () => Promise.resolve('rows'))).toBe('rows');
-
-    expect(errors).toHaveLength(1);
-  });
-
-  it('runs every query after the cache is closed, and reports nothing', async () => {
-    const { cache, queries, errors } = queriesWith();
-    const query = counted();
+  it('on a closed cache runs', async () => {
+    const { cache, queryCache } = queries();
+    await ask(queryCache, USERS, 'stored');
     await cache.close();
 
-    await queries.answer(ORDERS, query.run);
-    await queries.transaction(() => queries.invalidate(['orders']));
-    await queries.invalidateCommitted(['orders']);
-
-    expect(await queries.answer(ORDERS, query.run)).toBe(2);
-    expect(errors).toEqual([]);
+    expect(await ask(queryCache, USERS, 'again')).toBeUndefined();
+    expect(await queryCache.transaction(() => Promise.resolve('run'))).toBe('run');
+    await queryCache.invalidate(['user']);
   });
 
-  it.each([
-    ['an object in place of a cache', {} as CacheService, { database: 'shop' }, 'Expected a CacheService'],
-    ['an empty name', cacheWith().cache, { database: '' }, 'Expected `database`'],
-    ['a wrong TTL', cacheWith().cache, { database: 'shop', ttl: '5 minutes' as never }, 'Expected `ttl`'],
-  ])('refuses %s', (_, cache, options, message) => {
-    expect(() => new QueryCache(cache, options)).toThrow(message);
+  it('on a store that fails runs, and a write succeeds', async () => {
+    const away = (): never => {
+      throw new Error('away');
+    };
+    const { errors, queryCache } = queries({}, (adapter) =>
+      Object.assign(Object.create(adapter) as CacheAdapter, { get: away, begin: away, set: away, invalidate: away }),
+    );
+
+    expect(await ask(queryCache, USERS, 'first')).toBeUndefined();
+    await queryCache.invalidate(['user']);
+    await queryCache.clear();
+
+    expect(errors.length).toBeGreaterThan(2);
   });
 });
 
-describe('the tags of tables', () => {
-  const queryOn = async (query: Partial<Query>, written: string): Promise<boolean> => {
-    const { cache, queries } = queriesWith();
-    const runs = counted();
-    const own = { ...ORDERS, ...query };
-    await queries.answer(own, runs.run);
-    await invalidateTables(cache, [written]);
-    return (await queries.answer(own, runs.run)) === 2;
-  };
+describe('an answered query', () => {
+  it('runs once for all who ask at the same time', async () => {
+    const { queryCache } = queries();
+    let runs = 0;
+    const run = async (): Promise<number> => (await settle(), ++runs);
 
-  it.each<[string, Partial<Query>, string, boolean]>([
-    ['the same table', { tables: ['orders'] }, 'orders', true],
-    ['another table', { tables: ['orders'] }, 'users', false],
-    ['the table of the query without its schema', { tables: ['shop.orders'] }, 'orders', true],
-    ['the table of another schema', { tables: ['shop.orders'] }, 'old.orders', false],
-    [
-      'a table of some schema, where a person named the bare table',
-      { tables: [], named: ['orders'] },
-      'old.orders',
-      true,
-    ],
-  ])('show whether a write of %s concerns a query', async (_, query, written, isInvalidated) => {
-    expect(await queryOn(query, written)).toBe(isInvalidated);
+    expect(await Promise.all([queryCache.answer(USERS, run), queryCache.answer(USERS, run)])).toEqual([1, 1]);
+    expect(await queryCache.answer(USERS, run)).toBe(1);
+    await queryCache.invalidate(['user']);
+    expect(await queryCache.answer(USERS, run)).toBe(2);
+  });
+
+  it('gives its error to its callers', async () => {
+    const { queryCache } = queries();
+    const failure = new Error('syntax');
+
+    await expect(queryCache.answer(USERS, () => Promise.reject(failure))).rejects.toBe(failure);
+  });
+});
+
+describe('a query cache', () => {
+  it.each([[undefined], [null], [{}], ['default']])('refuses %p for a cache', (cache) => {
+    expect(() => new QueryCache(cache as never, { database: 'shop' })).toThrow('inject: [CacheService]');
+  });
+
+  it.each([
+    [{ database: '' }, 'database'],
+    [{ database: undefined }, 'database'],
+    [{ database: 'shop', ttl: 'soon' }, 'ttl'],
+  ])('refuses %p', (options, name) => {
+    expect(() => new QueryCache(cacheWith().cache, options as never)).toThrow(name);
   });
 });
