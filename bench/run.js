@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { formatTable, formatTarget } from './lib/report.js';
+import { fileHits } from './suites/file-hits.js';
 import { httpHits } from './suites/http-hits.js';
 import { hybridHits } from './suites/hybrid-hits.js';
 import { hybridInvalidation } from './suites/hybrid-invalidation.js';
@@ -21,7 +22,17 @@ const HELP = `Measures the kit side by side with its peers. See docs/performance
   --kit FILE     measures another build: the path of its index.js`;
 
 /** @type {import('./suites/suite.js').Suite[]} */
-const SUITES = [httpHits, memoryHits, memoryTurns, memoryGrowth, memoryZipf, redisHits, hybridHits, hybridInvalidation];
+const SUITES = [
+  httpHits,
+  memoryHits,
+  memoryTurns,
+  memoryGrowth,
+  memoryZipf,
+  redisHits,
+  fileHits,
+  hybridHits,
+  hybridInvalidation,
+];
 
 const { values: options } = parseArgs({
   options: {

@@ -48,6 +48,17 @@ export async function prepare(cache) {
     async set(calls) {
       for (let i = 0; i < calls; i++) await cache.set(keys[i & MASK], values[i & MASK]);
     },
+    /** Always so many under way. @param {number} calls */
+    async setInFlight(calls) {
+      let next = 0;
+      const writer = async () => {
+        while (next < calls) {
+          const i = next++ & MASK;
+          await cache.set(keys[i], values[i]);
+        }
+      };
+      await Promise.all(Array.from({ length: IN_FLIGHT }, writer));
+    },
   };
 }
 
