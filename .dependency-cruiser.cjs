@@ -103,6 +103,12 @@ const forbidden = [
     to: { path: '^src/integrations/', pathNot: '^src/integrations/queries/' },
   },
   {
+    name: 'mikro-orm-only-in-its-integration',
+    comment: '@mikro-orm/core is an optional peer, loaded by `nestjs-cache-kit/mikro-orm` alone.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(mikro-orm|queries)/'] },
+    to: { path: npm('@mikro-orm/core') },
+  },
+  {
     name: 'only-composition-root-imports-adapters',
     comment: 'Which backend runs is decided in one place, from the options.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', compositionRoot] },

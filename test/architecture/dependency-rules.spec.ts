@@ -125,6 +125,10 @@ const violations: Record<string, Tree[]> = {
   'nest-config-only-in-config-entry': [
     { 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" },
   ],
+  'mikro-orm-only-in-its-integration': [
+    { 'src/cache-kit.module.ts': "import '@mikro-orm/core';" },
+    { 'src/integrations/drizzle/drizzle-cache.ts': "import type { EntityManager } from '@mikro-orm/core';" },
+  ],
   'integration-imports-core-and-itself': [
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../../nest/http/cache.interceptor.js';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../typeorm/typeorm-cache.js';" },
