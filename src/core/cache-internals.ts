@@ -52,6 +52,12 @@ export interface CacheInternals {
   /** Runs `work` outside of the transaction that the call is in: its changes are made at once. */
   outsideTransaction<T>(work: () => T): T;
 
+  /**
+   * Lists classes whose instances are given back as instances. Leaves out a class that `types` would refuse alone, and
+   * one that is listed already or whose name is.
+   */
+  addTypes(classes: readonly unknown[]): void;
+
   isClosed(): boolean;
 
   /** Counts an entry of `find` that was served to a caller. */

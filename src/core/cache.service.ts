@@ -31,6 +31,7 @@ import type { CacheStats } from './observation/cache-stats.js';
 import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './ports/cache-entry.js';
 import { type Clock, idleMs } from './ports/clock.port.js';
+import { bareTypeOf } from './values/value-type-options.js';
 import { checkKey, checkKeys } from './vocabulary/cache-key.js';
 import type { CallScopes } from './scopes/call-scopes.js';
 import { enterCopy, recognizeInAllCopies } from './vocabulary/copies.js';
@@ -95,6 +96,9 @@ export class CacheService implements CacheOperations {
       delete: (key, own) => this.delete(key, own),
       isInTransaction: () => this.#scopes.transaction !== undefined,
       outsideTransaction: (work) => this.#scopes.outsideTransaction(work),
+      addTypes: (classes) => {
+        for (const type of classes.map(bareTypeOf)) if (type !== undefined) options.types.add(type);
+      },
       isClosed: () => this.#closed !== undefined,
       countServed: (entry, status) => reporter[status](entry),
       notice: (sentence, level) => parts.onNotice?.(sentence, level),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Injectable } from '@nestjs/common';
+import { internalsOf } from '../../src/core/cache-internals.js';
 import { memoryAdapter } from '../../src/create-cache.js';
 import {
   Cached,
@@ -271,6 +272,25 @@ describe.each(BACKENDS)('with %s', (name, optionsOf) => {
           '$.user is an instance of User. To cache it as one, list the class: CacheKitModule.forRoot({ types: [User] }).',
         );
       }
+    });
+  });
+
+  it('an instance of a class that an integration lists later comes back as one', async () => {
+    await using({ types: [PRICE] }, async (cache) => {
+      class Hidden {
+        readonly #value = 1;
+        get value(): number {
+          return this.#value;
+        }
+      }
+      const Other = { User: class User {} }.User;
+
+      internalsOf(cache).addTypes([User, Profile, Post, Price, Hidden, Other, 'Name', User]);
+
+      await cache.set('k', { user: ann(), price: new Price(5n) });
+      const found = (await cache.get<{ user: User; price: Price }>('k'))!;
+      expect([found.user.profile?.describe(), found.price.cents]).toEqual(['lives in Rome', 5n]);
+      await expect(cache.set('h', new Hidden())).rejects.toThrow('private state');
     });
   });
 

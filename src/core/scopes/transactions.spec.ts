@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { cacheWith, ManualLoad, settle } from '../../../test/support/cache-with.js';
 import type { CacheAdapter } from '../ports/cache-adapter.port.js';
+import { internalsOf } from '../cache-internals.js';
 import type { CacheService } from '../cache.service.js';
 import type { CacheEvent } from '../observation/cache-events.js';
 
@@ -319,6 +320,22 @@ describe('a transaction', () => {
     await later;
 
     expect(await cache.get('a')).toBe('later');
+  });
+
+  it('lets work of its owner leave it, whose changes are made at once', async () => {
+    const { cache } = await filled();
+    const internals = internalsOf(cache);
+
+    const failed = cache.transaction(async () => {
+      await internals.outsideTransaction(() => cache.delete('a'));
+      await cache.delete('other');
+      throw new Error('no');
+    });
+
+    await expect(failed).rejects.toThrow('no');
+    expect([...(await seenOutside(cache)).keys()]).toEqual(['b', 'other']);
+    expect(internals.outsideTransaction(() => internals.isInTransaction())).toBe(false);
+    await cache.close();
   });
 
   it('keeps two transactions at the same time apart', async () => {

@@ -17,6 +17,15 @@ export function readTypes(value: unknown, keepsOthers: boolean): ValueTypes {
   return new ValueTypes(Object.freeze(listed), keepsOthers);
 }
 
+/** A class as `types` would list it alone; `undefined` for one that the option would refuse. */
+export function bareTypeOf(value: unknown): ListedType | undefined {
+  try {
+    return typeof value === 'function' ? bareType(value, 'types') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function readType(value: unknown, index: number): ListedType {
   const where = `types[${index}]`;
   if (typeof value === 'function') return bareType(value, where);

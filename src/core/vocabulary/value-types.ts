@@ -31,42 +31,75 @@ export interface ListedType {
 
 export type Conversion = Pick<ValueType, 'to' | 'from'>;
 
-/** The listed classes of one cache. Copiers and codecs get it from the options, also in custom adapters. */
-export class ValueTypes {
-  readonly #byName: ReadonlyMap<string, ListedType>;
-  readonly #byPrototype: ReadonlyMap<object, ListedType>;
-  readonly #onFault: (error: CacheSerializationError) => void;
+/** Classes by name and by prototype. A name and a prototype are listed once. */
+class TypeList {
+  readonly #byName = new Map<string, ListedType>();
+  readonly #byPrototype = new Map<object, ListedType>();
 
-  /**
-   * @param keepsOthers true to keep the prototype of instances of unlisted classes, too, if they hold only their fields
-   * @param onFault called with the error of a `from` that makes a read a miss
-   */
-  constructor(
-    readonly listed: readonly ListedType[],
-    readonly keepsOthers: boolean,
-    onFault: (error: CacheSerializationError) => void = () => undefined,
-  ) {
-    this.#onFault = onFault;
-    this.#byName = new Map(listed.map((type) => [type.name, type]));
-    this.#byPrototype = new Map(listed.map((type) => [type.prototype, type]));
+  get all(): readonly ListedType[] {
+    return [...this.#byName.values()];
   }
 
-  /** The listed class of `value`, if any. */
-  of(value: object): ListedType | undefined {
-    return this.#byPrototype.get(Object.getPrototypeOf(value) as object);
+  of(prototype: object): ListedType | undefined {
+    return this.#byPrototype.get(prototype);
   }
 
   named(name: string): ListedType | undefined {
     return this.#byName.get(name);
   }
 
+  add(type: ListedType): void {
+    if (this.#byName.has(type.name) || this.#byPrototype.has(type.prototype)) return;
+    this.#byName.set(type.name, type);
+    this.#byPrototype.set(type.prototype, type);
+  }
+}
+
+/** The listed classes of one cache. Copiers and codecs get it from the options, also in custom adapters. */
+export class ValueTypes {
+  readonly #list: TypeList;
+  readonly #onFault: (error: CacheSerializationError) => void;
+
+  /**
+   * @param listed the classes; or the types whose list is shared, with what is added to it later
+   * @param keepsOthers true to keep the prototype of instances of unlisted classes, too, if they hold only their fields
+   * @param onFault called with the error of a `from` that makes a read a miss
+   */
+  constructor(
+    listed: readonly ListedType[] | ValueTypes,
+    readonly keepsOthers: boolean,
+    onFault: (error: CacheSerializationError) => void = () => undefined,
+  ) {
+    this.#onFault = onFault;
+    this.#list = listed instanceof ValueTypes ? listed.#list : new TypeList();
+    if (!(listed instanceof ValueTypes)) for (const type of listed) this.#list.add(type);
+  }
+
+  get listed(): readonly ListedType[] {
+    return this.#list.all;
+  }
+
+  /** The listed class of `value`, if any. */
+  of(value: object): ListedType | undefined {
+    return this.#list.of(Object.getPrototypeOf(value) as object);
+  }
+
+  named(name: string): ListedType | undefined {
+    return this.#list.named(name);
+  }
+
+  /** Lists one more class, unless it or its name is listed already. */
+  add(type: ListedType): void {
+    this.#list.add(type);
+  }
+
   reportingTo(onFault: (error: CacheSerializationError) => void): ValueTypes {
-    return new ValueTypes(this.listed, this.keepsOthers, onFault);
+    return new ValueTypes(this, this.keepsOthers, onFault);
   }
 
   /** The same classes, for values that stay in the process. */
   keepingOthers(): ValueTypes {
-    return new ValueTypes(this.listed, true, this.#onFault);
+    return new ValueTypes(this, true, this.#onFault);
   }
 
   /** Reports the error of an entry that could not be read, if a `from` caused it. */

@@ -125,17 +125,22 @@ export class QueryCache {
     await this.invalidateTags(tagsOfWrite(tables));
   }
 
+  /** The tag of the queries of this database that a person gave an id. */
+  tagOfId(id: string): string {
+    return `${this.#namespace}:${id}`;
+  }
+
+  /** Invalidates tags; in a transaction at its end. */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    if (!this.#internals.isClosed()) await this.#internals.invalidateTags([...new Set(tags)]);
+  }
+
   /**
    * Invalidates the queries on tables whose writes the database has committed, and tags. It is done at once, also in a
    * transaction of the cache: that one may still fail, and the database is changed all the same.
    */
   async invalidateCommitted(tables: readonly string[], tags: readonly string[] = []): Promise<void> {
     await this.#internals.outsideTransaction(() => this.invalidateTags([...tagsOfWrite(tables), ...tags]));
-  }
-
-  /** Invalidates tags; in a transaction at its end. */
-  async invalidateTags(tags: readonly string[]): Promise<void> {
-    if (!this.#internals.isClosed()) await this.#internals.invalidateTags([...new Set(tags)]);
   }
 
   /** Removes the results of all queries of this database. */
@@ -150,6 +155,16 @@ export class QueryCache {
   /** Runs a transaction of the database: its invalidations are made when it is committed. */
   transaction<T>(work: () => Promise<T>): Promise<T> {
     return this.#internals.isClosed() ? work() : this.#cache.transaction(work);
+  }
+
+  /** Does the same for a transaction that is committed on its own, although the call is in another one. */
+  separateTransaction<T>(work: () => Promise<T>): Promise<T> {
+    return this.#internals.outsideTransaction(() => this.transaction(work));
+  }
+
+  /** Lets the cache give back instances of these classes as instances, on every backend. */
+  addTypes(classes: readonly unknown[]): void {
+    this.#internals.addTypes(classes);
   }
 
   /** Reports a query that the cache cannot be used for; each reason once. */
