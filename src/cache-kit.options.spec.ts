@@ -12,6 +12,7 @@ describe('resolveCacheOptions', () => {
       version: undefined,
       types: expect.objectContaining({ listed: [], keepsOthers: true }),
       hasStats: true,
+      hasRequestScope: false,
       isStrict: false,
       findings: [],
       store: {
