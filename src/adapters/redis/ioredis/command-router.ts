@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis';
 import { ChangeAnnouncer, type Silence } from '../connection/change-announcer.js';
 import { type Command, isOnItsWay, type Reply } from '../connection/command.js';
 import { addressOf, type ClusterMap } from './cluster-map.js';
-import { errorWithoutSecrets } from './error-without-secrets.js';
+import { errorWithoutSecrets } from '../../../core/vocabulary/error-without-secrets.js';
 import { isCluster } from './ioredis-clients.js';
 import { type Client, sendAlone, sendInPipeline, type Sent, sendTo } from './ioredis-send.js';
 

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../../core/ports/clock.port.js';
 import { namesIn } from '../connection/change-messages.js';
-import { errorWithoutSecrets } from './error-without-secrets.js';
+import { errorWithoutSecrets } from '../../../core/vocabulary/error-without-secrets.js';
 import { ended } from './ioredis-clients.js';
 import type { ChangeFeed, ChangeListener, ChangeHandlers } from '../connection/coherence-wire.port.js';
 import { serverFactsOf } from './server-facts.js';

@@ -1,5 +1,5 @@
 import type { Cluster, ClusterOptions, Redis, RedisOptions } from 'ioredis';
-import { errorWithoutSecrets } from './error-without-secrets.js';
+import { errorWithoutSecrets } from '../../../core/vocabulary/error-without-secrets.js';
 import type { Argument, Command, Reply } from '../connection/command.js';
 import type { Script } from '../protocol/script.js';
 import { TurnBatch } from '../connection/turn-batch.js';

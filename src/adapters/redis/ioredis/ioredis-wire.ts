@@ -8,7 +8,7 @@ import { ClusterMap } from './cluster-map.js';
 import { CommandRouter, rethrown } from './command-router.js';
 import { IoredisChangeListener } from './ioredis-change-listener.js';
 import { endpointOf } from './client-endpoint.js';
-import { errorWithoutSecrets } from './error-without-secrets.js';
+import { errorWithoutSecrets } from '../../../core/vocabulary/error-without-secrets.js';
 import { setUpFindings } from './set-up-findings.js';
 import type { Client } from './ioredis-send.js';
 import { changeClientOf, ended, isCluster, subscriberOf } from './ioredis-clients.js';

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { withoutCredentials } from '../../../core/vocabulary/show.js';
+import { withoutCredentials } from './show.js';
 
 /** Properties of network errors that contain no secret. */
 const FACTS = ['code', 'errno', 'syscall', 'address', 'port', 'hostname'] as const;
