@@ -9,6 +9,7 @@ import {
   type NestModule,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
+  type OnModuleDestroy,
   Optional,
   type OptionalFactoryDependency,
   type Provider,
@@ -26,7 +27,8 @@ import { composeCache } from './create-cache.js';
 import { checkKey } from './core/vocabulary/cache-key.js';
 import { DEFAULT_CACHE_NAME } from './core/service-options.js';
 import { CacheConfigError } from './core/vocabulary/cache.errors.js';
-import type { CacheService } from './core/cache.service.js';
+import { internalsOf } from './core/cache-internals.js';
+import { type CacheService, isCacheService } from './core/cache.service.js';
 import { NamespacedCache, type NamespaceDefaults } from './core/namespaced-cache.js';
 import { shortDurationsIn } from './core/vocabulary/finding.js';
 import { checkNames } from './core/vocabulary/option-checks.js';
@@ -263,10 +265,11 @@ function holdToken(name: string): string {
 
 /**
  * Logs the findings, and keeps the process alive once the application has started. Not before: Nest announces no failed
- * start, and the process of one must end. Closes the cache in the last phase of Nest's shutdown, because other
- * providers might use it until then.
+ * start, and the process of one must end. Pending writes of an earlier process are written from then on, too. They are
+ * written at once in the first phase of Nest's shutdown, while the databases are open. The cache is closed in the last
+ * phase, because other providers might use it until then.
  */
-class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
+class CacheLifetime implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   readonly #cache: CacheService;
   readonly #hold: ProcessHold;
   readonly #advice: Advice;
@@ -281,6 +284,11 @@ class CacheLifetime implements OnApplicationBootstrap, OnApplicationShutdown {
   onApplicationBootstrap(): void {
     this.#advice.announce();
     this.#hold.stand();
+    if (isCacheService(this.#cache)) internalsOf(this.#cache).pendingWrites.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    if (isCacheService(this.#cache)) await internalsOf(this.#cache).pendingWrites.flush();
   }
 
   async onApplicationShutdown(): Promise<void> {

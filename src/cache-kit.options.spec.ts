@@ -33,6 +33,7 @@ describe('resolveCacheOptions', () => {
       },
       clock: undefined,
       onError: undefined,
+      writeBehind: undefined,
     });
   });
 

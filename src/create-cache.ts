@@ -7,14 +7,18 @@ import { type CacheKitOptions, type ResolvedCacheOptions, resolveCacheKitOptions
 import { isAnnounced } from './core/observation/announced-fault.js';
 import { CacheReporter } from './core/observation/cache-reporter.js';
 import { CacheService } from './core/cache.service.js';
+import { internalsOf } from './core/cache-internals.js';
 import type { CacheError } from './core/vocabulary/cache.errors.js';
 import { createEntryCodec } from './core/values/codec.js';
 import type { Finding } from './core/vocabulary/finding.js';
 import type { CacheAdapter, CacheAdapterContext, CacheAdapterFactory } from './core/ports/cache-adapter.port.js';
 import type { Clock } from './core/ports/clock.port.js';
 import type { ProcessHold } from './core/ports/process-hold.js';
+import type { PendingWrites } from './core/ports/write-behind-queue.port.js';
 import { SystemClock } from './core/system-clock.js';
-import { NO_TYPES } from './core/vocabulary/value-types.js';
+import { NO_TYPES, ValueTypes } from './core/vocabulary/value-types.js';
+import { InProcessQueue } from './core/write-behind/in-process-queue.js';
+import { createWriteCodec } from './core/write-behind/write-codec.js';
 import { Advice } from './nest/start-up-advisor.js';
 import { checkAdapter } from './store.options.js';
 
@@ -33,6 +37,7 @@ export async function createCache(options: CacheKitOptions = {}): Promise<CacheS
   const service = await composeCache(cache, { onFinding: (finding) => advice.add(finding) });
   try {
     advice.announce();
+    internalsOf(service).pendingWrites.start();
     return service;
   } catch (error) {
     await service.close();
@@ -70,9 +75,11 @@ export async function composeCache(
     onFinding,
     ...(hold === undefined ? {} : { hold }),
   };
+  // Before the adapter, because it connects to nothing: a queue that cannot be used must leave nothing open.
+  const pendingWrites = await openWrites(options, clock);
   const open = (): Promise<CacheAdapter> => openAdapter(options, context);
   const adapter = await (hold === undefined ? open() : hold.during(open));
-  return new CacheService({ options, adapter, clock, reporter, onNotice });
+  return new CacheService({ options, adapter, clock, reporter, onNotice, pendingWrites });
 }
 
 /**
@@ -83,6 +90,20 @@ export function memoryAdapter(options?: MemoryOptions): CacheAdapterFactory {
   const resolved = readMemory(options);
   return ({ types = NO_TYPES, ...context }) =>
     new MemoryAdapter(resolved, { ...context, types: types.keepingOthers() });
+}
+
+async function openWrites(options: ResolvedCacheOptions, clock: Clock): Promise<PendingWrites> {
+  const { name, version, store, writeBehind = new InProcessQueue() } = options;
+  const types = new ValueTypes(options.types, false);
+  const codec = createEntryCodec('encryption' in store ? { ...store, types } : { types });
+  return writeBehind.open({
+    name,
+    version,
+    clock,
+    codec: createWriteCodec(codec, clock),
+    types,
+    keepsProcess: options.clock === undefined,
+  });
 }
 
 async function openAdapter({ store }: ResolvedCacheOptions, context: CacheAdapterContext): Promise<CacheAdapter> {

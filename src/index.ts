@@ -46,6 +46,7 @@ export type {
   ValueValidator,
   WriteThroughOptions,
 } from './core/load/call-options.js';
+export type { WriteBehindOptions } from './core/write-behind/write-behind-options.js';
 export type { Duration, Ttl } from './core/vocabulary/duration.js';
 export type { WarmOptions, WarmProgress, WarmReport } from './core/warm.js';
 export {
@@ -79,6 +80,17 @@ export type {
 } from './core/ports/cache-adapter.port.js';
 export type { Finding } from './core/vocabulary/finding.js';
 export type { Clock, Timer } from './core/ports/clock.port.js';
+export type {
+  FailedWrite,
+  LeftWrites,
+  PendingWrite,
+  PendingWrites,
+  WriteBehindContext,
+  WriteBehindHost,
+  WriteBehindQueue,
+  WriteCodec,
+  WrittenValue,
+} from './core/ports/write-behind-queue.port.js';
 
 export { invalidateTables } from './integrations/queries/table-tags.js';
 

@@ -68,6 +68,14 @@ export interface CacheInternals {
 
   /** Reports a fault in how the cache is used that must not reach a caller; once for each decorated method and code. */
   reportMisuse(error: CacheError, caller?: Caller): void;
+
+  readonly pendingWrites: {
+    /** Begins to write what is pending, also what an earlier process has left. Does nothing the second time. */
+    start(): void;
+
+    /** Writes what is pending at once. Waits for it for the time that `close()` has, and takes that off it. */
+    flush(): Promise<void>;
+  };
 }
 
 /** The internals of each cache. A route of one copy of the kit may use a cache of another copy. */

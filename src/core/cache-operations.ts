@@ -16,6 +16,7 @@ import type {
 } from './load/call-options.js';
 import type { Ttl } from './vocabulary/duration.js';
 import type { WarmOptions, WarmReport } from './warm.js';
+import type { WriteBehindOptions, Writer } from './write-behind/write-behind-options.js';
 
 /**
  * The operations of a cache; `CacheService` implements them. A fault of the backend never reaches the caller of a read
@@ -66,6 +67,16 @@ export interface CacheOperations {
    * elsewhere while `write` ran, the key is invalidated instead, so that the next read loads. A fault is reported.
    */
   writeThrough<T>(key: string, write: () => Promise<T>, options?: WriteThroughOptions<T>): Promise<T>;
+
+  /**
+   * Stores a value now, and calls `write` with it later. Later values of the key replace it until then; the writes of
+   * one key never overlap and never change order. A failed write is tried again; after the last retry the key is
+   * invalidated. Removing or invalidating the key does not stop the write.
+   * @param write a function; with `bullmqWriteBehind` the name of a registered one
+   * @returns when the value is stored and its write is taken over; waits while `maxPending` keys are pending
+   * @throws CacheUnavailableError when the write was not taken over; nothing is stored then
+   */
+  writeBehind<T>(key: string, value: T, write: Writer<T>, options?: WriteBehindOptions): Promise<void>;
 
   /** Gives the fresh values of `keys`, in their order, without the misses. One round trip. */
   getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>>;
@@ -165,7 +176,10 @@ export interface CacheOperations {
   /** Events of this cache, after the fact. Without a subscriber they cost nothing. Completes on `close()`. */
   readonly events: Observable<CacheEvent>;
 
-  /** Waits up to 5 s for running loads, then frees everything. Later reads are misses; later loads are not stored. */
+  /**
+   * Waits up to 5 s for running loads and pending writes, then frees everything. Later reads are misses; later loads
+   * are not stored.
+   */
   close(): Promise<void>;
 }
 

@@ -10,10 +10,13 @@ import { ValueWriter } from './load/value-writer.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
 import type { CacheAdapter } from './ports/cache-adapter.port.js';
 import type { Clock } from './ports/clock.port.js';
+import type { PendingWrites } from './ports/write-behind-queue.port.js';
 import type { ResolvedServiceOptions } from './service-options.js';
 import { CallScopes } from './scopes/call-scopes.js';
 import { copyValue } from './values/value-copier.js';
+import { bareTypeOf } from './values/value-type-options.js';
 import { CacheConfigError } from './vocabulary/cache.errors.js';
+import { WriteBehind } from './write-behind/write-behind.js';
 
 /** The collaborators of a `CacheService`. */
 export interface CacheServiceParts {
@@ -23,6 +26,8 @@ export interface CacheServiceParts {
   readonly reporter: CacheReporter;
   /** Tells operators a fact in one sentence. @default nothing is told */
   readonly onNotice?: (sentence: string, level?: 'log' | 'warn') => void;
+  /** The queue of `writeBehind`. @default one in this process */
+  readonly pendingWrites?: PendingWrites;
 }
 
 /**
@@ -47,17 +52,19 @@ interface Collaborators {
   readonly reads: ReadThrough;
   readonly writer: ValueWriter;
   readonly transactions: TransactionRunner;
+  readonly writeBehind: WriteBehind;
   readonly openLoads: OpenLoads;
   readonly inspector: CacheInspector;
-  /** Waits for running loads, and frees everything. */
+  readonly addTypes: (classes: readonly unknown[]) => void;
+  /** Waits for running loads and pending writes, and frees everything. */
   readonly end: () => Promise<void>;
 }
 
-/** Longest time that `close()` waits for running loads. */
+/** Longest time that `close()` waits for running loads and for pending writes. */
 const CLOSE_GRACE_MS = 5_000;
 
 /** Makes the parts of a service, and hands them to each other. */
-export function wire({ options, adapter, clock, reporter }: CacheServiceParts): Collaborators {
+export function wire({ options, adapter, clock, reporter, pendingWrites }: CacheServiceParts): Collaborators {
   const { name, version, types } = options;
   const plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
   const isolatesCallers = options.isolation !== 'none';
@@ -69,7 +76,9 @@ export function wire({ options, adapter, clock, reporter }: CacheServiceParts): 
   const store = new GuardedStore(adapter, scopes, (error, doing) => reporter.fault(error, doing));
   const loader = new ValueLoader({ store, scopes, clock, reporter, isolatesCallers, types });
   const invalidations = new Invalidations({ store, scopes, loader, reporter });
-  const writer = new ValueWriter({ store, scopes, loader, invalidations, reporter, clock, plan });
+  const writing = { store, scopes, loader, invalidations, reporter, clock, plan };
+  const writer = new ValueWriter(writing);
+  const writeBehind = new WriteBehind({ ...writing, types, queue: pendingWrites, graceMs: CLOSE_GRACE_MS });
   const transactions = new TransactionRunner({ name, scopes, invalidations, writer, reporter, clock });
   const openLoads = new OpenLoads({ store, reporter, clock });
   return {
@@ -81,12 +90,16 @@ export function wire({ options, adapter, clock, reporter }: CacheServiceParts): 
     writer,
     reads: new ReadThrough({ store, scopes, loader, reporter, clock }),
     transactions,
+    writeBehind,
     openLoads,
     inspector: new CacheInspector({ name, version, store, reporter, clock }),
+    addTypes: (classes) => {
+      for (const type of classes.map(bareTypeOf)) if (type !== undefined) types.add(type);
+    },
     end: async () => {
       transactions.close();
       openLoads.close();
-      await loader.drain(CLOSE_GRACE_MS);
+      await Promise.all([loader.drain(CLOSE_GRACE_MS), writeBehind.close()]);
       await store.close();
       reporter.stream.complete();
     },

@@ -90,6 +90,7 @@ describe('bad calls', () => {
         internalsOf(cache).load(bad, () => 1),
         cache.refresh(bad, () => 1),
         cache.writeThrough(bad, async () => 1),
+        cache.writeBehind(bad, 1, async () => undefined),
         cache.getMany(['good', bad]),
         cache.setMany([
           ['good', 1],

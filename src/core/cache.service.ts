@@ -31,13 +31,14 @@ import type { CacheStats } from './observation/cache-stats.js';
 import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './ports/cache-entry.js';
 import { type Clock, idleMs } from './ports/clock.port.js';
-import { bareTypeOf } from './values/value-type-options.js';
 import { checkKey, checkKeys } from './vocabulary/cache-key.js';
 import type { CallScopes } from './scopes/call-scopes.js';
 import { enterCopy, recognizeInAllCopies } from './vocabulary/copies.js';
 import { parseTtl, type Ttl } from './vocabulary/duration.js';
 import { checkNames } from './vocabulary/option-checks.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
+import type { WriteBehind } from './write-behind/write-behind.js';
+import type { WriteBehindOptions, Writer } from './write-behind/write-behind-options.js';
 
 /** Number of reads per measured one. */
 const SAMPLE_EVERY = 64;
@@ -58,6 +59,7 @@ export class CacheService implements CacheOperations {
   readonly #writer: ValueWriter;
   readonly #scopes: CallScopes;
   readonly #transactions: TransactionRunner;
+  readonly #writeBehind: WriteBehind;
   readonly #invalidations: Invalidations;
   readonly #reporter: CacheReporter;
   readonly #plan: LoadPlan;
@@ -85,6 +87,7 @@ export class CacheService implements CacheOperations {
     this.#reads = collaborators.reads;
     this.#writer = collaborators.writer;
     this.#transactions = collaborators.transactions;
+    this.#writeBehind = collaborators.writeBehind;
     this.#end = collaborators.end;
     this.#inspector = collaborators.inspector;
     keepInternals(this, {
@@ -96,13 +99,12 @@ export class CacheService implements CacheOperations {
       delete: (key, own) => this.delete(key, own),
       isInTransaction: () => this.#scopes.transaction !== undefined,
       outsideTransaction: (work) => this.#scopes.outsideTransaction(work),
-      addTypes: (classes) => {
-        for (const type of classes.map(bareTypeOf)) if (type !== undefined) options.types.add(type);
-      },
+      addTypes: collaborators.addTypes,
       isClosed: () => this.#closed !== undefined,
       countServed: (entry, status) => reporter[status](entry),
       notice: (sentence, level) => parts.onNotice?.(sentence, level),
       reportMisuse: (error, caller) => reporter.misuse(error, caller),
+      pendingWrites: collaborators.writeBehind,
     });
   }
 
@@ -176,6 +178,10 @@ export class CacheService implements CacheOperations {
     return this.#writer.writeThrough(key, write, options);
   }
 
+  async writeBehind<T>(key: string, value: T, write: Writer<T>, options: WriteBehindOptions = {}): Promise<void> {
+    await this.#writeBehind.write(key, value, write, options);
+  }
+
   async getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     return (await this.#reads.freshValues([...new Set(keys)], this.#namespaceIn(options))) as Map<string, T>;
@@ -198,8 +204,7 @@ export class CacheService implements CacheOperations {
   ): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     checkFactory(factory);
-    const values = await this.#reads.many([...new Set(keys)], this.#planOf(options), forMany(factory));
-    return values as Map<string, T>;
+    return (await this.#reads.many([...new Set(keys)], this.#planOf(options), forMany(factory))) as Map<string, T>;
   }
 
   async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {

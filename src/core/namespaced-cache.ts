@@ -14,6 +14,7 @@ import type { Ttl } from './vocabulary/duration.js';
 import { recognizeInAllCopies } from './vocabulary/copies.js';
 import { basePlan, DEFAULT_LOAD_POLICY, readLoadPlan } from './load/load-policy.js';
 import type { WarmOptions, WarmReport } from './warm.js';
+import type { WriteBehindOptions, Writer } from './write-behind/write-behind-options.js';
 
 type InNamespace<O> = Omit<O, 'namespace'>;
 
@@ -88,6 +89,10 @@ export class NamespacedCache {
     return this.#cache.writeThrough(key, write, { ...this.#setDefaults, ...options, ...this.#here });
   }
 
+  writeBehind<T>(key: string, value: T, write: Writer<T>, options?: InNamespace<WriteBehindOptions>): Promise<void> {
+    return this.#cache.writeBehind(key, value, write, this.#forSet(options));
+  }
+
   getMany<T>(keys: readonly string[]): Promise<Map<string, T>> {
     return this.#cache.getMany<T>(keys, this.#here);
   }
@@ -154,8 +159,9 @@ export class NamespacedCache {
       GetOrSetOptions<never>;
   }
 
-  #forSet(options: InNamespace<SetOptions> | undefined): SetOptions {
-    return options === undefined ? this.#setDefaults : { ...this.#setDefaults, ...options, ...this.#here };
+  #forSet<O extends InNamespace<SetOptions>>(options: O | undefined): O & SetOptions {
+    return (options === undefined ? this.#setDefaults : { ...this.#setDefaults, ...options, ...this.#here }) as O &
+      SetOptions;
   }
 }
 

@@ -6,10 +6,12 @@ import { type Finding, findingsIn, shortDurationsIn } from './vocabulary/finding
 import { DEFAULT_LOAD_POLICY, LOAD_OPTION_NAMES, type LoadPolicy, readLoadPolicy } from './load/load-policy.js';
 import { readBoolean, readFunction } from './vocabulary/option-checks.js';
 import type { Clock } from './ports/clock.port.js';
+import type { WriteBehindQueue } from './ports/write-behind-queue.port.js';
 import { show } from './vocabulary/show.js';
 import type { Isolation } from './values/value-copier.js';
 import { readTypes } from './values/value-type-options.js';
 import type { ValueClass, ValueType, ValueTypes } from './vocabulary/value-types.js';
+import { readQueue } from './write-behind/write-behind-options.js';
 
 /** The options of a cache that mean the same with every backend. */
 export interface ServiceOptions extends LoadOptions {
@@ -40,6 +42,8 @@ export interface ServiceOptions extends LoadOptions {
    * @default false
    */
   requestScope?: boolean;
+  /** The place where the values of `writeBehind` wait. @default this process */
+  writeBehind?: WriteBehindQueue;
   /** True to fail the start for each finding of the start-up advisor, which is only logged otherwise. @default false */
   strict?: boolean;
   /** Called for every fault that did not reach a caller. @default Nest's Logger, at most one line a second per kind */
@@ -64,6 +68,8 @@ export interface ResolvedServiceOptions {
   /** `undefined` for the real time. */
   readonly clock: Clock | undefined;
   readonly onError: ((error: CacheError) => void) | undefined;
+  /** `undefined` for this process. */
+  readonly writeBehind: WriteBehindQueue | undefined;
 }
 
 /** The properties of a store that decide defaults of `ServiceOptions`. */
@@ -87,6 +93,7 @@ export const SERVICE_OPTION_NAMES: readonly string[] = [
   'stats',
   'requestScope',
   'clock',
+  'writeBehind',
   'strict',
   'onError',
   ...LOAD_OPTION_NAMES,
@@ -109,6 +116,7 @@ export function resolveServiceOptions(options: ServiceOptions, store: StoreTrait
     load: Object.freeze(readLoadPolicy(options, { ...DEFAULT_LOAD_POLICY, singleFlight: store.singleFlight })),
     clock: readClock(options.clock),
     onError: readFunction<(error: CacheError) => void>(options.onError, 'onError'),
+    writeBehind: readQueue(options.writeBehind),
   });
 }
 

@@ -194,6 +194,20 @@ function describeWrites(test: ContractTest): void {
     assert.equal(await fixture.value('k'), 'written');
   });
 
+  test('leaves the entry that it granted to a write that ends without a result, and refuses all loads', async (fixture) => {
+    await fixture.set('k', { value: 'stored', tags: ['t'] });
+    const load = await fixture.begin('k', { purpose: 'refresh' });
+
+    const write = await fixture.begin('k', { purpose: 'write' });
+    const [ticket] = write.tickets;
+    await write.release();
+
+    assert.equal(ticket?.state === 'granted' && ticket.current?.read(), 'stored');
+    assert.equal(await fixture.commit(load, 'k', { value: 'loaded' }), false);
+    assert.equal(await fixture.value('k'), 'stored');
+    assert.ok(await fixture.isFresh('k'));
+  });
+
   test('stores the later of two writes', async (fixture) => {
     const first = await fixture.begin('k', { purpose: 'write' });
     const second = await fixture.begin('k', { purpose: 'write' });

@@ -147,6 +147,7 @@ const rootTypes = [
   'Envelope',
   'EnvelopeId',
   'Factory',
+  'FailedWrite',
   'FileOptions',
   'Finding',
   'GetOrSetOptions',
@@ -157,6 +158,7 @@ const rootTypes = [
   'InvalidateTagsOptions',
   'InvalidationSubject',
   'InvalidationTarget',
+  'LeftWrites',
   'ListOptions',
   'LoadContext',
   'LoadGrant',
@@ -170,6 +172,8 @@ const rootTypes = [
   'NamespaceDefaults',
   'NamespaceOption',
   'OpenEnvelope',
+  'PendingWrite',
+  'PendingWrites',
   'RedisAddress',
   'RedisClient',
   'RedisOptions',
@@ -189,7 +193,13 @@ const rootTypes = [
   'WarmOptions',
   'WarmProgress',
   'WarmReport',
+  'WriteBehindContext',
+  'WriteBehindHost',
+  'WriteBehindOptions',
+  'WriteBehindQueue',
+  'WriteCodec',
   'WriteThroughOptions',
+  'WrittenValue',
 ];
 
 /** Prints the names of an entry, the comparison of `require` and `import`, and the names of its CommonJS form. */

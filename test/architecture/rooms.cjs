@@ -3,7 +3,7 @@
 
 /** @type {Record<string, string[][]>} */
 module.exports = {
-  core: [['load'], ['scopes'], ['observation'], ['values'], ['ports'], ['vocabulary']],
+  core: [['write-behind'], ['load'], ['scopes'], ['observation'], ['values'], ['ports'], ['vocabulary']],
   'adapters/file': [['store']],
   'adapters/memory': [['eviction'], ['nodes']],
   'adapters/redis': [

@@ -140,6 +140,7 @@ describe('CacheKitModule.forRoot', () => {
     ],
     [{ ttl: 5 }, /Unknown option `ttl`. Write `defaultTtl` instead\.$/],
     [{ dashboard: true }, /Unknown option `dashboard`/],
+    [{ writeBehind: true }, /Expected `writeBehind` to be a queue, got `true`/],
     [{ requestScope: 'yes' }, /Expected `requestScope` to be one of true, false, got `yes`/],
     [{ file: {} }, /Expected `file` with `backend: 'file'`, got it with 'memory'/],
     [{ directory: '/tmp' }, /Unknown option `directory`. Write `file: { directory }` instead\.$/],

@@ -13,12 +13,13 @@ import { checkNames, readOneOf } from '../../core/vocabulary/option-checks.js';
 import { passThroughAdapter } from '../../core/pass-through-adapter.js';
 import { passingThrough } from '../../core/pass-through-cache.js';
 import { ValueTypes } from '../../core/vocabulary/value-types.js';
+import { readQueue } from '../../core/write-behind/write-behind-options.js';
 import { type Backend, readBackend } from '../../store.options.js';
 
 /**
  * The options of `CacheKitModule.forRoot`, as the application writes them. Those of a store outside the process are
  * ignored: `backend`, `redis`, `file`, `compression` and `encryption`. Entries are kept in memory, or by the option
- * `adapter`.
+ * `adapter`. The writers of `writeBehind` run in the process.
  */
 export interface CacheKitTestingOptions extends CacheKitOptions {
   /** 'pass-through': nothing is stored, and every load, method and handler runs. @default 'memory' */
@@ -91,7 +92,10 @@ function withoutSharedStore({
   compression: _compression,
   encryption: _encryption,
   memory,
-  ...others
+  writeBehind,
+  ...rest
 }: CacheKitOptions): CacheKitOptions {
+  const queue = readQueue(writeBehind);
+  const others = queue === undefined ? rest : { ...rest, writeBehind: queue.inProcess() };
   return memory === undefined || others.adapter !== undefined ? others : { ...others, memory };
 }
