@@ -25,7 +25,7 @@ export class Transaction {
   readonly #outer: Transaction | undefined;
   readonly #invalidations = new Map<string, KeptInvalidation>();
   readonly #drafts: KeptDrafts = new Map();
-  readonly #last: (() => Promise<unknown>)[] = [];
+  readonly #last: { readonly run: () => Promise<unknown>; readonly changed: Addressed | undefined }[] = [];
   #isEnded = false;
 
   /** @param outer the transaction that this one is nested in */
@@ -45,6 +45,10 @@ export class Transaction {
   hides(entry: Addressed): boolean {
     if (this.#drafts.get(entry.namespace)?.has(entry.key) === true) return true;
     for (const { hits } of this.#invalidations.values()) if (hits(entry)) return true;
+    const isLast = this.#last.some(
+      ({ changed }) => changed?.key === entry.key && changed.namespace === entry.namespace,
+    );
+    if (isLast) return true;
     return this.#outer?.hides(entry) === true;
   }
 
@@ -63,9 +67,12 @@ export class Transaction {
     for (const draft of drafts) kept.set(draft.key, draft);
   }
 
-  /** Keeps back what must follow all other changes. */
-  after(run: () => Promise<unknown>): void {
-    this.#last.push(run);
+  /**
+   * Keeps back what must follow all other changes.
+   * @param changed the entry that it changes, which reads must not see meanwhile
+   */
+  after(run: () => Promise<unknown>, changed?: Addressed): void {
+    this.#last.push({ run, changed });
   }
 
   /**
@@ -86,7 +93,7 @@ export class Transaction {
     return {
       invalidations: [...this.#invalidations.values()].map(({ run }) => run),
       sets: [...this.#drafts].map(([namespace, drafts]) => ({ namespace, drafts: [...drafts.values()] })),
-      last: this.#last,
+      last: this.#last.map(({ run }) => run),
     };
   }
 

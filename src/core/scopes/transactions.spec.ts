@@ -128,6 +128,31 @@ describe('a transaction', () => {
     expect(await seenOutside(cache)).toEqual(before);
   });
 
+  it('writes a value behind when its work has succeeded, and not when it fails', async () => {
+    const { cache, clock } = cacheWith();
+    const written: string[] = [];
+    const write = (value: string): Promise<void> => Promise.resolve(void written.push(value));
+    await cache.set('k', 'old');
+
+    const failing = cache.transaction(async () => {
+      await cache.writeBehind('k', 'rolled back', write);
+      throw new Error('no');
+    });
+    await failing.catch(() => undefined);
+    await clock.advance(10_000);
+    const afterFailure = [await cache.get('k'), ...written];
+    const during = await cache.transaction(async () => {
+      await cache.writeBehind('k', 'new', write);
+      await clock.advance(10_000);
+      return [await cache.get('k'), ...written];
+    });
+    await clock.advance(10_000);
+
+    expect(afterFailure).toEqual(['old']);
+    expect(during).toEqual([undefined]);
+    expect([await cache.get('k'), ...written]).toEqual(['new', 'new']);
+  });
+
   it('gives the result of its work, also of work that answers at once', async () => {
     const { cache } = cacheWith();
 

@@ -80,7 +80,7 @@ export class WriteBehind implements WriteBehindHost {
   }
 
   /**
-   * Stores a value, and has it written later.
+   * Stores a value, and has it written later. In a transaction both are kept back until its end.
    * @throws CacheUnavailableError when nothing was taken over, and nothing stored
    */
   async write(key: string, value: unknown, writer: unknown, options: WriteBehindOptions): Promise<void> {
@@ -94,7 +94,10 @@ export class WriteBehind implements WriteBehindHost {
     const own = copyValue(value, 'clone', types);
     const read = (): unknown => copyValue(own, 'clone', types);
     const write: PendingWrite = { key, namespace, value: own, read, writer: checkedWriter, ...policy };
-    await this.#inTurn(write, () => this.#take(write, draftOfSet(plan, key, own)));
+    const take = (): Promise<void> => this.#inTurn(write, () => this.#take(write, draftOfSet(plan, key, own)));
+    const { transaction } = this.#parts.scopes;
+    if (transaction === undefined) await take();
+    else transaction.after(take, write);
   }
 
   landed(written: WrittenValue, isReplaced: () => Awaitable<boolean>): Promise<void> {
