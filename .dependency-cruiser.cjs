@@ -103,6 +103,12 @@ const forbidden = [
     to: { path: '^src/integrations/', pathNot: '^src/integrations/queries/' },
   },
   {
+    name: 'drizzle-only-in-its-integration',
+    comment: 'drizzle-orm is an optional peer, loaded by `nestjs-cache-kit/drizzle` alone.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(drizzle|queries)/'] },
+    to: { path: npm('drizzle-orm') },
+  },
+  {
     name: 'mikro-orm-only-in-its-integration',
     comment: '@mikro-orm/core is an optional peer, loaded by `nestjs-cache-kit/mikro-orm` alone.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(mikro-orm|queries)/'] },

@@ -1,5 +1,10 @@
 /** Specs with real servers that take seconds: `npm run test:servers` runs them two at a time. */
-export const SERVERS = ['test/redis/', 'test/contract/redis.spec.ts', 'test/simulation/simulated-redis.spec.ts'];
+export const SERVERS = [
+  'test/redis/',
+  'test/contract/redis.spec.ts',
+  'test/simulation/simulated-redis.spec.ts',
+  'test/integrations/drizzle/redis.spec.ts',
+];
 
 /**
  * Specs in which servers fail, processes are killed or the real time is judged, and the long runs of the simulation:

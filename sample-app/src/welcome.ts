@@ -20,6 +20,7 @@ Call each of these twice and watch X-Cache, "source" and "generated_at":
   curl "${url}/api/products/42"
   curl "${url}/api/products?ids=1,2,42"
   curl "${url}/api/store/products?category=Electronics&page=1"
+  curl "${url}/api/browse/electronics"
 
 Change something, then call them again:
 
@@ -27,8 +28,14 @@ Change something, then call them again:
   curl -X POST ${url}/api/store/products -H "Content-Type: application/json" \\
     -d '{"name": "Smart Watch", "category": "Electronics", "price": 299.99}'
 
+Count a view: visitors see it at once, the database gets it within a second:
+
+  curl -X POST ${url}/api/products/42/views
+  curl ${url}/api/products/42/views
+
 How well the cache does:
 
+  curl ${url}/api/warm-up
   curl ${url}/api/store/cache-stats
   curl -H "X-Admin-Token: ${token}" ${url}/admin/cache/stats
 `;

@@ -125,6 +125,10 @@ const violations: Record<string, Tree[]> = {
   'nest-config-only-in-config-entry': [
     { 'src/cache-kit.module.ts': "import type { ConfigType } from '@nestjs/config';" },
   ],
+  'drizzle-only-in-its-integration': [
+    { 'src/cache-kit.module.ts': "import 'drizzle-orm';" },
+    { 'src/integrations/typeorm/typeorm-cache.ts': "import type { Cache } from 'drizzle-orm/cache/core';" },
+  ],
   'mikro-orm-only-in-its-integration': [
     { 'src/cache-kit.module.ts': "import '@mikro-orm/core';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import type { EntityManager } from '@mikro-orm/core';" },

@@ -268,6 +268,51 @@ describe.each<[httpAdapter: string, backend: string, settings: Record<string, st
     });
   });
 
+  describe('a list by category', () => {
+    it('is queried again when a table of its queries was written', async () => {
+      const path = '/api/browse/TOYS?page=2';
+      const [first, second] = [await shop.get(path), await shop.get(path)];
+      await shop.send('POST', '/api/products', { name: 'Marbles', category: 'Toys', price: 4000 });
+      const third = await shop.get(path);
+
+      expect(first.json).toMatchObject({ page: 2, limit: 20, total: expect.any(Number) });
+      expect(first.json.products).toHaveLength(20);
+      expect(second.json).toEqual(first.json);
+      expect(third.json.total).toBe((first.json.total as number) + 1);
+      expect(third.json.queried_at).not.toBe(first.json.queried_at);
+    });
+  });
+
+  describe('the views of a product', () => {
+    it('are counted at once, and in the database soon', async () => {
+      const path = '/api/products/77/views';
+      const { views: before } = (await shop.get(path)).json as { views: number };
+
+      const counted = await Promise.all([1, 2, 3].map(() => shop.send('POST', path)));
+      const shown = (await shop.get(path)).json;
+      await untilSaved(path, before + 3);
+
+      expect(counted.map(({ json }) => json.views as number).sort()).toEqual([before + 1, before + 2, before + 3]);
+      expect(shown.views).toBe(before + 3);
+    });
+
+    async function untilSaved(path: string, views: number): Promise<void> {
+      const endMs = Date.now() + 10_000;
+      while ((await shop.get(path)).json.in_database !== views) {
+        if (Date.now() > endMs) throw new Error(`The database still has not ${views} views.`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  });
+
+  it('warms the featured products up at its start', async () => {
+    const report = (await shop.get('/api/warm-up')).json as Record<'total' | 'loaded' | 'skipped', number>;
+
+    expect(report).toMatchObject({ failed: [] });
+    expect(report.loaded + report.skipped).toBe(report.total);
+    expect(report.total).toBeGreaterThan(50);
+  });
+
   describe('the administration', () => {
     it('is closed without the token', async () => {
       const without = await shop.get('/admin/cache/stats');

@@ -1,4 +1,6 @@
 import { Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
+import { CacheService } from 'nestjs-cache-kit';
+import { cachedDrizzle, drizzleCache } from 'nestjs-cache-kit/drizzle';
 import { config } from '../config.js';
 import { DATABASE } from './database.js';
 import { openDatabase, type OpenDatabase } from './open-database.js';
@@ -12,8 +14,9 @@ const CONNECTION = Symbol('the connection to the database');
     { provide: CONNECTION, useFactory: () => openDatabase(config.databaseUrl) },
     {
       provide: DATABASE,
-      inject: [CONNECTION],
-      useFactory: async ({ database }: OpenDatabase) => {
+      inject: [CONNECTION, CacheService],
+      useFactory: async (connection: OpenDatabase, cache: CacheService) => {
+        const database = cachedDrizzle(connection.open(drizzleCache(cache, { ttl: '1m', database: 'shop' })));
         await prepareDatabase(database);
         return database;
       },

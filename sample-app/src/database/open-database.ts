@@ -1,8 +1,10 @@
 import { Logger } from '@nestjs/common';
+import type { DrizzleCache } from 'nestjs-cache-kit/drizzle';
 import type { Database } from './database.js';
 
 export interface OpenDatabase {
-  readonly database: Database;
+  /** Makes a database whose queries can be cached. */
+  open(cache: DrizzleCache): Database;
   close(): Promise<void>;
 }
 
@@ -20,7 +22,7 @@ async function openInProcess(): Promise<OpenDatabase> {
   ]);
   // A prepared data directory saves the seconds that initdb takes.
   const client = await PGlite.create({ loadDataDir: await dataDir() });
-  return { database: drizzle({ client }), close: () => client.close() };
+  return { open: (cache) => drizzle({ client, cache }), close: () => client.close() };
 }
 
 async function openServer(connectionString: string): Promise<OpenDatabase> {
@@ -37,5 +39,5 @@ async function openServer(connectionString: string): Promise<OpenDatabase> {
       { cause },
     );
   }
-  return { database: drizzle({ client: pool }), close: () => pool.end() };
+  return { open: (cache) => drizzle({ client: pool, cache }), close: () => pool.end() };
 }

@@ -17,8 +17,8 @@ export class Lookup {
 }
 
 // One entry for each product, shared by all methods below.
-const productKey = (id: number) => `product:${id}`;
-const productTags = (product: Product) => [`product:${product.id}`, `category:${product.category}`];
+export const productKey = (id: number) => `product:${id}`;
+export const productTags = (product: Product) => [`product:${product.id}`, `category:${product.category}`];
 const notFound = () => new NotFoundException({ error: 'Product not found' });
 
 @Injectable()
