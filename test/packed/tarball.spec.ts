@@ -21,8 +21,9 @@ describe('the tarball', () => {
     expect(packed.files.filter(({ path }) => /\.(spec|fixture)\.|\.map$/.test(path))).toEqual([]);
   });
 
-  it('has less than 400 kB', () => {
-    expect(packed.size).toBeLessThan(400_000);
+  // Each integration is an entry of its own, in both formats: nobody loads more than they import.
+  it('has less than 480 kB', () => {
+    expect(packed.size).toBeLessThan(480_000);
   });
 
   it('passes publint', async () => {
