@@ -11,6 +11,7 @@ import { memoryGrowth } from './suites/memory-growth.js';
 import { memoryHits } from './suites/memory-hits.js';
 import { memoryTurns } from './suites/memory-turns.js';
 import { memoryZipf } from './suites/memory-zipf.js';
+import { queryHits } from './suites/query-hits.js';
 import { redisHits } from './suites/redis-hits.js';
 
 const HELP = `Measures the kit side by side with its peers. See docs/performance.md.
@@ -32,6 +33,7 @@ const SUITES = [
   fileHits,
   hybridHits,
   hybridInvalidation,
+  queryHits,
 ];
 
 const { values: options } = parseArgs({

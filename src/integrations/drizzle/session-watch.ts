@@ -73,6 +73,7 @@ export class SessionWatch {
     const { queryMetadata, fields, customResultMapper, mapper, mode } = prepared;
     const isMapped = [fields, customResultMapper, mapper].some((part) => part !== undefined);
     const isRaw = !isMapped && queryMetadata === undefined && !state.isCounting;
+    const shape = `${isMapped ? 'mapped' : 'plain'} ${typeof mode === 'string' ? mode : ''}`;
     const last = watchMethods(prepared);
     const queryWithCache = prepared.queryWithCache.bind(prepared);
     prepared.cache = undefined;
@@ -86,9 +87,7 @@ export class SessionWatch {
         config,
         isRaw,
         isPersonal: token !== undefined,
-        form: [isMapped ? 'mapped' : 'plain', last.method, mode, method]
-          .filter((part) => typeof part === 'string')
-          .join(' '),
+        form: `${shape} ${last.method} ${typeof method === 'string' ? method : ''}`,
         transaction: state.transaction,
         run: () => queryWithCache(...call),
       });

@@ -23,6 +23,8 @@ const MAX_LABEL = 60;
 export class StatementFactsReader {
   /** By the passed tables and the SQL. */
   readonly #known = new BoundedMap<string, StatementFacts>(TEXTS);
+  /** A query that is prepared once may run many times. */
+  readonly #ofPrepared = new WeakMap<PreparedQuery, StatementFacts>();
   readonly #dialect: SqlDialect;
   readonly #tables: SchemaTables;
 
@@ -31,7 +33,14 @@ export class StatementFactsReader {
     this.#dialect = dialect;
   }
 
+  /** @param sql the statement that was prepared */
   factsOf(prepared: PreparedQuery, sql: string): StatementFacts {
+    let facts = this.#ofPrepared.get(prepared);
+    if (facts === undefined) this.#ofPrepared.set(prepared, (facts = this.#find(prepared, sql)));
+    return facts;
+  }
+
+  #find(prepared: PreparedQuery, sql: string): StatementFacts {
     const passed = passedTables(prepared);
     const key = `${passed.join()} ${sql}`;
     return this.#known.get(key) ?? this.#known.put(key, this.#read(sql, passed, isWrite(prepared)));

@@ -110,7 +110,12 @@ async function openServer(): Promise<TestDatabase> {
     readonly query = pool.query.bind(pool);
     readonly connect = async (): Promise<object> => {
       const client = await pool.connect();
-      const watched = { query: client.query.bind(client), release: () => client.release() };
+      const watched = {
+        query: client.query.bind(client),
+        on: client.on.bind(client),
+        off: client.off.bind(client),
+        release: () => client.release(),
+      };
       recorder.watch(watched);
       return watched;
     };
