@@ -46,7 +46,7 @@ const forbidden = [
     name: 'no-orphans',
     comment: 'What no public entry leads to is dead, or belongs under test/.',
     from: { path: entrySource },
-    to: { path: '^src/', pathNot: [spec, entrySource], reachable: false },
+    to: { path: '^src/', pathNot: [spec, entrySource, '\\.d\\.ts$'], reachable: false },
   },
   {
     name: 'core-imports-only-core',
@@ -113,6 +113,12 @@ const forbidden = [
     comment: '@mikro-orm/core is an optional peer, loaded by `nestjs-cache-kit/mikro-orm` alone.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(mikro-orm|queries)/'] },
     to: { path: npm('@mikro-orm/core') },
+  },
+  {
+    name: 'prisma-only-in-its-integration',
+    comment: '@prisma/client is an optional peer, and even `nestjs-cache-kit/prisma` needs nothing but its types.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(prisma|queries)/'] },
+    to: { path: npm('@prisma/client') },
   },
   {
     name: 'only-composition-root-imports-adapters',

@@ -27,7 +27,16 @@ const clocks = ['Date', 'performance'].map((object) => ({
 const nodeGlobals = [...Object.getOwnPropertyNames(globalThis), 'module', 'require'];
 
 export default defineConfig(
-  { ignores: ['**/dist/', '**/node_modules/', 'coverage/', '**/.tmp*/', 'test/packed/fixture/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/node_modules/',
+      'coverage/',
+      '**/.tmp*/',
+      'test/packed/fixture/',
+      'test/integrations/prisma/real/',
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   {

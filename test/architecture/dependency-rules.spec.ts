@@ -133,6 +133,10 @@ const violations: Record<string, Tree[]> = {
     { 'src/cache-kit.module.ts': "import '@mikro-orm/core';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import type { EntityManager } from '@mikro-orm/core';" },
   ],
+  'prisma-only-in-its-integration': [
+    { 'src/cache-kit.module.ts': "import type { PrismaPromise } from '@prisma/client/runtime/client';" },
+    { 'src/integrations/drizzle/drizzle-cache.ts': "await import('@prisma/client');" },
+  ],
   'integration-imports-core-and-itself': [
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../../nest/http/cache.interceptor.js';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../typeorm/typeorm-cache.js';" },
