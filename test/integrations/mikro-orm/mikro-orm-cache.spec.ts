@@ -209,6 +209,14 @@ describe('a write', () => {
     expect(await statementsOf(books)).toBeGreaterThan(0);
   });
 
+  it('that removes a row invalidates queries on rows that the database removes with it', async () => {
+    await ask(titles);
+
+    await ask((em) => em.remove(em.getReference(Author, 2)).flush());
+
+    expect(await ask(titles)).toEqual([['one'], 1]);
+  });
+
   it('leaves queries on other tables alone', async () => {
     const genres = (em: EntityManager) => em.count(Genre, {}, { cache: true });
     await ask(genres);
