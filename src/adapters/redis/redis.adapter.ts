@@ -99,7 +99,11 @@ export class RedisAdapter implements CacheAdapter {
     wire.listen({
       onUp: () => link.connectionUp(),
       onDown: () => link.connectionDown(),
-      onMoved: () => link.moved(),
+      onStrayed: () => this.#invalidations.onStrayed(),
+      onMoved: () => {
+        this.#invalidations.onStrayed();
+        link.moved();
+      },
       onWake: (name) => this.#loads.wake(name),
     });
   }
@@ -205,8 +209,8 @@ export class RedisAdapter implements CacheAdapter {
   }
 
   /** @param hides the filter from when the read began */
-  #shown(entry: StoredEntry | undefined, hides: Hides | undefined): StoredEntry | undefined {
-    const isShown = entry !== undefined && hides?.(entry.key, entry.namespace, entry.tags) !== true;
+  #shown(entry: StoredEntry | undefined, hides: Hides): StoredEntry | undefined {
+    const isShown = entry !== undefined && !hides(entry.key, entry.namespace, entry.tags);
     if (isShown && this.#context.clock.coarseNowMs() < entry.freshUntilMs) this.#hits++;
     else this.#misses++;
     return isShown ? entry : undefined;

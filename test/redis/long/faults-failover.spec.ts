@@ -206,13 +206,14 @@ describe.each(DEPLOYMENTS_WITH_REPLICAS)('when a master fails (%s)', (_, start) 
     await cache.delete('k', { namespace: 'n' });
     const watching = { isOn: true, seen: [] as unknown[] };
     afterTest(() => (watching.isOn = false));
-    const watch = (async () => {
+    // Many, so that some are under way when the replica is promoted: redirections take them there first.
+    const watchers = times(32, async () => {
       while (watching.isOn) {
         const value = await cache.get('k', { namespace: 'n' });
         if (value !== undefined) watching.seen.push(value);
         await sleep(1);
       }
-    })();
+    });
     deleted.kill('SIGKILL');
     await sleep(500);
     await untilAllStore(cache);
@@ -224,7 +225,7 @@ describe.each(DEPLOYMENTS_WITH_REPLICAS)('when a master fails (%s)', (_, start) 
     );
     await sleep(500);
     watching.isOn = false;
-    await watch;
+    await Promise.all(watchers);
 
     expect(watching.seen).toEqual([]);
     expect([await cache.get('k', { namespace: 'n' }), await other.get('k', { namespace: 'n' })]).toEqual([

@@ -49,6 +49,8 @@ export interface WireListener {
   /** Commands can be sent from now on. */
   onUp(): void;
   onDown(): void;
+  /** Commands that are under way may be answered by another server, which may lack acknowledged writes. */
+  onStrayed(): void;
   /** Commands may go to another server from now on, which may lack writes that the one before acknowledged. */
   onMoved(): void;
   /** A message came on the wake channel. */

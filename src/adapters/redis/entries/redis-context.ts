@@ -9,7 +9,8 @@ import type { Command, Reply, ReplyValue } from '../connection/command.js';
 import type { RedisWire } from '../connection/redis-wire.port.js';
 
 /**
- * True when an entry must be treated as missing, because an invalidation of it is not acknowledged yet.
+ * True when an entry must be treated as missing, because an invalidation of it is not acknowledged yet, or may be
+ * unknown to the server that has answered.
  * @param tags `undefined` when the entry has not been read
  */
 export type Hides = (key: string, namespace: string | undefined, tags: readonly string[] | undefined) => boolean;
@@ -19,8 +20,8 @@ export interface RedisContextOptions extends Pick<LinkOptions, 'limitMs' | 'onUp
   readonly keys: RedisKeys;
   readonly codec: EntryCodec;
   readonly clock: Clock;
-  /** Returns the filter for reads and loads that begin now; `undefined` when nothing is hidden. */
-  hides(): Hides | undefined;
+  /** Returns the filter for reads and loads that begin now. */
+  hides(): Hides;
   /** Reports faults that no caller waits for. */
   onError(error: unknown): void;
 }
@@ -71,7 +72,7 @@ export class RedisContext {
     return this.link.ask(commands, this.limitMs);
   }
 
-  hides(): Hides | undefined {
+  hides(): Hides {
     return this.#options.hides();
   }
 

@@ -61,7 +61,7 @@ function outboxWith() {
   const courier = new TestCourier();
   const outbox = new Outbox(clock, courier);
   const isHidden = (name: string, namespace?: string, tags: readonly string[] = []): boolean =>
-    outbox.pending()?.(name, namespace, tags) === true;
+    outbox.filter()(name, namespace, tags);
   return { clock, courier, outbox, isHidden };
 }
 
@@ -112,12 +112,12 @@ describe('a queued invalidation', () => {
   it('still hides entries from a read that began before it was acknowledged, and from no other', async () => {
     const { outbox, isHidden } = outboxWith();
     outbox.add(key('k'), false);
-    const early = outbox.pending();
+    const early = outbox.filter();
     await outbox.flush();
     outbox.add(key('l'), false);
     await outbox.flush();
 
-    expect([early?.('k', undefined, []), early?.('l', undefined, []), isHidden('k')]).toEqual([true, true, false]);
+    expect([early('k', undefined, []), early('l', undefined, []), isHidden('k')]).toEqual([true, true, false]);
   });
 
   it('costs a read as much in a queue of 100,000 keys and tags as in a queue of ten (fault 25)', () => {
@@ -125,7 +125,7 @@ describe('a queued invalidation', () => {
       const { outbox } = outboxWith();
       for (let i = 0; i < count; i++)
         outbox.add(i % 2 === 0 ? key(`key-${i}`, i % 3 === 0 ? 'n' : undefined) : tag(`tag-${i}`), false);
-      const counted = countCollectionCalls(() => outbox.pending()?.('another', 'n', ['one', 'two', 'three']));
+      const counted = countCollectionCalls(() => outbox.filter()('another', 'n', ['one', 'two', 'three']));
       expect(counted.result).toBe(false);
       return counted.calls;
     };
@@ -295,6 +295,27 @@ describe('an acknowledged invalidation', () => {
     await outbox.flush();
 
     expect([before, isHidden('k'), courier.sent]).toEqual([true, false, [['k'], ['k']]]);
+  });
+
+  it('hides its entries from reads that are under way when commands go astray, and from no later ones', async () => {
+    const { clock, outbox, isHidden } = outboxWith();
+    outbox.acknowledged(key('forgotten'), false);
+    await clock.advance(15_000);
+    outbox.acknowledged({ kind: 'keys', keys: ['k', 'l'], namespace: 'n' }, false);
+    const early = outbox.filter();
+    const quiet = early('k', 'n', []);
+
+    outbox.strayed();
+    outbox.acknowledged(tag('t'), true);
+
+    expect(quiet).toBe(false);
+    expect([early('k', 'n', []), early('l', 'n', []), early('o', 'n', ['t']), early('o', 'n', [])]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    expect([early('forgotten', undefined, []), isHidden('k', 'n')]).toEqual([false, false]);
   });
 
   it('becomes everything when more than 100,000 keys were acknowledged', async () => {

@@ -16,6 +16,8 @@ import { TargetIndex } from './target-index.js';
  *              a read began still hide entries from it: each read holds the end of a chain of acknowledged batches, as
  *              it was when the read began, and follows the chain from there. Batches that no read holds are garbage
  *              collected.
+ *   strays     A read that is under way while a replica is promoted may be answered by it, before anyone knows. So when
+ *              commands went astray, the remembered invalidations hide entries from the reads that began before.
  */
 
 export interface Invalidation {
@@ -70,6 +72,10 @@ export class Outbox {
   #firstRecent = 0;
   /** Number of keys, tags and other targets that are not forgotten. */
   #recentSize = 0;
+  #strays = 0;
+  /** Index of the remembered invalidations, up to `#recentIndexed`; made when it is needed. */
+  #recentIndex: TargetIndex | undefined;
+  #recentIndexed = 0;
   #timer: Timer | undefined;
   #sending: Promise<void> | undefined;
   #isClosed = false;
@@ -117,18 +123,22 @@ export class Outbox {
     return (this.#sending ??= this.#flush().finally(() => (this.#sending = undefined)));
   }
 
-  /**
-   * Returns the filter of entries that a read that begins now must treat as missing; `undefined` for an empty queue.
-   */
-  pending(): Hides | undefined {
-    if (this.#items.size === 0) return undefined;
+  /** Returns the filter of entries that a read that begins now must treat as missing. */
+  filter(): Hides {
     const since = this.#acknowledged;
+    const strays = this.#strays;
     return (key, namespace, tags) => {
-      if (this.#index.hits(key, namespace, tags)) return true;
+      if (this.#items.size > 0 && this.#index.hits(key, namespace, tags)) return true;
       for (let link = since.next; link !== undefined; link = link.next)
         if (link.targets.hits(key, namespace, tags)) return true;
-      return false;
+      return this.#strays !== strays && this.#indexRecent().hits(key, namespace, tags);
     };
+  }
+
+  /** Hides what the remembered invalidations hit from all reads that are under way. */
+  strayed(): void {
+    this.#forget(this.#clock.nowMs());
+    this.#strays++;
   }
 
   close(): void {
@@ -237,10 +247,25 @@ export class Outbox {
     });
   }
 
+  /** Forgotten ones stay in the index until the array is cut: at most they hide an entry too many from a read. */
+  #indexRecent(): TargetIndex {
+    const index = (this.#recentIndex ??= new TargetIndex());
+    for (; this.#recentIndexed < this.#recent.length; this.#recentIndexed++) {
+      for (const part of partsOf((this.#recent[this.#recentIndexed] as Remembered).target)) index.add(part);
+    }
+    return index;
+  }
+
   #replaceRecent(recent: Remembered[]): void {
     this.#recent = recent;
+    this.#dropRecentIndex();
     this.#firstRecent = 0;
     this.#recentSize = recent.length;
+  }
+
+  #dropRecentIndex(): void {
+    this.#recentIndex = undefined;
+    this.#recentIndexed = 0;
   }
 
   #forget(nowMs: number): void {
@@ -255,6 +280,7 @@ export class Outbox {
     // The array is cut only when half of it is forgotten, so each element is copied once or twice in all.
     if (this.#firstRecent * 2 > this.#recent.length) {
       this.#recent = this.#recent.slice(this.#firstRecent);
+      this.#dropRecentIndex();
       this.#firstRecent = 0;
     }
   }

@@ -30,9 +30,9 @@ export class RedisInvalidations {
     return this.#outbox.size;
   }
 
-  /** Returns the filter for reads and loads that begin now; `undefined` when nothing is hidden. */
-  hides(): Hides | undefined {
-    return this.#outbox.pending();
+  /** Returns the filter for reads and loads that begin now. */
+  hides(): Hides {
+    return this.#outbox.filter();
   }
 
   /** Invalidates entries. Returns the number of live ones; 0 when the invalidation had to be queued. */
@@ -58,6 +58,11 @@ export class RedisInvalidations {
   /** Queues an invalidation of keys whose entries could not be replaced. */
   notReplaced(keys: readonly string[], namespace: string | undefined): void {
     this.#outbox.add({ kind: 'keys', keys, namespace }, false);
+  }
+
+  /** Hides what was invalidated lately from the reads and loads that are under way. */
+  onStrayed(): void {
+    this.#outbox.strayed();
   }
 
   /** @param isMoved true when the server may have lost what it acknowledged */

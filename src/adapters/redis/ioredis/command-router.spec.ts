@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { call, type Reply } from '../connection/command.js';
 import { type Script, script } from '../protocol/script.js';
 import { CommandRouter } from './command-router.js';
+import type { ClusterMap } from './cluster-map.js';
 import type { Client } from './ioredis-send.js';
 
 const A = script('a', 'return 1');
@@ -71,5 +72,30 @@ describe('CommandRouter', () => {
       ['EVAL', 'EVAL', 'EVALSHA', 'EVALSHA'],
       ['EVAL', 'EVAL'],
     ]);
+  });
+});
+
+describe('CommandRouter in a cluster', () => {
+  /** Reads a key whose server answers with this error, or is not known. Returns what was heard, and the answer. */
+  async function readAstray(message: string | undefined): Promise<unknown[]> {
+    const heard: unknown[] = [];
+    const node = { options: {}, callBuffer: () => Promise.reject(new Error(message)) };
+    const cluster = { options: {}, isCluster: true, callBuffer: () => Promise.resolve(Buffer.from('value')) };
+    const map = { byNode: () => new Map([[message === undefined ? undefined : node, [0]]]) };
+    const router = new CommandRouter(cluster as unknown as Client, map as unknown as ClusterMap, (isInMigration) =>
+      heard.push(isInMigration ? 'migration' : 'perhaps lost writes'),
+    );
+    const [value] = await router.getAll(['k']);
+    return [...heard, value?.toString()];
+  }
+
+  it.each([
+    ['MOVED 1 127.0.0.1:1', 'perhaps lost writes'],
+    ['CLUSTERDOWN Hash slot not served', 'perhaps lost writes'],
+    ['ASK 1 127.0.0.1:1', 'migration'],
+    ['TRYAGAIN Multiple keys request during rehashing of slot', 'migration'],
+    [undefined, 'perhaps lost writes'],
+  ])('tells of a command that went astray before it is answered: %s', async (message, told) => {
+    expect(await readAstray(message)).toEqual([told, 'value']);
   });
 });

@@ -7,6 +7,8 @@ import { isCluster } from './ioredis-clients.js';
 import { type Client, sendAlone, sendInPipeline, type Sent, sendTo } from './ioredis-send.js';
 
 const REDIRECTIONS = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /;
+/** Redirections within a slot that is moving: both servers have all writes. */
+const MIGRATION = /^(ASK|TRYAGAIN) /;
 
 /**
  * Sends commands to the servers of their keys. The commands for one server share a pipeline. In a cluster, the slot map
@@ -24,13 +26,14 @@ export class CommandRouter {
 
   readonly #client: Client;
   readonly #map: ClusterMap | undefined;
-  readonly #onStrayed: () => void;
+  readonly #onStrayed: (isInMigration: boolean) => void;
 
   /**
    * @param map absent without a cluster
-   * @param onStrayed called when commands went to another server than the slot map says
+   * @param onStrayed called when commands went to another server than the slot map says, before they are answered;
+   *   `isInMigration` is false when that server may lack writes, as after a failover
    */
-  constructor(client: Client, map: ClusterMap | undefined, onStrayed: () => void) {
+  constructor(client: Client, map: ClusterMap | undefined, onStrayed: (isInMigration: boolean) => void) {
     this.#client = client;
     this.#map = map;
     this.#onStrayed = onStrayed;
@@ -80,7 +83,10 @@ export class CommandRouter {
         const own = indices.map((i) => commands[i] as Sent);
         const answers = node === undefined ? own.map(() => undefined) : await this.#toNode(node, own);
         const strayed = own.filter((command, i) => mustBeResent(command, answers[i]));
-        const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed);
+        const isInMigration = answers.every(
+          (answer, i) => !mustBeResent(own[i] as Sent, answer) || isMigrating(answer),
+        );
+        const late = strayed.length === 0 ? [] : await this.#runStrayed(cluster, strayed, isInMigration);
         let next = 0;
         answers.forEach(
           (answer, i) =>
@@ -94,10 +100,10 @@ export class CommandRouter {
   }
 
   /** Runs commands whose server is unknown, or not the one in the map. Their changes are published on all masters. */
-  async #runStrayed(cluster: Cluster, commands: readonly Sent[]): Promise<readonly Reply[]> {
+  async #runStrayed(cluster: Cluster, commands: readonly Sent[], isInMigration: boolean): Promise<readonly Reply[]> {
     const send = async (sent: readonly Sent[]): Promise<readonly Reply[]> => {
       const replies = await Promise.all(sent.map((command) => sendAlone(cluster, command)));
-      this.#onStrayed();
+      this.#onStrayed(isInMigration);
       return replies;
     };
     return this.#announcer === undefined
@@ -142,6 +148,10 @@ function isUnknownScript(reply: Reply): boolean {
 /** Throws an error again without its secrets. */
 export function rethrown(error: unknown): never {
   throw errorWithoutSecrets(error);
+}
+
+function isMigrating(reply: Reply | undefined): boolean {
+  return reply instanceof Error && MIGRATION.test(reply.message);
 }
 
 /** True when a command must be sent to another server, or was not sent yet. */

@@ -85,7 +85,10 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     if (!options.isForeign) this.#own(client);
     options.hold?.need();
     this.#map = isCluster(client) ? new ClusterMap(client) : undefined;
-    this.#router = new CommandRouter(client, this.#map, () => this.#topology?.onStrayed());
+    this.#router = new CommandRouter(client, this.#map, (isInMigration) => {
+      this.#topology?.onStrayed();
+      if (!isInMigration) this.#listener?.onStrayed();
+    });
     this.#watch();
     this.#listenForWakes();
     if (!options.isForeign) this.#revive(client);
@@ -286,6 +289,8 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     const before = this.#history;
     const noted = this.#noteServer(client);
     if (isAgain) {
+      // A client that was passed in may send commands again that the last server did not answer.
+      this.#listener?.onStrayed();
       await noted;
       if (client.status !== 'ready') return;
       if (before === undefined || before !== this.#history) this.#listener?.onMoved();

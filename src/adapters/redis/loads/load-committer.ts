@@ -42,7 +42,7 @@ export class LoadCommitter implements GrantCommitter {
     if (isClosed) return drafts.map(() => undefined);
     const { namespace, tokens } = grant;
     const hides = this.#context.hides();
-    const isAllowed = drafts.map(({ key, tags }) => tokens.has(key) && hides?.(key, namespace, tags) !== true);
+    const isAllowed = drafts.map(({ key, tags }) => tokens.has(key) && !hides(key, namespace, tags));
     const prepared = await writer.prepareLoaded(
       drafts.filter((_, i) => isAllowed[i]),
       namespace,

@@ -73,18 +73,18 @@ export class RedisLoads {
     keys: readonly string[],
     namespace: string | undefined,
     { tags }: LoadRequest,
-    hides: Hides | undefined,
+    hides: Hides,
   ): readonly string[] {
     if (this.#context.isClosed) return [];
     const wanted = [...new Set(keys)];
-    return hides === undefined ? wanted : wanted.filter((key) => !hides(key, namespace, tags));
+    return wanted.filter((key) => !hides(key, namespace, tags));
   }
 }
 
 /** The lease without its entry when that entry is hidden: only now are its tags known. It must be loaded again. */
-function shownLease(lease: Lease | undefined, hides: Hides | undefined): Lease | undefined {
+function shownLease(lease: Lease | undefined, hides: Hides): Lease | undefined {
   const entry = lease?.state === 'found' ? lease.entry : lease?.state === 'granted' ? lease.current : undefined;
-  if (entry === undefined || hides?.(entry.key, entry.namespace, entry.tags) !== true) return lease;
+  if (entry === undefined || !hides(entry.key, entry.namespace, entry.tags)) return lease;
   return lease?.state === 'granted' ? { ...lease, current: undefined } : GIVEN_UP;
 }
 
