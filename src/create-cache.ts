@@ -59,6 +59,8 @@ export async function composeCache(
 ): Promise<CacheService> {
   const clock = options.clock ?? new SystemClock();
   const reporter = new CacheReporter({
+    name: options.name,
+    clock,
     hasStats: options.hasStats,
     onError: options.onError ?? logOncePerSecond(options.name, clock),
   });

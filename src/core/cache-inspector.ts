@@ -1,3 +1,4 @@
+import { type CacheMetrics, metricsOf } from './observation/cache-metrics.js';
 import type { CacheEntry } from './ports/cache-entry.js';
 import { type CacheExplanation, explainEntry } from './observation/cache-explanation.js';
 import { storedKey } from './vocabulary/cache-key.js';
@@ -31,10 +32,14 @@ export class CacheInspector {
     this.#since = new Date(cache.clock.wallMs());
   }
 
+  async metrics(): Promise<CacheMetrics> {
+    return metricsOf(this.#cache.reporter.stats ?? new StatsRecorder(), await this.stats());
+  }
+
   async stats(): Promise<CacheStats> {
-    const { name, store, reporter } = this.#cache;
+    const { name, store, reporter, clock } = this.#cache;
     return (reporter.stats ?? new StatsRecorder()).report(
-      { name, backend: store.kind, since: this.#since },
+      { name, backend: store.kind, since: this.#since, wallMs: clock.wallMs() },
       await store.usage(),
     );
   }
@@ -58,13 +63,13 @@ export class CacheInspector {
   }
 
   async explain(key: string, namespace: string | undefined): Promise<CacheExplanation> {
-    const { store, version } = this.#cache;
+    const { store, version, reporter } = this.#cache;
     const address = {
       key,
       namespace,
       storedKey: store.storedKey(key, namespace) ?? storedKey(key, namespace, version),
     };
-    return explainEntry(address, await store.look(key, namespace), this.#times());
+    return explainEntry(address, await store.look(key, namespace), this.#times(), reporter.removals);
   }
 
   #times(): { nowMs: number; wallMs: number } {

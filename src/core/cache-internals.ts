@@ -1,3 +1,5 @@
+import type { CacheMetrics } from './observation/cache-metrics.js';
+import type { CacheTracer } from './ports/cache-tracer.port.js';
 import type { Factory, GetOrSetOptions, NamespaceOption } from './load/call-options.js';
 import type { Begun } from './load/open-loads.js';
 import type { Caller } from './observation/caller.js';
@@ -61,7 +63,19 @@ export interface CacheInternals {
   isClosed(): boolean;
 
   /** Counts an entry of `find` that was served to a caller. */
-  countServed(entry: StoredEntry, status: 'hit' | 'stale'): void;
+  countServed(entry: StoredEntry, status: 'hit' | 'stale', caller: Caller): void;
+
+  /** Counts a request that went past the cache. */
+  countBypass(caller: Caller): void;
+
+  /**
+   * Follows the reads, loads and invalidations of the cache from now on. Returns the function that ends it.
+   * @throws CacheConfigError where the cache is traced already
+   */
+  traceWith(tracer: CacheTracer): () => void;
+
+  /** Counts for metrics, more exact than `getStats`. */
+  metrics(): Promise<CacheMetrics>;
 
   /** Tells operators a fact in one sentence, as `CacheAdapterContext.onNotice` does. */
   notice(sentence: string, level?: 'log' | 'warn'): void;

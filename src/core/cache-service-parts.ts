@@ -1,3 +1,4 @@
+import type { CacheInternals } from './cache-internals.js';
 import { CacheInspector } from './cache-inspector.js';
 import { GuardedStore } from './load/guarded-store.js';
 import { Invalidations } from './load/invalidations.js';
@@ -55,7 +56,8 @@ interface Collaborators {
   readonly writeBehind: WriteBehind;
   readonly openLoads: OpenLoads;
   readonly inspector: CacheInspector;
-  readonly addTypes: (classes: readonly unknown[]) => void;
+  /** What the cache offers to routes, decorators and integrations, as far as it needs no plan of a call. */
+  readonly internals: Omit<CacheInternals, 'find' | 'load' | 'open' | 'delete' | 'isClosed'>;
   /** Waits for running loads and pending writes, and frees everything. */
   readonly end: () => Promise<void>;
 }
@@ -64,7 +66,7 @@ interface Collaborators {
 const CLOSE_GRACE_MS = 5_000;
 
 /** Makes the parts of a service, and hands them to each other. */
-export function wire({ options, adapter, clock, reporter, pendingWrites }: CacheServiceParts): Collaborators {
+export function wire({ options, adapter, clock, reporter, onNotice, pendingWrites }: CacheServiceParts): Collaborators {
   const { name, version, types } = options;
   const plan = basePlan(options.load, options.defaultNamespace, options.defaultTtlMs);
   const isolatesCallers = options.isolation !== 'none';
@@ -81,6 +83,7 @@ export function wire({ options, adapter, clock, reporter, pendingWrites }: Cache
   const writeBehind = new WriteBehind({ ...writing, types, queue: pendingWrites, graceMs: CLOSE_GRACE_MS });
   const transactions = new TransactionRunner({ name, scopes, invalidations, writer, reporter, clock });
   const openLoads = new OpenLoads({ store, reporter, clock });
+  const inspector = new CacheInspector({ name, version, store, reporter, clock });
   return {
     plan,
     store,
@@ -92,9 +95,22 @@ export function wire({ options, adapter, clock, reporter, pendingWrites }: Cache
     transactions,
     writeBehind,
     openLoads,
-    inspector: new CacheInspector({ name, version, store, reporter, clock }),
-    addTypes: (classes) => {
-      for (const type of classes.map(bareTypeOf)) if (type !== undefined) types.add(type);
+    inspector,
+    internals: {
+      clock,
+      invalidateTags: (tags) => transactions.invalidateTags(tags),
+      isInTransaction: () => scopes.transaction !== undefined,
+      outsideTransaction: (work) => scopes.outsideTransaction(work),
+      addTypes: (classes) => {
+        for (const type of classes.map(bareTypeOf)) if (type !== undefined) types.add(type);
+      },
+      countServed: (entry, status, caller) => reporter[status](entry, caller),
+      countBypass: (caller) => reporter.bypassed(caller),
+      traceWith: (tracer) => reporter.traceWith(tracer),
+      metrics: () => inspector.metrics(),
+      notice: (sentence, level) => onNotice?.(sentence, level),
+      reportMisuse: (error, caller) => reporter.misuse(error, caller),
+      pendingWrites: writeBehind,
     },
     end: async () => {
       transactions.close();

@@ -14,10 +14,10 @@ import type {
   SetOptions,
   WriteThroughOptions,
 } from './load/call-options.js';
+import { CallPlans } from './load/call-plans.js';
 import { checkFactory, forMany, forOne } from './load/factories.js';
 import { type GuardedStore, UNREADABLE } from './load/guarded-store.js';
 import type { Invalidations } from './load/invalidations.js';
-import { isPlainPlan, type LoadPlan, readLoadPlan } from './load/load-policy.js';
 import type { TransactionRunner } from './load/transaction-runner.js';
 import type { ReadOrder, ReadThrough } from './load/read-through.js';
 import type { ValueLoader } from './load/value-loader.js';
@@ -27,6 +27,7 @@ import { NamespacedCache } from './namespaced-cache.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
 import type { CacheReporter } from './observation/cache-reporter.js';
+import { callerIn } from './observation/caller.js';
 import type { CacheStats } from './observation/cache-stats.js';
 import type { Awaitable, StoredEntry } from './ports/cache-adapter.port.js';
 import { type CacheEntry, type LoadOutcome, StoredOutcome } from './ports/cache-entry.js';
@@ -35,7 +36,6 @@ import { checkKey, checkKeys } from './vocabulary/cache-key.js';
 import type { CallScopes } from './scopes/call-scopes.js';
 import { enterCopy, recognizeInAllCopies } from './vocabulary/copies.js';
 import { parseTtl, type Ttl } from './vocabulary/duration.js';
-import { checkNames } from './vocabulary/option-checks.js';
 import { type WarmOptions, type WarmReport, warmKeys } from './warm.js';
 import type { WriteBehind } from './write-behind/write-behind.js';
 import type { WriteBehindOptions, Writer } from './write-behind/write-behind-options.js';
@@ -62,13 +62,10 @@ export class CacheService implements CacheOperations {
   readonly #writeBehind: WriteBehind;
   readonly #invalidations: Invalidations;
   readonly #reporter: CacheReporter;
-  readonly #plan: LoadPlan;
-  readonly #isPlain: boolean;
+  readonly #plans: CallPlans;
   readonly #inspector: CacheInspector;
   /** Reads until the next measured one. Counted here, not in the statistics: a hit with fewer calls compiles better. */
   #readsToSample = 1;
-  /** The namespace that passed the check last: calls with one namespace come in a row. */
-  #checkedNamespace: string | undefined;
   readonly #end: () => Promise<void>;
   #closed: Promise<void> | undefined;
 
@@ -78,8 +75,7 @@ export class CacheService implements CacheOperations {
     this.name = options.name;
     this.#clock = clock;
     this.#reporter = reporter;
-    this.#plan = collaborators.plan;
-    this.#isPlain = isPlainPlan(collaborators.plan);
+    this.#plans = new CallPlans(collaborators.plan);
     this.#store = collaborators.store;
     this.#scopes = collaborators.scopes;
     this.#loader = collaborators.loader;
@@ -91,20 +87,13 @@ export class CacheService implements CacheOperations {
     this.#end = collaborators.end;
     this.#inspector = collaborators.inspector;
     keepInternals(this, {
-      clock,
+      ...collaborators.internals,
       find: (key, own) => this.#find(key, own),
-      load: (key, factory, own, found) => this.#load(key, factory, own, found),
-      open: (key, own) => collaborators.openLoads.open(key, this.#planOf(own)),
-      invalidateTags: (tags) => this.#transactions.invalidateTags(tags),
+      load: (key, factory, own, found) =>
+        reporter.tracedRead([key], own?.namespace, () => this.#load(key, factory, own, found)),
+      open: (key, own) => collaborators.openLoads.open(key, this.#plans.of(own)),
       delete: (key, own) => this.delete(key, own),
-      isInTransaction: () => this.#scopes.transaction !== undefined,
-      outsideTransaction: (work) => this.#scopes.outsideTransaction(work),
-      addTypes: collaborators.addTypes,
       isClosed: () => this.#closed !== undefined,
-      countServed: (entry, status) => reporter[status](entry),
-      notice: (sentence, level) => parts.onNotice?.(sentence, level),
-      reportMisuse: (error, caller) => reporter.misuse(error, caller),
-      pendingWrites: collaborators.writeBehind,
     });
   }
 
@@ -113,10 +102,20 @@ export class CacheService implements CacheOperations {
   }
 
   get<T>(key: string, options?: NamespaceOption): Promise<T | undefined> {
+    return this.#reporter.isTraced ? this.#tracedGet(key, options) : this.#get(key, options);
+  }
+
+  async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
+    return this.#reporter.isTraced
+      ? this.#tracedGetOrSet(key, factory, options)
+      : this.#getOrSet(key, factory, options);
+  }
+
+  #get<T>(key: string, options: NamespaceOption | undefined): Promise<T | undefined> {
     // Not an async function: that would put a promise around the store's.
     try {
       checkKey(key, 'key');
-      const namespace = options === undefined ? this.#plan.namespace : this.#namespaceIn(options);
+      const namespace = options === undefined ? this.#plans.base.namespace : this.#plans.namespaceIn(options);
       const found =
         --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.tryGet(key, namespace);
       if (found instanceof Promise)
@@ -137,25 +136,25 @@ export class CacheService implements CacheOperations {
 
   async has(key: string, options?: NamespaceOption): Promise<boolean> {
     checkKey(key, 'key');
-    const entry = await this.#store.get(key, this.#namespaceIn(options));
+    const entry = await this.#store.get(key, this.#plans.namespaceIn(options));
     return entry !== undefined && this.#clock.nowMs() < entry.freshUntilMs;
   }
 
   async touch(key: string, ttl: Ttl, options?: NamespaceOption): Promise<boolean> {
     checkKey(key, 'key');
     const ttlMs = parseTtl(ttl, 'ttl');
-    return ttlMs === 0 ? this.delete(key, options) : this.#writer.touch(key, this.#namespaceIn(options), ttlMs);
+    return ttlMs === 0 ? this.delete(key, options) : this.#writer.touch(key, this.#plans.namespaceIn(options), ttlMs);
   }
 
   async getEntry<T>(key: string, options?: NamespaceOption): Promise<CacheEntry<T> | undefined> {
     checkKey(key, 'key');
-    return this.#inspector.entry<T>(key, this.#namespaceIn(options));
+    return this.#inspector.entry<T>(key, this.#plans.namespaceIn(options));
   }
 
-  async getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
+  #getOrSet<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined): T | Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const namespace = options === undefined ? this.#plan.namespace : this.#namespaceOf(options);
+    const namespace = options === undefined ? this.#plans.base.namespace : this.#plans.namespaceOf(options);
     const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.tryGet(key, namespace);
     return found instanceof Promise
       ? this.#answerOrLoadLater(key, factory, options, found)
@@ -165,9 +164,11 @@ export class CacheService implements CacheOperations {
   async refresh<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions<T>): Promise<T> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const plan = this.#planOf(options);
+    const plan = this.#plans.of(options);
     this.#scopes.forget({ kind: 'keys', keys: [key], namespace: plan.namespace });
-    const outcomes = await this.#loader.load({ keys: [key], plan, factory: forOne(factory), purpose: 'refresh' });
+    const outcomes = await this.#reporter.tracedRead([key], plan.namespace, () =>
+      this.#loader.load({ keys: [key], plan, factory: forOne(factory), purpose: 'refresh' }),
+    );
     if (this.#scopes.transaction !== undefined) await this.#invalidations.ofOutdated(key, plan.namespace);
     return outcomes.get(key)?.value as T;
   }
@@ -184,7 +185,8 @@ export class CacheService implements CacheOperations {
 
   async getMany<T>(keys: readonly string[], options?: NamespaceOption): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
-    return (await this.#reads.freshValues([...new Set(keys)], this.#namespaceIn(options))) as Map<string, T>;
+    const namespace = this.#plans.namespaceIn(options);
+    return this.#reporter.tracedRead(keys, namespace, () => this.#reads.freshValues<T>([...new Set(keys)], namespace));
   }
 
   async setMany<T>(entries: Iterable<readonly [string, T]>, options?: SetOptions): Promise<void> {
@@ -193,7 +195,7 @@ export class CacheService implements CacheOperations {
 
   async deleteMany(keys: readonly string[], options?: NamespaceOption): Promise<number> {
     checkKeys(keys, 'key');
-    const namespace = this.#namespaceIn(options);
+    const namespace = this.#plans.namespaceIn(options);
     return this.#invalidations.ofKeys([...new Set(keys)], namespace);
   }
 
@@ -204,7 +206,9 @@ export class CacheService implements CacheOperations {
   ): Promise<Map<string, T>> {
     checkKeys(keys, 'key');
     checkFactory(factory);
-    return (await this.#reads.many([...new Set(keys)], this.#planOf(options), forMany(factory))) as Map<string, T>;
+    const plan = this.#plans.of(options);
+    const read = (): Promise<Map<string, T>> => this.#reads.many([...new Set(keys)], plan, forMany(factory));
+    return this.#reporter.tracedRead(keys, plan.namespace, read);
   }
 
   async invalidateTags(tags: readonly string[], options: InvalidateTagsOptions = {}): Promise<number> {
@@ -216,7 +220,7 @@ export class CacheService implements CacheOperations {
   }
 
   async invalidatePattern(pattern: string, options: InvalidatePatternOptions = {}): Promise<number> {
-    return this.#invalidations.ofPattern(pattern, this.#namespaceOf(options), options);
+    return this.#invalidations.ofPattern(pattern, this.#plans.namespaceOf(options), options);
   }
 
   async clear(): Promise<number> {
@@ -255,7 +259,7 @@ export class CacheService implements CacheOperations {
 
   async explain(key: string, options?: NamespaceOption): Promise<CacheExplanation> {
     checkKey(key, 'key');
-    return this.#inspector.explain(key, this.#namespaceIn(options));
+    return this.#inspector.explain(key, this.#plans.namespaceIn(options));
   }
 
   /** The same methods, with the namespace filled in. */
@@ -268,17 +272,19 @@ export class CacheService implements CacheOperations {
     return (this.#closed ??= this.#end());
   }
 
-  /** Measures a read for the statistics. Its promise may reject, as that of `GuardedStore.tryGet`. */
+  /** A method of its own, as the next one: a closure in a method costs each of its calls. */
+  #tracedGet<T>(key: string, options: NamespaceOption | undefined): Promise<T | undefined> {
+    return this.#reporter.tracedRead([key], options?.namespace, () => this.#get<T>(key, options));
+  }
+
+  #tracedGetOrSet<T>(key: string, factory: Factory<T>, options: GetOrSetOptions<T> | undefined): Promise<T> {
+    return this.#reporter.tracedRead([key], options?.namespace, async () => this.#getOrSet(key, factory, options));
+  }
+
+  /** Its promise may reject, as that of `GuardedStore.tryGet`. */
   #findMeasured(key: string, namespace: string | undefined): Awaitable<StoredEntry | undefined> {
-    const { stats } = this.#reporter;
-    if (stats === undefined) return this.#store.tryGet(key, namespace);
     this.#readsToSample = SAMPLE_EVERY;
-    const startedMs = this.#clock.nowMs();
-    const measure = (): void => stats.read(this.#clock.nowMs() - startedMs);
-    const found = this.#store.tryGet(key, namespace);
-    if (found instanceof Promise) found.then(measure, measure);
-    else measure();
-    return found;
+    return this.#reporter.measuredRead(() => this.#store.tryGet(key, namespace));
   }
 
   async #load<T>(
@@ -289,9 +295,9 @@ export class CacheService implements CacheOperations {
   ): Promise<LoadOutcome<T>> {
     checkKey(key, 'key');
     checkFactory(factory);
-    const known = found ?? (await this.#found(key, this.#namespaceOf(options)));
+    const known = found ?? (await this.#found(key, this.#plans.namespaceOf(options)));
     if (this.#isOrdinaryHit(known.entry, options)) {
-      this.#reporter.hit(known.entry);
+      this.#reporter.hit(known.entry, options === undefined ? undefined : callerIn(options));
       return new StoredOutcome<T>(known.entry, 'hit', false);
     }
     const outcomes = await this.#reads.outcomes(this.#orderOf(key, factory, options, known));
@@ -299,7 +305,7 @@ export class CacheService implements CacheOperations {
   }
 
   #find(key: string, options: NamespaceOption | undefined): Awaitable<StoredEntry | undefined> {
-    const namespace = this.#namespaceOf(options);
+    const namespace = this.#plans.namespaceOf(options);
     const found = --this.#readsToSample === 0 ? this.#findMeasured(key, namespace) : this.#store.tryGet(key, namespace);
     return found instanceof Promise ? this.#store.orReported(found) : found;
   }
@@ -314,10 +320,10 @@ export class CacheService implements CacheOperations {
     const value =
       entry === undefined || entry.freshUntilMs <= this.#clock.coarseNowMs() ? UNREADABLE : this.#store.read(entry);
     if (entry === undefined || value === UNREADABLE) {
-      this.#reporter.miss(key, namespace);
+      this.#reporter.miss(key, namespace, undefined);
       return undefined;
     }
-    this.#reporter.hit(entry);
+    this.#reporter.hit(entry, undefined);
     return value as T;
   }
 
@@ -343,7 +349,7 @@ export class CacheService implements CacheOperations {
     if (!this.#isOrdinaryHit(found.entry, options)) return this.#loadValue(key, factory, options, found);
     const value = this.#store.read(found.entry);
     if (value === UNREADABLE) return this.#loadValue(key, factory, options, found);
-    this.#reporter.hit(found.entry);
+    this.#reporter.hit(found.entry, options === undefined ? undefined : callerIn(options));
     return value as T;
   }
 
@@ -362,35 +368,18 @@ export class CacheService implements CacheOperations {
     options: GetOrSetOptions<T> | undefined,
     { entry, waitedMs }: TimedRead,
   ): ReadOrder {
-    return { keys: [key], plan: this.#planOf(options), factory: forOne(factory), found: [entry], waitedMs };
-  }
-
-  #namespaceOf(options: NamespaceOption | undefined): string | undefined {
-    const namespace = options?.namespace;
-    if (namespace === undefined) return this.#plan.namespace;
-    if (namespace !== this.#checkedNamespace) {
-      checkKey(namespace, 'namespace');
-      this.#checkedNamespace = namespace;
-    }
-    return namespace;
-  }
-
-  /** The namespace of a call that has no other option. */
-  #namespaceIn(options: NamespaceOption | undefined): string | undefined {
-    if (options !== undefined && (options as NamespaceOption | null)?.namespace === undefined)
-      checkNames(options, ['namespace']);
-    return this.#namespaceOf(options);
-  }
-
-  #planOf<T>(options: GetOrSetOptions<T> | undefined): LoadPlan {
-    return options === undefined ? this.#plan : readLoadPlan(options, this.#plan);
+    return { keys: [key], plan: this.#plans.of(options), factory: forOne(factory), found: [entry], waitedMs };
   }
 
   /** True for a hit that can be served without a look at the plan; `ReadThrough` decides about all other reads. */
   #isOrdinaryHit<T>(entry: StoredEntry | undefined, options: GetOrSetOptions<T> | undefined): entry is StoredEntry {
     if (entry === undefined || entry.freshUntilMs <= this.#clock.coarseNowMs()) return false;
-    if (options === undefined) return this.#isPlain;
-    const { validate, refreshAhead = this.#plan.refreshAhead, earlyExpiration = this.#plan.earlyExpiration } = options;
+    if (options === undefined) return this.#plans.isPlain;
+    const {
+      validate,
+      refreshAhead = this.#plans.base.refreshAhead,
+      earlyExpiration = this.#plans.base.earlyExpiration,
+    } = options;
     return refreshAhead === 1 && earlyExpiration === 0 && (validate === undefined || isValidAtOnce(validate, entry));
   }
 }

@@ -18,11 +18,12 @@ const STORE_TRAITS: StoreTraits = { keepsInstances: true, isolation: 'none', sin
 
 /** A cache that stores nothing. */
 export function passThroughCache(onError: (error: CacheError) => void): CacheService {
+  const clock = new SystemClock();
   const options = passingThrough(resolveServiceOptions({}, STORE_TRAITS));
   return new CacheService({
     options,
     adapter: passThroughAdapter,
-    clock: new SystemClock(),
-    reporter: new CacheReporter({ hasStats: true, onError }),
+    clock,
+    reporter: new CacheReporter({ name: options.name, clock, hasStats: true, onError }),
   });
 }

@@ -44,6 +44,8 @@ beforeEach(async () => {
   const clock = new SystemClock();
   const options = resolveCacheOptions({ backend: 'redis', redis: { url: server.url } });
   const reporter = new CacheReporter({
+    name: options.name,
+    clock,
     hasStats: false,
     onError: (error) => {
       throw error;

@@ -102,7 +102,7 @@ export class FaultlessWorld {
       options: OPTIONS,
       adapter,
       clock,
-      reporter: new CacheReporter({ hasStats: false, onError }),
+      reporter: new CacheReporter({ name: 'default', clock, hasStats: false, onError }),
     });
   }
 }

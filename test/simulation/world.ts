@@ -134,7 +134,7 @@ export class World {
       process.errors++;
       this.trace(() => `${prefix} ! ${error.message}`);
     };
-    const reporter = new CacheReporter({ hasStats: false, onError });
+    const reporter = new CacheReporter({ name: 'default', clock, hasStats: false, onError });
     const context = {
       name: 'default',
       version: undefined,

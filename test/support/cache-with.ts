@@ -24,7 +24,12 @@ export function cacheWith(
   const errors: CacheError[] = [];
   const notices: string[] = [];
   const resolved = resolveCacheOptions(options);
-  const reporter = new CacheReporter({ hasStats: resolved.hasStats, onError: (error) => errors.push(error) });
+  const reporter = new CacheReporter({
+    name: resolved.name,
+    clock,
+    hasStats: resolved.hasStats,
+    onError: (error) => errors.push(error),
+  });
   if (resolved.store.kind !== 'memory')
     throw new Error(`Expected the memory backend on a fake clock, got ${resolved.store.kind}.`);
   const adapter = new MemoryAdapter(resolved.store.memory, {

@@ -156,16 +156,28 @@ export class FlightRunner {
     const startedMs = this.#clock.nowMs();
     try {
       const values = await Promise.race([
-        this.#scopes.inLoad(() => run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key)))),
+        this.#scopes.inLoad(() =>
+          this.#traced(granted, run.plan, () =>
+            run.factory(keys, (key) => this.#contextOf(key, run, grantedOf.get(key))),
+          ),
+        ),
         run.givenUp,
       ]);
       if (values !== undefined) await this.#commit(run, granted, grant, values, this.#clock.nowMs() - startedMs);
     } catch (error) {
-      this.#reporter.loadFailed(keys, run.plan.namespace, this.#clock.nowMs() - startedMs, error);
+      this.#reporter.loadFailed(keys, run.plan, this.#clock.nowMs() - startedMs, error);
       for (const { flight } of granted) this.#flights.fail(flight, error);
     } finally {
       await grant.release();
     }
+  }
+
+  /** Runs `load` in a span where the cache is traced. */
+  #traced<T>(granted: readonly GrantedFlight[], plan: LoadPlan, load: () => Promise<T>): Promise<T> {
+    const keys = granted.map(({ flight }) => flight.key);
+    return this.#reporter.tracedLoad(keys, plan.namespace, load, (span) => {
+      for (const { flight } of granted) flight.trace = span;
+    });
   }
 
   #contextOf(key: string, run: LoadRun, granted: GrantedFlight | undefined): LoadContext<unknown> {
@@ -200,7 +212,7 @@ export class FlightRunner {
       }),
     );
     const stored = await this.#commitStorable(grant, [...drafts.values()], run.plan.caller);
-    this.#reporter.loaded(keys, run.plan.namespace, loadMs, (key) => stored.has(key));
+    this.#reporter.loaded(keys, run.plan, loadMs, stored);
     for (const { flight } of granted) {
       this.#flights.land(
         flight,

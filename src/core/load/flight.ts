@@ -38,6 +38,8 @@ export class Flight {
   /** The flight that gathers behind this one. Only `FlightTable` sets it. */
   next: Flight | undefined;
   readonly result: Promise<FlightResult>;
+  /** The load, for callers that have waited for it; `undefined` where the cache is not traced. */
+  trace: unknown;
   /** Resolves when the next flight may be sent: this one has ended, or was invalidated. */
   readonly gone: Promise<void>;
 

@@ -1,7 +1,6 @@
 import type { InvalidateOptions, InvalidatePatternOptions, InvalidateTagsOptions } from './call-options.js';
 import type { GuardedStore } from './guarded-store.js';
 import type { ValueLoader } from './value-loader.js';
-import type { InvalidationSubject } from '../observation/cache-events.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
 import type { EntryTarget } from '../ports/invalidation-target.js';
 import type { CallScopes } from '../scopes/call-scopes.js';
@@ -47,24 +46,24 @@ export class Invalidations {
     const mode = readOneOf(options.mode, ['any', 'all'], 'mode') ?? 'any';
     const unique = [...new Set(tags)];
     if (unique.length === 0) return 0;
-    return this.#announce({ kind: 'tags', tags: unique, mode }, { tags: unique, mode }, options);
+    return this.#announce({ kind: 'tags', tags: unique, mode }, options);
   }
 
   async ofNamespace(namespace: string, options: InvalidateOptions): Promise<number> {
     checkKey(namespace, 'namespace');
     checkNames(options, ['soft', 'dryRun']);
-    return this.#announce({ kind: 'namespace', namespace }, { namespace }, options);
+    return this.#announce({ kind: 'namespace', namespace }, options);
   }
 
   async ofPattern(pattern: string, namespace: string | undefined, options: InvalidatePatternOptions): Promise<number> {
     checkKey(pattern, 'pattern');
     compileGlob(pattern);
     checkNames(options, ['namespace', 'dryRun']);
-    return this.#announce({ kind: 'pattern', pattern, namespace }, { pattern, namespace }, options);
+    return this.#announce({ kind: 'pattern', pattern, namespace }, options);
   }
 
   async ofAll(): Promise<number> {
-    return this.#announce({ kind: 'all' }, 'all', {});
+    return this.#announce({ kind: 'all' }, {});
   }
 
   async ofKeys(keys: readonly string[], namespace: string | undefined): Promise<number> {
@@ -83,10 +82,10 @@ export class Invalidations {
     return this.#store.invalidate({ kind: 'expired' }, REMOVED);
   }
 
-  async #announce(target: EntryTarget, subject: InvalidationSubject, options: InvalidateOptions): Promise<number> {
+  async #announce(target: Exclude<EntryTarget, { kind: 'keys' }>, options: InvalidateOptions): Promise<number> {
     const soft = readBoolean(options.soft, 'soft', false);
     const dryRun = readBoolean(options.dryRun, 'dryRun', false);
-    return this.#run(target, { soft, dryRun }, (count) => this.#reporter.invalidated(subject, soft, count));
+    return this.#run(target, { soft, dryRun }, (count) => this.#reporter.invalidated(target, soft, count));
   }
 
   /** @param report called with the number when it is done; not for a dry run */
@@ -99,7 +98,7 @@ export class Invalidations {
   }
 
   async #invalidate(target: EntryTarget, manner: Manner, report?: (count: number) => void): Promise<number> {
-    const count = await this.#store.invalidate(target, manner);
+    const count = await this.#reporter.tracedInvalidation(target, () => this.#store.invalidate(target, manner));
     this.#loader.detach(target);
     report?.(count);
     return count;

@@ -46,8 +46,8 @@ export class OpenLoads {
       entry !== undefined && clock.nowMs() < entry.freshUntilMs
         ? { entry }
         : await this.#begin(key, plan, idleMs(clock) - sentMs);
-    if ('entry' in begun) reporter.hit(begun.entry);
-    else reporter.miss(key, plan.namespace);
+    if ('entry' in begun) reporter.hit(begun.entry, plan.caller);
+    else reporter.miss(key, plan.namespace, plan.caller);
     return begun;
   }
 
@@ -109,6 +109,7 @@ export class OpenLoads {
     } finally {
       await grant.release();
     }
-    reporter.loaded([key], plan.namespace, loadMs, () => stored[0] !== undefined);
+    const [entry] = stored;
+    reporter.loaded([key], plan, loadMs, new Map(entry === undefined ? [] : [[key, entry]]));
   }
 }

@@ -47,26 +47,31 @@ export class ReadThrough {
   }
 
   /** The fresh values of `keys`, in their order. Every key is counted as a hit or a miss. */
-  async freshValues(keys: readonly string[], namespace: string | undefined): Promise<Map<string, unknown>> {
-    const values = new Map<string, unknown>();
+  async freshValues<T>(keys: readonly string[], namespace: string | undefined): Promise<Map<string, T>> {
+    const values = new Map<string, T>();
     const entries = await this.#store.getMany(keys, namespace);
     keys.forEach((key, i) => {
       const entry = entries[i];
       const value = entry !== undefined && this.#isFresh(entry) ? this.#store.read(entry) : UNREADABLE;
-      if (entry === undefined || value === UNREADABLE) return this.#reporter.miss(key, namespace);
-      this.#reporter.hit(entry);
-      values.set(key, value);
+      if (entry === undefined || value === UNREADABLE) return this.#reporter.miss(key, namespace, undefined);
+      this.#reporter.hit(entry, undefined);
+      values.set(key, value as T);
     });
     return values;
   }
 
   /** Looks up all keys in one round trip, and loads the others. Values in the order of `keys`, without missing ones. */
-  async many(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): Promise<Map<string, unknown>> {
+  async many<T>(keys: readonly string[], plan: LoadPlan, factory: GroupFactory): Promise<Map<string, T>> {
     const sentMs = idleMs(this.#clock);
     const found = await this.#store.getMany(keys, plan.namespace);
     const waitedMs = idleMs(this.#clock) - sentMs;
     const values = await this.values({ keys, plan, factory, found, waitedMs });
-    return new Map(keys.flatMap((key) => (values.get(key) === undefined ? [] : [[key, values.get(key)]])));
+    return new Map(
+      keys.flatMap((key): [string, T][] => {
+        const value = values.get(key) as T | undefined;
+        return value === undefined ? [] : [[key, value]];
+      }),
+    );
   }
 
   /** The outcome of each key; absent where there is no value. Every key is counted, also when this rejects. */
@@ -86,7 +91,7 @@ export class ReadThrough {
       ];
       for (const loaded of await Promise.all(loads)) for (const [key, outcome] of loaded) outcomes.set(key, outcome);
     } finally {
-      for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key));
+      for (const key of keys) this.#reporter.outcome(key, plan.namespace, outcomes.get(key), plan.caller);
     }
     if (remember !== undefined) for (const key of keys) remember(key, plan.namespace, outcomes.get(key));
     return outcomes;

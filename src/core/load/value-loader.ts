@@ -58,6 +58,7 @@ export class ValueLoader {
   readonly #clock: Clock;
   readonly #isolatesCallers: boolean;
   readonly #types: ValueTypes;
+  readonly #reporter: CacheReporter;
   readonly #runner: FlightRunner;
   #isClosed = false;
   /** Callers that have waited for a flight so far. Each has its number in the order in which they came. */
@@ -69,6 +70,7 @@ export class ValueLoader {
     this.#clock = parts.clock;
     this.#isolatesCallers = parts.isolatesCallers;
     this.#types = parts.types;
+    this.#reporter = parts.reporter;
     this.#runner = new FlightRunner(parts);
   }
 
@@ -197,6 +199,7 @@ export class ValueLoader {
       const isSoftFirst = softTimeoutMs < hardTimeoutMs;
       const timer = this.#clock.schedule(Math.min(softTimeoutMs, hardTimeoutMs), () => {
         if (isSoftFirst) return reject(SOFT_TIMEOUT);
+        this.#reporter.timedOut();
         reject(
           new CacheTimeoutError(
             `Loading \`${flight.key}\` took longer than its \`hardTimeout\`. Make the factory faster, ` +
@@ -213,6 +216,7 @@ export class ValueLoader {
     if (result.kind === 'absent') return undefined;
     if (result.kind === 'found') return new StoredOutcome(result.entry, 'hit', true);
     const isFirst = flight.claim();
+    if (!isFirst && flight.trace !== undefined) this.#reporter.joined(flight.trace);
     const value = isFirst ? result.value : this.#shareOf(result.value, result.entry);
     return {
       value,

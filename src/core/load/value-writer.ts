@@ -55,7 +55,7 @@ export class ValueWriter {
     if (drafts.length === 0) return;
     const isStored = await store.set(drafts, namespace);
     loader.detach({ kind: 'keys', keys: drafts.map(({ key }) => key), namespace });
-    if (isStored) for (const { key } of drafts) reporter.stored(key, namespace);
+    if (isStored) for (const draft of drafts) reporter.stored(draft, namespace);
   }
 
   /**
@@ -133,7 +133,7 @@ export class ValueWriter {
     const { reporter } = this.#parts;
     try {
       const [stored] = await grant.commit([draft()]);
-      if (stored !== undefined) reporter.stored(stored.key, stored.namespace);
+      if (stored !== undefined) reporter.stored(stored, stored.namespace);
       return stored !== undefined;
     } catch (error) {
       reporter.notStored(error, key, caller);

@@ -1,6 +1,9 @@
 import { byUse, HotKeys, type KeyCounts } from './hot-keys.js';
 import { LatencyHistogram } from './latency-histogram.js';
-import type { AdapterUsage, CoherenceUsage, TierUsage } from '../ports/cache-adapter.port.js';
+import type { AdapterUsage, CoherenceUsage, StoredEntry, TierUsage } from '../ports/cache-adapter.port.js';
+import type { CacheErrorCode } from '../vocabulary/cache.errors.js';
+import type { Caller } from './caller.js';
+import { hitRateOf, Savings, type UsageCounts, UsageLedger } from './usage.js';
 
 /** Statistics of a cache since it was made. Counters are those of this process; times are ISO 8601. */
 export interface CacheStats {
@@ -28,6 +31,8 @@ export interface CacheStats {
    * in place of hits.
    */
   loads: { count: number; failures: number; coalesced: number; p50Ms: number; p99Ms: number; savedMs: number };
+  /** The part of `loads.savedMs` since midnight UTC. */
+  savedTodayMs: number;
   /** Latency of a sample of the reads. */
   latency: { getP50Ms: number; getP99Ms: number };
   tiers: TierUsage[];
@@ -36,7 +41,14 @@ export interface CacheStats {
   namespaces: { namespace: string; hits: number; misses: number; hitRate: number }[];
   /** The most used first; a key in a namespace is shown as `namespace:key`. */
   hotKeys: KeyCounts[];
+  /** Decorated methods that were called, such as `ProductService.find`; the one that saved most time first. */
+  methods: ({ method: string } & UsageCounts)[];
+  /** Cached routes that were requested, such as `GET /products/:id`; the one that saved most time first. */
+  routes: ({ route: string } & UsageCounts)[];
 }
+
+/** Invalidations by what they named; a removal of keys counts once for each call. */
+export type InvalidationKind = 'key' | 'tag' | 'namespace' | 'pattern' | 'clear';
 
 const MAX_NAMESPACES = 256;
 const KEYS_COUNTED = 1024;
@@ -61,52 +73,77 @@ export class StatsRecorder {
   sets = 0;
   deletes = 0;
   invalidations = 0;
+  readonly invalidated: Record<InvalidationKind, number> = { key: 0, tag: 0, namespace: 0, pattern: 0, clear: 0 };
   errors = 0;
+  /** Errors by code. */
+  readonly errorsOf = new Map<CacheErrorCode, number>();
   loads = 0;
   loadFailures = 0;
   coalesced = 0;
-  savedMs = 0;
-  readonly #loadLatency = new LatencyHistogram();
+  /** Callers that waited in vain for as long as their `hardTimeout` allows. */
+  timeouts = 0;
+  readonly savings = new Savings();
+  readonly users = new UsageLedger();
+  readonly loadLatency = new LatencyHistogram();
   readonly #readLatency = new LatencyHistogram();
   readonly #namespaces = new Map<string, NamespaceCounts>();
   readonly #hotKeys = new HotKeys(KEYS_COUNTED);
   /** The namespace that was counted last: reads of one namespace come in a row. */
   #last: NamespaceCounts | undefined;
 
-  read(durationMs: number): void {
+  /** Notes the latency of a read, and the day. @param wallMs the time by the wall clock */
+  read(durationMs: number, wallMs: number): void {
     this.#readLatency.record(durationMs);
+    this.#turn(wallMs);
   }
 
-  /** @param savedMs the time that it took to compute the value, which is saved now */
-  hit(key: string, namespace: string | undefined, savedMs: number): void {
+  /** Counts a hit. The time that it took to compute the value is saved now. */
+  hit({ key, namespace, loadMs }: StoredEntry, caller: Caller | undefined): void {
     this.hits++;
-    this.savedMs += savedMs;
+    this.savings.savedMs += loadMs;
+    if (caller !== undefined) {
+      const usage = this.users.of(caller);
+      usage.hits++;
+      usage.savings.savedMs += loadMs;
+    }
     if (namespace === undefined) return this.#hotKeys.hit(key);
     const counts = this.#countsOf(namespace);
     counts.hits++;
     counts.keys.hit(key);
   }
 
-  stale(key: string, namespace: string | undefined, savedMs: number): void {
+  stale(entry: StoredEntry, caller: Caller | undefined): void {
     this.staleHits++;
-    this.hit(key, namespace, savedMs);
+    if (caller !== undefined) this.users.of(caller).staleHits++;
+    this.hit(entry, caller);
   }
 
-  miss(key: string, namespace: string | undefined): void {
+  miss(key: string, namespace: string | undefined, caller: Caller | undefined): void {
     this.misses++;
+    if (caller !== undefined) this.users.of(caller).misses++;
     if (namespace === undefined) return this.#hotKeys.miss(key);
     const counts = this.#countsOf(namespace);
     counts.misses++;
     counts.keys.miss(key);
   }
 
-  loaded(durationMs: number, hasFailed: boolean): void {
-    this.loads++;
-    if (hasFailed) this.loadFailures++;
-    this.#loadLatency.record(durationMs);
+  loaded(durationMs: number, hasFailed: boolean, caller: Caller | undefined): void {
+    this.#countLoad(this, hasFailed);
+    if (caller !== undefined) this.#countLoad(this.users.of(caller), hasFailed);
+    this.loadLatency.record(durationMs);
   }
 
-  report(cache: { name: string; backend: string; since: Date }, usage: AdapterUsage): CacheStats {
+  failed(code: CacheErrorCode): void {
+    this.errors++;
+    this.errorsOf.set(code, (this.errorsOf.get(code) ?? 0) + 1);
+  }
+
+  /** @param cache `wallMs` is the time now by the wall clock */
+  report(
+    { wallMs, ...cache }: { name: string; backend: string; since: Date; wallMs: number },
+    usage: AdapterUsage,
+  ): CacheStats {
+    this.#turn(wallMs);
     return {
       ...cache,
       status: usage.status,
@@ -114,7 +151,7 @@ export class StatsRecorder {
       totalEntries: usage.entries,
       totalHits: this.hits,
       totalMisses: this.misses,
-      hitRate: rate(this),
+      hitRate: hitRateOf(this),
       memoryUsageBytes: usage.bytes,
       oldestEntry: isoOrNull(usage.oldestMs),
       newestEntry: isoOrNull(usage.newestMs),
@@ -128,10 +165,11 @@ export class StatsRecorder {
         count: this.loads,
         failures: this.loadFailures,
         coalesced: this.coalesced,
-        p50Ms: this.#loadLatency.quantileMs(0.5),
-        p99Ms: this.#loadLatency.quantileMs(0.99),
-        savedMs: Math.round(this.savedMs),
+        p50Ms: this.loadLatency.quantileMs(0.5),
+        p99Ms: this.loadLatency.quantileMs(0.99),
+        savedMs: Math.round(this.savings.savedMs),
       },
+      savedTodayMs: this.savings.todayMs(),
       latency: { getP50Ms: this.#readLatency.quantileMs(0.5), getP99Ms: this.#readLatency.quantileMs(0.99) },
       tiers: usage.tiers.map((tier) => ({ ...tier })),
       ...(usage.coherence === undefined ? {} : { coherence: { ...usage.coherence } }),
@@ -139,10 +177,25 @@ export class StatsRecorder {
         namespace,
         hits,
         misses,
-        hitRate: rate({ hits, misses }),
+        hitRate: hitRateOf({ hits, misses }),
       })),
       hotKeys: this.#hottest(),
+      methods: this.users.methods().map(([method, counted]) => ({ method, ...counted.counts() })),
+      routes: this.users
+        .routes()
+        .filter(([, { hits, misses }]) => hits + misses > 0)
+        .map(([route, counted]) => ({ route, ...counted.counts() })),
     };
+  }
+
+  #turn(wallMs: number): void {
+    this.savings.turn(wallMs);
+    this.users.turn(wallMs);
+  }
+
+  #countLoad(counts: { loads: number; loadFailures: number }, hasFailed: boolean): void {
+    counts.loads++;
+    if (hasFailed) counts.loadFailures++;
   }
 
   #namedNamespaces(): [string, NamespaceCounts][] {
@@ -175,10 +228,6 @@ export class StatsRecorder {
 
 /** Name for all further namespaces. A real one is never empty. */
 const OTHERS = '';
-
-function rate({ hits, misses }: ReadCounts): number {
-  return hits + misses === 0 ? 0 : hits / (hits + misses);
-}
 
 function isoOrNull(wallMs: number | null): string | null {
   return wallMs === null ? null : new Date(wallMs).toISOString();

@@ -1,13 +1,16 @@
 import { CacheConfigError, CacheError, CacheKeyError, CacheSerializationError } from '../vocabulary/cache.errors.js';
 
-/** A decorated method, which uses the cache for its own callers. */
+/** A decorated method or a route, which uses the cache for its own callers. */
 export interface Caller {
+  readonly kind: 'method' | 'route';
+  /** `ProductService.find` or `GET /products/:id`, for statistics. */
+  readonly place: string;
   /** `@Cached on ProductService.find`, for messages. */
   readonly label: string;
 }
 
 /**
- * The option that names the decorated method. It is a symbol, because only decorators set it, and one of the global
+ * The option that names the caller. It is a symbol, because only decorators and routes set it, and one of the global
  * registry, because a decorator of one copy of the kit may call the cache of another copy.
  */
 export const CALLER: unique symbol = Symbol.for('nestjs-cache-kit:caller') as never;

@@ -8,12 +8,28 @@ const BUCKETS = 160;
 export class LatencyHistogram {
   readonly #counts = new Uint32Array(BUCKETS);
   #total = 0;
+  #sumMs = 0;
 
   record(durationMs: number): void {
     const bucket = Math.floor(Math.log2(Math.max(durationMs, SMALLEST_MS) / SMALLEST_MS) * BUCKETS_PER_DOUBLING);
     const index = Math.min(bucket, BUCKETS - 1);
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
     this.#total++;
+    this.#sumMs += durationMs;
+  }
+
+  /**
+   * Counts the durations up to each bound, and all of them. A duration counts with the middle of its bucket.
+   * @param boundsMs in rising order
+   */
+  cumulative(boundsMs: readonly number[]): { counts: readonly number[]; total: number; sumMs: number } {
+    const counts = boundsMs.map(() => 0);
+    this.#counts.forEach((count, bucket) => {
+      const ms = middleOf(bucket);
+      for (let i = boundsMs.length - 1; count > 0 && i >= 0 && (boundsMs[i] as number) >= ms; i--)
+        counts[i] = (counts[i] ?? 0) + count;
+    });
+    return { counts, total: this.#total, sumMs: this.#sumMs };
   }
 
   /** The duration that a share `q` of all does not exceed; 0 while nothing is recorded. @param q 0 to 1 */
@@ -21,7 +37,10 @@ export class LatencyHistogram {
     let left = Math.ceil(this.#total * q);
     if (left === 0) return 0;
     const bucket = this.#counts.findIndex((count) => (left -= count) <= 0);
-    const ms = SMALLEST_MS * 2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING);
-    return Number(ms.toPrecision(3));
+    return Number(middleOf(bucket).toPrecision(3));
   }
+}
+
+function middleOf(bucket: number): number {
+  return SMALLEST_MS * 2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING);
 }

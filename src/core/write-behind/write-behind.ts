@@ -147,7 +147,7 @@ export class WriteBehind implements WriteBehindHost {
     try {
       if (!(await store.set([draft], namespace))) return false;
       loader.detach(targetOf([key], namespace));
-      reporter.stored(key, namespace);
+      reporter.stored(draft, namespace);
       return true;
     } catch (error) {
       // The adapter refuses the value, which is on its way to the source already.

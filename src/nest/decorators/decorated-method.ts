@@ -19,6 +19,7 @@ import { howToTest, isPassingThrough } from './pass-through.js';
 
 /** The method that a decorator is written on. */
 export interface MethodSite extends Caller {
+  readonly kind: 'method';
   /** Name of the decorator, such as `@Cached`. */
   readonly decorator: string;
   /** Prototype of the class. */
@@ -89,7 +90,8 @@ export function siteOf(
   const className = isStatic ? target.name : (target as object).constructor.name;
   if ((name as unknown) === undefined)
     throw new CacheConfigError(`${decorator} on ${className}: only methods can be decorated, not classes.`);
-  const label = `${decorator} on ${className === '' ? '(anonymous class)' : className}.${String(name)}`;
+  const place = `${className === '' ? '(anonymous class)' : className}.${String(name)}`;
+  const label = `${decorator} on ${place}`;
   if (isStatic)
     throw new CacheConfigError(
       `${label}: a static method has no instance to inject a cache into. Make it a method of a provider.`,
@@ -104,7 +106,7 @@ export function siteOf(
   }
   if (Reflect.getMetadata(RETURN_TYPE, target as object, name) === Observable)
     throw new CacheConfigError(`${label}: ${NO_OBSERVABLES}`);
-  return { decorator, target: target as object, name, method, label };
+  return { kind: 'method', place, decorator, target: target as object, name, method, label };
 }
 
 /**

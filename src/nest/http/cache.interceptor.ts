@@ -79,6 +79,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     if (policy === undefined) return next.handle();
     const access = this.#accessOf(policy, exchange);
     if ('forward' in access) {
+      if (access.forward !== 'method') policy.cache.countBypass(policy.caller);
       showBypass(exchange, policy, access.forward, access.detail);
       return next.handle();
     }

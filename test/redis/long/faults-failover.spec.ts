@@ -184,7 +184,7 @@ describe.each(DEPLOYMENTS_WITH_REPLICAS)('when a master fails (%s)', (_, start) 
     },
   );
 
-  it('invalidated entries are not seen again, although the new master missed the invalidation', async () => {
+  it('invalidated entries are not seen again, although the new master missed the invalidation (fault 36)', async () => {
     const deployment = await start();
     const [cache, other] = [await cacheOn(deployment), await cacheOn(deployment)];
     // Replication is asynchronous: waits until the replicas have the old values.

@@ -297,7 +297,7 @@ describe('an acknowledged invalidation', () => {
     expect([before, isHidden('k'), courier.sent]).toEqual([true, false, [['k'], ['k']]]);
   });
 
-  it('hides its entries from reads that are under way when commands go astray, and from no later ones', async () => {
+  it('hides its entries from reads that are under way when commands go astray, and from no later ones (fault 36)', async () => {
     const { clock, outbox, isHidden } = outboxWith();
     outbox.acknowledged(key('forgotten'), false);
     await clock.advance(15_000);

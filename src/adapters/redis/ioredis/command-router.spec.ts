@@ -95,7 +95,7 @@ describe('CommandRouter in a cluster', () => {
     ['ASK 1 127.0.0.1:1', 'migration'],
     ['TRYAGAIN Multiple keys request during rehashing of slot', 'migration'],
     [undefined, 'perhaps lost writes'],
-  ])('tells of a command that went astray before it is answered: %s', async (message, told) => {
+  ])('tells of a command that went astray before it is answered: %s (fault 36)', async (message, told) => {
     expect(await readAstray(message)).toEqual([told, 'value']);
   });
 });

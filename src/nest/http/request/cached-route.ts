@@ -54,7 +54,7 @@ function serveOrLoad(found: StoredLookup, request: RouteRequest, retries: number
     const retry = retries < MAX_RETRIES ? () => answerRequest(request, retries + 1) : undefined;
     return new RouteLoad(request, found, retry).start(waitedMs);
   }
-  policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale');
+  policy.cache.countServed(entry, use === 'fresh' ? 'hit' : 'stale', policy.caller);
   if (use === 'stale-while-revalidate' && !isRefresh) refresh.start({ exchange, policy, key: found.key });
   const send = policy.isOutermost && !response.isThrown ? sendStored : replay;
   return send(exchange, response, policy, provenanceOf(entry, response, policy.cache.clock, access.key));

@@ -119,7 +119,7 @@ function replacementOf(found: StoredLookup, { access, policy }: RouteRequest): S
   if (entry === undefined || response === undefined || !access.accepts(response)) return undefined;
   if (access.directives.mustValidate) return undefined;
   if (cache.clock.coarseNowMs() >= entry.freshUntilMs + response.staleIfErrorMs) return undefined;
-  cache.countServed(entry, 'stale');
+  cache.countServed(entry, 'stale', policy.caller);
   return { response, provenance: provenanceOf(entry, response, cache.clock, access.key) };
 }
 

@@ -1,9 +1,10 @@
+import { CALLER } from '../../../core/observation/caller.js';
 import type { CachedResponse } from '../response/cached-response.js';
 import type { Refusal } from '../response/storability.js';
 import { unstoredAnswer } from '../response/unstored-answer.js';
 import { varyMarker } from '../response/vary-marker.js';
 import { selectingNames, selectionOf, variantKey } from '../route/route-key.js';
-import type { LoadedValue, RoutePolicy, StoredValue } from '../route/route-policy.js';
+import type { LoadedValue, RouteLoadOptions, RoutePolicy, StoredValue } from '../route/route-policy.js';
 import type { RunResult } from './handler-run.js';
 import type { StoredLookup } from './lookup.js';
 import type { RouteRequest } from './route-request.js';
@@ -82,7 +83,9 @@ async function storeFirstVariant(
     return undefined;
   }
   const key = variantKey(access.key, marker, exchange.request);
-  await policy.cache.load<LoadedValue>(key, () => response, { ...policy.load, singleFlight: false });
+  // Without a caller: the request is counted with the load of the URL.
+  const options: RouteLoadOptions = { ...policy.load, singleFlight: false, [CALLER]: undefined };
+  await policy.cache.load<LoadedValue>(key, () => response, options);
   await removeVariants(history.addVariant(access.key, key), policy);
   return marker;
 }

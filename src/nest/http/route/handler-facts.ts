@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { VersioningOptions } from '@nestjs/common';
+import { RequestMethod, type VersioningOptions } from '@nestjs/common';
 import type { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { routeVersion, type RouteVersion, type Version } from './route-version.js';
 
@@ -12,6 +12,8 @@ const HEADERS_METADATA = '__headers__';
 const INTERCEPTORS_METADATA = '__interceptors__';
 const PASSTHROUGH_METADATA = '__responsePassthrough__';
 const REDIRECT_METADATA = '__redirect__';
+const METHOD_METADATA = 'method';
+const PATH_METADATA = 'path';
 const RENDER_METADATA = '__renderTemplate__';
 const ROUTE_ARGS_METADATA = '__routeArguments__';
 const SSE_METADATA = '__sse__';
@@ -23,6 +25,8 @@ const RESPONSE_PARAMETERS = ['1', '2'];
 export interface HandlerFacts {
   /** Module, class, method and API version, without spaces. Two handlers with the same path have different ones. */
   readonly identity: string;
+  /** `GET /products/:id`, from the decorators: without the prefixes of modules and of the application. */
+  readonly route: string;
   /** True when another handler has the same: of a class with the same name, or of the same class in another module. */
   readonly isIdentityShared: boolean;
   readonly version: RouteVersion;
@@ -69,6 +73,7 @@ export function factsOf(
       ' ',
       '_',
     ),
+    route: routeOf(controller, handler),
     isIdentityShared: isPlaceShared(place, controller, modules),
     version: routeVersion(versions, versioning),
     headerNames: headers.map(({ name }) => name.toLowerCase()),
@@ -85,6 +90,15 @@ export function factsOf(
       Reflect.getMetadata(RENDER_METADATA, handler) !== undefined ||
       takesResponse(controller, method),
   };
+}
+
+function routeOf(controller: Class, handler: Handler): string {
+  const method = Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod | undefined;
+  const parts = [controller, handler].map(
+    (target) => [Reflect.getMetadata(PATH_METADATA, target) as string | readonly string[] | undefined].flat()[0],
+  );
+  const path = parts.map((part) => (part ?? '').replace(/^\/+|\/+$/g, '')).filter((part) => part !== '');
+  return `${RequestMethod[method ?? RequestMethod.GET]} /${path.join('/')}`;
 }
 
 /** Headers of `@Header()` by name in lower case, without those that are computed for each request. */

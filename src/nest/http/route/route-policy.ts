@@ -1,4 +1,5 @@
 import type { ExecutionContext, InjectionToken } from '@nestjs/common';
+import { CALLER, type Caller } from '../../../core/observation/caller.js';
 import { type ModuleRef, ModulesContainer } from '@nestjs/core';
 import { type CacheInternals, internalsOf } from '../../../core/cache-internals.js';
 import { type CacheService, isCacheService } from '../../../core/cache.service.js';
@@ -35,7 +36,7 @@ import { isVaryMarker, markerTtlMs, type VaryMarker } from '../response/vary-mar
 export type StoredValue = CachedResponse | VaryMarker;
 /** The result of a load of a route; `undefined` when the response of the handler must not be shared. */
 export type LoadedValue = StoredValue | UnstoredAnswer | undefined;
-export type RouteLoadOptions = GetOrSetOptions<LoadedValue>;
+export type RouteLoadOptions = GetOrSetOptions<LoadedValue> & { readonly [CALLER]?: Caller | undefined };
 
 /** Caching of one handler, read once from decorators, module options and Nest's metadata. */
 export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRules {
@@ -58,6 +59,8 @@ export interface RoutePolicy extends ResolvedRouteDefaults, ShownHeaders, KeyRul
   readonly bypass: 'no-cache-decorator' | Hindrance | undefined;
   /** True when no interceptor runs outside the cache. */
   readonly isOutermost: boolean;
+  /** The route, for statistics. */
+  readonly caller: Caller;
   /** Options for all loads of the route, in one object. */
   readonly load: RouteLoadOptions;
 }
@@ -124,6 +127,7 @@ export class RoutePolicies {
     const defaults = readRouteDefaults(options, isExplicit ? http : asCovered(http), '@CacheRoute ');
     const { namespace, key, tags = [] } = options;
     const isScopeDeclared = declaresScope(options, http);
+    const caller: Caller = { kind: 'route', place: facts.route, label: facts.route };
     return {
       ...shownHeadersOf(http),
       ...defaults,
@@ -141,7 +145,8 @@ export class RoutePolicies {
       hosts: http.hosts,
       bypass: route === false ? 'no-cache-decorator' : hindranceOf(facts, isScopeDeclared),
       isOutermost: facts.outermost === this.#interceptor,
-      load: loadOptionsOf(namespace, defaults.honoursRequestDirectives),
+      caller,
+      load: loadOptionsOf(namespace, defaults.honoursRequestDirectives, caller),
     };
   }
 }
@@ -201,8 +206,13 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
  * Load options with which the cache only keeps responses long enough. The route decides when to serve them, because
  * each response has its own rules for being served stale.
  */
-function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean): RouteLoadOptions {
+function loadOptionsOf(
+  namespace: string | undefined,
+  obeysMaxStale: boolean,
+  caller: Caller,
+): RouteLoadOptions {
   return Object.freeze({
+    [CALLER]: caller,
     ttl: (loaded: LoadedValue) => {
       const stored = storable(loaded);
       const ttlMs =
