@@ -2,12 +2,12 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
+const entries = '(index|bullmq|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
-const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|file|redis)\\.ts$';
+const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|bullmq|file|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
 const floorsOf = require('./test/architecture/rooms.cjs');
@@ -59,15 +59,21 @@ const forbidden = [
     comment: 'An adapter is replaceable: it knows its port, never Nest, never a sibling.',
     from: { path: '^src/adapters/([^/]+)', pathNot: spec },
     to: {
-      pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('ioredis'), npm('lmdb')],
+      pathNot: ['^src/core/', '^src/adapters/$1(/|$)', '^src/testing/', npm('bullmq'), npm('ioredis'), npm('lmdb')],
       dependencyTypesNot: ['core'],
     },
   },
   {
     name: 'ioredis-only-in-redis-adapter',
     comment: 'ioredis is an optional peer: only who asks for Redis may load it.',
-    from: { path: '^src/', pathNot: [spec, '^src/core/', '^src/adapters/redis/'] },
+    from: { path: '^src/', pathNot: [spec, '^src/core/', '^src/adapters/(bullmq|redis)/'] },
     to: { path: npm('ioredis') },
+  },
+  {
+    name: 'bullmq-only-in-bullmq-adapter',
+    comment: 'bullmq is an optional peer: only durable write-behind may load it.',
+    from: { path: '^src/', pathNot: [spec, '^src/core/', '^src/adapters/bullmq/'] },
+    to: { path: npm('bullmq') },
   },
   {
     name: 'lmdb-only-in-file-adapter',

@@ -23,6 +23,7 @@ const cleanTree: Tree = {
     "import './adapters/memory/memory.adapter.js';",
     "import './adapters/redis/redis.adapter.js';",
     "import './adapters/file/file.adapter.js';",
+    "import './adapters/bullmq/bullmq-queue.js';",
     "import './nest/http/cache.interceptor.js';",
     "import './nest/decorators/cached.decorator.js';",
     "import './nest/admin/cache-admin.controller.js';",
@@ -36,6 +37,7 @@ const cleanTree: Tree = {
   'src/adapters/memory/ring.spec.ts':
     "import '@jest/globals';\nimport '../redis/redis.adapter.js';\nimport '../../testing/index.js';",
   'src/adapters/redis/redis.adapter.ts': "import 'ioredis';\nimport '../../core/clock.js';",
+  'src/adapters/bullmq/bullmq-queue.ts': "import 'bullmq';\nimport 'ioredis';\nimport '../../core/clock.js';",
   'src/adapters/file/file.adapter.ts': "import 'lmdb';\nimport '../../core/clock.js';",
   'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
   'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
@@ -54,11 +56,11 @@ const cleanTree: Tree = {
     name: 'nestjs-cache-kit',
     type: 'module',
     exports: { '.': './dist/index.js' },
-    peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', ioredis: '*', lmdb: '*', rxjs: '*' },
+    peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', bullmq: '*', ioredis: '*', lmdb: '*', rxjs: '*' },
     devDependencies: { '@jest/globals': '*', '@nestjs/common': '*' },
   }),
 };
-const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'ioredis', 'lmdb', 'rxjs'];
+const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'bullmq', 'ioredis', 'lmdb', 'rxjs'];
 
 const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string, string[][]>;
 
@@ -117,6 +119,10 @@ const violations: Record<string, Tree[]> = {
   'ioredis-only-in-redis-adapter': [
     { 'src/adapters/memory/ring.ts': "import type { Redis } from 'ioredis';" },
     { 'src/nest/http/cache.interceptor.ts': "await import('ioredis');" },
+  ],
+  'bullmq-only-in-bullmq-adapter': [
+    { 'src/adapters/redis/redis.adapter.ts': "import type { Job } from 'bullmq';" },
+    { 'src/cache-kit.module.ts': "await import('bullmq');" },
   ],
   'lmdb-only-in-file-adapter': [
     { 'src/adapters/redis/redis.adapter.ts': "import type { Database } from 'lmdb';" },

@@ -4,6 +4,7 @@
 /** @type {Record<string, string[][]>} */
 module.exports = {
   core: [['write-behind'], ['load'], ['scopes'], ['observation'], ['values'], ['ports'], ['vocabulary']],
+  'adapters/bullmq': [['store']],
   'adapters/file': [['store']],
   'adapters/memory': [['eviction'], ['nodes']],
   'adapters/redis': [

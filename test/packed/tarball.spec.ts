@@ -46,7 +46,7 @@ describe('the tarball', () => {
     };
 
     expect(Object.keys(analysis.entrypoints)).toEqual(
-      expect.arrayContaining(['.', './config', './file', './redis', './testing']),
+      expect.arrayContaining(['.', './bullmq', './config', './file', './redis', './testing']),
     );
     expect(analysis.problems).toEqual([]);
   });

@@ -49,15 +49,15 @@ export class KeyWrites {
   }
 
   replace(write: PendingWrite): void {
-    const dueMs = this.#parts.clock.nowMs() + write.delayMs;
+    const dueMs = this.#parts.clock.nowMs() + (this.#isHurried ? 0 : write.delayMs);
     const earlierMs = this.#waiting?.tries === 0 ? this.#waiting.dueMs : Infinity;
     this.#wait({ write, tries: 0, dueMs: Math.min(dueMs, earlierMs) });
   }
 
-  /** From now on no value waits for its delay, or for a retry. */
+  /** Ends the delay of the value that waits, and of all later ones. Pauses between tries stay as they are. */
   hurry(): void {
     this.#isHurried = true;
-    if (this.#waiting !== undefined) this.#wait(this.#waiting);
+    if (this.#waiting !== undefined) this.#wait({ ...this.#waiting, dueMs: this.#parts.clock.nowMs() });
   }
 
   /** Writes nothing any more. A write that runs goes on, and the host does not hear of it. */
@@ -70,7 +70,7 @@ export class KeyWrites {
     this.#waiting = waiting;
     this.#timer?.cancel();
     if (this.#running !== undefined) return;
-    const leftMs = this.#isHurried ? 0 : waiting.dueMs - this.#parts.clock.nowMs();
+    const leftMs = waiting.dueMs - this.#parts.clock.nowMs();
     this.#timer = this.#parts.clock.schedule(leftMs, () => void this.#write(waiting));
   }
 

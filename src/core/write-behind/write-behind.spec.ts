@@ -764,6 +764,24 @@ describe('close()', () => {
     expect([values.sort(), clock.pending]).toEqual([[1, 2], 0]);
   });
 
+  it('tries again after pauses as long as there is time', async () => {
+    const { cache, clock } = cacheWith();
+    const { values, write } = written();
+    let isDown = true;
+    clock.schedule(1_000, () => (isDown = false));
+    const unsteady = async (value: unknown): Promise<void> => {
+      if (isDown) throw new Error('down');
+      await write(value);
+    };
+    await cache.writeBehind('k', 'v', unsteady, { delay: '1h' });
+
+    const closing = cache.close();
+    await clock.advance(5_000);
+    await closing;
+
+    expect(values).toEqual(['v']);
+  });
+
   it('admits callers that wait for room as long as there is time', async () => {
     const { cache, clock } = cacheWith();
     const { values, write } = written();
