@@ -6,7 +6,7 @@ import { describe, expect, it } from '@jest/globals';
 import { nextMessage } from '../../support/child-message.js';
 import { startRedis } from '../../support/redis-servers.js';
 import { afterTest, cleanUpAfterEach, rawClient, stopAfterTest } from '../redis.fixture.js';
-import { openWriting, untilLanded } from './bullmq.fixture.js';
+import { openWriting, untilLanded } from '../bullmq/bullmq.fixture.js';
 
 cleanUpAfterEach();
 
@@ -24,7 +24,7 @@ const root = join(import.meta.dirname, '../../..');
 type Ledger = Map<string, number>;
 
 async function start(port: number, first: number, ledger: Ledger): Promise<ChildProcess> {
-  const worker = fork(join(import.meta.dirname, 'killed.worker.ts'), [String(port), String(first)], {
+  const worker = fork(join(import.meta.dirname, 'bullmq-killed.worker.ts'), [String(port), String(first)], {
     cwd: root,
     execArgv: ['--disable-warning=ExperimentalWarning', '--import', './test/simulation/typescript.mjs'],
   });
