@@ -127,6 +127,12 @@ const forbidden = [
     to: { path: npm('@prisma/client') },
   },
   {
+    name: 'typeorm-only-in-its-integration',
+    comment: 'typeorm is an optional peer, loaded by `nestjs-cache-kit/typeorm` alone.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(typeorm|queries)/'] },
+    to: { path: npm('typeorm') },
+  },
+  {
     name: 'only-composition-root-imports-adapters',
     comment: 'Which backend runs is decided in one place, from the options.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', compositionRoot] },

@@ -35,10 +35,10 @@ export interface CacheInternals {
 
   /**
    * Looks a key up for an owner that computes its value itself, and sets the fence for it. A fresh entry is counted as
-   * a hit.
+   * a hit, and answered at once where the store does.
    * @returns the entry, or the open load
    */
-  open(key: string, options: GetOrSetOptions<unknown>): Promise<Begun>;
+  open(key: string, options: GetOrSetOptions<unknown>): Awaitable<Begun>;
 
   /**
    * Invalidates tags, in a transaction at its end. Never rejects: a failure is reported, and repeated for some seconds.

@@ -91,7 +91,7 @@ export class CacheService implements CacheOperations {
       find: (key, own) => this.#find(key, own),
       load: (key, factory, own, found) =>
         reporter.tracedRead([key], own?.namespace, () => this.#load(key, factory, own, found)),
-      open: (key, own) => collaborators.openLoads.open(key, this.#plans.of(own)),
+      open: (key, own) => collaborators.openLoads.open(key, this.#plans.namespaceOf(own), () => this.#plans.of(own)),
       delete: (key, own) => this.delete(key, own),
       isClosed: () => this.#closed !== undefined,
     });

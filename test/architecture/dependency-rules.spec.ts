@@ -135,6 +135,10 @@ const violations: Record<string, Tree[]> = {
     { 'src/cache-kit.module.ts': "import 'drizzle-orm';" },
     { 'src/integrations/typeorm/typeorm-cache.ts': "import type { Cache } from 'drizzle-orm/cache/core';" },
   ],
+  'typeorm-only-in-its-integration': [
+    { 'src/cache-kit.module.ts': "import 'typeorm';" },
+    { 'src/integrations/drizzle/drizzle-cache.ts': "import type { DataSource } from 'typeorm';" },
+  ],
   'mikro-orm-only-in-its-integration': [
     { 'src/cache-kit.module.ts': "import '@mikro-orm/core';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import type { EntityManager } from '@mikro-orm/core';" },

@@ -100,6 +100,15 @@ const testingTypes = [
   'TestCacheOptions',
 ];
 
+/** Public values of the integrations, and their types. */
+const integrations = [
+  {
+    entry: 'typeorm',
+    values: ['cacheId', 'invalidateTables', 'typeormCache'],
+    types: ['CacheIdOptions', 'Subscriber', 'TypeormCache', 'TypeormCacheOptions'],
+  },
+];
+
 /** Public types without a value. */
 const rootTypes = [
   'AdapterUsage',
@@ -373,6 +382,11 @@ describe('the built package', () => {
   it('exports these values and types for tests', async () => {
     expect((await importEntry(join(dist, 'testing/index.js'))).names.sort()).toEqual(testingValues);
     expect(declaredTypes(join(dist, 'testing/index.d.ts'), testingValues)).toEqual(testingTypes);
+  });
+
+  it.each(integrations)('exports these values and types for $entry', async ({ entry, values, types }) => {
+    expect((await importEntry(join(dist, `${entry}.js`))).names.sort()).toEqual(values);
+    expect(declaredTypes(join(dist, `${entry}.d.ts`), values)).toEqual(types);
   });
 
   it('passes publint', async () => {

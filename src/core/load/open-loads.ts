@@ -2,7 +2,7 @@ import { draftOfLoad } from './entry-drafts.js';
 import type { GuardedGrant, GuardedStore } from './guarded-store.js';
 import type { LoadPlan } from './load-policy.js';
 import type { CacheReporter } from '../observation/cache-reporter.js';
-import type { EntryDraft, StoredEntry } from '../ports/cache-adapter.port.js';
+import type { Awaitable, EntryDraft, StoredEntry } from '../ports/cache-adapter.port.js';
 import { type Clock, idleMs, type Timer } from '../ports/clock.port.js';
 
 export interface OpenLoadsParts {
@@ -37,18 +37,17 @@ export class OpenLoads {
     this.#parts = parts;
   }
 
-  /** Looks the key up, and begins a load where there is no fresh entry. Counts a hit or a miss. */
-  async open(key: string, plan: LoadPlan): Promise<Begun> {
-    const { store, clock, reporter } = this.#parts;
+  /**
+   * Looks the key up, and begins a load where there is no fresh entry. Counts a hit or a miss. Answers a hit at once
+   * where the store does.
+   * @param planOf gives the plan of the load, if one begins
+   */
+  open(key: string, namespace: string | undefined, planOf: () => LoadPlan): Awaitable<Begun> {
+    const { store, clock } = this.#parts;
+    const found = store.tryGet(key, namespace);
+    if (!(found instanceof Promise)) return this.#hit(found) ?? this.#begin(key, planOf(), 0);
     const sentMs = idleMs(clock);
-    const entry = await store.get(key, plan.namespace);
-    const begun =
-      entry !== undefined && clock.nowMs() < entry.freshUntilMs
-        ? { entry }
-        : await this.#begin(key, plan, idleMs(clock) - sentMs);
-    if ('entry' in begun) reporter.hit(begun.entry, plan.caller);
-    else reporter.miss(key, plan.namespace, plan.caller);
-    return begun;
+    return store.continueWith(found, (entry) => this.#hit(entry) ?? this.#begin(key, planOf(), idleMs(clock) - sentMs));
   }
 
   /** Ends all open loads. */
@@ -56,8 +55,15 @@ export class OpenLoads {
     for (const load of this.#open) load.drop();
   }
 
+  #hit(entry: StoredEntry | undefined): Begun | undefined {
+    const { clock, reporter } = this.#parts;
+    if (entry === undefined || clock.nowMs() >= entry.freshUntilMs) return undefined;
+    reporter.hit(entry, undefined);
+    return { entry };
+  }
+
   async #begin(key: string, plan: LoadPlan, waitedMs: number): Promise<Begun> {
-    const { store, clock } = this.#parts;
+    const { store, reporter } = this.#parts;
     const grant = await store.begin([key], plan.namespace, {
       purpose: 'load',
       exclusive: false,
@@ -66,10 +72,12 @@ export class OpenLoads {
       waitedMs,
     });
     const [ticket] = grant.tickets;
-    if (ticket?.state === 'found' && clock.nowMs() < ticket.entry.freshUntilMs) {
+    const hit = ticket?.state === 'found' ? this.#hit(ticket.entry) : undefined;
+    if (hit !== undefined) {
       await grant.release();
-      return { entry: ticket.entry };
+      return hit;
     }
+    reporter.miss(key, plan.namespace, undefined);
     return { load: this.#track(key, plan, grant) };
   }
 

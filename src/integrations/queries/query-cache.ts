@@ -1,6 +1,7 @@
 import { type CacheInternals, hasInternals, internalsOf } from '../../core/cache-internals.js';
 import type { CacheService } from '../../core/cache.service.js';
 import type { GetOrSetOptions } from '../../core/load/call-options.js';
+import type { Begun } from '../../core/load/open-loads.js';
 import { argumentKey } from '../../core/values/argument-key.js';
 import { checkedTags } from '../../core/vocabulary/cache-key.js';
 import { BoundedMap } from '../../core/vocabulary/bounded-map.js';
@@ -109,14 +110,21 @@ export class QueryCache {
   /** Looks a query up for an ORM that runs it itself. */
   async open(query: Query): Promise<OpenQuery> {
     const place = this.isBypassed ? undefined : this.place(query);
-    if (place === undefined) return NOT_CACHED;
+    return place === undefined ? NOT_CACHED : this.openAt(place, []);
+  }
+
+  /**
+   * Does what `open` does for a query whose place is known. A hit is answered at once where the store does.
+   * @param parameters are a part of the key, with types
+   */
+  openAt(place: QueryPlace, parameters: readonly unknown[]): OpenQuery | Promise<OpenQuery> {
+    const own = this.isBypassed ? undefined : this.#reporting(() => keyOf(parameters));
+    if (own === undefined) return NOT_CACHED;
     try {
-      const begun = await this.#internals.open(place.key, place.options);
-      if ('entry' in begun) return { state: 'cached', result: begun.entry.read() };
-      return { state: 'open', store: (result) => begun.load.commit(result), drop: () => begun.load.drop() };
+      const begun = this.#internals.open(place.key + own, place.options);
+      return begun instanceof Promise ? begun.then(answerTo).catch(this.#notCached) : answerTo(begun);
     } catch (error) {
-      this.#report(error);
-      return NOT_CACHED;
+      return this.#notCached(error);
     }
   }
 
@@ -184,6 +192,11 @@ export class QueryCache {
     }
   }
 
+  readonly #notCached = (error: unknown): OpenQuery => {
+    this.#report(error);
+    return NOT_CACHED;
+  };
+
   #report(error: unknown): void {
     this.#internals.reportMisuse(
       error instanceof CacheError ? error : new CacheConfigError('A query was not cached.', { cause: error }),
@@ -200,4 +213,9 @@ function keyOf(identity: readonly unknown[]): string {
       'no key can be made of its parameters. Pass text, numbers, dates, bytes, or plain objects and arrays of them.';
     throw new CacheConfigError(message, { cause });
   }
+}
+
+function answerTo(begun: Begun): OpenQuery {
+  if ('entry' in begun) return { state: 'cached', result: begun.entry.read() };
+  return { state: 'open', store: (result) => begun.load.commit(result), drop: () => begun.load.drop() };
 }

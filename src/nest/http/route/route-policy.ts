@@ -206,11 +206,7 @@ function shownHeadersOf({ showsXCache, showsCacheStatus, showsSurrogateKey, isDe
  * Load options with which the cache only keeps responses long enough. The route decides when to serve them, because
  * each response has its own rules for being served stale.
  */
-function loadOptionsOf(
-  namespace: string | undefined,
-  obeysMaxStale: boolean,
-  caller: Caller,
-): RouteLoadOptions {
+function loadOptionsOf(namespace: string | undefined, obeysMaxStale: boolean, caller: Caller): RouteLoadOptions {
   return Object.freeze({
     [CALLER]: caller,
     ttl: (loaded: LoadedValue) => {
