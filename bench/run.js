@@ -13,6 +13,7 @@ import { memoryTurns } from './suites/memory-turns.js';
 import { memoryZipf } from './suites/memory-zipf.js';
 import { queryHits } from './suites/query-hits.js';
 import { redisHits } from './suites/redis-hits.js';
+import { typeormHits } from './suites/typeorm-hits.js';
 
 const HELP = `Measures the kit side by side with its peers. See docs/performance.md.
 
@@ -34,6 +35,7 @@ const SUITES = [
   hybridHits,
   hybridInvalidation,
   queryHits,
+  typeormHits,
 ];
 
 const { values: options } = parseArgs({
