@@ -118,7 +118,7 @@ describe('a cache on files without a working lmdb', () => {
   it.each([
     [
       'lmdb-that-nobody-installed',
-      'The backend `file` needs the package `lmdb`, version 3. Install it with `npm install lmdb`.',
+      'The backend `file` needs the package `lmdb`, version 3. Install it with `npm install lmdb@3`.',
     ],
     [
       'data:text/javascript,export const open = 1; throw new Error("No build for this platform.")',

@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
-import { THIS_COPY } from '../../core/vocabulary/copies.js';
+import { installedVersion } from '../../core/vocabulary/installed-version.js';
 
 /** Drivers without statements, or whose statements TypeORM announces to nobody. */
 const SILENT_DRIVERS: readonly string[] = ['mongodb', 'aurora-mysql', 'aurora-postgres', 'capacitor', 'nativescript'];
@@ -11,7 +8,7 @@ const SILENT_DRIVERS: readonly string[] = ['mongodb', 'aurora-mysql', 'aurora-po
 const USABLE_VERSION = /^(?:0\.3\.[2-9]\d|1)(?:\.|$|-)/;
 
 /** @throws CacheConfigError for a version of TypeORM for which the cache is not tested */
-export function checkVersion(version: string | undefined = installedVersion()): void {
+export function checkVersion(version: string | undefined = installedVersion('typeorm')): void {
   if (version === undefined || USABLE_VERSION.test(version)) return;
   throw new CacheConfigError(
     `Expected TypeORM 1, or 0.3.20 and later, for \`typeormCache\`, got ${version}. Install version 1: ` +
@@ -35,15 +32,4 @@ export function checkSubscriber({ subscribers }: DataSource, subscriber: new () 
     'Expected the `subscribers` of `typeormCache` in the options of the data source, which has others: writes would ' +
       'not be seen. Give it yours: `...typeormCache(cache, { subscribers: [Mine] })`, as the last of the options.',
   );
-}
-
-/** `undefined` where packages cannot be looked up, as in a bundle. */
-function installedVersion(): string | undefined {
-  try {
-    const entry = createRequire(join(THIS_COPY.place, 'index.js')).resolve('typeorm');
-    const manifest = JSON.parse(readFileSync(join(dirname(entry), 'package.json'), 'utf8')) as { version?: string };
-    return manifest.version;
-  } catch {
-    return undefined;
-  }
 }
