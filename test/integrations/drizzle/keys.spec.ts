@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { asc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { drizzle as drizzleProxy } from 'drizzle-orm/pg-proxy';
 import { cachedDrizzle } from '../../../src/integrations/drizzle/cached-drizzle.js';
 import { drizzleCache } from '../../../src/integrations/drizzle/drizzle-cache.js';
 import { cachedQuery } from '../../../src/integrations/drizzle/query-wishes.js';
@@ -109,6 +110,17 @@ describe.each(DATABASES)('the key of a query on %s', (_, open) => {
     expect(database.statements).toHaveLength(2);
   });
 
+  it('holds the driver, whose rows have a form of their own', async () => {
+    const { db, cache } = shop();
+    const ofProxy = drizzleCache(cache, { database: 'shop' });
+    const other = cachedDrizzle(drizzleProxy(() => Promise.resolve({ rows: [[9, 'by proxy']] }), { cache: ofProxy }));
+    const query = (on: Pick<typeof other, 'select'>) =>
+      on.select({ id: users.id, name: users.name }).from(users).where(eq(users.id, 1)).$withCache();
+
+    expect(await query(db)).toEqual([{ id: 1, name: 'Ada' }]);
+    expect(await query(other)).toEqual([{ id: 9, name: 'by proxy' }]);
+  });
+
   it('is the same for two databases of Drizzle with one name', async () => {
     const { db, cache } = shop();
     const twin = cachedDrizzle(database.connect(drizzleCache(cache, { database: 'shop' })));
@@ -117,6 +129,23 @@ describe.each(DATABASES)('the key of a query on %s', (_, open) => {
     await twin.select().from(users).$withCache();
 
     expect(database.statements).toHaveLength(1);
+  });
+
+  it('cannot be made for the token of one caller, as `$withAuth` of neon-http sets it', async () => {
+    const { db, errors } = shop();
+    const withToken = async (token: string): Promise<unknown> => {
+      const query = db.select().from(users).$withCache();
+      return (query as unknown as { setToken(token: string): PromiseLike<unknown> }).setToken(token);
+    };
+
+    await withToken('of Ada');
+    await withToken('of Ada');
+
+    expect(database.statements).toHaveLength(2);
+    expect(errors.map(({ message }) => message)).toEqual([
+      expect.stringContaining('runs with the token of one caller'),
+    ]);
+    expect(errors[0]?.message).not.toContain('of Ada');
   });
 
   it('cannot be made of a parameter without a value: the query runs, and that is reported', async () => {

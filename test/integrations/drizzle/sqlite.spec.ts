@@ -131,6 +131,19 @@ describe('a database of the dialect of SQLite, with batches', () => {
     expect(statements).toHaveLength(length);
   });
 
+  it('caches again on that connection after a commit', async () => {
+    await db.transaction(async (tx) => {
+      await tx.insert(users).values({ id: 3, name: 'Eve' });
+    });
+    await db.select().from(users);
+    const { length } = statements;
+
+    expect(await db.select().from(users)).toHaveLength(3);
+    expect(statements).toHaveLength(length);
+    await db.delete(users).where(eq(users.id, 3));
+    expect(await db.select().from(users)).toHaveLength(2);
+  });
+
   it('does so for statements of another asynchronous context, too, and ends with the transaction', async () => {
     const readNames = async (): Promise<string[]> => (await db.select().from(users)).map(({ name }) => name);
     let resume: (() => void) | undefined;

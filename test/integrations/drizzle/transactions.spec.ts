@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { eq, sql } from 'drizzle-orm';
+import { cachedDrizzle } from '../../../src/integrations/drizzle/cached-drizzle.js';
+import { drizzleCache } from '../../../src/integrations/drizzle/drizzle-cache.js';
 import { cachedQuery } from '../../../src/integrations/drizzle/query-wishes.js';
-import { ManualLoad } from '../../support/cache-with.js';
+import { cacheWith, ManualLoad } from '../../support/cache-with.js';
 import { until } from '../../support/redis/until.js';
 import { DATABASES, type ShopDatabase, type TestDatabase } from './databases.fixture.js';
 import { labels, posts, users } from './schema.fixture.js';
@@ -92,6 +94,22 @@ describe.each(DATABASES)('a transaction of %s', (_, open) => {
 
     expect(await namesIn(db)).toEqual(['red', 'raw']);
     expect(await db.select().from(posts)).toHaveLength(1);
+  });
+
+  it('is seen in nested ones with a session of their own, as those of postgres.js', async () => {
+    const { cache } = cacheWith();
+    const raw = database.connect(drizzleCache(cache, { database: 'shop', global: true }));
+    const db = cachedDrizzle(withNestedSessions(raw));
+    await namesIn(db);
+
+    await db.transaction(async (tx) => {
+      await tx.transaction(async (inner) => {
+        await inner.execute(sql`insert into labels values (2, 'nested')`);
+        expect(await namesIn(inner)).toEqual(['red', 'nested']);
+      });
+    });
+
+    expect(await namesIn(db)).toEqual(['red', 'nested']);
   });
 
   it('is committed although a nested one is rolled back', async () => {
@@ -202,6 +220,37 @@ describe.each(DATABASES)('a transaction of %s', (_, open) => {
     ).rejects.toBe(failure);
   });
 });
+
+interface NestedSession {
+  readonly client: unknown;
+  readonly dialect: unknown;
+  readonly schema: unknown;
+  readonly options: unknown;
+  transaction: (work: (tx: Nesting) => unknown, config?: unknown) => unknown;
+}
+interface Nesting {
+  readonly session: NestedSession;
+  transaction: (work: (tx: Nesting) => unknown, config?: unknown) => unknown;
+}
+
+/** Gives each nested transaction a new session on the same connection. */
+function withNestedSessions(db: ShopDatabase): ShopDatabase {
+  const { session } = db as unknown as Nesting;
+  const Session = session.constructor as new (...parts: unknown[]) => NestedSession;
+  const begin = session.transaction.bind(session);
+  session.transaction = (work, config) =>
+    begin((tx) => {
+      const nest = tx.transaction.bind(tx);
+      tx.transaction = (inner) =>
+        nest((own) => {
+          const { client, dialect, schema, options } = own.session;
+          const copy = Object.assign(Object.create(Object.getPrototypeOf(own) as object), own) as Nesting;
+          return inner(Object.assign(copy, { session: new Session(client, dialect, schema, options) }));
+        });
+      return work(tx);
+    }, config);
+  return db;
+}
 
 describe.each(DATABASES)('a single write on %s', (_, open) => {
   let database: TestDatabase;
