@@ -1,4 +1,4 @@
-/** `nestjs-cache-kit/drizzle`: a cache for the queries of Drizzle. Needs `drizzle-orm` 0.44, 0.45 or 1.0.0-rc.5. */
+/** `nestjs-cache-kit/drizzle`: a cache for the queries of Drizzle. Needs `drizzle-orm` 0.44 or 0.45. */
 export { cachedDrizzle } from './integrations/drizzle/cached-drizzle.js';
 export { drizzleCache } from './integrations/drizzle/drizzle-cache.js';
 export type { DrizzleCache, DrizzleCacheOptions } from './integrations/drizzle/drizzle-cache.js';

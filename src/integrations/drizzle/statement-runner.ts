@@ -144,7 +144,7 @@ function unknownTables({ read }: StatementFacts, { tags }: QueryWishes): string 
   if (read.unknown !== undefined)
     return (
       `it reads \`${read.unknown}\`, which is no table, and no view with a query, of the schema that drizzle() got. ` +
-      'Add it to `schema` (with Drizzle 1.0: `relations`)'
+      'Add it to `schema`'
     );
   return read.tables.length === 0 && tags.length === 0
     ? 'it reads no table, so nothing would invalidate it'

@@ -1,16 +1,13 @@
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 
-/**
- * The versions of drizzle-orm with which the suite of the kit has passed, with later patches. A candidate of 1.0 stands
- * for itself alone: the next one may change what the kit works with.
- */
-const TESTED = /^(?:0\.4[45]\.\d+|1\.0\.0-rc\.5)(?:$|[-+])/;
+/** The versions of drizzle-orm with which the suite of the kit has passed, and later patches of them. */
+const TESTED = /^0\.4[45]\.\d+(?:$|[-+])/;
 
 /** @throws CacheConfigError for a version of drizzle-orm that the kit was not tested with */
 export function checkVersion(version: string): void {
   if (TESTED.test(version)) return;
   throw new CacheConfigError(
-    `Expected drizzle-orm 0.44, 0.45 or 1.0.0-rc.5, got ${version}. Install \`drizzle-orm@^0.45\`, or a version of ` +
+    `Expected drizzle-orm 0.44 or 0.45, got ${version}. Install \`drizzle-orm@^0.45\`, or a version of ` +
       'nestjs-cache-kit that was tested with this one.',
   );
 }
