@@ -30,6 +30,7 @@ export type { ValueClass, ValueType, ValueTypes } from './core/vocabulary/value-
 export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from './core/values/codec.js';
 export type { CacheEvent, InvalidationSubject } from './core/observation/cache-events.js';
 export type { CacheExplanation } from './core/observation/cache-explanation.js';
+export type { ClusterStats, ProcessStats } from './core/cluster/cluster-stats.js';
 export type { CacheStats } from './core/observation/cache-stats.js';
 export type {
   Factory,

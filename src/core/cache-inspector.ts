@@ -1,4 +1,6 @@
 import { type CacheMetrics, metricsOf } from './observation/cache-metrics.js';
+import { ClusterObserver } from './cluster/cluster-observer.js';
+import type { ClusterStats } from './cluster/cluster-stats.js';
 import type { CacheEntry } from './ports/cache-entry.js';
 import { type CacheExplanation, explainEntry } from './observation/cache-explanation.js';
 import { storedKey } from './vocabulary/cache-key.js';
@@ -9,6 +11,7 @@ import { CacheConfigError } from './vocabulary/cache.errors.js';
 import { compileGlob } from './vocabulary/glob.js';
 import type { GuardedStore } from './load/guarded-store.js';
 import { checkNames } from './vocabulary/option-checks.js';
+import type { ProcessBoard } from './ports/process-board.port.js';
 import type { Clock } from './ports/clock.port.js';
 import { show } from './vocabulary/show.js';
 
@@ -19,6 +22,8 @@ export interface InspectedCache {
   readonly store: GuardedStore;
   readonly reporter: CacheReporter;
   readonly clock: Clock;
+  /** `undefined` where no other process shares the store. */
+  readonly board: ProcessBoard | undefined;
 }
 
 /** Answers questions of people who look into a cache. Nothing here counts as a read. */
@@ -26,10 +31,19 @@ export class CacheInspector {
   readonly #since: Date;
 
   readonly #cache: InspectedCache;
+  readonly #cluster: ClusterObserver;
 
   constructor(cache: InspectedCache) {
     this.#cache = cache;
     this.#since = new Date(cache.clock.wallMs());
+    const { board, clock, reporter } = cache;
+    this.#cluster = new ClusterObserver({
+      stats: () => this.stats(),
+      latencies: () => (reporter.stats ?? new StatsRecorder()).latencies(),
+      board,
+      isReporting: reporter.stats !== undefined,
+      clock,
+    });
   }
 
   async metrics(): Promise<CacheMetrics> {
@@ -42,6 +56,10 @@ export class CacheInspector {
       { name, backend: store.kind, since: this.#since, wallMs: clock.wallMs() },
       await store.usage(),
     );
+  }
+
+  clusterStats(): Promise<ClusterStats> {
+    return this.#cluster.stats();
   }
 
   /** The entry under a key, fresh or expired. */
@@ -70,6 +88,11 @@ export class CacheInspector {
       storedKey: store.storedKey(key, namespace) ?? storedKey(key, namespace, version),
     };
     return explainEntry(address, await store.look(key, namespace), this.#times(), reporter.removals);
+  }
+
+  /** Takes the statistics of this process away from the others. Never rejects. */
+  close(): Promise<void> {
+    return this.#cluster.close();
   }
 
   #times(): { nowMs: number; wallMs: number } {

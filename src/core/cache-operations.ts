@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs';
 import type { CacheEntry } from './ports/cache-entry.js';
 import type { CacheEvent } from './observation/cache-events.js';
 import type { CacheExplanation } from './observation/cache-explanation.js';
+import type { ClusterStats } from './cluster/cluster-stats.js';
 import type { CacheStats } from './observation/cache-stats.js';
 import type {
   Factory,
@@ -164,6 +165,14 @@ export interface CacheOperations {
 
   /** Gives the counters of this process and the use of the store. */
   getStats(): Promise<CacheStats>;
+
+  /**
+   * Gives the counters of every process that shares the entries of this cache in Redis, and their sums. Those of others
+   * are at most some 5 s old; a closed process leaves at once, one that has died within 15 s. The first call after a
+   * quiet minute waits 300 ms for the others; an answer is given again for one second. Lists this process alone with a
+   * backend in the process or in files, and while Redis is away. Processes with `stats: false` are not seen by others.
+   */
+  getClusterStats(): Promise<ClusterStats>;
 
   /** Gives one page of the stored entries. Values are copies for the caller. Not counted as reads. */
   list(options?: ListOptions): Promise<EntryPage>;

@@ -83,7 +83,7 @@ export function wire({ options, adapter, clock, reporter, onNotice, pendingWrite
   const writeBehind = new WriteBehind({ ...writing, types, queue: pendingWrites, graceMs: CLOSE_GRACE_MS });
   const transactions = new TransactionRunner({ name, scopes, invalidations, writer, reporter, clock });
   const openLoads = new OpenLoads({ store, reporter, clock });
-  const inspector = new CacheInspector({ name, version, store, reporter, clock });
+  const inspector = new CacheInspector({ name, version, store, reporter, clock, board: adapter.processes });
   return {
     plan,
     store,
@@ -115,7 +115,7 @@ export function wire({ options, adapter, clock, reporter, onNotice, pendingWrite
     end: async () => {
       transactions.close();
       openLoads.close();
-      await Promise.all([loader.drain(CLOSE_GRACE_MS), writeBehind.close()]);
+      await Promise.all([inspector.close(), loader.drain(CLOSE_GRACE_MS), writeBehind.close()]);
       await store.close();
       reporter.stream.complete();
     },

@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { CacheInspector } from './cache-inspector.js';
 import { hasInternals, internalsOf, keepInternals, type TimedRead } from './cache-internals.js';
+import type { ClusterStats } from './cluster/cluster-stats.js';
 import type { CacheOperations, EntryPage, ListOptions } from './cache-operations.js';
 import { type CacheServiceParts, checkedParts, wire } from './cache-service-parts.js';
 import type {
@@ -251,6 +252,10 @@ export class CacheService implements CacheOperations {
 
   getStats(): Promise<CacheStats> {
     return this.#inspector.stats();
+  }
+
+  getClusterStats(): Promise<ClusterStats> {
+    return this.#inspector.clusterStats();
   }
 
   async list(options: ListOptions = {}): Promise<EntryPage> {

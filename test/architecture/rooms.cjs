@@ -3,7 +3,7 @@
 
 /** @type {Record<string, string[][]>} */
 module.exports = {
-  core: [['write-behind'], ['load'], ['scopes'], ['observation'], ['values'], ['ports'], ['vocabulary']],
+  core: [['write-behind', 'cluster'], ['load'], ['scopes'], ['observation'], ['values'], ['ports'], ['vocabulary']],
   'adapters/bullmq': [['store']],
   'adapters/file': [['store']],
   'adapters/memory': [['eviction'], ['nodes']],

@@ -191,6 +191,32 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     expect((await json(`${url}/entries/big`)).body).toMatchObject({ value: '{ n: 10n }' });
   });
 
+  it('give the statistics of all processes, which in memory is this one', async () => {
+    const { url, cache } = await start();
+    await cache.set('k', 'v');
+    await cache.get('k');
+
+    const { status, body } = await json(`${url}/stats?scope=cluster`);
+
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      processes: [{ pid: process.pid, host: expect.any(String), seenMsAgo: 0, stats: { totalHits: 1, sets: 1 } }],
+      total: { backend: 'memory', totalHits: 1, totalEntries: 1, hitRate: 1 },
+    });
+    expect(Object.keys((body as { total: object }).total).sort()).toEqual(
+      Object.keys((await json(`${url}/stats`)).body as object).sort(),
+    );
+  });
+
+  it.each(['everything', '', 'Cluster', 'cluster&scope=cluster'])('refuse the unknown scope %j', async (scope) => {
+    const { url } = await start();
+
+    expect(await json(`${url}/stats?scope=${scope}`)).toMatchObject({
+      status: 400,
+      body: { message: expect.stringContaining("Expected `scope` to be 'cluster' for all processes") },
+    });
+  });
+
   it('find one entry by its key, whatever characters that has', async () => {
     const { url, cache } = await start();
     await cache.set('a/b?c d:é', 1, { namespace: 'x/y' });

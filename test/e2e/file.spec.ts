@@ -56,6 +56,18 @@ describe('an application on files', () => {
     await app.close();
   });
 
+  it('lists itself alone in the statistics of all processes', async () => {
+    const [own, other] = [await createCache(options), await createCache(options)];
+    await own.set('k', 1);
+    await other.get('k');
+
+    const { processes, total } = await own.getClusterStats();
+
+    expect(processes.map(({ pid }) => pid)).toEqual([process.pid]);
+    expect(total).toMatchObject({ backend: 'file', totalEntries: 1, sets: 1, totalHits: 0 });
+    await Promise.all([own.close(), other.close()]);
+  });
+
   it('shows the file tier in its statistics, also by the admin routes', async () => {
     @Injectable()
     class Everybody implements CanActivate {

@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type CanActivate, Injectable } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { Redis } from 'ioredis';
 import { cacheKitConfig } from '../../src/config.js';
-import { CacheKitModule, type CacheKitOptions, CacheService, createCache } from '../../src/index.js';
+import { CacheKitModule, type CacheKitOptions, CacheService, type ClusterStats, createCache } from '../../src/index.js';
 import { hybridAdapter, redisAdapter } from '../../src/redis.js';
-import { resolve } from '../support/nest-app.js';
+import { PLATFORMS, resolve, startApp } from '../support/nest-app.js';
 import { type RedisServer, startRedis } from '../support/redis-servers.js';
 import { database, Prices, startPrices } from './prices.fixture.js';
 
@@ -44,6 +45,30 @@ describe('two applications on one Redis', () => {
       { id: '1', cents: 200 },
     ]);
     expect(database.reads).toBe(2);
+    await Promise.all([a.app.close(), b.app.close()]);
+  });
+});
+
+@Injectable()
+class OpenGuard implements CanActivate {
+  canActivate(): boolean {
+    return true;
+  }
+}
+
+describe.each(PLATFORMS)('the admin route of one of two applications on %s', (platform) => {
+  it.each(['redis', 'hybrid'] as const)('lists both, with their sums, on %s', async (backend) => {
+    const imports = [CacheKitModule.forRoot({ ...options, backend, admin: { guards: [OpenGuard] } })];
+    const [a, b] = await Promise.all([startApp({ imports }, platform), startApp({ imports }, platform)]);
+    await a.app.get(CacheService).set('k', 1);
+    for (const { app } of [a, b, b]) await app.get(CacheService).get('k');
+
+    const response = await fetch(`${a.url}/admin/cache/stats?scope=cluster`);
+    const body = (await response.json()) as ClusterStats;
+
+    expect(response.status).toBe(200);
+    expect(body.processes.map(({ stats }) => stats.totalHits)).toEqual([1, 2]);
+    expect(body.total).toMatchObject({ backend, totalHits: 3, sets: 1, totalEntries: 1, status: 'up' });
     await Promise.all([a.app.close(), b.app.close()]);
   });
 });

@@ -112,6 +112,7 @@ async function everyKindOfCall(cache: CacheService, other: CacheService): Promis
   await cache.getOrSet('failing', () => Promise.reject(new Error('no'))).catch(() => undefined);
   expect((await cache.list({ limit: 5 })).entries.length).toBeGreaterThan(0);
   expect((await cache.explain('x')).state).toBe('fresh');
+  expect((await cache.getClusterStats()).processes).toHaveLength(2);
   expect([await cache.delete('k1'), await cache.deleteMany(['k2', 'k3'])]).toEqual([true, 2]);
   expect(await cache.invalidateTags(['of 2'], { dryRun: true })).toBe(1);
   expect(await cache.invalidateTags(['of 2'], { soft: true })).toBe(1);

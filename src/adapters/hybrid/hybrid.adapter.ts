@@ -11,6 +11,7 @@ import type {
   TierEntry,
 } from '../../core/ports/cache-adapter.port.js';
 import type { Clock } from '../../core/ports/clock.port.js';
+import type { ProcessBoard } from '../../core/ports/process-board.port.js';
 import type { Coherence } from '../../core/ports/coherence.port.js';
 import type { EntryCopy, NearGrant, NearTier } from '../../core/ports/near-tier.port.js';
 
@@ -41,6 +42,7 @@ const READ: LoadRequest = Object.freeze({ purpose: 'load', exclusive: false, tag
 
 export class HybridAdapter implements CacheAdapter {
   readonly kind = 'hybrid';
+  readonly processes: ProcessBoard | undefined;
   readonly #near: NearTier;
   readonly #far: CacheAdapter;
   readonly #coherence: Coherence;
@@ -50,6 +52,7 @@ export class HybridAdapter implements CacheAdapter {
   constructor({ near, far, coherence, clock }: HybridParts) {
     this.#near = near;
     this.#far = far;
+    this.processes = far.processes;
     this.#coherence = coherence;
     this.#clock = clock;
     coherence.listen({ onChange: (target) => void near.invalidate(target) });

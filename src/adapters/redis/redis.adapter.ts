@@ -20,6 +20,7 @@ import { IndexSweeper } from './upkeep/index-sweeper.js';
 import { RedisLoads } from './loads/redis-loads.js';
 import { RedisInvalidations } from './invalidation/redis-invalidations.js';
 import { RedisKeys } from './protocol/redis-keys.js';
+import { RedisProcessBoard } from './redis-process-board.js';
 import { type Hides, RedisContext } from './entries/redis-context.js';
 import type { RedisWire } from './connection/redis-wire.port.js';
 import { StoreInspector } from './entries/store-inspector.js';
@@ -43,6 +44,7 @@ import { StoreInspector } from './entries/store-inspector.js';
  *   RedisLoads           LoadOpener takes leases, LeaseKeeper renews them, LoadCommitter stores results
  *   RedisInvalidations   Invalidator makes entries invalid, TrashSweeper frees their memory, Outbox retries
  *   IndexSweeper         removes expired entries from the indexes; LostMembers removes evicted ones
+ *   RedisProcessBoard    shows the processes each other's statistics
  *   RedisLink            limits every wait, and rejects calls while Redis is away
  */
 
@@ -64,6 +66,7 @@ const NOTHING = Promise.resolve(undefined);
 
 export class RedisAdapter implements CacheAdapter {
   readonly kind = 'redis';
+  readonly processes: RedisProcessBoard;
   readonly #context: RedisContext;
   readonly #notices: ConnectionNotices | undefined;
   readonly #loads: RedisLoads;
@@ -95,6 +98,7 @@ export class RedisAdapter implements CacheAdapter {
     this.#loads = new RedisLoads(this.#context, (keys, namespace) => this.#invalidations.replaced(keys, namespace));
     this.#indexes = new IndexSweeper(this.#context);
     this.#inspector = new StoreInspector(this.#context);
+    this.processes = new RedisProcessBoard(this.#context);
     const { link } = this.#context;
     wire.listen({
       onUp: () => link.connectionUp(),
@@ -104,7 +108,7 @@ export class RedisAdapter implements CacheAdapter {
         this.#invalidations.onStrayed();
         link.moved();
       },
-      onWake: (name) => this.#loads.wake(name),
+      onWake: (name) => (name === this.#context.keys.reports ? this.processes.called() : this.#loads.wake(name)),
     });
   }
 

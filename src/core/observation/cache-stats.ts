@@ -1,5 +1,5 @@
 import { byUse, HotKeys, type KeyCounts } from './hot-keys.js';
-import { LatencyHistogram } from './latency-histogram.js';
+import { type Buckets, LatencyHistogram } from './latency-histogram.js';
 import type { AdapterUsage, CoherenceUsage, StoredEntry, TierUsage } from '../ports/cache-adapter.port.js';
 import type { CacheErrorCode } from '../vocabulary/cache.errors.js';
 import type { Caller } from './caller.js';
@@ -49,6 +49,12 @@ export interface CacheStats {
 
 /** Invalidations by what they named; a removal of keys counts once for each call. */
 export type InvalidationKind = 'key' | 'tag' | 'namespace' | 'pattern' | 'clear';
+
+/** The durations behind the quantiles of `CacheStats`. */
+export interface LatencyBuckets {
+  readonly loads: Buckets;
+  readonly reads: Buckets;
+}
 
 const MAX_NAMESPACES = 256;
 const KEYS_COUNTED = 1024;
@@ -186,6 +192,10 @@ export class StatsRecorder {
         .filter(([, { hits, misses }]) => hits + misses > 0)
         .map(([route, counted]) => ({ route, ...counted.counts() })),
     };
+  }
+
+  latencies(): LatencyBuckets {
+    return { loads: this.loadLatency.buckets(), reads: this.#readLatency.buckets() };
   }
 
   #turn(wallMs: number): void {

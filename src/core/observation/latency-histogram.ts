@@ -4,6 +4,20 @@ const BUCKETS_PER_DOUBLING = 4;
 const SMALLEST_MS = 2 ** -10;
 const BUCKETS = 160;
 
+/** Numbers of durations, each with the number of its bucket. */
+export type Buckets = readonly (readonly [bucket: number, count: number])[];
+
+/** True for the buckets of a histogram, as they come from another process. */
+export function isBuckets(value: unknown): value is Buckets {
+  const isBucket = (each: unknown): boolean =>
+    Array.isArray(each) && each.length === 2 && isWhole(each[0], BUCKETS) && isWhole(each[1], 2 ** 32);
+  return Array.isArray(value) && value.every(isBucket);
+}
+
+function isWhole(value: unknown, end: number): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < end;
+}
+
 /** Counts durations in buckets on a logarithmic scale: constant memory, constant cost. */
 export class LatencyHistogram {
   readonly #counts = new Uint32Array(BUCKETS);
@@ -30,6 +44,20 @@ export class LatencyHistogram {
         counts[i] = (counts[i] ?? 0) + count;
     });
     return { counts, total: this.#total, sumMs: this.#sumMs };
+  }
+
+  /** The buckets that are not empty. */
+  buckets(): Buckets {
+    return [...this.#counts].flatMap((count, bucket) => (count === 0 ? [] : [[bucket, count] as const]));
+  }
+
+  /** Adds the durations of another histogram. */
+  add(buckets: Buckets): void {
+    for (const [bucket, count] of buckets) {
+      this.#counts[bucket] = (this.#counts[bucket] ?? 0) + count;
+      this.#total += count;
+      this.#sumMs += count * middleOf(bucket);
+    }
   }
 
   /** The duration that a share `q` of all does not exceed; 0 while nothing is recorded. @param q 0 to 1 */

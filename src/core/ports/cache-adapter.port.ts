@@ -1,4 +1,5 @@
 import type { Clock } from './clock.port.js';
+import type { ProcessBoard } from './process-board.port.js';
 import type { ProcessHold } from './process-hold.js';
 import type { Finding } from '../vocabulary/finding.js';
 import type { ValueTypes } from '../vocabulary/value-types.js';
@@ -66,6 +67,9 @@ export interface CacheAdapter {
    * tiers.
    */
   look?(key: string, namespace: string | undefined): Awaitable<readonly TierEntry[]>;
+
+  /** Where the processes that share the store show each other their statistics. Only with a shared store. */
+  readonly processes?: ProcessBoard | undefined;
 }
 
 export interface TierEntry {

@@ -23,9 +23,11 @@ import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { CacheEntry } from '../../core/ports/cache-entry.js';
 import type { CacheExplanation } from '../../core/observation/cache-explanation.js';
+import type { ClusterStats } from '../../core/cluster/cluster-stats.js';
 import type { CacheStats } from '../../core/observation/cache-stats.js';
 import type { CacheService } from '../../core/cache.service.js';
 import { CacheConfigError, CacheKeyError } from '../../core/vocabulary/cache.errors.js';
+import { show } from '../../core/vocabulary/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { complete } from '../mocked-cache.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
@@ -70,8 +72,12 @@ export class CacheAdminController implements OnModuleInit {
 
   @Get('stats')
   @Header('Cache-Control', 'no-store')
-  stats(): Promise<CacheStats> {
-    return this.cache.getStats();
+  stats(@Query('scope') scope?: unknown): Promise<CacheStats | ClusterStats> {
+    if (scope === undefined) return this.cache.getStats();
+    if (scope === 'cluster') return this.cache.getClusterStats();
+    throw new BadRequestException(
+      `Expected \`scope\` to be 'cluster' for all processes, or to be absent for this one, got \`${show(scope)}\`.`,
+    );
   }
 
   @Get('entries')

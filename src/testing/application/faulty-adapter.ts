@@ -170,6 +170,7 @@ function withFaults(inner: CacheAdapter, faults: Faults, context: CacheAdapterCo
     },
     ...(inner.storedKey === undefined ? {} : { storedKey: inner.storedKey.bind(inner) }),
     ...(inner.look === undefined ? {} : { look: inner.look.bind(inner) }),
+    processes: inner.processes,
   };
 }
 

@@ -72,6 +72,7 @@ const REMEMBERED_GROUPS = 20_000;
  *   <root>:x:<id>:{tag:<tag>}        members of an invalidated group that are not freed yet
  *   <root>:trash, <root>:sweep, <root>:sweep:lost, <root>:epochs, <root>:wake
  *   <root>:beat:{roll}:mark          id of the database, while near copies are kept; also :bus and :mute (roll-call.ts)
+ *   <root>:beat:{reports}            reports of the processes, while somebody asks for them (redis-process-board.ts)
  *   <root>:bus                       channel of changes, if the server does not announce them by itself; in a cluster
  *                                    <root>:bus:{<n>}
  *
@@ -104,6 +105,8 @@ export class RedisKeys {
   readonly beat: string;
   /** The KEYS of the script BEAT, by which the processes with near copies learn about each other. */
   readonly roll: readonly string[];
+  /** HASH: the reports of the processes, and the time of the last call for them. */
+  readonly reports: string;
   readonly everything: readonly Group[];
   readonly #tags = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
   readonly #namespaces = new BoundedMap<string, Group>(REMEMBERED_GROUPS);
@@ -123,6 +126,7 @@ export class RedisKeys {
     this.wake = `${this.root}:wake`;
     this.bus = `${this.root}:bus`;
     this.beat = `${this.root}:beat`;
+    this.reports = `${this.beat}:{reports}`;
     this.roll = ['mark', 'bus', 'mute', 'none'].map((name) => `${this.beat}:{roll}:${name}`);
     this.everything = Array.from({ length: parts }, (_, part) =>
       this.#group(`{all:${part}}`, `${this.root}:c:{all:${part}}`),
