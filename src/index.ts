@@ -31,6 +31,7 @@ export type { EntryCodec, EntryHeader, Envelope, EnvelopeId, OpenEnvelope } from
 export type { CacheEvent, InvalidationSubject } from './core/observation/cache-events.js';
 export type { CacheExplanation } from './core/observation/cache-explanation.js';
 export type { ClusterStats, ProcessStats } from './core/cluster/cluster-stats.js';
+export type { BoardReport, BoardView, ProcessBoard } from './core/ports/process-board.port.js';
 export type { CacheStats } from './core/observation/cache-stats.js';
 export type {
   Factory,
