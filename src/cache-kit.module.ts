@@ -232,7 +232,7 @@ function cacheProvider(name: string, module: DynamicModule): FactoryProvider<Cac
     useFactory: (modules: ModulesContainer, resolved: ResolvedCacheKitOptions, hold: ProcessHold) => {
       refuseSecondMaker(name, modules);
       return oneCache(modules, { name, options: resolved.given, module }, () =>
-        composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).add(finding) }),
+        composeCache(resolved.cache, { hold, onFinding: (finding) => adviceOf(modules).addOfStore(finding) }),
       );
     },
   };

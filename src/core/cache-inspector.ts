@@ -1,4 +1,5 @@
 import { type CacheMetrics, metricsOf } from './observation/cache-metrics.js';
+import { diagnose, type Diagnosis } from './observation/diagnosis.js';
 import { ClusterObserver } from './cluster/cluster-observer.js';
 import type { ClusterStats } from './cluster/cluster-stats.js';
 import type { CacheEntry } from './ports/cache-entry.js';
@@ -56,6 +57,18 @@ export class CacheInspector {
       { name, backend: store.kind, since: this.#since, wallMs: clock.wallMs() },
       await store.usage(),
     );
+  }
+
+  /** Looks for what is wrong with the cache, in the counts of this process and in the set-up of its store. */
+  async diagnose(): Promise<Diagnosis> {
+    const { store, reporter, board } = this.#cache;
+    const [stats, ofStore] = await Promise.all([this.stats(), store.diagnose()]);
+    const found = diagnose({
+      stats,
+      writes: reporter.writes,
+      isShared: board !== undefined || stats.backend === 'file',
+    });
+    return { isStoreAsked: ofStore !== undefined, findings: [...(ofStore ?? []), ...found] };
   }
 
   clusterStats(): Promise<ClusterStats> {

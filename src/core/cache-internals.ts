@@ -1,4 +1,5 @@
 import type { CacheMetrics } from './observation/cache-metrics.js';
+import type { Diagnosis } from './observation/diagnosis.js';
 import type { CacheTracer } from './ports/cache-tracer.port.js';
 import type { Factory, GetOrSetOptions, NamespaceOption } from './load/call-options.js';
 import type { Begun } from './load/open-loads.js';
@@ -76,6 +77,9 @@ export interface CacheInternals {
 
   /** Counts for metrics, more exact than `getStats`. */
   metrics(): Promise<CacheMetrics>;
+
+  /** Looks for what is wrong with the cache now. */
+  diagnose(): Promise<Diagnosis>;
 
   /** Tells operators a fact in one sentence, as `CacheAdapterContext.onNotice` does. */
   notice(sentence: string, level?: 'log' | 'warn'): void;

@@ -108,6 +108,7 @@ export function wire({ options, adapter, clock, reporter, onNotice, pendingWrite
       countBypass: (caller) => reporter.bypassed(caller),
       traceWith: (tracer) => reporter.traceWith(tracer),
       metrics: () => inspector.metrics(),
+      diagnose: () => inspector.diagnose(),
       notice: (sentence, level) => onNotice?.(sentence, level),
       reportMisuse: (error, caller) => reporter.misuse(error, caller),
       pendingWrites: writeBehind,

@@ -24,6 +24,10 @@ export interface WrittenTags extends TagOptions {
 export class Advice {
   readonly #logger = new Logger('CacheKit');
   readonly #findings = new Map<string, Finding>();
+  /** Findings that may be as they should be: the doctor alone shows them. */
+  readonly #hints = new Map<string, Finding>();
+  /** The problems that stores have told of themselves, which may be solved by now. */
+  readonly #ofStores = new Set<string>();
   /** Decorators, routes and namespaces that store entries with tags. */
   readonly #writers: WrittenTags[] = [];
   readonly #invalidators: (TagOptions & { readonly label: string })[] = [];
@@ -41,6 +45,26 @@ export class Advice {
     const isNew = !this.#findings.has(finding.problem);
     this.#findings.set(finding.problem, finding);
     if (isNew && this.#isAnnounced) this.#logger.warn(sentenceOf(finding));
+  }
+
+  /** Adds a finding of a store about itself. */
+  addOfStore(finding: Finding): void {
+    this.#ofStores.add(finding.problem);
+    this.add(finding);
+  }
+
+  /** Adds a finding that may be as it should be. It is not logged, and does not fail a `strict` start. */
+  hint(finding: Finding): void {
+    this.#hints.set(finding.problem, { ...finding, level: 'hint' });
+  }
+
+  /** All findings and hints. @param isStoreAsked true to leave out what stores have said before */
+  list(isStoreAsked: boolean): Finding[] {
+    const findings = [...this.#findings.values()];
+    return [
+      ...findings.filter(({ problem }) => !isStoreAsked || !this.#ofStores.has(problem)),
+      ...this.#hints.values(),
+    ];
   }
 
   /**

@@ -48,6 +48,7 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     ['GET', 'entries'],
     ['GET', 'entries/k'],
     ['GET', 'explain/k'],
+    ['GET', 'doctor'],
     ['DELETE', 'entries/k'],
     ['POST', 'invalidate'],
     ['POST', 'clear'],

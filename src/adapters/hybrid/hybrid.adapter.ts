@@ -10,6 +10,7 @@ import type {
   StoredEntry,
   TierEntry,
 } from '../../core/ports/cache-adapter.port.js';
+import type { Finding } from '../../core/vocabulary/finding.js';
 import type { Clock } from '../../core/ports/clock.port.js';
 import type { ProcessBoard } from '../../core/ports/process-board.port.js';
 import type { Coherence } from '../../core/ports/coherence.port.js';
@@ -116,6 +117,12 @@ export class HybridAdapter implements CacheAdapter {
       tiers: [...near.tiers, ...far.tiers],
       coherence,
     };
+  }
+
+  async diagnose(): Promise<readonly Finding[] | undefined> {
+    const ofFar = await this.#far.diagnose?.();
+    const ofCoherence = this.#coherence.diagnose?.() ?? [];
+    return ofFar === undefined && ofCoherence.length === 0 ? undefined : [...(ofFar ?? []), ...ofCoherence];
   }
 
   storedKey(key: string, namespace: string | undefined): string {

@@ -1,5 +1,6 @@
 import type { CoherenceUsage } from '../../core/ports/cache-adapter.port.js';
 import type { Clock, Timer } from '../../core/ports/clock.port.js';
+import type { Finding } from '../../core/vocabulary/finding.js';
 import type { Coherence, CoherenceListener } from '../../core/ports/coherence.port.js';
 import { COHERENCE_MODES, type CoherenceMode } from './options/redis-options.js';
 import type { ChangeFeed, ChangeHandlers, ChangeListener, CoherenceWire } from './connection/coherence-wire.port.js';
@@ -113,6 +114,20 @@ export class RedisCoherence implements Coherence {
       reason: isTrusted ? this.#reason : `${this.#reason} ${UNTRUSTED}`,
       isProven: isTrusted && this.#options.clock.nowMs() < this.provenUntilMs,
     };
+  }
+
+  diagnose(): Finding[] {
+    const { mode } = this.#options;
+    if (this.#mode === mode) return [];
+    const rights = mode === 'tracking' ? '`+client|tracking` and `+client|id`, and the channels' : 'the channels';
+    return [
+      {
+        problem: `Near copies learn of changes by '${this.#mode}' in place of '${mode}'. ${sentence(this.#reason)}`,
+        fix:
+          `Give the user ${rights} that docs/hybrid.md lists, or write \`redis: { coherence: '${this.#mode}' }\` ` +
+          'where this is meant.',
+      },
+    ];
   }
 
   async close(): Promise<void> {
@@ -333,4 +348,8 @@ export class RedisCoherence implements Coherence {
     void this.#probe?.close();
     this.#probe = undefined;
   }
+}
+
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`;
 }

@@ -1,3 +1,4 @@
+import type { Finding } from '../../core/vocabulary/finding.js';
 import { settledWithin } from '../../core/ports/grace.js';
 import type { EntryCodec } from '../../core/values/codec.js';
 import { compileGlob } from '../../core/vocabulary/glob.js';
@@ -175,6 +176,13 @@ export class RedisAdapter implements CacheAdapter {
     const status = this.#invalidations.pending > 0 && link.isUp() ? 'degraded' : link.status;
     const tier = { name: 'redis', entries, hits: this.#hits, misses: this.#misses, bytes: null } as const;
     return { entries, bytes: null, evictions: 0, oldestMs, newestMs, status, tiers: [tier] };
+  }
+
+  /** `undefined` where Redis is away, or does not answer in time. */
+  async diagnose(): Promise<readonly Finding[] | undefined> {
+    const { wire, link, limitMs } = this.#context;
+    if (!link.isUp()) return undefined;
+    return link.within(limitMs, async () => wire.diagnose?.()).catch(() => undefined);
   }
 
   /** The Redis key of an entry. */

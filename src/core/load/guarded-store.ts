@@ -13,6 +13,7 @@ import type {
   TierEntry,
 } from '../ports/cache-adapter.port.js';
 import type { CallScopes } from '../scopes/call-scopes.js';
+import type { Finding } from '../vocabulary/finding.js';
 import { type CacheError, isCallersFault } from '../vocabulary/cache.errors.js';
 
 export interface GuardedGrant extends LoadGrant {
@@ -189,6 +190,16 @@ export class GuardedStore {
   }
 
   /** Rejects as `scan` does. */
+  /** As `CacheAdapter.diagnose`; `undefined` also after a fault, which is reported. */
+  async diagnose(): Promise<readonly Finding[] | undefined> {
+    try {
+      return await this.#adapter.diagnose?.();
+    } catch (error) {
+      this.#onFault(error, 'ask the store how it is set up');
+      return undefined;
+    }
+  }
+
   async usage(): Promise<AdapterUsage> {
     return this.#adapter.usage();
   }

@@ -5,6 +5,7 @@ import type { Clock } from '../ports/clock.port.js';
 import type { EntryTarget } from '../ports/invalidation-target.js';
 import { type CacheMessage, channelOf, CHANNELS } from './cache-channels.js';
 import { type CacheEvent, CacheEventStream, type InvalidationSubject } from './cache-events.js';
+import { WriteLedger } from './write-ledger.js';
 import { RecentRemovals } from './recent-removals.js';
 import { StatsRecorder } from './cache-stats.js';
 import {
@@ -32,6 +33,7 @@ export class CacheReporter {
   readonly stream = new CacheEventStream();
   /** `undefined` with `stats: false`. */
   readonly stats: StatsRecorder | undefined;
+  readonly writes = new WriteLedger();
   readonly removals: RecentRemovals;
   readonly #clock: Clock;
   #tracer: CacheTracer | undefined;
@@ -142,8 +144,9 @@ export class CacheReporter {
     else this[outcome.status](outcome.entry, caller);
   }
 
-  stored({ key, tags }: StoredDraft, namespace: string | undefined): void {
+  stored({ key, tags, ttlMs }: StoredDraft, namespace: string | undefined): void {
     if (this.stats !== undefined) this.stats.sets++;
+    this.writes.stored(key, tags, ttlMs);
     this.removals.stored(key, namespace, tags);
     if (this.stream.isObserved) this.stream.emit({ type: 'set', key, namespace });
   }
@@ -167,6 +170,7 @@ export class CacheReporter {
       this.stats.invalidated[KIND_OF[target.kind]]++;
     }
     this.removals.removed(target, isSoft);
+    if (target.kind === 'tags') this.writes.invalidated(target.tags, target.mode, count);
     if (this.stream.isObserved || CHANNELS.invalidate.hasSubscribers)
       this.#emit({ type: 'invalidate', target: subjectOf(target), isSoft, count });
   }
@@ -271,7 +275,7 @@ export class CacheReporter {
 }
 
 /** The parts of a stored entry that are reported. */
-export type StoredDraft = Pick<EntryDraft, 'key' | 'tags'>;
+export type StoredDraft = Pick<EntryDraft, 'key' | 'tags' | 'ttlMs'>;
 
 /** The place of a load. */
 interface LoadPlace {

@@ -68,6 +68,12 @@ export interface CacheAdapter {
    */
   look?(key: string, namespace: string | undefined): Awaitable<readonly TierEntry[]>;
 
+  /**
+   * Asks the store how it is set up, for the doctor. `undefined` where it cannot be asked now. Never rejects for a
+   * store that is away.
+   */
+  diagnose?(): Awaitable<readonly Finding[] | undefined>;
+
   /** Where the processes that share the store show each other their statistics. Only with a shared store. */
   readonly processes?: ProcessBoard | undefined;
 }

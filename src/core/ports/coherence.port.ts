@@ -1,4 +1,5 @@
 import type { Awaitable, CoherenceUsage, InvalidationTarget } from './cache-adapter.port.js';
+import type { Finding } from '../vocabulary/finding.js';
 
 /**
  * The port that keeps near copies of one process from growing old. It learns of every change that any process makes in
@@ -23,6 +24,9 @@ export interface Coherence {
 
   /** The way in which it learns of changes, and the reason for it. */
   usage(): CoherenceUsage;
+
+  /** Says why it learns of changes in a worse way than it was told to, for the doctor. */
+  diagnose?(): readonly Finding[];
 
   /** Frees timers and sockets. After that nothing is proven. */
   close(): Awaitable<void>;

@@ -6,7 +6,15 @@ export interface Finding {
   readonly problem: string;
   /** A sentence that says what to write instead. */
   readonly fix: string;
+  /**
+   * `error`: the cache does not do its work; `warning`: it does it badly; `hint`: it may be as it should be. Shown by
+   * the doctor.
+   * @default 'warning'
+   */
+  readonly level?: FindingLevel;
 }
+
+export type FindingLevel = 'error' | 'warning' | 'hint';
 
 /** The property with findings about options that the kit itself made. A symbol, so that it is not an option. */
 export const FINDINGS: unique symbol = Symbol.for('nestjs-cache-kit:findings') as never;

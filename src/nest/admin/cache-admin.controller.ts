@@ -19,7 +19,7 @@ import {
   type Type,
   UseGuards,
 } from '@nestjs/common';
-import { ContextIdFactory, ModuleRef, type ModulesContainer } from '@nestjs/core';
+import { ContextIdFactory, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { CacheEntry } from '../../core/ports/cache-entry.js';
 import type { CacheExplanation } from '../../core/observation/cache-explanation.js';
@@ -31,6 +31,7 @@ import { show } from '../../core/vocabulary/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { complete } from '../mocked-cache.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
+import { type DoctorReport, examine } from './doctor.js';
 import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
 
@@ -105,6 +106,12 @@ export class CacheAdminController implements OnModuleInit {
   @Header('Cache-Control', 'no-store')
   explain(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<CacheExplanation> {
     return orBadRequest(() => this.cache.explain(key, inNamespace(namespace)));
+  }
+
+  @Get('doctor')
+  @Header('Cache-Control', 'no-store')
+  doctor(): Promise<DoctorReport> {
+    return examine(this.cache, this.modules.get(ModulesContainer, { strict: false }));
   }
 
   @Delete('entries/:key')

@@ -6,6 +6,7 @@ import { shortDurationsIn } from '../../core/vocabulary/finding.js';
 import { adviceOf } from '../start-up-advisor.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { addCacheFinder, bindCache, type CacheFinder, cacheIn, howToRegister } from './cache-injection.js';
+import { ignoredArguments } from './ignored-arguments.js';
 import { type DecoratedMethod, decoratedMethodsOf } from './decorated-method.js';
 
 type NestModule = ModulesContainer extends Map<string, infer M> ? M : never;
@@ -76,8 +77,10 @@ export class DecoratorExplorer implements OnModuleInit, OnApplicationShutdown, C
     );
   }
 
-  #advise({ label, cache, options, decorator }: DecoratedMethod): void {
+  #advise(method: DecoratedMethod): void {
+    const { label, cache, options, decorator } = method;
     const advice = adviceOf(this.#modules);
+    for (const hint of ignoredArguments(method)) advice.hint(hint);
     for (const finding of shortDurationsIn(options, `${label}: `)) advice.add(finding);
     const { tags } = options as { tags?: unknown };
     if (decorator === '@CacheInvalidate') advice.invalidatesTags({ cache, tags, label });

@@ -1,3 +1,4 @@
+import type { Finding } from '../../../core/vocabulary/finding.js';
 import type { Command, Reply } from './command.js';
 
 /** Connections to a Redis of any topology. No method waits for a connection, or repeats a command. */
@@ -32,6 +33,12 @@ export interface RedisWire {
     match: string,
     count: number,
   ): Promise<{ readonly cursor: string; readonly keys: readonly string[] }>;
+
+  /**
+   * Asks the servers that hold entries how they are set up. `undefined` where none answers. Absent where servers cannot
+   * be asked.
+   */
+  diagnose?(): Promise<readonly Finding[] | undefined>;
 
   /** True while messages on the wake channel arrive. */
   isListening(): boolean;

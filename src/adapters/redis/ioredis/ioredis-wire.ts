@@ -9,7 +9,7 @@ import { CommandRouter, rethrown } from './command-router.js';
 import { IoredisChangeListener } from './ioredis-change-listener.js';
 import { endpointOf } from './client-endpoint.js';
 import { errorWithoutSecrets } from '../../../core/vocabulary/error-without-secrets.js';
-import { setUpFindings } from './set-up-findings.js';
+import { presentFindings, setUpFindings } from './set-up-findings.js';
 import type { Client } from './ioredis-send.js';
 import { changeClientOf, ended, isCluster, subscriberOf } from './ioredis-clients.js';
 import type {
@@ -170,6 +170,16 @@ export class IoredisWire implements RedisWire, CoherenceWire {
     if (node === undefined) throw new Error(`The master ${master} has left the cluster.`);
     const [next, keys] = await node.scan(cursor, 'MATCH', match, 'COUNT', count).catch(rethrown);
     return { cursor: next, keys };
+  }
+
+  async diagnose(): Promise<readonly Finding[] | undefined> {
+    const isOne = this.#map === undefined;
+    const asked = [...this.#masterClients()].map(async ([address, client]) =>
+      presentFindings(await serverFactsOf(client), isOne ? this.endpoint().subject : `Redis at ${address}`),
+    );
+    const answers = await Promise.allSettled(asked);
+    const found = answers.filter((answer) => answer.status === 'fulfilled');
+    return found.length === 0 ? undefined : found.flatMap(({ value }) => value);
   }
 
   watchTopology(listener: TopologyListener): void {

@@ -13,6 +13,10 @@ export interface ServerFacts {
   readonly maxMemoryBytes?: number;
   /** `maxmemory-policy`. */
   readonly evictionPolicy?: string | undefined;
+  /** `used_memory`. */
+  readonly usedMemoryBytes?: number;
+  /** True for a replica, which takes no writes. */
+  readonly isReplica?: boolean;
 }
 
 /** Asks a server for its INFO. Rejects when it does not answer. */
@@ -27,6 +31,8 @@ export async function serverFactsOf(client: Redis): Promise<ServerFacts> {
       isOfCluster: about('redis_mode') === 'cluster',
       maxMemoryBytes: Number(about('maxmemory') ?? 0),
       evictionPolicy: about('maxmemory_policy'),
+      usedMemoryBytes: Number(about('used_memory') ?? 0),
+      isReplica: about('role') === 'slave',
     };
   } catch (error) {
     // The user has no right to INFO.

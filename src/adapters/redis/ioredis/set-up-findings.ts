@@ -23,3 +23,25 @@ export function setUpFindings({ id, maxMemoryBytes = 0, evictionPolicy }: Server
     },
   ];
 }
+
+/** Share of `maxmemory` from which a server that evicts nothing is about to refuse new entries. */
+const NEARLY_FULL = 0.9;
+
+/** Finds settings, and states that come and go, for the doctor. */
+export function presentFindings(facts: ServerFacts, subject: string): Finding[] {
+  const { maxMemoryBytes = 0, usedMemoryBytes = 0, evictionPolicy, isReplica } = facts;
+  const ofState: Finding[] = [];
+  if (isReplica === true)
+    ofState.push({
+      level: 'error',
+      problem: `${subject} is a replica, which takes no writes: nothing is stored or invalidated.`,
+      fix: 'Connect to its master, by the address of the master or by `redis: { sentinel }`.',
+    });
+  if (evictionPolicy === 'noeviction' && maxMemoryBytes > 0 && usedMemoryBytes >= maxMemoryBytes * NEARLY_FULL)
+    ofState.push({
+      level: 'error',
+      problem: `${subject} is full to ${Math.round((usedMemoryBytes / maxMemoryBytes) * 100)} % and evicts nothing.`,
+      fix: 'Set maxmemory-policy to allkeys-lfu, or give it more memory.',
+    });
+  return [...setUpFindings(facts, subject), ...ofState];
+}
