@@ -71,7 +71,8 @@ async function start(name: string, seed: number, ledger: Ledger): Promise<ChildP
 }
 
 async function kill(worker: ChildProcess): Promise<void> {
-  const gone = once(worker, 'close');
+  // All messages are read when the channel is at its end.
+  const gone = Promise.all([once(worker, 'close'), once(worker, 'disconnect')]);
   worker.kill('SIGKILL');
   await gone;
   workers.delete(worker);

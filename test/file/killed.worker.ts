@@ -16,18 +16,23 @@ const random = (below: number): number => {
 
 const cache = await openCache(directory);
 
+/** Resolves when the parent can read the message, also if this process is killed then. */
+function tell(message: unknown): Promise<void> {
+  return new Promise((resolve) => process.send?.(message, () => resolve()));
+}
+
 async function work(lane: number): Promise<never> {
   for (;;) {
     const key = `${name} ${lane} ${random(KEYS)}`;
     const version = random(2 ** 31);
     if (random(5) === 0) {
-      process.send?.([key, 'changing', null]);
+      await tell([key, 'changing', null]);
       await cache.delete(key);
-      process.send?.([key, 'changed', null]);
+      await tell([key, 'changed', null]);
     } else {
-      process.send?.([key, 'changing', version]);
+      await tell([key, 'changing', version]);
       await cache.set(key, { version, filler: 'x'.repeat(random(LARGEST)) }, { tags: [`tag ${random(5)}`, name] });
-      process.send?.([key, 'changed', version]);
+      await tell([key, 'changed', version]);
     }
   }
 }

@@ -4,8 +4,9 @@ import { bullmqWriteBehind } from '../../../src/bullmq.js';
 import { createCache } from '../../../src/create-cache.js';
 
 /*
- * A process that writes behind until it is killed: `bullmq-killed.worker.ts <port> <first number>`. The source is database 1
- * of the server: a list for each key. It reports each number to its parent when `writeBehind` has taken it over.
+ * A process that writes behind until it is killed: `bullmq-killed.worker.ts <port> <first number>`. The source is
+ * database 1 of the server: a list for each key. It reports each number to its parent when `writeBehind` has taken it
+ * over.
  */
 const [, , port = '', first = '1'] = process.argv;
 const KEYS = 8;
