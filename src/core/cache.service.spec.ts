@@ -485,7 +485,7 @@ describe('getStats', () => {
       errors: 0,
       loads: { count: 2, failures: 1, coalesced: 0, savedMs: 80 },
       namespaces: [{ namespace: 'n', hits: 2, misses: 1, hitRate: 2 / 3 }],
-      tiers: [{ name: 'memory', entries: 1 }],
+      tiers: [{ name: 'memory', entries: 1, maxEntries: 1000, maxBytes: 67_108_864 }],
     });
     expect(stats.loads.p99Ms).toBeGreaterThan(30);
     expect(stats.hotKeys[0]).toEqual({ key: 'n:k', hits: 2, misses: 1 });

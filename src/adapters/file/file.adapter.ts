@@ -67,6 +67,7 @@ export class FileAdapter implements CacheAdapter {
   readonly #invalidator: Invalidator;
   readonly #sweeper: Sweeper;
   readonly #session: SessionSettings;
+  readonly #maxBytes: number;
   #evictions = 0;
   #hits = 0;
   #misses = 0;
@@ -81,6 +82,7 @@ export class FileAdapter implements CacheAdapter {
     const view = () => store.view();
     const write: Write = (work) => this.#writeInTime(work);
     this.#store = store;
+    this.#maxBytes = maxBytes;
     this.#context = context;
     this.#keys = new FileKeys(version);
     this.#reader = new EntryReader(codec, clock);
@@ -160,7 +162,14 @@ export class FileAdapter implements CacheAdapter {
 
   async usage(): Promise<AdapterUsage> {
     const { entries, bytes, oldestMs, newestMs } = await this.#count();
-    const tier = { name: 'file', entries, hits: this.#hits, misses: this.#misses, bytes } as const;
+    const tier = {
+      name: 'file',
+      entries,
+      hits: this.#hits,
+      misses: this.#misses,
+      bytes,
+      maxBytes: this.#maxBytes,
+    } as const;
     return {
       entries,
       bytes,

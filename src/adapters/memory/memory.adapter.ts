@@ -144,6 +144,7 @@ export class MemoryAdapter implements NearTier {
       hits: this.#hits,
       misses: this.#misses,
       bytes: this.#store.bytes,
+      ...boundsOf(this.#options),
     } as const;
     return {
       entries: live,
@@ -288,4 +289,12 @@ function tooLarge(node: MemoryNode, maxBytes: number): CacheConfigError {
     `Expected entries of at most \`memory.maxBytes\` (${maxBytes}), got one of ${node.sizeBytes} bytes, ` +
       'which was not stored. Raise `maxBytes`, or cache less in one entry.',
   );
+}
+
+/** The bounds that the tier has. */
+function boundsOf({ maxEntries, maxBytes }: ResolvedMemoryOptions): { maxEntries?: number; maxBytes?: number } {
+  return {
+    ...(maxEntries === Infinity ? {} : { maxEntries }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
+  };
 }

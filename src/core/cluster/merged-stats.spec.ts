@@ -46,7 +46,7 @@ describe('the statistics of several processes', () => {
       reportWith({
         memoryUsageBytes: bytes,
         tiers: [
-          { name: 'memory', entries, hits: 5, misses: 2, bytes },
+          { name: 'memory', entries, hits: 5, misses: 2, bytes, maxEntries: 1_000 },
           { name: 'redis', entries: 50, hits: 1, misses: 1, bytes: null },
         ],
       });
@@ -55,7 +55,7 @@ describe('the statistics of several processes', () => {
     const total = mergedStats([redis, hybrid(10, 100), hybrid(20, 200)]);
 
     expect(total.tiers).toEqual([
-      { name: 'memory', entries: 30, hits: 10, misses: 4, bytes: 300 },
+      { name: 'memory', entries: 30, hits: 10, misses: 4, bytes: 300, maxEntries: 2_000 },
       { name: 'redis', entries: 50, hits: 5, misses: 6, bytes: null },
     ]);
     expect(total.memoryUsageBytes).toBe(300);

@@ -100,8 +100,16 @@ function tiersOf(all: readonly CacheStats[]): TierUsage[] {
         hits: sumOf(same.map(({ hits }) => hits)),
         misses: sumOf(same.map(({ misses }) => misses)),
         bytes: sumOrNull(stored.map(({ bytes }) => bytes)),
+        ...boundOf('maxEntries', stored),
+        ...boundOf('maxBytes', stored),
       };
     });
+}
+
+/** The bound of all tiers together; absent when one of them has none. */
+function boundOf(name: 'maxEntries' | 'maxBytes', tiers: readonly TierUsage[]): Partial<TierUsage> {
+  const bounds = tiers.flatMap((tier) => tier[name] ?? []);
+  return bounds.length < tiers.length ? {} : { [name]: sumOf(bounds) };
 }
 
 function bySavedTime(one: { savedMs: number }, other: { savedMs: number }): number {

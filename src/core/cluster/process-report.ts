@@ -128,6 +128,8 @@ const isStats = fields<CacheStats>({
       hits: isCount,
       misses: isCount,
       bytes: orNull(isCount),
+      maxEntries: orAbsent(isCount),
+      maxBytes: orAbsent(isCount),
     }),
   ),
   coherence: orAbsent(

@@ -278,4 +278,7 @@ export interface TierUsage {
   readonly hits: number;
   readonly misses: number;
   readonly bytes: number | null;
+  /** Bounds of a tier in this process or on this machine; absent where there is none. */
+  readonly maxEntries?: number;
+  readonly maxBytes?: number;
 }
