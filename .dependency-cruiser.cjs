@@ -2,13 +2,16 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|bullmq|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
+const entries = '(index|bullmq|cli|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
 const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|bullmq|file|redis)\\.ts$';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
+
+/** Packages inside the command line, see scripts/build.mjs. */
+const bundled = ['commander', 'cli-table3', 'cli-progress'].map(npm);
 
 const floorsOf = require('./test/architecture/rooms.cjs');
 
@@ -133,6 +136,27 @@ const forbidden = [
     to: { path: npm('typeorm') },
   },
   {
+    name: 'command-line-uses-public-names',
+    comment: 'The command line is one more user of a cache: it has no way into it of its own.',
+    from: { path: '^src/cli[./]', pathNot: spec },
+    to: {
+      path: '^src/',
+      pathNot: ['^src/cli/', '^src/index\\.ts$', '^src/core/vocabulary/show\\.ts$', '^src/nest/admin/entry-view\\.ts$'],
+    },
+  },
+  {
+    name: 'bundled-packages-only-in-command-line',
+    comment: 'The build bundles these packages into the command line alone; elsewhere nobody would have them.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/cli/'] },
+    to: { path: bundled },
+  },
+  {
+    name: 'nobody-imports-command-line',
+    comment: 'The command line is a program, not a part of the kit.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters|integrations)/', '^src/cli[./]'] },
+    to: { path: '^src/cli[./]' },
+  },
+  {
     name: 'only-composition-root-imports-adapters',
     comment: 'Which backend runs is decided in one place, from the options.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', compositionRoot] },
@@ -155,7 +179,7 @@ const forbidden = [
     comment: 'A package that users do not get with the kit, or were not asked to install, breaks at their start-up.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/'] },
     to: {
-      pathNot: [npm('ioredis'), npm('lmdb')],
+      pathNot: [npm('ioredis'), npm('lmdb'), ...bundled],
       dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
       dependencyTypesNot: ['npm', 'npm-peer'],
     },

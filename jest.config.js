@@ -4,6 +4,7 @@ export const SERVERS = [
   'test/contract/redis.spec.ts',
   'test/simulation/simulated-redis.spec.ts',
   'test/integrations/drizzle/redis.spec.ts',
+  'test/cli/',
   'test/integrations/typeorm/redis.spec.ts',
 ];
 

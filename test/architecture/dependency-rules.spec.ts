@@ -30,6 +30,8 @@ const cleanTree: Tree = {
     "import '@nestjs/common';",
   ].join('\n'),
   'src/config.ts': "import '@nestjs/config';",
+  'src/cli.ts': "import './cli/program.js';",
+  'src/cli/program.ts': "import 'commander';\nimport '../index.js';",
   'src/core/cache.service.ts': "import 'node:crypto';\nimport 'rxjs';\nimport type { Clock } from './clock.js';",
   'src/core/clock.ts': 'export interface Clock { nowMs(): number }',
   'src/adapters/memory/memory.adapter.ts': "import '../../core/clock.js';\nimport './ring.js';",
@@ -57,10 +59,19 @@ const cleanTree: Tree = {
     type: 'module',
     exports: { '.': './dist/index.js' },
     peerDependencies: { '@nestjs/common': '*', '@nestjs/config': '*', bullmq: '*', ioredis: '*', lmdb: '*', rxjs: '*' },
-    devDependencies: { '@jest/globals': '*', '@nestjs/common': '*' },
+    devDependencies: { '@jest/globals': '*', '@nestjs/common': '*', commander: '*' },
   }),
 };
-const packages = ['@nestjs/common', '@nestjs/config', '@jest/globals', 'bullmq', 'ioredis', 'lmdb', 'rxjs'];
+const packages = [
+  '@nestjs/common',
+  '@nestjs/config',
+  '@jest/globals',
+  'bullmq',
+  'commander',
+  'ioredis',
+  'lmdb',
+  'rxjs',
+];
 
 const floorsOf = createRequire(import.meta.url)('./rooms.cjs') as Record<string, string[][]>;
 
@@ -160,6 +171,14 @@ const violations: Record<string, Tree[]> = {
   ],
   'only-entries-import-integrations': [
     { 'src/cache-kit.module.ts': "import './integrations/drizzle/drizzle-cache.js';" },
+  ],
+  'command-line-uses-public-names': [
+    { 'src/cli/program.ts': "import '../core/cache.service.js';" },
+    { 'src/cli.ts': "import './core/clock.js';" },
+  ],
+  'bundled-packages-only-in-command-line': [{ 'src/cache-kit.module.ts': "import 'commander';" }],
+  'nobody-imports-command-line': [
+    { 'src/config.ts': "import './cli/secrets.js';", 'src/cli/secrets.ts': 'export {};' },
   ],
   'only-composition-root-imports-adapters': [
     { 'src/nest/http/cache.interceptor.ts': "import '../../adapters/memory/ring.js';" },
