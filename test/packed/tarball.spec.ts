@@ -22,8 +22,9 @@ describe('the tarball', () => {
   });
 
   // Each integration is an entry of its own, in both formats: nobody loads more than they import.
-  it('has less than 480 kB', () => {
-    expect(packed.size).toBeLessThan(480_000);
+  // The command line holds the packages that only it needs, about 45 kB.
+  it('has less than 600 kB', () => {
+    expect(packed.size).toBeLessThan(600_000);
   });
 
   it('passes publint', async () => {
