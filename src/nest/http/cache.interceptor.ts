@@ -13,6 +13,7 @@ import type { Observable } from 'rxjs';
 import { CacheConfigError } from '../../core/vocabulary/cache.errors.js';
 import { SystemClock } from '../../core/system-clock.js';
 import { showBypass } from './response/answer-headers.js';
+import { startTiming } from './response/server-timing.js';
 import { BackgroundRefresh, isRefreshing } from './request/background-refresh.js';
 import { checkThereIsCache, isMadeByNest } from './cache-presence.js';
 import type { Exchange } from './exchange/exchange.js';
@@ -77,6 +78,7 @@ export class CacheInterceptor implements NestInterceptor, OnModuleInit, BeforeAp
     const policy = this.#policies.of(context);
     if (isUnsafe(exchange.request)) invalidateOnSuccess(exchange, this.#policies.caches);
     if (policy === undefined) return next.handle();
+    if (policy.isDebugging) startTiming(exchange, policy.cache.clock);
     const access = this.#accessOf(policy, exchange);
     if ('forward' in access) {
       if (access.forward !== 'method') policy.cache.countBypass(policy.caller);

@@ -3,6 +3,7 @@ import { type Observable, throwError } from 'rxjs';
 import { idleMs } from '../../../core/ports/clock.port.js';
 import { settledWithin } from '../../../core/ports/grace.js';
 import { showBypass } from '../response/answer-headers.js';
+import { noteLookup } from '../response/server-timing.js';
 import { replay, sendStored } from '../response/replay.js';
 import { lookUp, MAX_LOOKUP_MS, type Outage, provenanceOf, type StoredLookup, useOf } from './lookup.js';
 import { runPastStore } from './past-store.js';
@@ -41,6 +42,7 @@ async function answerInTime(
 }
 
 function answerWithoutStore(request: RouteRequest, outage: Outage): RouteAnswer {
+  if (request.policy.isDebugging) noteLookup(request.exchange);
   return request.access.directives.isOnlyIfCached ? refuseOnlyIfCached(request) : runPastStore(request, outage);
 }
 
@@ -48,6 +50,7 @@ function answerWithoutStore(request: RouteRequest, outage: Outage): RouteAnswer 
 function serveOrLoad(found: StoredLookup, request: RouteRequest, retries: number, waitedMs: number): RouteAnswer {
   const { policy, access, exchange, isRefresh, refresh } = request;
   const { entry, response } = found;
+  if (policy.isDebugging) noteLookup(exchange);
   const use = useOf(found, request);
   if (use === 'none' || entry === undefined || response === undefined) {
     if (access.directives.isOnlyIfCached) return refuseOnlyIfCached(request);

@@ -7,6 +7,7 @@ import { answerFor, finishAnswer, type Provenance, showBypass } from '../respons
 import type { CachedResponse } from '../response/cached-response.js';
 import type { Captured } from '../response/response-capture.js';
 import { putBack, replay } from '../response/replay.js';
+import { noteLoad } from '../response/server-timing.js';
 import { TAG_FIELDS } from '../response/response-tags.js';
 import type { Refusal } from '../response/storability.js';
 import { type MaskedRequest, maskRequest } from '../route/request-masking.js';
@@ -123,6 +124,7 @@ export class HandlerRun {
 
   #begin(): void {
     this.#stage = 'running';
+    if (this.#parts.policy.isDebugging) noteLoad(this.#parts.exchange);
     this.#hideRequest();
     this.#stopWatching = this.#parts.exchange.watchReply((body) => this.#reply(body));
     this.#observer.enterInside();

@@ -6,6 +6,7 @@ import { etagFor, mayBeEncoded } from '../message/content-coding.js';
 import { EMPTY_BODY, type Exchange, type HeaderValue } from '../exchange/exchange.js';
 import type { VaryHeader } from './vary-marker.js';
 import { mergeVary } from './response-headers.js';
+import { showTiming } from './server-timing.js';
 import { emittedTags, TAG_FIELDS } from './response-tags.js';
 
 /** Headers that the options switch on. */
@@ -74,6 +75,7 @@ export function finishAnswer(
     exchange.setHeader('cache-control', response.cacheControl);
   if (rules.showsSurrogateKey) showTags(exchange, response.tags);
   showProvenance(exchange, response, rules, provenance);
+  if (rules.isDebugging) showTiming(exchange, provenance.state);
   return answerFor(exchange, response.body);
 }
 
@@ -81,6 +83,7 @@ export function finishAnswer(
 export function showBypass(exchange: Exchange, rules: ShownHeaders, forward: ForwardReason, detail?: string): void {
   if (rules.showsXCache) exchange.setHeader('x-cache', 'BYPASS');
   if (rules.showsCacheStatus) showStatus(exchange, rules, { forward, ...(detail === undefined ? {} : { detail }) });
+  if (rules.isDebugging) showTiming(exchange, 'BYPASS');
 }
 
 /**

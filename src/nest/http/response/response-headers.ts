@@ -4,7 +4,7 @@ import type { Exchange, HeaderMap, HeaderValue } from '../exchange/exchange.js';
 
 /**
  * Headers that are not stored: those of the connection (RFC 9111 section 3.1), those that have a field of their own in
- * the stored response, and cookies, which belong to one client.
+ * the stored response, cookies, which belong to one client, and timings, which belong to one run.
  */
 const NOT_STORED = new Set([
   'connection',
@@ -22,6 +22,7 @@ const NOT_STORED = new Set([
   'content-type',
   'date',
   'etag',
+  'server-timing',
   'set-cookie',
   'vary',
   'x-cache',
