@@ -6,15 +6,17 @@ import {
   Delete,
   type ExecutionContext,
   Get,
-  Header,
   HttpCode,
   Inject,
   Injectable,
   NotFoundException,
+  type OnModuleDestroy,
   type OnModuleInit,
   Param,
   Post,
   Query,
+  Req,
+  Res,
   Scope,
   type Type,
   UseGuards,
@@ -25,15 +27,20 @@ import type { CacheEntry } from '../../core/ports/cache-entry.js';
 import type { CacheExplanation } from '../../core/observation/cache-explanation.js';
 import type { ClusterStats } from '../../core/cluster/cluster-stats.js';
 import type { CacheStats } from '../../core/observation/cache-stats.js';
-import type { CacheService } from '../../core/cache.service.js';
+import { internalsOf } from '../../core/cache-internals.js';
+import { type CacheService, isCacheService } from '../../core/cache.service.js';
+import { SystemClock } from '../../core/system-clock.js';
 import { CacheConfigError, CacheKeyError } from '../../core/vocabulary/cache.errors.js';
 import { show } from '../../core/vocabulary/show.js';
 import { getCacheToken } from '../inject-cache.decorator.js';
 import { complete } from '../mocked-cache.js';
 import { getAdminOptionsToken, type ResolvedAdminOptions } from './admin-options.js';
 import { type DoctorReport, examine } from './doctor.js';
+import { type AdminResponse, setAdminHeaders, takeOver } from './admin-response.js';
 import { type AdminRequest, refuseOtherSites } from './cross-site.js';
 import { type EntryView, viewOf } from './entry-view.js';
+import { sendPage } from './page-response.js';
+import { StatsStream } from './stats-stream.js';
 
 /**
  * Refuses requests from other sites, then runs the guards of the options. They cannot be bound with `@UseGuards`: with
@@ -48,31 +55,50 @@ class AdminGuard implements CanActivate {
   }
 
   canActivate(context: ExecutionContext): Promise<boolean> {
-    refuseOtherSites(context.switchToHttp().getRequest<AdminRequest>());
+    const http = context.switchToHttp();
+    setAdminHeaders(http.getResponse<AdminResponse>());
+    refuseOtherSites(http.getRequest<AdminRequest>());
     return this.#modules.get<CacheAdminController>(context.getClass(), { strict: false }).isAllowed(context);
   }
 }
 
 /** The admin routes. Mounted as one subclass for each cache, see `createAdminController`. */
 @UseGuards(AdminGuard)
-export class CacheAdminController implements OnModuleInit {
+export class CacheAdminController implements OnModuleInit, OnModuleDestroy {
   protected cache!: CacheService;
   protected readonly options!: ResolvedAdminOptions | undefined;
   @Inject(ModuleRef) protected readonly modules!: ModuleRef;
 
   readonly #guards = new Map<Type<CanActivate>, CanActivate>();
+  #stream: StatsStream | undefined;
 
   /** Makes the guards here, so that a guard that cannot be made fails the start and not the first request. */
   async onModuleInit(): Promise<void> {
+    const clock = isCacheService(this.cache) ? internalsOf(this.cache).clock : new SystemClock();
     this.cache = complete(this.cache);
+    this.#stream = new StatsStream(() => this.cache.getStats(), clock);
     for (const guard of this.options?.guards ?? []) {
       const instance = await instanceOf(guard, this.modules);
       if (instance !== undefined) this.#guards.set(guard, instance);
     }
   }
 
+  /** Ends the open streams: Nest waits for all responses before it ends the application. */
+  onModuleDestroy(): void {
+    this.#stream?.close();
+  }
+
+  @Get()
+  page(@Res() response: AdminResponse): void {
+    sendPage(response);
+  }
+
+  @Get('stats/stream')
+  stream(@Req() request: AdminRequest, @Res() response: AdminResponse): void {
+    this.#stream?.add(takeOver(response), { isHeadOnly: request.method === 'HEAD' });
+  }
+
   @Get('stats')
-  @Header('Cache-Control', 'no-store')
   stats(@Query('scope') scope?: unknown): Promise<CacheStats | ClusterStats> {
     if (scope === undefined) return this.cache.getStats();
     if (scope === 'cluster') return this.cache.getClusterStats();
@@ -82,7 +108,6 @@ export class CacheAdminController implements OnModuleInit {
   }
 
   @Get('entries')
-  @Header('Cache-Control', 'no-store')
   async entries(@Query() query: Record<string, string>): Promise<{ entries: EntryView[]; cursor?: string }> {
     const { limit, ...rest } = query;
     const page = await orBadRequest(() =>
@@ -92,7 +117,6 @@ export class CacheAdminController implements OnModuleInit {
   }
 
   @Get('entries/:key')
-  @Header('Cache-Control', 'no-store')
   async entry(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<EntryView> {
     const entry = await orBadRequest(() => this.cache.getEntry(key, inNamespace(namespace)));
     if (entry === undefined)
@@ -103,13 +127,11 @@ export class CacheAdminController implements OnModuleInit {
   }
 
   @Get('explain/:key')
-  @Header('Cache-Control', 'no-store')
   explain(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<CacheExplanation> {
     return orBadRequest(() => this.cache.explain(key, inNamespace(namespace)));
   }
 
   @Get('doctor')
-  @Header('Cache-Control', 'no-store')
   doctor(): Promise<DoctorReport> {
     return examine(this.cache, this.modules.get(ModulesContainer, { strict: false }));
   }
