@@ -8,6 +8,8 @@ const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
 const spec = '\\.(spec|fixture)\\.ts$';
 const compositionRoot = '^src/(cache-kit\\.module|store\\.options|create-cache|bullmq|file|redis)\\.ts$';
+/** The sources of the dashboard, which scripts/inline-page.mjs makes page.generated.ts of. */
+const page = '^src/nest/admin/page/';
 const npm = (name) => `(^|node_modules/)${name}(/|$)`;
 
 /** Packages inside the command line, see scripts/build.mjs. */
@@ -49,7 +51,31 @@ const forbidden = [
     name: 'no-orphans',
     comment: 'What no public entry leads to is dead, or belongs under test/.',
     from: { path: entrySource },
-    to: { path: '^src/', pathNot: [spec, entrySource, '\\.d\\.ts$'], reachable: false },
+    to: { path: '^src/', pathNot: [spec, entrySource, '\\.d\\.ts$', page], reachable: false },
+  },
+  {
+    name: 'page-has-no-orphans',
+    comment: 'What the script of the page does not lead to is dead.',
+    from: { path: '^src/nest/admin/page/view/main\\.ts$' },
+    to: { path: page, pathNot: [spec, '/main\\.ts$'], reachable: false },
+  },
+  {
+    name: 'page-imports-only-itself',
+    comment: 'It runs in browsers: neither Node, nor Nest, nor the kit is there.',
+    from: { path: page, pathNot: spec },
+    to: { pathNot: page },
+  },
+  {
+    name: 'page-model-knows-no-view',
+    comment: 'The pure parts of the page are tested without a browser.',
+    from: { path: '^src/nest/admin/page/model/', pathNot: spec },
+    to: { path: '^src/nest/admin/page/view/' },
+  },
+  {
+    name: 'page-is-inlined',
+    comment: 'The kit sends page.generated.ts; the sources of the page are not in the package.',
+    from: { path: '^src/', pathNot: [spec, page] },
+    to: { path: page },
   },
   {
     name: 'core-imports-only-core',

@@ -44,6 +44,8 @@ const cleanTree: Tree = {
   'src/nest/http/cache.interceptor.ts': "import '@nestjs/common';\nimport '../../core/cache.service.js';",
   'src/nest/decorators/cached.decorator.ts': "import '../../core/cache.service.js';",
   'src/nest/admin/cache-admin.controller.ts': "import '../../core/cache.service.js';",
+  'src/nest/admin/page/view/main.ts': "import '../model/format.js';",
+  'src/nest/admin/page/model/format.ts': 'export const whole = 1;',
   'src/drizzle.ts': "export * from './integrations/drizzle/drizzle-cache.js';",
   'src/typeorm.ts': "export * from './integrations/typeorm/typeorm-cache.js';",
   'src/integrations/drizzle/drizzle-cache.ts': "import '../queries/query-cache.js';",
@@ -108,6 +110,19 @@ const violations: Record<string, Tree[]> = {
     { 'src/core/forgotten.ts': 'export const forgotten = 1;' },
     { 'src/core/forgotten.ts': "import './clock.js';", 'src/core/forgotten.spec.ts': "import './forgotten.js';" },
   ],
+  'page-has-no-orphans': [{ 'src/nest/admin/page/model/forgotten.ts': 'export const forgotten = 1;' }],
+  'page-imports-only-itself': [
+    { 'src/nest/admin/page/view/main.ts': "import 'node:crypto';" },
+    { 'src/nest/admin/page/model/format.ts': "import type { Clock } from '../../../../core/clock.js';" },
+  ],
+  'page-model-knows-no-view': [
+    {
+      'src/nest/admin/page/view/main.ts': "import '../model/plot.js';\nimport './dom.js';",
+      'src/nest/admin/page/model/plot.ts': "import '../view/dom.js';",
+      'src/nest/admin/page/view/dom.ts': 'export const dom = 1;',
+    },
+  ],
+  'page-is-inlined': [{ 'src/nest/admin/cache-admin.controller.ts': "import './page/model/format.js';" }],
   'core-imports-only-core': [
     { 'src/core/clock.ts': "import '@nestjs/common';" },
     { 'src/core/clock.ts': "import '@nestjs/config';" },

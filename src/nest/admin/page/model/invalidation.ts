@@ -27,20 +27,28 @@ export type Happening =
 
 /** Nothing is removed that was not counted and confirmed: any other order leaves the step as it is. */
 export function nextStep(step: Step, happening: Happening): Step {
-  switch (happening.kind) {
-    case 'edited':
-      return step.at === 'removing' ? step : { at: 'idle' };
-    case 'asked':
-      return step.at === 'removing' ? step : { at: 'counting' };
+  return afterwards(step, happening) ?? step;
+}
+
+function afterwards(step: Step, happening: Happening): Step | undefined {
+  switch (step.at) {
+    case 'removing':
+      if (happening.kind === 'removed') return { at: 'done', target: step.target, amount: happening.amount };
+      return happening.kind === 'failed' ? { at: 'failed', message: happening.message } : undefined;
     case 'counted':
-      return step.at === 'counting' ? { at: 'counted', target: happening.target, amount: happening.amount } : step;
-    case 'confirmed':
-      return step.at === 'counted' ? { ...step, at: 'removing' } : step;
-    case 'removed':
-      return step.at === 'removing' ? { at: 'done', target: step.target, amount: happening.amount } : step;
-    case 'failed':
-      return step.at === 'counting' || step.at === 'removing' ? { at: 'failed', message: happening.message } : step;
+      return happening.kind === 'confirmed' ? { ...step, at: 'removing' } : begun(happening);
+    case 'counting':
+      if (happening.kind === 'counted') return { at: 'counted', target: happening.target, amount: happening.amount };
+      return happening.kind === 'failed' ? { at: 'failed', message: happening.message } : begun(happening);
+    default:
+      return begun(happening);
   }
+}
+
+/** Asking for a count, and any change of the form, begin again. */
+function begun({ kind }: Happening): Step | undefined {
+  if (kind === 'asked') return { at: 'counting' };
+  return kind === 'edited' ? { at: 'idle' } : undefined;
 }
 
 /** `Remove 12 entries with tag 'product'?` */

@@ -1,6 +1,6 @@
 import type { Address } from './shapes.js';
 
-/** URLs of the admin routes below the path of the page, which has the global prefix, the version and any proxy in it. */
+/** URLs of the admin routes, below the path of the page: the global prefix, the version and any proxy are in it. */
 export class Urls {
   readonly #base: string;
 

@@ -40,6 +40,12 @@ export function say(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Returns the text of a field of a form; empty where the form has no such field. */
+export function fieldOf(form: HTMLFormElement, name: string): string {
+  const value = new FormData(form).get(name);
+  return typeof value === 'string' ? value : '';
+}
+
 /** A thin bar that fills with a share of 0 to 1. */
 export function shareBar(): { element: HTMLElement; show: (share: number) => void } {
   const fill = make('div', { class: 'bar-fill' });

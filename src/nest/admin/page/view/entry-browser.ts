@@ -4,7 +4,7 @@ import type { Address, Entry, EntryPage, Explanation } from '../model/shapes.js'
 import { addressesOf, globOf } from '../model/urls.js';
 import { type AdminClient, messageOfError } from './admin-client.js';
 import { confirmed } from './confirmation.js';
-import { button, facts, make, part, say } from './dom.js';
+import { button, facts, fieldOf, make, part, say } from './dom.js';
 
 interface Query {
   readonly namespace?: string;
@@ -62,9 +62,8 @@ export class EntryBrowser {
   }
 
   #fields(): { key: string; namespace: { namespace?: string } } {
-    const data = new FormData(this.#form);
-    const namespace = String(data.get('namespace') ?? '');
-    return { key: String(data.get('pattern') ?? ''), namespace: namespace === '' ? {} : { namespace } };
+    const namespace = fieldOf(this.#form, 'namespace');
+    return { key: fieldOf(this.#form, 'pattern'), namespace: namespace === '' ? {} : { namespace } };
   }
 
   async #open(cursor: string | undefined): Promise<void> {

@@ -1,7 +1,7 @@
 import { counted, type Happening, nextStep, question, result, type Step, type Target } from '../model/invalidation.js';
 import { type AdminClient, messageOfError } from './admin-client.js';
 import { confirmed } from './confirmation.js';
-import { button, make, part } from './dom.js';
+import { button, fieldOf, make, part } from './dom.js';
 
 /** The form that removes entries: it counts them, asks, and then removes them. */
 export class InvalidationForm {
@@ -73,11 +73,10 @@ export class InvalidationForm {
   }
 
   #target(): Target {
-    const data = new FormData(this.#form);
-    const text = (name: string): string => String(data.get(name) ?? '');
+    const text = (name: string): string => fieldOf(this.#form, name);
     const namespace = text('namespace');
     const inNamespace = namespace === '' ? {} : { namespace };
-    const soft = data.has('soft');
+    const soft = text('soft') !== '';
     switch (text('by')) {
       case 'tags':
         return { by: 'tags', tags: lines(text('tags')), mode: text('mode') === 'all' ? 'all' : 'any', soft };
@@ -93,7 +92,7 @@ export class InvalidationForm {
   }
 
   #showFields(): void {
-    const by = String(new FormData(this.#form).get('by'));
+    const by = fieldOf(this.#form, 'by');
     for (const field of this.#form.querySelectorAll<HTMLElement>('[data-for]'))
       field.hidden = !(field.dataset['for'] ?? '').split(' ').includes(by);
   }
