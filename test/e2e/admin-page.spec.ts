@@ -42,7 +42,8 @@ function listen(url: string): Promise<Listener> {
       response.setEncoding('utf8').on('data', (chunk: string) => {
         const events = (text + chunk).split('\n\n');
         text = events.pop() ?? '';
-        for (const event of events) if (event.startsWith('data: ')) stats.push(JSON.parse(event.slice(6)));
+        for (const event of events)
+          if (event.startsWith('data: ')) stats.push(JSON.parse(event.slice(6)) as Listener['stats'][number]);
         response.emit('counted');
       });
       const end = new Promise<void>((ended) => response.on('close', ended));
