@@ -1,3 +1,4 @@
+import { entries } from '../model/format.js';
 import { counted, type Happening, nextStep, question, result, type Step, type Target } from '../model/invalidation.js';
 import { type AdminClient, messageOfError } from './admin-client.js';
 import { confirmed } from './confirmation.js';
@@ -36,7 +37,7 @@ export class InvalidationForm {
   }
 
   async #remove(target: Target, amount: number): Promise<void> {
-    if (!(await confirmed(question(target, amount), verbOf(target)))) return;
+    if (!(await confirmed(question(target, amount), `${verbOf(target)} ${entries(amount)}`))) return;
     this.#moveOn({ kind: 'confirmed' });
     try {
       this.#moveOn({ kind: 'removed', amount: await this.#client.remove(target) });
@@ -67,7 +68,10 @@ export class InvalidationForm {
         const { target, amount } = step;
         const text = make('p', { text: counted(target, amount) });
         if (amount === 0) return [text];
-        return [text, button(`${verbOf(target)} …`, () => void this.#remove(target, amount), 'danger')];
+        return [
+          text,
+          button(`${verbOf(target)} ${entries(amount)} …`, () => void this.#remove(target, amount), 'danger'),
+        ];
       }
     }
   }

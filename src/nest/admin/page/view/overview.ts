@@ -63,7 +63,10 @@ export class Overview {
       bound?.maxEntries === undefined ? 'stored' : `at most ${count(bound.maxEntries)} in memory`,
       bound?.maxEntries === undefined ? undefined : bound.entries / bound.maxEntries,
     );
-    this.#evictions.show(count(stats.evictions), `${count(stats.invalidations)} invalidations`);
+    this.#evictions.show(
+      count(stats.evictions),
+      `${count(stats.invalidations)} ${stats.invalidations === 1 ? 'invalidation' : 'invalidations'}`,
+    );
     const failures = stats.loads.failures;
     this.#errors.show(count(stats.errors), `${count(failures)} failed ${failures === 1 ? 'load' : 'loads'}`);
     this.#errors.element.classList.toggle('bad', stats.errors > 0);
