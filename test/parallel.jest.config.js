@@ -4,5 +4,5 @@ import base, { ignoring, LONG, SERVERS } from '../jest.config.js';
 export default {
   ...base,
   rootDir: '..',
-  testPathIgnorePatterns: ignoring(['test/packed/', ...SERVERS, ...LONG]),
+  testPathIgnorePatterns: ignoring(['test/packed/', 'test/browser/', ...SERVERS, ...LONG]),
 };

@@ -10,15 +10,19 @@ export interface RunningApp {
   readonly url: string;
 }
 
-/** Starts a Nest application on a free port of the loopback interface. */
-export async function startApp(metadata: ModuleMetadata, platform: Platform = 'express'): Promise<RunningApp> {
+/** Starts a Nest application on the loopback interface. @param port a free one by default */
+export async function startApp(
+  metadata: ModuleMetadata,
+  platform: Platform = 'express',
+  port = 0,
+): Promise<RunningApp> {
   const builder = await Test.createTestingModule(metadata).compile();
   const app =
     platform === 'express'
       ? builder.createNestApplication()
       : builder.createNestApplication(new FastifyAdapter() as never);
   app.useLogger(false);
-  await app.listen(0, '127.0.0.1');
+  await app.listen(port, '127.0.0.1');
   return { app, url: await app.getUrl() };
 }
 
