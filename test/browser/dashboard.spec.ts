@@ -208,7 +208,7 @@ describe.each(PLATFORMS)('the dashboard on %s', (platform) => {
   });
 
   it.each(['light', 'dark'] as const)('fits a phone, %s', async (colorScheme) => {
-    await open({ admin }, (cache) => cache.set('a/long/key/'.repeat(5), 1, { tags: ['t'.repeat(60)] }));
+    await open({ admin }, (cache) => cache.set('a/long/key/'.repeat(20), 1, { tags: ['t'.repeat(60)] }));
     await page.setViewportSize({ width: 390, height: 844 });
     await page.emulateMedia({ colorScheme });
 

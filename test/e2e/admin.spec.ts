@@ -236,6 +236,18 @@ describe.each(PLATFORMS)('the admin routes on %s', (platform) => {
     expect((await json(`${url}/entries/${path}`)).status).toBe(404);
   });
 
+  it.each(['..', 'long'.repeat(200)])('find one entry by a key that no path can have: %s', async (key) => {
+    const { url, cache } = await start();
+    await cache.set(key, 1, { namespace: 'n' });
+    const query = `?key=${encodeURIComponent(key)}&namespace=n`;
+
+    expect((await json(`${url}/entry${query}`)).body).toMatchObject({ key, namespace: 'n' });
+    expect((await json(`${url}/explain${query}`)).body).toMatchObject({ nextRead: 'hit' });
+    expect((await json(`${url}/entry${query}`, { method: 'DELETE' })).body).toEqual({ deleted: true });
+    expect((await json(`${url}/entry${query}`)).status).toBe(404);
+    expect((await json(`${url}/explain`)).status).toBe(400);
+  });
+
   it('invalidate by tags, namespace and pattern, or only count', async () => {
     const { url, cache } = await start();
     await cache.set('a', 1, { tags: ['t', 'u'] });

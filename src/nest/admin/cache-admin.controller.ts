@@ -136,6 +136,22 @@ export class CacheAdminController implements OnModuleInit, OnModuleDestroy {
     return examine(this.cache, this.modules.get(ModulesContainer, { strict: false }));
   }
 
+  /** The same three with the key in the query: a path cannot have `..`, nor, on Fastify, more than 100 characters. */
+  @Get('entry')
+  entryOf(@Query('key') key: string, @Query('namespace') namespace?: string): Promise<EntryView> {
+    return this.entry(key, namespace);
+  }
+
+  @Get('explain')
+  explainOf(@Query('key') key: string, @Query('namespace') namespace?: string): Promise<CacheExplanation> {
+    return this.explain(key, namespace);
+  }
+
+  @Delete('entry')
+  deleteOf(@Query('key') key: string, @Query('namespace') namespace?: string): Promise<{ deleted: boolean }> {
+    return this.delete(key, namespace);
+  }
+
   @Delete('entries/:key')
   async delete(@Param('key') key: string, @Query('namespace') namespace?: string): Promise<{ deleted: boolean }> {
     return { deleted: await orBadRequest(() => this.cache.delete(key, inNamespace(namespace))) };

@@ -15,13 +15,9 @@ export class Urls {
     return `${this.#base}/${route}${search === '' ? '' : `?${search}`}`;
   }
 
-  /** @throws RangeError for `.` and `..`, which no URL can have as a part of its path */
-  ofKey(route: 'entries' | 'explain', { key, namespace }: Address): string {
-    if (key === '.' || key === '..')
-      throw new RangeError(
-        `A URL cannot name the key '${key}'. Invalidate it by the pattern '${'\\.'.repeat(key.length)}'.`,
-      );
-    return this.to(`${route}/${encodeURIComponent(key)}`, { namespace });
+  /** The key is in the query: a path cannot have `..`, nor, on Fastify, more than 100 characters. */
+  ofKey(route: 'entry' | 'explain', { key, namespace }: Address): string {
+    return this.to(route, { key, namespace });
   }
 }
 

@@ -45,7 +45,7 @@ export class AdminClient {
   /** The entry; `undefined` where nothing is stored. */
   async entry(address: Address): Promise<Entry | undefined> {
     try {
-      return await send<Entry>(this.#urls.ofKey('entries', address));
+      return await send<Entry>(this.#urls.ofKey('entry', address));
     } catch (error) {
       if (error instanceof AdminError && error.status === 404) return undefined;
       throw error;
@@ -66,7 +66,7 @@ export class AdminClient {
   async remove(target: Target): Promise<number> {
     if (target.by === 'all') return (await post<{ invalidated: number }>(this.#urls.to('clear'), {})).invalidated;
     if (target.by === 'key') {
-      const { deleted } = await send<{ deleted: boolean }>(this.#urls.ofKey('entries', target), { method: 'DELETE' });
+      const { deleted } = await send<{ deleted: boolean }>(this.#urls.ofKey('entry', target), { method: 'DELETE' });
       return deleted ? 1 : 0;
     }
     return this.#invalidate(bodyOf(target));
