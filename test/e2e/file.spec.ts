@@ -88,7 +88,9 @@ describe('an application on files', () => {
       backend: 'file',
       status: 'up',
       totalEntries: 1,
-      tiers: [{ name: 'file', entries: 1, hits: 1, misses: 1, bytes: expect.any(Number), maxBytes: expect.any(Number) }],
+      tiers: [
+        { name: 'file', entries: 1, hits: 1, misses: 1, bytes: expect.any(Number), maxBytes: expect.any(Number) },
+      ],
     });
     await app.close();
   });
