@@ -1,10 +1,10 @@
 import type { PGlite } from '@electric-sql/pglite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type EntityManager, raw, RequestContext } from '@mikro-orm/core';
-import type { CacheAdapter } from '../../../src/core/ports/cache-adapter.port.js';
 import { checkVersion } from '../../../src/integrations/mikro-orm/mikro-orm-cache.js';
 import { invalidateTables, mikroOrmCache } from '../../../src/mikro-orm.js';
 import { cacheWith, type CacheFixture } from '../../support/cache-with.js';
+import { failingAdapter } from '../../support/failing-adapter.js';
 import { Author, Book, Genre, openDatabase, openShop, Shelf, type Shop } from './shop.fixture.js';
 
 let database: PGlite;
@@ -238,12 +238,7 @@ describe('a write', () => {
   });
 
   it('is never rejected by a cache that fails', async () => {
-    const failing = (adapter: CacheAdapter): CacheAdapter =>
-      new Proxy(adapter, {
-        get: (target, name) =>
-          name === 'name' ? target.constructor.name : () => Promise.reject(new Error(`no ${String(name)}`)),
-      });
-    kit = cacheWith({}, failing);
+    kit = cacheWith({}, failingAdapter);
     const other = await open();
     other.orm.em.fork().create(Genre, { id: 98, label: 'never stored' }, { persist: false });
 

@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import type { CacheAdapter } from '../../../src/core/ports/cache-adapter.port.js';
 import { invalidateTables, prismaCache, type PrismaCacheOptions } from '../../../src/prisma.js';
 import { cacheWith, type CacheFixture } from '../../support/cache-with.js';
+import { failingAdapter } from '../../support/failing-adapter.js';
 import { FakeClient, FakeDecimal } from './fake-client.js';
 
 let kit: CacheFixture;
@@ -199,9 +199,7 @@ describe('a write', () => {
   });
 
   it('is never rejected by a cache that fails', async () => {
-    const failing = (adapter: CacheAdapter): CacheAdapter =>
-      new Proxy(adapter, { get: (_, name) => () => Promise.reject(new Error(`no ${String(name)}`)) });
-    kit = cacheWith({}, failing);
+    kit = cacheWith({}, failingAdapter);
     client = extended();
 
     expect(await client.run('Post', 'create', { data: {} })).toEqual([{ id: 1 }]);
