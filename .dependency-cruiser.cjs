@@ -2,7 +2,7 @@
 // violation: a rule without one fails that test.
 
 // The files behind `exports` in package.json.
-const entries = '(index|bullmq|cli|config|drizzle|file|mikro-orm|prisma|redis|typeorm|testing/index)';
+const entries = '(index|bullmq|cli|config|drizzle|file|mikro-orm|prisma|prometheus|redis|typeorm|testing/index)';
 const entrySource = `^src/${entries}\\.ts$`;
 const entryOutput = `^dist/${entries}\\.(js|d\\.ts)$`;
 
@@ -134,7 +134,10 @@ const forbidden = [
   {
     name: 'only-entries-import-integrations',
     comment: 'Each integration is an entry of its own: nobody else loads its library.',
-    from: { path: '^src/', pathNot: [spec, '^src/integrations/', '^src/(drizzle|typeorm|mikro-orm|prisma)\\.ts$'] },
+    from: {
+      path: '^src/',
+      pathNot: [spec, '^src/integrations/', '^src/(drizzle|typeorm|mikro-orm|prisma|prometheus)\\.ts$'],
+    },
     to: { path: '^src/integrations/', pathNot: '^src/integrations/queries/' },
   },
   {
@@ -154,6 +157,12 @@ const forbidden = [
     comment: '@prisma/client is an optional peer, and even `nestjs-cache-kit/prisma` needs nothing but its types.',
     from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(prisma|queries)/'] },
     to: { path: npm('@prisma/client') },
+  },
+  {
+    name: 'prom-client-only-in-its-integration',
+    comment: 'prom-client is an optional peer, loaded by `nestjs-cache-kit/prometheus` alone.',
+    from: { path: '^src/', pathNot: [spec, '^src/(core|adapters)/', '^src/integrations/(prometheus|queries)/'] },
+    to: { path: npm('prom-client') },
   },
   {
     name: 'typeorm-only-in-its-integration',

@@ -173,6 +173,10 @@ const violations: Record<string, Tree[]> = {
     { 'src/cache-kit.module.ts': "import type { PrismaPromise } from '@prisma/client/runtime/client';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "await import('@prisma/client');" },
   ],
+  'prom-client-only-in-its-integration': [
+    { 'src/cache-kit.module.ts': "import type { Registry } from 'prom-client';" },
+    { 'src/integrations/drizzle/drizzle-cache.ts': "await import('prom-client');" },
+  ],
   'integration-imports-core-and-itself': [
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../../nest/http/cache.interceptor.js';" },
     { 'src/integrations/drizzle/drizzle-cache.ts': "import '../typeorm/typeorm-cache.js';" },

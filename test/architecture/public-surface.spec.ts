@@ -103,6 +103,11 @@ const testingTypes = [
 /** Public values of the integrations, and their types. */
 const integrations = [
   {
+    entry: 'prometheus',
+    values: ['CachePrometheusModule', 'cacheKitMetrics'],
+    types: ['CacheKitMetrics', 'CachePrometheusOptions', 'MetricsRegistry'],
+  },
+  {
     entry: 'typeorm',
     values: ['cacheId', 'invalidateTables', 'typeormCache'],
     types: ['CacheIdOptions', 'Subscriber', 'TypeormCache', 'TypeormCacheOptions'],
