@@ -269,6 +269,13 @@ describe.each<[httpAdapter: string, backend: string, settings: Record<string, st
   });
 
   describe('a list by category', () => {
+    it('refuses a category that Postgres cannot compare', async () => {
+      const { status, json } = await shop.get('/api/browse/%00');
+
+      expect(status).toBe(400);
+      expect(json.error).toBe('Category contains characters that cannot be stored');
+    });
+
     it('is queried again when a table of its queries was written', async () => {
       const path = '/api/browse/TOYS?page=2';
       const [first, second] = [await shop.get(path), await shop.get(path)];
@@ -284,6 +291,15 @@ describe.each<[httpAdapter: string, backend: string, settings: Record<string, st
   });
 
   describe('the views of a product', () => {
+    it('are neither counted nor shown for a product that does not exist', async () => {
+      const path = '/api/products/999999/views';
+      const counted = await shop.send('POST', path);
+      const shown = await shop.get(path);
+
+      expect([counted.status, shown.status]).toEqual([404, 404]);
+      expect([counted.json, shown.json]).toEqual([{ error: 'Product not found' }, { error: 'Product not found' }]);
+    });
+
     it('are counted at once, and in the database soon', async () => {
       const path = '/api/products/77/views';
       const { views: before } = (await shop.get(path)).json as { views: number };

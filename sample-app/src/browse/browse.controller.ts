@@ -1,4 +1,5 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
+import { requiredText } from '../input/fields.js';
 import { WholeNumberPipe } from '../input/whole-number.pipe.js';
 import { BrowseService } from './browse.service.js';
 
@@ -8,9 +9,9 @@ export class BrowseController {
 
   @Get(':category')
   show(
-    @Param('category') category: string,
+    @Param('category') category: unknown,
     @Query('page', new WholeNumberPipe('page', { min: 1, max: 1_000_000, fallback: 1 })) page: number,
   ) {
-    return this.browse.list(category, page);
+    return this.browse.list(requiredText('Category', category), page);
   }
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
+import { ProductsModule } from '../products/products.module.js';
 import { ViewsController } from './views.controller.js';
 import { ViewsService } from './views.service.js';
 
-@Module({ controllers: [ViewsController], providers: [ViewsService] })
+@Module({ imports: [ProductsModule], controllers: [ViewsController], providers: [ViewsService] })
 export class ViewsModule {}
