@@ -125,16 +125,31 @@ describe('a cache on files without a working lmdb', () => {
       'The package `lmdb` is installed and cannot be loaded: No build for this platform. Install it on this machine',
     ],
   ])('says what to install: %s', async (other, message) => {
-    const hooks = ['./test/simulation/typescript.mjs', './test/file/other-lmdb.mjs'].flatMap((path) => [
-      '--import',
-      path,
-    ]);
+    const said = await openWith(['./test/file/other-lmdb.mjs'], { OTHER_LMDB: other });
 
-    const { stdout } = await run(process.execPath, [...hooks, '--input-type=module', '--eval', SCRIPT], {
-      cwd: root,
-      env: { ...process.env, OTHER_LMDB: other, DIRECTORY: directory },
-    });
-
-    expect(stdout).toContain(`CACHE_CONFIG_INVALID: ${message}`);
+    expect(said).toContain(`CACHE_CONFIG_INVALID: ${message}`);
   });
+
+  it('says what to install: a version that was not tested', async () => {
+    const folder = join(work, 'lmdb of tomorrow');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'package.json'), '{ "name": "lmdb", "version": "4.0.0" }');
+
+    const said = await openWith(['./test/file/other-version.mjs'], { OTHER_LMDB: join(folder, 'index.js') });
+
+    expect(said).toContain(
+      'CACHE_CONFIG_INVALID: The backend `file` needs the package `lmdb`, version 3, got 4.0.0. ' +
+        'Install it with `npm install lmdb@3`.',
+    );
+  });
+
+  /** Opens the cache in another process. @returns what it has printed */
+  async function openWith(hooks: string[], environment: Record<string, string>): Promise<string> {
+    const imports = ['./test/simulation/typescript.mjs', ...hooks].flatMap((path) => ['--import', path]);
+    const { stdout } = await run(process.execPath, [...imports, '--input-type=module', '--eval', SCRIPT], {
+      cwd: root,
+      env: { ...process.env, ...environment, DIRECTORY: directory },
+    });
+    return stdout;
+  }
 });
