@@ -189,7 +189,6 @@ export class GuardedStore {
     return this.#adapter.scan(query);
   }
 
-  /** Rejects as `scan` does. */
   /** As `CacheAdapter.diagnose`; `undefined` also after a fault, which is reported. */
   async diagnose(): Promise<readonly Finding[] | undefined> {
     try {
@@ -200,6 +199,7 @@ export class GuardedStore {
     }
   }
 
+  /** Rejects as `scan` does. */
   async usage(): Promise<AdapterUsage> {
     return this.#adapter.usage();
   }
